@@ -123,7 +123,10 @@ impl Operation {
     pub fn destructive(self) -> bool {
         matches!(
             self,
-            Operation::UserDisable | Operation::UserDelete | Operation::EntitlementRevoke | Operation::InviteCancel
+            Operation::UserDisable
+                | Operation::UserDelete
+                | Operation::EntitlementRevoke
+                | Operation::InviteCancel
         )
     }
 
@@ -212,7 +215,9 @@ impl<'de> Deserialize<'de> for SecretRef {
         let text = String::deserialize(deserializer)?;
         // The text itself may be a secret: the message must not quote it.
         Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom("not a reference to a secret: write env:NAME, file:PATH or vault:PATH#FIELD")
+            serde::de::Error::custom(
+                "not a reference to a secret: write env:NAME, file:PATH or vault:PATH#FIELD",
+            )
         })
     }
 }
@@ -292,7 +297,10 @@ impl Job {
         let value: Value = serde_json::from_slice(body)
             .map_err(|e| Box::new(JobRefusal::new(format!("the job is not JSON: {e}"), None)))?;
         if let Some(pointer) = secret_in_clear(&value) {
-            let mut refusal = JobRefusal::new(format!("{pointer} holds a value in clear where only a reference may stand"), Some(&value));
+            let mut refusal = JobRefusal::new(
+                format!("{pointer} holds a value in clear where only a reference may stand"),
+                Some(&value),
+            );
             refusal.failure = refusal.failure.hint("give a reference: env:NAME, file:PATH or vault:PATH#FIELD; change the secret, it has been on the queue");
             refusal.safe_to_keep = false;
             return Err(Box::new(refusal));
@@ -314,14 +322,20 @@ impl Job {
         }
         let unknown = self.user.as_ref().and_then(|u| u.extensions.keys().find(|k| !k.starts_with("urn:")));
         if let Some(key) = unknown {
-            return Some((format!("/user/{key}"), "not an attribute of a SCIM user (RFC 7643 §4.1), and not an extension URN".into()));
+            return Some((
+                format!("/user/{key}"),
+                "not an attribute of a SCIM user (RFC 7643 §4.1), and not an extension URN".into(),
+            ));
         }
         if self.operation.about_a_user() && self.user.is_none() {
             return Some(("/user".into(), format!("{} needs a user", self.operation)));
         }
         let grants = matches!(self.operation, Operation::EntitlementGrant | Operation::EntitlementRevoke);
         if grants && self.entitlements.is_empty() {
-            return Some(("/entitlements".into(), format!("{} needs at least one entitlement", self.operation)));
+            return Some((
+                "/entitlements".into(),
+                format!("{} needs at least one entitlement", self.operation),
+            ));
         }
         None
     }
@@ -329,11 +343,14 @@ impl Job {
 
 impl JobRefusal {
     fn new(message: String, value: Option<&Value>) -> Self {
-        let text = |pointer: &str| value.and_then(|v| v.pointer(pointer)).and_then(Value::as_str).map(str::to_owned);
+        let text =
+            |pointer: &str| value.and_then(|v| v.pointer(pointer)).and_then(Value::as_str).map(str::to_owned);
         Self {
             id: text("/id").filter(|id| !id.is_empty() && id.chars().count() <= 128),
             app: text("/app"),
-            operation: value.and_then(|v| v.get("operation")).and_then(|v| serde_json::from_value(v.clone()).ok()),
+            operation: value
+                .and_then(|v| v.get("operation"))
+                .and_then(|v| serde_json::from_value(v.clone()).ok()),
             integration: text("/integration/id"),
             failure: Failure::new(Code::InvalidJob, message)
                 .hint("see docs/contract.md and docs/schema/job.schema.json for the shape of a job"),

@@ -75,9 +75,7 @@ pub struct Point {
 }
 
 /// A key, by its name in UI Events (W3C `KeyboardEvent.key`).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Key {
     Enter,
     Tab,
@@ -198,10 +196,7 @@ pub struct Target {
 
 impl From<Query> for Target {
     fn from(query: Query) -> Self {
-        Self {
-            any: vec![query],
-            agree: false,
-        }
+        Self { any: vec![query], agree: false }
     }
 }
 
@@ -226,13 +221,7 @@ pub struct Query {
 impl Query {
     /// The plain query: no scope, no filter.
     pub fn new(by: By) -> Self {
-        Self {
-            by,
-            within: None,
-            has: Vec::new(),
-            text: None,
-            nth: None,
-        }
+        Self { by, within: None, has: Vec::new(), text: None, nth: None }
     }
 }
 
