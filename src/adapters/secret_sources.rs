@@ -26,7 +26,8 @@ impl LocalSecrets {
     }
 
     async fn file(&self, reference: &SecretRef, path: &str) -> Result<Secret, SecretError> {
-        let missing = |reason: String| SecretError::Missing { reference: reference.as_str().to_owned(), reason };
+        let missing =
+            |reason: String| SecretError::Missing { reference: reference.as_str().to_owned(), reason };
         let Some(root) = &self.root else {
             return Err(missing("no folder for secrets is configured: set `secrets_root`".to_owned()));
         };

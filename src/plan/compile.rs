@@ -53,7 +53,8 @@ impl Compiler<'_> {
         let (start, origins) = self.places(&settings)?;
         let desired = self.desired(&body)?;
         self.required(&body)?;
-        let user = self.job.user.as_ref().map(|u| serde_json::to_value(u).unwrap_or_default()).unwrap_or(json!({}));
+        let user =
+            self.job.user.as_ref().map(|u| serde_json::to_value(u).unwrap_or_default()).unwrap_or(json!({}));
         let values = json!({
             "user": user,
             "settings": settings,
@@ -63,7 +64,8 @@ impl Compiler<'_> {
         let mut scope = Scope::new(Arc::clone(self.source), subject.clone(), values.clone());
         let wanted = desired.entitlements_after(&self.source.playbook, None);
         scope.set_entitlements(&self.template_values(&wanted));
-        let steps = body.steps.as_ref().map(|steps| self.number(steps, operation.as_str())).unwrap_or_default();
+        let steps =
+            body.steps.as_ref().map(|steps| self.number(steps, operation.as_str())).unwrap_or_default();
         self.dry_render(&steps, &values)?;
         Ok(Plan {
             job: self.job.id.clone(),
@@ -87,7 +89,8 @@ impl Compiler<'_> {
         let playbook = &self.source.playbook;
         let given = playbook.operations.get(operation.as_str());
         if let Some(why) = given.and_then(|body| body.unsupported.as_ref()) {
-            return Err(Failure::new(Code::UnsupportedOperation, why.value.clone()).at(operation.as_str(), self.source.place(why.span)));
+            return Err(Failure::new(Code::UnsupportedOperation, why.value.clone())
+                .at(operation.as_str(), self.source.place(why.span)));
         }
         // Signing in and looking at one user need no words of their own.
         let implicit = match operation {
@@ -98,8 +101,11 @@ impl Compiler<'_> {
         match given {
             Some(body) => Ok(body.clone()),
             None if implicit => Ok(OperationSteps::default()),
-            None => Err(Failure::new(Code::UnsupportedOperation, format!("the playbook of {} does not do {operation}", playbook.app.value))
-                .hint(format!("it does: {}", playbook.operations.names().collect::<Vec<_>>().join(", ")))),
+            None => Err(Failure::new(
+                Code::UnsupportedOperation,
+                format!("the playbook of {} does not do {operation}", playbook.app.value),
+            )
+            .hint(format!("it does: {}", playbook.operations.names().collect::<Vec<_>>().join(", ")))),
         }
     }
 
@@ -118,15 +124,26 @@ impl Compiler<'_> {
             })),
             None => Err(Failure::new(
                 Code::MissingAttribute,
-                format!("the user has no `{attribute}`, by which {} knows people", self.source.playbook.app.value),
+                format!(
+                    "the user has no `{attribute}`, by which {} knows people",
+                    self.source.playbook.app.value
+                ),
             )
-            .at("identity", identity.map_or_else(|| self.source.place(Span::default()), |i| self.source.place(i.attribute.span)))),
+            .at(
+                "identity",
+                identity.map_or_else(
+                    || self.source.place(Span::default()),
+                    |i| self.source.place(i.attribute.span),
+                ),
+            )),
         }
     }
 
     /// The service account and those who are listed are never touched.
     fn guard(&self, subject: Option<&Subject>) -> Result<(), Failure> {
-        let Some(subject) = subject.filter(|_| self.job.operation.writes() && self.job.operation != Operation::UserCreate) else {
+        let Some(subject) =
+            subject.filter(|_| self.job.operation.writes() && self.job.operation != Operation::UserCreate)
+        else {
             return Ok(());
         };
         let same = |name: &str| subject.is(name) || name.eq_ignore_ascii_case(&subject.value);
@@ -135,7 +152,10 @@ impl Compiler<'_> {
                 .hint("a person has to change it in the app"));
         }
         if self.account.protected.iter().any(|name| same(name)) {
-            return Err(Failure::new(Code::ProtectedPrincipal, "the user is on the integration's `protected` list"));
+            return Err(Failure::new(
+                Code::ProtectedPrincipal,
+                "the user is on the integration's `protected` list",
+            ));
         }
         Ok(())
     }
@@ -147,15 +167,25 @@ impl Compiler<'_> {
             let value = match self.account.settings.get(&name.value).or(setting.default.as_ref()) {
                 Some(value) => value.clone(),
                 None => {
-                    let failure = Failure::new(Code::MissingAttribute, format!("the integration does not bring the setting `{}`", name.value));
-                    let help = setting.help.clone().unwrap_or_else(|| "add it to the integration's settings".to_owned());
+                    let failure = Failure::new(
+                        Code::MissingAttribute,
+                        format!("the integration does not bring the setting `{}`", name.value),
+                    );
+                    let help = setting
+                        .help
+                        .clone()
+                        .unwrap_or_else(|| "add it to the integration's settings".to_owned());
                     return Err(failure.hint(help).at("settings", place()));
                 }
             };
             if let Some(pattern) = &setting.pattern {
-                let fits = regex::Regex::new(&format!("^(?:{})$", pattern.value)).is_ok_and(|p| p.is_match(&value));
+                let fits =
+                    regex::Regex::new(&format!("^(?:{})$", pattern.value)).is_ok_and(|p| p.is_match(&value));
                 if !fits {
-                    let message = format!("the setting `{}` is `{value}`, which does not match `{}`", name.value, pattern.value);
+                    let message = format!(
+                        "the setting `{}` is `{value}`, which does not match `{}`",
+                        name.value, pattern.value
+                    );
                     return Err(Failure::new(Code::InvalidValue, message).at("settings", place()));
                 }
             }
@@ -168,33 +198,59 @@ impl Compiler<'_> {
     fn places(&self, settings: &BTreeMap<String, String>) -> Result<(Url, Vec<String>), Failure> {
         let playbook = &self.source.playbook;
         let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let plain: BTreeMap<&String, &String> = settings.iter().filter(|(_, v)| v.chars().all(harmless)).collect();
+        let plain: BTreeMap<&String, &String> =
+            settings.iter().filter(|(_, v)| v.chars().all(harmless)).collect();
         let scope = json!({ "settings": plain, "account": { "username": self.account.username } });
         let render = |text: &At<String>| {
-            let refuse = |reason: String| Failure::new(Code::InvalidValue, format!("`{}`: {reason}", text.value)).at("origins", self.source.place(text.span));
-            let address = template::render(&text.value, &scope).map_err(|e| refuse(match e {
-                TemplateError::Missing(name) => format!("`{name}` is missing, or holds what no host name has"),
-                TemplateError::Bad(reason) => reason,
-            }))?;
+            let refuse = |reason: String| {
+                Failure::new(Code::InvalidValue, format!("`{}`: {reason}", text.value))
+                    .at("origins", self.source.place(text.span))
+            };
+            let address = template::render(&text.value, &scope).map_err(|e| {
+                refuse(match e {
+                    TemplateError::Missing(name) => {
+                        format!("`{name}` is missing, or holds what no host name has")
+                    }
+                    TemplateError::Bad(reason) => reason,
+                })
+            })?;
             Url::parse(&address).map_err(|e| refuse(format!("`{address}` is no address: {e}")))
         };
-        let origins = playbook.origins.iter().map(|o| render(o).map(|url| url.origin().ascii_serialization())).collect::<Result<Vec<_>, _>>()?;
+        let origins = playbook
+            .origins
+            .iter()
+            .map(|o| render(o).map(|url| url.origin().ascii_serialization()))
+            .collect::<Result<Vec<_>, _>>()?;
         let start = render(&playbook.start)?;
         if !origins.contains(&start.origin().ascii_serialization()) {
-            return Err(Failure::new(Code::OriginViolation, format!("`start` ({start}) is on none of the origins"))
-                .at("start", self.source.place(playbook.start.span)));
+            return Err(Failure::new(
+                Code::OriginViolation,
+                format!("`start` ({start}) is on none of the origins"),
+            )
+            .at("start", self.source.place(playbook.start.span)));
         }
         Ok((start, origins))
     }
 
     fn required(&self, body: &OperationSteps) -> Result<(), Failure> {
         for attribute in &body.requires {
-            let sent = self.job.user.as_ref().and_then(|u| attribute_of(u, &attribute.value)).is_some_and(|v| !v.trim().is_empty())
+            let sent = self
+                .job
+                .user
+                .as_ref()
+                .and_then(|u| attribute_of(u, &attribute.value))
+                .is_some_and(|v| !v.trim().is_empty())
                 || self.job.entitlements.iter().any(|e| e.kind == attribute.value);
             if !sent {
-                return Err(Failure::new(Code::MissingAttribute, format!("{} needs `{}`, which the job does not carry", self.job.operation, attribute.value))
-                    .hint(format!("send `user.{}`", attribute.value))
-                    .at(format!("{}.requires", self.job.operation), self.source.place(attribute.span)));
+                return Err(Failure::new(
+                    Code::MissingAttribute,
+                    format!(
+                        "{} needs `{}`, which the job does not carry",
+                        self.job.operation, attribute.value
+                    ),
+                )
+                .hint(format!("send `user.{}`", attribute.value))
+                .at(format!("{}.requires", self.job.operation), self.source.place(attribute.span)));
             }
         }
         Ok(())
@@ -232,7 +288,8 @@ impl Compiler<'_> {
 
     /// The attributes that the job sends, without the identity and what only the gateway uses.
     fn attributes(&self) -> BTreeMap<String, String> {
-        let identity = self.source.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
+        let identity =
+            self.source.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
         let user = self.job.user.as_ref();
         crate::playbook::check::ATTRIBUTES
             .iter()
@@ -248,20 +305,30 @@ impl Compiler<'_> {
         for Entitlement { kind, value, .. } in &self.job.entitlements {
             let Some(rule) = playbook.entitlements.get(kind) else {
                 let known = playbook.entitlements.names().collect::<Vec<_>>().join(", ");
-                return Err(Failure::new(Code::UnknownEntitlement, format!("{} has no entitlements of type `{kind}`", playbook.app.value))
-                    .hint(format!("it has: {known}")));
+                return Err(Failure::new(
+                    Code::UnknownEntitlement,
+                    format!("{} has no entitlements of type `{kind}`", playbook.app.value),
+                )
+                .hint(format!("it has: {known}")));
             };
-            let values: Vec<&str> = rule.one_of.iter().chain(&rule.any_of).flatten().map(|v| v.value.as_str()).collect();
+            let values: Vec<&str> =
+                rule.one_of.iter().chain(&rule.any_of).flatten().map(|v| v.value.as_str()).collect();
             if !values.contains(&value.as_str()) {
-                return Err(Failure::new(Code::UnknownEntitlement, format!("{} has no {kind} `{value}`", playbook.app.value))
-                    .hint(format!("it has: {}", values.join(", "))));
+                return Err(Failure::new(
+                    Code::UnknownEntitlement,
+                    format!("{} has no {kind} `{value}`", playbook.app.value),
+                )
+                .hint(format!("it has: {}", values.join(", "))));
             }
             let list = wished.entry(kind.clone()).or_default();
             if !list.contains(value) {
                 list.push(value.clone());
             }
             if rule.one_of.is_some() && list.len() > 1 {
-                return Err(Failure::new(Code::ConflictingEntitlements, format!("a user has one {kind}; the job asks for {}", list.join(" and "))));
+                return Err(Failure::new(
+                    Code::ConflictingEntitlements,
+                    format!("a user has one {kind}; the job asks for {}", list.join(" and ")),
+                ));
             }
         }
         for values in wished.values_mut() {
@@ -271,7 +338,12 @@ impl Compiler<'_> {
     }
 
     /// `user.update` says what it can change.
-    fn changeable(&self, body: &OperationSteps, desired: &Desired, wished: &BTreeMap<String, Vec<String>>) -> Result<(), Failure> {
+    fn changeable(
+        &self,
+        body: &OperationSteps,
+        desired: &Desired,
+        wished: &BTreeMap<String, Vec<String>>,
+    ) -> Result<(), Failure> {
         let can: Vec<&str> = body.changes.iter().flatten().map(|c| c.value.as_str()).collect();
         let asked = desired.attributes.keys().chain(wished.keys()).map(String::as_str);
         let asked = asked.chain(desired.active.map(|_| "active"));
@@ -279,9 +351,12 @@ impl Compiler<'_> {
             if !can.contains(&attribute) {
                 let at = self.source.playbook.operations.iter().find(|(name, _)| name.value == "user.update");
                 let place = at.map_or_else(String::new, |(name, _)| self.source.place(name.span));
-                return Err(Failure::new(Code::InvalidValue, format!("user.update cannot change `{attribute}` in this app"))
-                    .hint(format!("it can change: {}; send nothing else", can.join(", ")))
-                    .at("user.update.changes", place));
+                return Err(Failure::new(
+                    Code::InvalidValue,
+                    format!("user.update cannot change `{attribute}` in this app"),
+                )
+                .hint(format!("it can change: {}; send nothing else", can.join(", ")))
+                .at("user.update.changes", place));
             }
         }
         Ok(())
@@ -290,7 +365,9 @@ impl Compiler<'_> {
     fn template_values(&self, wanted: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Value> {
         wanted
             .iter()
-            .map(|(kind, values)| (kind.clone(), as_template_value(self.source.playbook.entitlements.get(kind), values)))
+            .map(|(kind, values)| {
+                (kind.clone(), as_template_value(self.source.playbook.entitlements.get(kind), values))
+            })
             .collect()
     }
 
@@ -301,9 +378,10 @@ impl Compiler<'_> {
             .map(|(index, step)| {
                 let id = format!("{prefix}[{index}]");
                 let (then, otherwise) = match &step.action {
-                    Action::Branch(branch) => {
-                        (self.number(&branch.then, &format!("{id}.do")), self.number(&branch.otherwise, &format!("{id}.else")))
-                    }
+                    Action::Branch(branch) => (
+                        self.number(&branch.then, &format!("{id}.do")),
+                        self.number(&branch.otherwise, &format!("{id}.else")),
+                    ),
                     _ => Default::default(),
                 };
                 PlannedStep { at: self.source.place(step.at.span), id, step: step.clone(), then, otherwise }
@@ -319,10 +397,13 @@ impl Compiler<'_> {
                 continue;
             }
             for text in texts(&planned.step) {
-                let of_job = template::names(&text.value)
-                    .is_ok_and(|names| names.iter().all(|name| name.starts_with("user.") || name.starts_with("settings.")));
+                let of_job = template::names(&text.value).is_ok_and(|names| {
+                    names.iter().all(|name| name.starts_with("user.") || name.starts_with("settings."))
+                });
                 if of_job {
-                    scope.text(text).map_err(|failure| Failure { step: Some(planned.id.clone()), ..failure })?;
+                    scope
+                        .text(text)
+                        .map_err(|failure| Failure { step: Some(planned.id.clone()), ..failure })?;
                 }
             }
         }
@@ -343,7 +424,9 @@ fn texts(step: &Step) -> Vec<&At<String>> {
             found.push(&choose.option);
             locator_texts(&choose.from, &mut found);
         }
-        Action::Click(locator) | Action::Check(locator) | Action::Uncheck(locator) => locator_texts(locator, &mut found),
+        Action::Click(locator) | Action::Check(locator) | Action::Uncheck(locator) => {
+            locator_texts(locator, &mut found)
+        }
         Action::Expect(Condition::Visible(locator)) => locator_texts(locator, &mut found),
         Action::Form(values) => {
             for (_, value) in values.iter() {
@@ -352,7 +435,11 @@ fn texts(step: &Step) -> Vec<&At<String>> {
                 }
             }
         }
-        Action::Expect(_) | Action::Capture(_) | Action::Branch(_) | Action::Press(_) | Action::Screenshot(_) => {}
+        Action::Expect(_)
+        | Action::Capture(_)
+        | Action::Branch(_)
+        | Action::Press(_)
+        | Action::Screenshot(_) => {}
     }
     found
 }

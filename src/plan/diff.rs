@@ -108,7 +108,11 @@ pub fn held(record: &UserRecord, kind: &str) -> Vec<String> {
 
 impl Desired {
     /// Which entitlements a user who has these shall have in the end, by kind; kinds that are not touched are absent.
-    pub fn entitlements_after(&self, playbook: &Playbook, before: Option<&UserRecord>) -> BTreeMap<String, Vec<String>> {
+    pub fn entitlements_after(
+        &self,
+        playbook: &Playbook,
+        before: Option<&UserRecord>,
+    ) -> BTreeMap<String, Vec<String>> {
         let held = |kind: &str| before.map(|record| held(record, kind)).unwrap_or_default();
         let one = |kind: &str| playbook.entitlements.get(kind).is_some_and(|rule| rule.one_of.is_some());
         let mut after = BTreeMap::new();
@@ -142,7 +146,13 @@ impl Desired {
     }
 
     /// What still differs from the wish in what a view shows. Attributes that no column shows cannot be compared.
-    pub fn differs(&self, playbook: &Playbook, view: &View, shown: &UserRecord, wanted: &BTreeMap<String, Vec<String>>) -> Vec<Change> {
+    pub fn differs(
+        &self,
+        playbook: &Playbook,
+        view: &View,
+        shown: &UserRecord,
+        wanted: &BTreeMap<String, Vec<String>>,
+    ) -> Vec<Change> {
         let mut changes = Vec::new();
         for (attribute, value) in &self.attributes {
             if view.columns.get(attribute).is_none() {
@@ -183,8 +193,11 @@ pub fn untouched(before: &UserRecord, after: &UserRecord, touched: &[String]) ->
             changes.push(Change { attribute: attribute.clone(), from: Some(was.clone()), to: is.cloned() });
         }
     }
-    if !touched.iter().any(|t| t == "active") && (before.active, &before.pending) != (after.active, &after.pending) {
-        let text = |record: &UserRecord| record.active.map(|a| a.to_string()).or_else(|| record.pending.clone());
+    if !touched.iter().any(|t| t == "active")
+        && (before.active, &before.pending) != (after.active, &after.pending)
+    {
+        let text =
+            |record: &UserRecord| record.active.map(|a| a.to_string()).or_else(|| record.pending.clone());
         changes.push(Change { attribute: "active".into(), from: text(before), to: text(after) });
     }
     changes
@@ -209,11 +222,20 @@ pub fn as_template_value(rule: Option<&EntitlementRule>, values: &[String]) -> V
 }
 
 /// The holders of an entitlement that may not lose its last one.
-pub fn loses_protected(playbook: &Playbook, before: &UserRecord, wanted: &BTreeMap<String, Vec<String>>, gone: bool) -> Option<Entitlement> {
+pub fn loses_protected(
+    playbook: &Playbook,
+    before: &UserRecord,
+    wanted: &BTreeMap<String, Vec<String>>,
+    gone: bool,
+) -> Option<Entitlement> {
     playbook.entitlements.iter().find_map(|(kind, rule)| {
         let protected = &rule.protect_last.as_ref()?.value;
         let holds = held(before, &kind.value).contains(protected) && before.active != Some(false);
         let keeps = !gone && wanted.get(&kind.value).is_none_or(|values| values.contains(protected));
-        (holds && !keeps).then(|| Entitlement { kind: kind.value.clone(), value: protected.clone(), display: None })
+        (holds && !keeps).then(|| Entitlement {
+            kind: kind.value.clone(),
+            value: protected.clone(),
+            display: None,
+        })
     })
 }

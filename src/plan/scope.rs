@@ -58,13 +58,17 @@ impl Scope {
     fn refused(&self, text: &At<String>, error: TemplateError) -> Failure {
         let place = self.source.place(text.span);
         match error {
-            TemplateError::Missing(name) => {
-                Failure::new(Code::MissingAttribute, format!("`{}` needs `{name}`, which the job does not carry", text.value))
-                    .hint(format!("send `{name}`, or make the step depend on it: `when: {{ given: \"{{{{ {name} }}}}\" }}`"))
-                    .at("template", place)
-            }
+            TemplateError::Missing(name) => Failure::new(
+                Code::MissingAttribute,
+                format!("`{}` needs `{name}`, which the job does not carry", text.value),
+            )
+            .hint(format!(
+                "send `{name}`, or make the step depend on it: `when: {{ given: \"{{{{ {name} }}}}\" }}`"
+            ))
+            .at("template", place),
             TemplateError::Bad(reason) => {
-                Failure::new(Code::InvalidValue, format!("`{}` gives nothing: {reason}", text.value)).at("template", place)
+                Failure::new(Code::InvalidValue, format!("`{}` gives nothing: {reason}", text.value))
+                    .at("template", place)
             }
         }
     }
@@ -84,7 +88,12 @@ impl Scope {
             Locator::Named(name) if name.value == USER_ROW => any.push(self.user_row()?),
             Locator::Named(name) => match self.source.playbook.targets.get(&name.value) {
                 Some(target) => self.alternatives(target, any, depth + 1)?,
-                None => return Err(Failure::new(Code::PlaybookInvalid, format!("there is no target `{}`", name.value))),
+                None => {
+                    return Err(Failure::new(
+                        Code::PlaybookInvalid,
+                        format!("there is no target `{}`", name.value),
+                    ));
+                }
             },
             Locator::Any(locators) => {
                 for locator in locators {
@@ -175,7 +184,10 @@ impl Scope {
     }
 
     fn columns(&self, columns: &Names<Column>) -> Result<Vec<page::Column>, Failure> {
-        columns.iter().map(|(name, column)| Ok(page::Column { name: name.value.clone(), at: self.column(column)? })).collect()
+        columns
+            .iter()
+            .map(|(name, column)| Ok(page::Column { name: name.value.clone(), at: self.column(column)? }))
+            .collect()
     }
 
     fn column(&self, column: &Column) -> Result<ColumnAt, Failure> {
@@ -196,7 +208,9 @@ impl Scope {
     fn first(&self, locator: &Locator) -> Result<Query, Failure> {
         let mut any = Vec::new();
         self.alternatives(locator, &mut any, 0)?;
-        any.into_iter().next().ok_or_else(|| Failure::new(Code::PlaybookInvalid, "a locator without alternatives"))
+        any.into_iter()
+            .next()
+            .ok_or_else(|| Failure::new(Code::PlaybookInvalid, "a locator without alternatives"))
     }
 }
 
