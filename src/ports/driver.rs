@@ -75,9 +75,7 @@ pub struct Point {
 }
 
 /// A key, by its name in UI Events (W3C `KeyboardEvent.key`).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Key {
     Enter,
     Tab,
