@@ -61,7 +61,9 @@ impl Site {
     }
 
     pub fn was_asked_for(&self, path: &str) -> bool {
-        self.requests().iter().any(|request| request.contains(path))
+        self.requests()
+            .iter()
+            .any(|request| request.contains(&format!("{path}?")))
     }
 
     /// Waits until somebody asks for it.
@@ -136,7 +138,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         )
             .into_response(),
         "/cookie" => page(&format!("<h1 id=cookie>{cookie}</h1>")),
-        "/big" => page(&format!("<p id=big>{}</p>", "x".repeat(20 << 20))),
+        "/big" => page(&format!("<p id=big>{}</p>", "x".repeat(4 << 20))),
         "/frame" => page(&format!(
             "<h1 id=top>top</h1><iframe src='{query}'></iframe>"
         )),

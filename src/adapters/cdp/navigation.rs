@@ -20,6 +20,8 @@ pub(super) struct MainFrame {
     pub(super) url: String,
     /// How many documents there have been.
     pub(super) documents: u64,
+    /// How many steps within a document.
+    pub(super) steps: u64,
     loader: Option<String>,
     parsed: bool,
     world: Option<String>,
@@ -52,6 +54,7 @@ impl Default for MainFrame {
         Self {
             url: "about:blank".to_owned(),
             documents: 0,
+            steps: 0,
             loader: None,
             parsed: false,
             world: None,
@@ -108,6 +111,7 @@ impl MainFrame {
     /// The same document has another address.
     pub(super) fn moved_within(&mut self, url: String) {
         self.url = url;
+        self.steps += 1;
     }
 
     /// A document has been parsed.

@@ -35,7 +35,7 @@ impl FrontPage {
     }
 
     async fn navigate(&self, url: &Url, deadline: Instant) -> Result<(), Missed> {
-        let before = self.tab.frame(|frame| frame.documents);
+        let (before, steps) = self.tab.frame(|frame| (frame.documents, frame.steps));
         self.tab.take_blocked();
         let reply = self.tab.call("Page.navigate", json!({"url": url.as_str()}));
         let answer = reply.by(deadline).await?;
@@ -45,7 +45,11 @@ impl FrontPage {
         }
         let Some(loader) = navigated.loader_id else {
             // The same document, at another place of it.
-            return Ok(());
+            let moved = self.tab.wait(deadline, |frame| match frame.steps > steps {
+                true => Ok(()),
+                false => Err(deadline),
+            });
+            return Ok(moved.await?);
         };
         let arrived = self
             .tab

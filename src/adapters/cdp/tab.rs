@@ -155,10 +155,8 @@ impl Tab {
 
     /// What happened in a frame of this page that has a process of its own.
     pub(super) fn event_of_part(&self, method: &str, params: &RawValue) {
-        if method == "Page.windowOpen"
-            && let Some(Addressed { url }) = events::read(method, params)
-        {
-            self.desk().opening.push_back(url);
+        if method == "Page.windowOpen" || method == "Page.downloadWillBegin" {
+            self.event(method, params);
         }
     }
 
@@ -174,7 +172,11 @@ impl Tab {
                     self.notice(Notice::DownloadRefused { url });
                 }
             }
-            "Page.windowOpen" => self.event_of_part(method, params),
+            "Page.windowOpen" => {
+                if let Some(Addressed { url }) = events::read(method, params) {
+                    self.desk().opening.push_back(url);
+                }
+            }
             _ => {
                 if self.follow(method, params).is_some() {
                     self.wake();

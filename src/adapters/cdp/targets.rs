@@ -48,8 +48,8 @@ enum Seat {
     Front(Arc<Room>, Arc<Tab>),
     /// A frame or worker of a page in this context.
     Part(Arc<Room>),
-    /// A page that is being closed: whatever it asks for is refused.
-    Unwanted,
+    /// A page that came up unasked: whatever it asks for is refused, and it is closed.
+    Unwanted { target: String },
     /// Something that is none of our business.
     Stranger,
 }
@@ -120,6 +120,7 @@ impl Targets {
             (Some(room), kind) => {
                 if kind == "iframe" {
                     self.put_up_fence(&session, &room.fence);
+                    self.wire.post(Some(&session), "Page.enable", json!({}));
                 }
                 Seat::Part(room)
             }
@@ -129,14 +130,9 @@ impl Targets {
             Seat::Front(room, tab) => Some((Arc::clone(room), Arc::clone(tab))),
             _ => None,
         };
-        self.known().seats.insert(session.clone(), seat.clone());
+        self.known().seats.insert(session.clone(), seat);
         self.follow(&session);
         self.resume(&session);
-        if matches!(seat, Seat::Unwanted) {
-            // After it was let go: a paused page holds the one that opened it.
-            let target = json!({"targetId": target.target_id});
-            self.wire.post(None, "Target.closeTarget", target);
-        }
         if let Some((room, tab)) = front {
             room.front.send_replace(Some(tab));
         }
@@ -171,17 +167,26 @@ impl Targets {
         Seat::Front(room, Arc::new(tab))
     }
 
-    /// A page that came up unasked. It is let go, because a paused one holds its opener, but gets nothing.
+    /// A page that came up unasked. It has to be let go, because a paused one holds its opener for ever, and to
+    /// be closed only when what it asks for has been refused: closed earlier, the browser lets that through.
     fn turn_away(&self, session: &str, target: &TargetInfo, room: Option<&Room>) -> Seat {
         let everything = json!({"patterns": [{"urlPattern": "*"}]});
         self.wire.post(Some(session), "Fetch.enable", everything);
+        self.wire.post(Some(session), "Page.enable", json!({}));
         let ahead_of_time = target.subtype.as_deref() == Some("prerender");
         if let Some(tab) = room.and_then(Room::tab)
             && !ahead_of_time
         {
             tab.popup_closed(&target.url);
         }
-        Seat::Unwanted
+        Seat::Unwanted {
+            target: target.target_id.clone(),
+        }
+    }
+
+    fn close(&self, target: &str) {
+        let params = json!({"targetId": target});
+        self.wire.post(None, "Target.closeTarget", params);
     }
 
     fn put_up_fence(&self, session: &str, fence: &Fence) {
@@ -220,7 +225,7 @@ impl Targets {
         let seat = self.seat(session);
         let blocked = match &seat {
             Some(Seat::Front(room, _) | Seat::Part(room)) => !room.fence.allows(&url),
-            Some(Seat::Unwanted | Seat::Stranger) | None => true,
+            Some(Seat::Unwanted { .. } | Seat::Stranger) | None => true,
         };
         let request = &event.request_id;
         if !blocked {
@@ -238,7 +243,8 @@ impl Targets {
                     tab.blocked(url, None);
                 }
             }
-            Some(Seat::Unwanted | Seat::Stranger) | None => {}
+            Some(Seat::Unwanted { target }) => self.close(&target),
+            Some(Seat::Stranger) | None => {}
         }
     }
 }
@@ -271,7 +277,10 @@ impl Listener for Targets {
                             tab.event_of_part(method, params);
                         }
                     }
-                    Some(Seat::Unwanted | Seat::Stranger) | None => {}
+                    Some(Seat::Unwanted { target }) if method == "Page.frameStoppedLoading" => {
+                        self.close(&target);
+                    }
+                    Some(Seat::Unwanted { .. } | Seat::Stranger) | None => {}
                 }
             }
             (_, None) => {}
