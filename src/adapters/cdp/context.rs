@@ -1,0 +1,127 @@
+//! The port's context: made with its page in front, ended with all that is in it.
+//!
+//! It must not know what is done on the page.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{
+    events::{self, BrowserContext},
+    fence::Fence,
+    page::{Clock, FrontPage},
+    tab::Tab,
+    targets::{Room, Targets},
+    wire::{Wire, WireError},
+};
+use crate::ports::driver::{Context, ContextOptions, DriverError, Page};
+
+/// Making or ending a context takes a tenth of a second, or something is wrong.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One isolated context with its page in front.
+pub(super) struct FrontContext {
+    lease: Lease,
+    page: Arc<FrontPage>,
+}
+
+/// A context of the browser. Dropped, it is ended without anyone waiting for it.
+struct Lease {
+    wire: Arc<Wire>,
+    targets: Arc<Targets>,
+    id: String,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.targets.leave(&self.id);
+        let params = json!({"browserContextId": self.id});
+        self.wire.post(None, "Target.disposeBrowserContext", params);
+    }
+}
+
+impl FrontContext {
+    /// Makes a context.
+    pub(super) async fn open(
+        wire: Arc<Wire>,
+        targets: Arc<Targets>,
+        options: ContextOptions,
+    ) -> Result<Self, DriverError> {
+        let fence = Fence::new(&options.origins)
+            .map_err(|wrong| DriverError::Protocol(format!("{wrong:?} is not an origin")))?;
+        let clock = Clock::start();
+        let deadline = Instant::now() + PATIENCE;
+        let method = "Target.createBrowserContext";
+        let params = match options.proxy {
+            // Without the list, what goes to this very machine would go around the proxy.
+            Some(proxy) => json!({
+                "disposeOnDetach": true, "proxyServer": proxy, "proxyBypassList": "<-loopback>",
+            }),
+            None => json!({"disposeOnDetach": true}),
+        };
+        let answer = wire.call(None, method, params).by(deadline).await;
+        let answer = answer.map_err(|error| clock.wire_error(error))?;
+        let made: BrowserContext = events::result(method, &answer)?;
+        let lease = Lease { wire, targets, id: made.browser_context_id };
+        let room = Arc::new(Room::new(fence));
+        lease.targets.enter(&lease.id, Arc::clone(&room));
+        let tab = lease.furnish(&room, deadline).await.map_err(|error| clock.wire_error(error))?;
+        let page = Arc::new(FrontPage::new(tab, room));
+        Ok(Self { lease, page })
+    }
+}
+
+impl Lease {
+    async fn furnish(&self, room: &Room, deadline: Instant) -> Result<Arc<Tab>, WireError> {
+        let mut front = room.front();
+        let downloads = self.wire.call(
+            None,
+            "Browser.setDownloadBehavior",
+            json!({"behavior": "deny", "browserContextId": self.id, "eventsEnabled": true}),
+        );
+        let page = self.wire.call(
+            None,
+            "Target.createTarget",
+            json!({"url": "about:blank", "browserContextId": self.id}),
+        );
+        downloads.by(deadline).await?;
+        page.by(deadline).await?;
+        let tab = loop {
+            self.wire.fate(None)?;
+            if let Some(tab) = front.borrow_and_update().clone() {
+                break tab;
+            }
+            match tokio::time::timeout_at(deadline, front.changed()).await {
+                Ok(_) => {}
+                Err(_) => return Err(WireError::Late),
+            }
+        };
+        for (method, reply) in tab.take_setup() {
+            reply.by(deadline).await.map_err(|error| match error {
+                WireError::Refused { code, message } => {
+                    WireError::Refused { code, message: format!("{method}: {message}") }
+                }
+                error => error,
+            })?;
+        }
+        tab.world(deadline).await?;
+        Ok(tab)
+    }
+}
+
+#[async_trait]
+impl Context for FrontContext {
+    fn page(&self) -> Arc<dyn Page> {
+        Arc::clone(&self.page) as Arc<dyn Page>
+    }
+
+    async fn close(self: Box<Self>) {
+        let wire = Arc::clone(&self.lease.wire);
+        let params = json!({"browserContextId": self.lease.id});
+        let ended = wire.call(None, "Target.disposeBrowserContext", params);
+        // A browser that is gone has ended it too.
+        let _ = ended.by(Instant::now() + PATIENCE).await;
+    }
+}

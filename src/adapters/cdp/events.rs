@@ -1,0 +1,225 @@
+//! What Chromium says, as far as we listen: the parameters of events and the results of commands.
+//!
+//! Fields that nobody reads are left out, so that a new Chromium may change them.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::ports::driver::DriverError;
+
+/// Reads the parameters of an event. One that cannot be read is as good as none.
+pub(super) fn read<'a, T: Deserialize<'a>>(method: &str, params: &'a RawValue) -> Option<T> {
+    match serde_json::from_str(params.get()) {
+        Ok(event) => Some(event),
+        Err(error) => {
+            let place = error.column();
+            tracing::warn!(method, place, "an event that cannot be read");
+            None
+        }
+    }
+}
+
+/// Reads the result of a command.
+pub(super) fn result<'a, T: Deserialize<'a>>(method: &str, result: &'a RawValue) -> Result<T, DriverError> {
+    serde_json::from_str(result.get()).map_err(|error| {
+        // Not the error's own text: it may quote what it found.
+        let place = error.column();
+        DriverError::Protocol(format!("{method}: an unreadable result, at {place}"))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AttachedToTarget {
+    pub(super) session_id: String,
+    pub(super) target_info: TargetInfo,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TargetInfo {
+    pub(super) target_id: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) subtype: Option<String>,
+    #[serde(default)]
+    pub(super) url: String,
+    #[serde(default)]
+    pub(super) browser_context_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DetachedFromTarget {
+    pub(super) session_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RequestPaused {
+    pub(super) request_id: String,
+    pub(super) request: Request,
+    #[serde(default)]
+    pub(super) frame_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Request {
+    pub(super) url: String,
+    #[serde(default, rename = "urlFragment")]
+    pub(super) fragment: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FrameRequestedNavigation {
+    pub(super) frame_id: String,
+    #[serde(default)]
+    pub(super) disposition: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FrameStartedNavigating {
+    pub(super) frame_id: String,
+    pub(super) loader_id: String,
+    pub(super) navigation_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FrameStoppedLoading {
+    pub(super) frame_id: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FrameNavigated {
+    pub(super) frame: Frame,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Frame {
+    pub(super) id: String,
+    pub(super) loader_id: String,
+    pub(super) url: String,
+    #[serde(default)]
+    pub(super) url_fragment: String,
+    /// The address of an error page is what could not be reached.
+    #[serde(default)]
+    pub(super) unreachable_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NavigatedWithinDocument {
+    pub(super) frame_id: String,
+    pub(super) url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LifecycleEvent {
+    pub(super) frame_id: String,
+    pub(super) loader_id: String,
+    pub(super) name: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ExecutionContextCreated {
+    pub(super) context: ExecutionContext,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExecutionContext {
+    pub(super) unique_id: String,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) aux_data: AuxData,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AuxData {
+    #[serde(default)]
+    pub(super) frame_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExecutionContextDestroyed {
+    pub(super) execution_context_unique_id: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct JavascriptDialogOpening {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) message: String,
+}
+
+/// `Page.windowOpen`, `Page.downloadWillBegin`: something with an address.
+#[derive(Deserialize)]
+pub(super) struct Addressed {
+    #[serde(default)]
+    pub(super) url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Navigate {
+    #[serde(default)]
+    pub(super) loader_id: Option<String>,
+    #[serde(default)]
+    pub(super) error_text: Option<String>,
+    #[serde(default)]
+    pub(super) is_download: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Evaluated<'a> {
+    #[serde(borrow)]
+    pub(super) result: RemoteObject<'a>,
+    #[serde(default)]
+    pub(super) exception_details: Option<ExceptionDetails>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RemoteObject<'a> {
+    #[serde(default, borrow)]
+    pub(super) value: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ExceptionDetails {
+    #[serde(default)]
+    pub(super) text: String,
+    #[serde(default)]
+    pub(super) exception: Option<Exception>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Exception {
+    #[serde(default)]
+    pub(super) description: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Screenshot<'a> {
+    pub(super) data: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Version<'a> {
+    pub(super) product: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct BrowserContext {
+    pub(super) browser_context_id: String,
+}

@@ -1,0 +1,76 @@
+//! Which addresses a context may navigate to.
+
+use url::Url;
+
+/// The origins that are allowed, as they are written in the web: scheme, host, and port where it is not the
+/// default one.
+#[derive(Debug, Default)]
+pub(super) struct Fence {
+    origins: Vec<String>,
+}
+
+impl Fence {
+    /// Reads the origins; says which of them is none.
+    pub(super) fn new(origins: &[String]) -> Result<Self, String> {
+        let origins = origins
+            .iter()
+            .map(|origin| match Url::parse(origin) {
+                Ok(url) if url.origin().is_tuple() => Ok(url.origin().ascii_serialization()),
+                _ => Err(origin.clone()),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { origins })
+    }
+
+    /// No fence at all?
+    pub(super) fn is_open(&self) -> bool {
+        self.origins.is_empty()
+    }
+
+    /// May a document come from there? Documents that come from nowhere are allowed: what they hold was
+    /// put in by a page that is allowed.
+    pub(super) fn allows(&self, url: &str) -> bool {
+        if self.is_open() {
+            return true;
+        }
+        match Url::parse(url) {
+            Ok(url) if matches!(url.scheme(), "about" | "data" | "blob") => true,
+            Ok(url) => self.origins.contains(&url.origin().ascii_serialization()),
+            Err(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_compared_as_a_whole() {
+        let fence = Fence::new(&["https://app.example".into(), "http://h:81/path".into()]);
+        let fence = fence.expect("two origins");
+        for (url, allowed) in [
+            ("https://app.example/a?b#c", true),
+            ("https://APP.example:443/", true),
+            ("https://app.example:444/", false),
+            ("http://app.example/", false),
+            ("https://app.example.evil.test/", false),
+            ("https://app.example@evil.test/", false),
+            ("https://sub.app.example/", false),
+            ("http://h:81/", true),
+            ("http://h/", false),
+            ("about:blank", true),
+            ("file:///etc/passwd", false),
+            ("chrome://version", false),
+            ("not an address", false),
+        ] {
+            assert_eq!(fence.allows(url), allowed, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_is_refused() {
+        assert_eq!(Fence::new(&["app.example".into()]).err().as_deref(), Some("app.example"));
+        assert!(Fence::default().allows("https://anything.example"));
+    }
+}

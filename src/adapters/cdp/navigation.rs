@@ -1,0 +1,276 @@
+//! Where the main frame of a page is: which document is there, whether another one is on its way, and in which
+//! world of it questions are asked.
+//!
+//! Fed with events in their order; plain state, nothing async. It must not know the wire.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::events::{Frame, FrameStartedNavigating};
+
+/// A page that asked for a navigation is believed for so long; a browser that takes it up says so within
+/// milliseconds, and some requests come to nothing without a word (`window.stop()`).
+const BELIEVED_FOR: Duration = Duration::from_secs(2);
+
+/// The main frame as last known.
+#[derive(Debug)]
+pub(super) struct MainFrame {
+    /// With its fragment.
+    pub(super) url: String,
+    /// How many documents there have been.
+    pub(super) documents: u64,
+    /// How many steps within a document.
+    pub(super) steps: u64,
+    loader: Option<String>,
+    parsed: bool,
+    world: Option<String>,
+    coming: Option<Coming>,
+}
+
+/// A navigation under way.
+#[derive(Debug, PartialEq, Eq)]
+enum Coming {
+    /// The page asked for it.
+    Requested(Instant),
+    /// The browser is at it.
+    Started { loader: String },
+}
+
+/// Whether a question can be asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Readiness {
+    /// Yes, in this world.
+    Ready { world: String },
+    /// Not yet.
+    Wait,
+    /// Not yet, and nothing may come of it: look again then.
+    WaitUntil(Instant),
+}
+
+impl Default for MainFrame {
+    /// A page begins with an empty document.
+    fn default() -> Self {
+        Self {
+            url: "about:blank".to_owned(),
+            documents: 0,
+            steps: 0,
+            loader: None,
+            parsed: false,
+            world: None,
+            coming: None,
+        }
+    }
+}
+
+impl MainFrame {
+    /// The page asked for another document.
+    pub(super) fn requested(&mut self) {
+        if self.coming.is_none() {
+            self.coming = Some(Coming::Requested(Instant::now()));
+        }
+    }
+
+    /// The browser began to navigate.
+    pub(super) fn started(&mut self, event: FrameStartedNavigating) {
+        let stays = matches!(event.navigation_type.as_str(), "sameDocument" | "historySameDocument");
+        if !stays {
+            let loader = event.loader_id;
+            self.coming = Some(Coming::Started { loader });
+        }
+    }
+
+    /// Nothing is being loaded any more: what was under way is there or came to nothing.
+    pub(super) fn stopped(&mut self) {
+        if matches!(self.coming, Some(Coming::Started { .. })) {
+            self.coming = None;
+        }
+        // A document whose loading was stopped is parsed as far as it ever will be.
+        self.parsed = true;
+    }
+
+    /// Another document is here. Its world may be known already.
+    pub(super) fn committed(&mut self, frame: Frame) {
+        let other = matches!(&self.coming, Some(Coming::Started { loader }) if *loader != frame.loader_id);
+        if !other {
+            self.coming = None;
+        }
+        self.documents += 1;
+        self.url = match frame.unreachable_url {
+            Some(url) => url,
+            None => frame.url + &frame.url_fragment,
+        };
+        self.loader = Some(frame.loader_id);
+        self.parsed = false;
+    }
+
+    /// The same document has another address.
+    pub(super) fn moved_within(&mut self, url: String) {
+        self.url = url;
+        self.steps += 1;
+    }
+
+    /// A document has been parsed.
+    pub(super) fn parsed(&mut self, loader: &str) {
+        // The first document was there before we listened.
+        if self.loader.as_deref().is_none_or(|known| known == loader) {
+            self.loader = Some(loader.to_owned());
+            self.parsed = true;
+        }
+    }
+
+    /// Our world is there.
+    pub(super) fn world_made(&mut self, world: String) {
+        self.world = Some(world);
+    }
+
+    /// A world is gone.
+    pub(super) fn world_gone(&mut self, world: &str) {
+        if self.world.as_deref() == Some(world) {
+            self.world = None;
+        }
+    }
+
+    /// All worlds are gone.
+    pub(super) fn worlds_gone(&mut self) {
+        self.world = None;
+    }
+
+    /// Is this our world?
+    pub(super) fn is_world(&self, world: &str) -> bool {
+        self.world.as_deref() == Some(world)
+    }
+
+    /// Is another document on its way?
+    pub(super) fn is_leaving(&self) -> bool {
+        self.coming.is_some()
+    }
+
+    /// Has the document that this navigation began been parsed, or one that came after it?
+    pub(super) fn arrived(&self, loader: &str, documents_before: u64) -> bool {
+        let on_its_way = matches!(&self.coming, Some(Coming::Started { loader: coming }) if coming == loader);
+        self.documents > documents_before && self.parsed && self.world.is_some() && !on_its_way
+    }
+
+    /// Can a question be asked at `now`?
+    pub(super) fn readiness(&mut self, now: Instant) -> Readiness {
+        if let Some(Coming::Requested(since)) = self.coming {
+            if now < since + BELIEVED_FOR {
+                return Readiness::WaitUntil(since + BELIEVED_FOR);
+            }
+            self.coming = None;
+        }
+        match (&self.coming, self.parsed, &self.world) {
+            (None, true, Some(world)) => Readiness::Ready { world: world.clone() },
+            _ => Readiness::Wait,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_home() -> MainFrame {
+        let mut frame = MainFrame::default();
+        frame.parsed("0");
+        frame.world_made("w0".into());
+        frame
+    }
+
+    fn started(frame: &mut MainFrame, loader: &str, kind: &str) {
+        frame.started(FrameStartedNavigating {
+            frame_id: "f".into(),
+            loader_id: loader.into(),
+            navigation_type: kind.into(),
+        });
+    }
+
+    fn committed(frame: &mut MainFrame, loader: &str) {
+        frame.committed(Frame {
+            id: "f".into(),
+            loader_id: loader.into(),
+            url: "http://h/".into(),
+            url_fragment: "#x".into(),
+            unreachable_url: None,
+        });
+    }
+
+    fn ready(frame: &mut MainFrame) -> Option<String> {
+        match frame.readiness(Instant::now()) {
+            Readiness::Ready { world } => Some(world),
+            Readiness::Wait | Readiness::WaitUntil(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_submitted_form_is_awaited_until_its_answer_is_parsed() {
+        let mut frame = at_home();
+        assert_eq!(ready(&mut frame).as_deref(), Some("w0"));
+        frame.requested();
+        assert_eq!(ready(&mut frame), None);
+        started(&mut frame, "1", "differentDocument");
+        assert_eq!(ready(&mut frame), None);
+        frame.worlds_gone();
+        committed(&mut frame, "1");
+        frame.world_made("w1".into());
+        assert_eq!(ready(&mut frame), None);
+        assert!(!frame.arrived("1", 0));
+        frame.parsed("1");
+        assert_eq!(ready(&mut frame).as_deref(), Some("w1"));
+        assert!(frame.arrived("1", 0));
+        assert_eq!(frame.url, "http://h/#x");
+    }
+
+    #[test]
+    fn a_navigation_that_comes_to_nothing_leaves_the_document() {
+        let mut frame = at_home();
+        frame.requested();
+        started(&mut frame, "1", "differentDocument");
+        frame.stopped();
+        assert_eq!(ready(&mut frame).as_deref(), Some("w0"));
+    }
+
+    #[test]
+    fn a_push_state_does_not_hide_a_request() {
+        let mut frame = at_home();
+        frame.requested();
+        frame.moved_within("http://h/pushed".into());
+        frame.stopped();
+        assert!(frame.is_leaving());
+        assert_eq!(ready(&mut frame), None);
+    }
+
+    #[test]
+    fn a_step_within_the_document_is_not_a_navigation() {
+        let mut frame = at_home();
+        started(&mut frame, "1", "sameDocument");
+        started(&mut frame, "2", "historySameDocument");
+        assert!(!frame.is_leaving());
+    }
+
+    #[test]
+    fn a_request_is_not_believed_for_ever() {
+        let mut frame = at_home();
+        frame.requested();
+        let later = Instant::now() + BELIEVED_FOR;
+        assert!(matches!(frame.readiness(later), Readiness::Ready { .. }));
+        assert!(!frame.is_leaving());
+    }
+
+    #[test]
+    fn the_second_of_two_navigations_counts() {
+        let mut frame = at_home();
+        started(&mut frame, "1", "differentDocument");
+        started(&mut frame, "2", "differentDocument");
+        frame.worlds_gone();
+        committed(&mut frame, "1");
+        frame.world_made("w1".into());
+        frame.parsed("1");
+        assert_eq!(ready(&mut frame), None);
+        committed(&mut frame, "2");
+        frame.world_made("w2".into());
+        frame.parsed("2");
+        assert_eq!(ready(&mut frame).as_deref(), Some("w2"));
+    }
+}

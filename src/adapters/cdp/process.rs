@@ -1,0 +1,240 @@
+//! The browser as a program: started, watched, ended, and swept up after.
+//!
+//! One thread per browser starts it, waits for its end and removes its profile. The kernel ends the browser
+//! when that very thread ends, so it lives exactly as long as the browser: kill us, and no browser is left.
+//!
+//! This module must not know what is said on the wire.
+
+use std::{
+    collections::VecDeque,
+    fs, io,
+    mem::ManuallyDrop,
+    os::{
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+        unix::{
+            fs::PermissionsExt,
+            net::UnixStream,
+            process::{CommandExt, ExitStatusExt},
+        },
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::ChildStderr,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
+
+/// The descriptors on which Chromium reads and writes.
+const READS_ON: RawFd = 3;
+const WRITES_ON: RawFd = 4;
+
+/// How many lines of its last words are kept.
+const LAST_WORDS: usize = 20;
+
+/// A running browser program.
+pub(super) struct Program {
+    /// The leader of its process group, until it has been waited for.
+    leader: Arc<Mutex<Option<Pid>>>,
+    stage: watch::Receiver<Stage>,
+    last_words: Arc<Mutex<VecDeque<String>>>,
+    listening: Option<JoinHandle<()>>,
+}
+
+/// How far the browser is with its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stage {
+    Running,
+    /// Over, and how.
+    Ended(String),
+    /// Over, and nothing of it is left on disk.
+    SweptUp(String),
+}
+
+/// A folder for the browser's profile that only we can read.
+pub(super) fn profile() -> io::Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("seatwright-chromium-").tempdir()?;
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))?;
+    Ok(folder)
+}
+
+/// Starts `program`; the other end of what comes back beside it is on its descriptors 3 and 4.
+pub(super) async fn start(
+    program: &Path,
+    arguments: Vec<String>,
+    profile: TempDir,
+) -> io::Result<(Program, tokio::net::UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let (started, starting) = oneshot::channel();
+    let (stage, stages) = watch::channel(Stage::Running);
+    let leader = Arc::new(Mutex::new(None));
+    let keeper =
+        Keeper { program: program.to_owned(), arguments, profile, leader: Arc::clone(&leader), stage };
+    thread::Builder::new().name("chromium-keeper".to_owned()).spawn(move || keeper.keep(theirs, started))?;
+    let stderr = starting.await.map_err(|_| io::Error::other("the thread that starts it ended"))??;
+    ours.set_nonblocking(true)?;
+    let last_words = Arc::new(Mutex::new(VecDeque::new()));
+    let stderr = stderr.map(ChildStderr::from_std).transpose()?;
+    let listening = stderr.map(|stderr| tokio::spawn(listen(stderr, Arc::clone(&last_words))));
+    let program = Program { leader, stage: stages, last_words, listening };
+    Ok((program, tokio::net::UnixStream::from_std(ours)?))
+}
+
+impl Program {
+    /// Ends the program and all that it started, without asking.
+    pub(super) fn kill(&self) {
+        kill(*self.leader.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Follows its life.
+    pub(super) fn stage(&self) -> watch::Receiver<Stage> {
+        self.stage.clone()
+    }
+
+    /// The end of what it wrote on its standard error, once it is over.
+    pub(super) async fn last_words(&mut self) -> String {
+        if let Some(listening) = self.listening.take() {
+            // A helper that outlives it for a moment keeps the pipe open; we do not wait for that.
+            let _ = tokio::time::timeout(Duration::from_millis(500), listening).await;
+        }
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn kill(leader: Option<Pid>) {
+    if let Some(leader) = leader {
+        // It fails only when nobody is left to be killed.
+        let _ = rustix::process::kill_process_group(leader, Signal::KILL);
+    }
+}
+
+/// What the thread of a browser needs.
+struct Keeper {
+    program: PathBuf,
+    arguments: Vec<String>,
+    profile: TempDir,
+    leader: Arc<Mutex<Option<Pid>>>,
+    stage: watch::Sender<Stage>,
+}
+
+type Started = oneshot::Sender<io::Result<Option<std::process::ChildStderr>>>;
+
+impl Keeper {
+    fn keep(self, pipe: UnixStream, started: Started) {
+        let mut child = match self.spawn(&pipe) {
+            Ok(child) => child,
+            Err(error) => {
+                let _ = started.send(Err(error));
+                return;
+            }
+        };
+        // Only the browser holds that end now, so its end is seen on ours.
+        drop(pipe);
+        let pid = Pid::from_child(&child);
+        self.lead(Some(pid));
+        if started.send(Ok(child.stderr.take())).is_err() {
+            kill(Some(pid));
+        }
+        // Seen, but not yet waited for: until then nobody else can get this process id.
+        let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
+        kill(Some(pid));
+        self.lead(None);
+        let end = match child.wait() {
+            Ok(status) => describe(status),
+            Err(error) => format!("nobody knows how: {error}"),
+        };
+        self.stage.send_replace(Stage::Ended(end.clone()));
+        sweep_up(self.profile);
+        self.stage.send_replace(Stage::SweptUp(end));
+    }
+
+    fn lead(&self, leader: Option<Pid>) {
+        *self.leader.lock().unwrap_or_else(PoisonError::into_inner) = leader;
+    }
+
+    fn spawn(&self, pipe: &UnixStream) -> io::Result<Child> {
+        let parent = rustix::process::getpid();
+        let pipe = pipe.as_raw_fd();
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        // SAFETY: between fork and exec only system calls are made; nothing is allocated or locked.
+        unsafe {
+            command.pre_exec(move || {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                if rustix::process::getppid() != Some(parent) {
+                    return Err(io::ErrorKind::BrokenPipe.into());
+                }
+                hand_over(BorrowedFd::borrow_raw(pipe))
+            });
+        }
+        command.spawn()
+    }
+}
+
+/// Puts `pipe` on the two descriptors, open across exec.
+fn hand_over(pipe: BorrowedFd<'_>) -> io::Result<()> {
+    // First out of the way: it may be one of the two itself.
+    let aside = rustix::io::fcntl_dupfd_cloexec(pipe, WRITES_ON + 1)?;
+    for number in [READS_ON, WRITES_ON] {
+        // SAFETY: the descriptor is not closed here, and what it was before is of no use after exec.
+        let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
+        rustix::io::dup2(&aside, &mut place)?;
+    }
+    Ok(())
+}
+
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("it ended with exit code {code}"),
+        (None, Some(signal)) => format!("it was ended by signal {signal}"),
+        (None, None) => "it ended".to_owned(),
+    }
+}
+
+/// Removes the profile. Helpers that were killed a moment ago may still be writing their last file.
+fn sweep_up(profile: TempDir) {
+    let folder = profile.keep();
+    for pause in [0, 10, 20, 50, 100, 200, 500, 1000] {
+        thread::sleep(Duration::from_millis(pause));
+        match fs::remove_dir_all(&folder) {
+            Ok(()) => return,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Err(_) => {}
+        }
+    }
+    tracing::warn!(folder = %folder.display(), "a browser's profile could not be removed");
+}
+
+async fn listen(stderr: ChildStderr, last_words: Arc<Mutex<VecDeque<String>>>) {
+    let mut stderr = BufReader::new(stderr);
+    let mut line = Vec::new();
+    while stderr.read_until(b'\n', &mut line).await.is_ok_and(|n| n > 0) {
+        let text: String = String::from_utf8_lossy(&line).trim_end().chars().take(500).collect();
+        line.clear();
+        let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        if words.len() == LAST_WORDS {
+            words.pop_front();
+        }
+        words.push_back(text);
+    }
+}

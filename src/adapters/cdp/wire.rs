@@ -1,0 +1,484 @@
+//! The wire to one browser: commands out, answers and events in, as JSON messages that end in NUL.
+//!
+//! Answers and events are dealt with in the order in which the browser sent them, so whoever holds an
+//! answer also knows of everything that happened before it. Nothing of a message but the name of its
+//! method is ever traced: parameters carry what is typed.
+//!
+//! This module must not know what any command or event means.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use zeroize::Zeroizing;
+
+/// No message is read beyond this; one that is longer is thrown away, and its call runs into its deadline.
+const LONGEST_MESSAGE: usize = 256 << 20;
+
+/// Who is told of events. Called on the reading task: it must not block.
+pub(super) trait Listener: Send + Sync + 'static {
+    fn event(&self, session: Option<&str>, method: &str, params: &RawValue);
+    /// The browser will never say anything again.
+    fn gone(&self);
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WireError {
+    /// The whole browser is gone.
+    Gone(String),
+    /// What the session was attached to crashed.
+    Crashed,
+    /// What the session was attached to was closed.
+    Closed,
+    /// The deadline came first.
+    Late,
+    /// The browser said no.
+    Refused { code: i64, message: String },
+}
+
+/// The sending side, shared by everyone who talks to this browser.
+pub(super) struct Wire {
+    desk: Mutex<Desk>,
+}
+
+/// All that is known about who waits for what. Nothing is awaited while this is held.
+#[derive(Default)]
+struct Desk {
+    last_id: u64,
+    out: Option<mpsc::UnboundedSender<Zeroizing<Vec<u8>>>>,
+    gone: Option<String>,
+    pending: HashMap<u64, Pending>,
+    /// The sessions that are attached, and whether they crashed.
+    sessions: HashMap<String, bool>,
+}
+
+struct Pending {
+    session: Option<String>,
+    answer: oneshot::Sender<Result<Box<RawValue>, WireError>>,
+}
+
+#[derive(Serialize)]
+struct Command<'a, P> {
+    id: u64,
+    method: &'a str,
+    params: P,
+    #[serde(rename = "sessionId", skip_serializing_if = "Option::is_none")]
+    session: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct Message<'a> {
+    #[serde(default)]
+    id: Option<u64>,
+    #[serde(default, borrow)]
+    method: Option<&'a str>,
+    #[serde(default, borrow, rename = "sessionId")]
+    session: Option<&'a str>,
+    #[serde(default, borrow)]
+    params: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    result: Option<&'a RawValue>,
+    #[serde(default)]
+    error: Option<RefusedBy>,
+}
+
+#[derive(Deserialize)]
+struct RefusedBy {
+    #[serde(default)]
+    code: i64,
+    #[serde(default)]
+    message: String,
+}
+
+impl Wire {
+    /// Starts to talk over `stream`; `listen` makes who is told of what comes in.
+    pub(super) fn start<L: Listener>(
+        stream: UnixStream,
+        listen: impl FnOnce(Arc<Wire>) -> Arc<L>,
+    ) -> (Arc<Wire>, Arc<L>) {
+        let (reading, writing) = stream.into_split();
+        let (out, queue) = mpsc::unbounded_channel();
+        let wire = Arc::new(Wire { desk: Mutex::new(Desk { out: Some(out), ..Desk::default() }) });
+        let listener = listen(Arc::clone(&wire));
+        tokio::spawn(write(writing, queue));
+        tokio::spawn(read(reading, Arc::clone(&wire), Arc::clone(&listener)));
+        (wire, listener)
+    }
+
+    /// Sends a command now. Its answer is waited for with [`Reply::by`].
+    pub(super) fn call(
+        self: &Arc<Self>,
+        session: Option<&str>,
+        method: &'static str,
+        params: impl Serialize,
+    ) -> Reply {
+        let (answer, receiver) = oneshot::channel();
+        let mut desk = self.desk();
+        desk.last_id += 1;
+        let id = desk.last_id;
+        if let Err(error) = desk.fate(session) {
+            // Nobody would ever answer.
+            let _ = answer.send(Err(error));
+        } else {
+            let session = session.map(str::to_owned);
+            let waiting = Pending { session, answer };
+            desk.pending.insert(id, waiting);
+        }
+        let reply = Reply { wire: Arc::clone(self), id, receiver };
+        if desk.pending.contains_key(&id) {
+            desk.send(id, session, method, params);
+        }
+        reply
+    }
+
+    /// Sends a command whose answer nobody wants.
+    pub(super) fn post(&self, session: Option<&str>, method: &'static str, params: impl Serialize) {
+        let mut desk = self.desk();
+        desk.last_id += 1;
+        let id = desk.last_id;
+        desk.send(id, session, method, params);
+    }
+
+    /// A session begins.
+    pub(super) fn attach(&self, session: &str) {
+        self.desk().sessions.insert(session.to_owned(), false);
+    }
+
+    /// A session is over; whoever waits for an answer in it hears so at once.
+    pub(super) fn detach(&self, session: &str) {
+        let mut desk = self.desk();
+        desk.sessions.remove(session);
+        desk.fail(session, &WireError::Closed);
+    }
+
+    /// What the session was attached to crashed; whoever waits for an answer in it hears so at once.
+    pub(super) fn crash(&self, session: &str) {
+        let mut desk = self.desk();
+        if let Some(crashed) = desk.sessions.get_mut(session) {
+            *crashed = true;
+        }
+        desk.fail(session, &WireError::Crashed);
+    }
+
+    /// Nothing more will come: every call, waiting or to come, fails at once. The first reason stays.
+    pub(super) fn die(&self, reason: &str) {
+        let mut desk = self.desk();
+        if desk.gone.is_none() {
+            desk.gone = Some(reason.to_owned());
+        }
+        desk.out = None;
+        desk.sessions.clear();
+        let error = WireError::Gone(desk.gone.clone().unwrap_or_default());
+        for (_, waiting) in desk.pending.drain() {
+            let _ = waiting.answer.send(Err(error.clone()));
+        }
+    }
+
+    /// Can an answer still be hoped for in this session?
+    pub(super) fn fate(&self, session: Option<&str>) -> Result<(), WireError> {
+        self.desk().fate(session)
+    }
+
+    /// How many calls wait for an answer.
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        self.desk().pending.len()
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        // What is kept here is whole between any two statements.
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, id: u64, answer: Result<Box<RawValue>, WireError>) {
+        let waiting = self.desk().pending.remove(&id);
+        if let Some(waiting) = waiting {
+            let _ = waiting.answer.send(answer);
+        }
+    }
+}
+
+impl Desk {
+    fn fate(&self, session: Option<&str>) -> Result<(), WireError> {
+        if let Some(reason) = &self.gone {
+            return Err(WireError::Gone(reason.clone()));
+        }
+        match session.map(|session| self.sessions.get(session)) {
+            Some(None) => Err(WireError::Closed),
+            Some(Some(true)) => Err(WireError::Crashed),
+            None | Some(Some(false)) => Ok(()),
+        }
+    }
+
+    fn send(&mut self, id: u64, session: Option<&str>, method: &str, params: impl Serialize) {
+        tracing::trace!(id, session, method, "to the browser");
+        let command = Command { id, method, params, session };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(512));
+        match serde_json::to_writer(&mut *bytes, &command) {
+            Ok(()) => {
+                bytes.push(0);
+                if let Some(out) = &self.out {
+                    let _ = out.send(bytes);
+                }
+            }
+            Err(error) => {
+                if let Some(waiting) = self.pending.remove(&id) {
+                    let message = error.to_string();
+                    let _ = waiting.answer.send(Err(WireError::Refused { code: 0, message }));
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, session: &str, error: &WireError) {
+        let ids: Vec<u64> = self
+            .pending
+            .iter()
+            .filter(|(_, waiting)| waiting.session.as_deref() == Some(session))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            if let Some(waiting) = self.pending.remove(&id) {
+                let _ = waiting.answer.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+/// An answer on its way. Dropped, it is no longer waited for.
+pub(super) struct Reply {
+    wire: Arc<Wire>,
+    id: u64,
+    receiver: oneshot::Receiver<Result<Box<RawValue>, WireError>>,
+}
+
+impl Reply {
+    /// The answer, if it comes in time.
+    pub(super) async fn by(mut self, deadline: Instant) -> Result<Box<RawValue>, WireError> {
+        match tokio::time::timeout_at(deadline, &mut self.receiver).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(WireError::Gone("nobody reads what it says".to_owned())),
+            Err(_) => Err(WireError::Late),
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.wire.desk().pending.remove(&self.id);
+    }
+}
+
+async fn write(mut writing: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>) {
+    while let Some(bytes) = queue.recv().await {
+        if writing.write_all(&bytes).await.is_err() {
+            // The reader hears of the end too, and tells everyone.
+            return;
+        }
+    }
+}
+
+async fn read<L: Listener>(mut reading: OwnedReadHalf, wire: Arc<Wire>, listener: Arc<L>) {
+    let reason = match read_all(&mut reading, &wire, &*listener).await {
+        Ok(()) => "it closed the connection".to_owned(),
+        Err(error) => format!("reading from it failed: {error}"),
+    };
+    wire.die(&reason);
+    listener.gone();
+}
+
+async fn read_all<L: Listener>(reading: &mut OwnedReadHalf, wire: &Wire, listener: &L) -> io::Result<()> {
+    let mut buffer: Vec<u8> = Vec::with_capacity(64 << 10);
+    let mut searched = 0;
+    let mut skipping = false;
+    loop {
+        buffer.reserve(64 << 10);
+        if reading.read_buf(&mut buffer).await? == 0 {
+            return Ok(());
+        }
+        let mut start = 0;
+        while let Some(length) = buffer[searched..].iter().position(|byte| *byte == 0) {
+            let end = searched + length;
+            if !skipping {
+                deal_with(&mut buffer[start..end], wire, listener);
+            }
+            skipping = false;
+            start = end + 1;
+            searched = start;
+        }
+        buffer.drain(..start);
+        if buffer.len() > LONGEST_MESSAGE {
+            tracing::warn!("the browser sent a message that is too long; it is thrown away");
+            skipping = true;
+            buffer = Vec::new();
+        }
+        searched = buffer.len();
+    }
+}
+
+fn deal_with<L: Listener>(bytes: &mut [u8], wire: &Wire, listener: &L) {
+    mend(bytes);
+    let message: Message<'_> = match serde_json::from_slice(bytes) {
+        Ok(message) => message,
+        Err(error) => {
+            let place = error.column();
+            tracing::warn!(place, "the browser sent a message that cannot be read");
+            return;
+        }
+    };
+    match (message.id, message.method, message.error) {
+        (Some(id), _, Some(RefusedBy { code, message })) => {
+            wire.answer(id, Err(WireError::Refused { code, message }));
+        }
+        (Some(id), _, None) => {
+            let result = message.result.unwrap_or(RawValue::NULL);
+            wire.answer(id, Ok(result.to_owned()));
+        }
+        (None, Some(method), _) => {
+            tracing::trace!(session = message.session, method, "from the browser");
+            let params = message.params.unwrap_or(RawValue::NULL);
+            listener.event(message.session, method, params);
+        }
+        (None, None, _) => tracing::warn!("the browser sent a message that is neither"),
+    }
+}
+
+/// A string of JavaScript may hold half a character (a lone surrogate), which no text can: it is replaced.
+fn mend(json: &mut [u8]) {
+    let unit = |at: usize, json: &[u8]| -> Option<u16> {
+        let escape = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(escape).ok()?, 16).ok()
+    };
+    let mut at = 0;
+    while let Some(next) = json[at..].iter().position(|byte| *byte == b'\\') {
+        at += next;
+        let length = match (unit(at, json), unit(at + 6, json)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                json[at..at + 6].copy_from_slice(b"\\ufffd");
+                6
+            }
+            (Some(_), _) => 6,
+            (None, _) => 2,
+        };
+        at = json.len().min(at + length);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// Remembers what it is told.
+    #[derive(Default)]
+    struct Notebook {
+        events: Mutex<Vec<String>>,
+        gone: tokio::sync::Notify,
+    }
+
+    impl Listener for Notebook {
+        fn event(&self, session: Option<&str>, method: &str, params: &RawValue) {
+            let event = format!("{session:?} {method} {}", params.get().len());
+            self.events.lock().expect("unpoisoned").push(event);
+        }
+        fn gone(&self) {
+            self.gone.notify_one();
+        }
+    }
+
+    fn start() -> (Arc<Wire>, Arc<Notebook>, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let (wire, notebook) = Wire::start(ours, |_| Arc::default());
+        (wire, notebook, theirs)
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(20)
+    }
+
+    #[tokio::test]
+    async fn answers_find_who_waits_whatever_comes_between() {
+        let (wire, notebook, mut browser) = start();
+        let first = wire.call(None, "A.a", json!({}));
+        let second = wire.call(None, "A.b", json!({}));
+        let long = format!("{{\"method\":\"E.e\",\"params\":\"{}\"}}\0", "x".repeat(4 << 20));
+        let said = [
+            "not json\0{}\0{\"id\":99,\"result\":{}}\0",
+            long.as_str(),
+            "{\"id\":2,\"result\":{\"n\":\"\\ud800\\ud83d\\udc4d\"}}\0{\"id\":1,",
+            "\"error\":{\"code\":-32000,\"message\":\"no\"}}\0",
+        ];
+        for part in said {
+            browser.write_all(part.as_bytes()).await.expect("written");
+        }
+        let refused = first.by(soon()).await.expect_err("refused");
+        let message = "no".to_owned();
+        assert_eq!(refused, WireError::Refused { code: -32000, message });
+        let answer = second.by(soon()).await.expect("an answer");
+        let text: serde_json::Value = serde_json::from_str(answer.get()).expect("readable");
+        assert_eq!(text, json!({"n": "\u{fffd}👍"}));
+        let events = notebook.events.lock().expect("unpoisoned").clone();
+        assert_eq!(events, [format!("None E.e {}", (4 << 20) + 2)]);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_call_that_was_given_up() {
+        let (wire, _notebook, _browser) = start();
+        let call = wire.call(None, "A.a", json!({}));
+        assert_eq!(wire.waiting(), 1);
+        assert_eq!(call.by(Instant::now()).await.err(), Some(WireError::Late));
+        drop(wire.call(None, "A.b", json!({})));
+        wire.post(None, "A.c", json!({}));
+        assert_eq!(wire.waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_session_ends_its_calls_only() {
+        let (wire, _notebook, _browser) = start();
+        let unknown = wire.call(Some("s"), "A.a", json!({}));
+        assert_eq!(unknown.by(soon()).await.err(), Some(WireError::Closed));
+        wire.attach("s");
+        wire.attach("t");
+        let crashed = wire.call(Some("s"), "A.a", json!({}));
+        let closed = wire.call(Some("t"), "A.a", json!({}));
+        let lives = wire.call(None, "A.a", json!({}));
+        wire.crash("s");
+        wire.detach("t");
+        assert_eq!(crashed.by(soon()).await.err(), Some(WireError::Crashed));
+        assert_eq!(closed.by(soon()).await.err(), Some(WireError::Closed));
+        let again = wire.call(Some("s"), "A.a", json!({}));
+        assert_eq!(again.by(soon()).await.err(), Some(WireError::Crashed));
+        assert_eq!(wire.waiting(), 1);
+        drop(lives);
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_hangs_up_is_gone() {
+        let (wire, notebook, browser) = start();
+        let call = wire.call(None, "A.a", json!({}));
+        drop(browser);
+        let gone = Some(WireError::Gone("it closed the connection".to_owned()));
+        assert_eq!(call.by(soon()).await.err(), gone);
+        assert_eq!(wire.call(None, "A.a", json!({})).by(soon()).await.err(), gone);
+        notebook.gone.notified().await;
+        assert_eq!(wire.waiting(), 0);
+    }
+}
