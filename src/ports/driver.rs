@@ -26,6 +26,13 @@ pub trait Browser: Send + Sync {
     async fn close(&self);
 }
 
+/// Starts browsers: one that died is replaced by another.
+#[async_trait]
+pub trait Launch: Send + Sync {
+    /// A fresh browser, or why there is none, with what to try.
+    async fn launch(&self) -> Result<Arc<dyn Browser>, String>;
+}
+
 /// What a context is allowed, fixed when it is made.
 #[derive(Debug, Clone, Default)]
 pub struct ContextOptions {
