@@ -146,6 +146,8 @@ impl Run<'_> {
                         }));
                     }
                 }
+                // Another document answers: the one that was pressed in is gone, by the press.
+                Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => return Ok(element),
                 Ok(Answer::Refused(refusal)) => return Err(Trouble::Refused(refusal)),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(error) => return Err(error.into()),

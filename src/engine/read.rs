@@ -23,6 +23,8 @@ use crate::{
 
 /// How long the app may take to show a list or the answer to a search.
 const READ_TIME: Duration = Duration::from_secs(15);
+/// How long a search within the same page may take to show before its list is read anyway.
+const SEARCH_TIME: Duration = Duration::from_millis(1_500);
 
 /// All rows of a view, over all its pages.
 struct Walked {
@@ -97,23 +99,31 @@ impl Run<'_> {
         // Reading the field back left it; the key has to arrive in it.
         self.ask(Ask::Edit { target: into }, STEP_TIME).await?;
         let key = search.press.as_ref().map_or(Key::Enter, |key| key.value);
+        let asked_at = self.page.url();
         self.page.press(key, self.until(STEP_TIME)).await?;
         self.settle().await?;
+        // A new address is a new page: all that it shows belongs to the search.
+        let renewed = self.page.url() != asked_at;
         let mut any = vec![Condition { target: self.scope.user_record()?, state: State::Visible }];
         if let Some(absent) = &find.absent {
             any.push(Condition { target: self.scope.target(absent, false)?, state: State::Visible });
         }
-        match self.first_of(any, READ_TIME).await {
+        let counted = self.total_target(view)?.map(|(target, ..)| Condition { target, state: State::Visible });
+        let proofs = any.len();
+        let within = if counted.is_some() && !renewed { SEARCH_TIME } else { READ_TIME };
+        if renewed {
+            any.extend(counted.clone());
+        }
+        match self.first_of(any, within).await {
             Ok(0) => Ok((self.rows_of_user(view).await?, 1)),
-            Ok(_) => Ok((Vec::new(), 1)),
+            Ok(index) if index < proofs => Ok((Vec::new(), 1)),
+            // Others match too: that the user is not among them is proved by reading all of them.
+            Ok(_) => self.walk_from_here(view, find).await,
+            Err(Trouble::Refused(_)) if counted.is_some() => self.walk_from_here(view, find).await,
             Err(Trouble::Refused(refusal)) => {
-                let message = format!(
-                    "the search showed neither the user nor that there is nobody: {}",
-                    refusal.message
-                );
+                let message = format!("the search showed neither the user nor that there is nobody: {}", refusal.message);
                 let failure = self.explain(Trouble::Refused(refusal)).await;
-                let code =
-                    if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
+                let code = if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
                 Err(Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
                     .hint("if the app says it in other words, put them into `find_user.absent`")
                     .into())
@@ -129,6 +139,10 @@ impl Run<'_> {
         find: &FindUser,
     ) -> Result<(Vec<Vec<Option<String>>>, u32), Trouble> {
         self.open_view(view).await?;
+        self.walk_from_here(view, find).await
+    }
+
+    async fn walk_from_here(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Vec<Option<String>>>, u32), Trouble> {
         let mut pages = 0;
         let mut read = 0;
         loop {
@@ -214,23 +228,26 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// How many records the app says there are.
-    async fn total(&mut self, view: &View) -> Result<Option<u64>, Trouble> {
-        let Some(Locator::Find(find)) = view.pages.as_ref().and_then(|p| p.total.as_ref()) else {
-            return Ok(None);
-        };
+    /// The text that says how many records there are, and what stands before and after the number.
+    fn total_target(&self, view: &View) -> Result<Option<(Target, String, String)>, Failure> {
+        let Some(Locator::Find(find)) = view.pages.as_ref().and_then(|p| p.total.as_ref()) else { return Ok(None) };
         let By::Text(name) = &find.by else { return Ok(None) };
         let Some((before, after)) = name.text.value.split_once("{n}") else { return Ok(None) };
         let mut target: Target = self.scope.target(&Locator::Find(find.clone()), false)?;
         for query in &mut target.any {
             query.by = crate::ports::driver::By::Text(TextMatch::Glob(format!("{before}*{after}")));
         }
+        Ok(Some((target, before.trim_start().to_owned(), after.trim_end().to_owned())))
+    }
+
+    /// How many records the app says there are.
+    async fn total(&mut self, view: &View) -> Result<Option<u64>, Trouble> {
+        let Some((target, before, after)) = self.total_target(view)? else { return Ok(None) };
         let text = match self.ask(Ask::Text { target, attribute: None }, STEP_TIME).await? {
             Answer::Text { text } => diff::folded(&text),
             other => return Err(unexpected(&other)),
         };
-        let number =
-            text.strip_prefix(before.trim_start()).and_then(|rest| rest.strip_suffix(after.trim_end()));
+        let number = text.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after));
         let digits: String = number.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
         Ok(digits.parse().ok())
     }

@@ -1,0 +1,46 @@
+//! Which adapters stand behind the ports.
+
+use std::{path::PathBuf, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::{
+    adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
+    engine::inject,
+    ports::driver::{Browser, Launch},
+};
+
+/// Which browser is started, and how.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct BrowserArguments {
+    /// The Chromium to start; without it, the first that is found.
+    #[arg(long, value_name = "PROGRAM", env = "SEATWRIGHT_BROWSER")]
+    pub browser: Option<PathBuf>,
+    /// Start Chromium without its sandbox. Only for tests and demos: a page that breaks out of its renderer is in
+    /// your account.
+    #[arg(long, env = "SEATWRIGHT_ALLOW_NO_SANDBOX")]
+    pub allow_no_sandbox: bool,
+}
+
+impl BrowserArguments {
+    pub fn options(&self) -> ChromiumOptions {
+        ChromiumOptions {
+            executable: self.browser.clone(),
+            sandbox: if self.allow_no_sandbox { Sandbox::Off } else { Sandbox::Required },
+            extra_args: Vec::new(),
+        }
+    }
+}
+
+/// Starts Chromium with the page script in it.
+pub(super) struct ChromiumLauncher(pub ChromiumOptions);
+
+#[async_trait]
+impl Launch for ChromiumLauncher {
+    async fn launch(&self) -> Result<Arc<dyn Browser>, String> {
+        match Chromium::launch(self.0.clone(), inject::SCRIPT).await {
+            Ok(browser) => Ok(Arc::new(browser)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}

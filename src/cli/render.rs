@@ -1,0 +1,27 @@
+//! Findings as people read them: the place underlined in the source.
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+use crate::playbook::{Diagnostic, Loaded, Severity};
+
+/// One finding with its place in the source.
+pub(super) fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
+    let level = match diagnostic.finding.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let end = diagnostic.span.end.min(loaded.source.len()).max(diagnostic.span.start);
+    // What stands over several lines is marked where it begins.
+    let text = loaded.source.get(diagnostic.span.start..end).unwrap_or_default();
+    let end = text.find('\n').map_or(end, |line| diagnostic.span.start + line);
+    let label = diagnostic.label.as_deref().unwrap_or_default();
+    let annotation = AnnotationKind::Primary.span(diagnostic.span.start.min(loaded.source.len())..end).label(label);
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.finding.code());
+    let snippet = Snippet::source(loaded.source.as_str()).path(loaded.path.as_str()).annotation(annotation);
+    let mut group = Group::with_title(title).element(snippet);
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    renderer.render(&[group]).to_string()
+}

@@ -1,0 +1,81 @@
+//! `seatwright run`: one job, no broker.
+
+use std::{collections::BTreeMap, io::Read, path::PathBuf, sync::Arc};
+
+use anyhow::Context;
+
+use super::{
+    Ended,
+    parts::{BrowserArguments, ChromiumLauncher},
+};
+use crate::{
+    adapters::{secret_sources::LocalSecrets, store::Folder},
+    contract::{Job, Outcome},
+    event::Readers,
+    report::{Console, Trace},
+    worker::{books::Books, handle::Handler, sessions::Sessions},
+};
+
+/// Do one job without a broker, and print its result as JSON. Progress goes to standard error.
+///
+/// Exit code 0: succeeded, no_change or pending_external; 1: anything else.
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    /// The job: a JSON file, or `-` for standard input.
+    job: PathBuf,
+    /// The folder with one folder an app.
+    #[arg(long, value_name = "DIR", default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
+    playbooks: PathBuf,
+    /// Where pictures and traces go.
+    #[arg(long, value_name = "DIR", default_value = "out/evidence")]
+    evidence: PathBuf,
+    /// The only folder that `file:` secrets are read from.
+    #[arg(long, value_name = "DIR")]
+    secrets_root: Option<PathBuf>,
+    /// A setting of the integration, over those of the job: `port=4711`.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+    #[command(flatten)]
+    browser: BrowserArguments,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    text.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).ok_or_else(|| "write NAME=VALUE".to_owned())
+}
+
+impl Run {
+    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+        let body = read(&self.job)?;
+        let handler = Handler {
+            books: Books::read(&self.playbooks)?,
+            integrations: BTreeMap::new(),
+            sessions: Sessions::new(Arc::new(ChromiumLauncher(self.browser.options()))),
+            secrets: Arc::new(LocalSecrets::new(self.secrets_root)),
+            evidence: Arc::new(Folder::new(&self.evidence)),
+        };
+        let result = match Job::parse(&body) {
+            Ok(mut job) => {
+                job.integration.settings.extend(self.settings);
+                let trace = Trace::create(&self.evidence, &job.id)?;
+                let readers = Readers::default().with(Arc::new(Console::default())).with(Arc::new(trace));
+                let result = handler.work(&job, Arc::new(readers)).await;
+                handler.sessions.close().await;
+                result
+            }
+            Err(refusal) => handler.refuse(&refusal, refusal.id.as_deref().unwrap_or("unknown")),
+        };
+        println!("{}", serde_json::to_string_pretty(&result)?);
+        let good = matches!(result.outcome, Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal);
+        Ok(if good { Ended::Done } else { Ended::NotDone })
+    }
+}
+
+fn read(path: &PathBuf) -> anyhow::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    if path.as_os_str() == "-" {
+        std::io::stdin().read_to_end(&mut body).context("standard input cannot be read")?;
+    } else {
+        body = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    }
+    Ok(body)
+}

@@ -1,0 +1,41 @@
+//! A line for each thing that happens, for people, on standard error.
+
+use crate::event::{Event, EventKind, Reader};
+
+/// Writes lines to standard error.
+#[derive(Debug, Default)]
+pub struct Console;
+
+impl Reader for Console {
+    fn event(&self, event: &Event) {
+        if let Some(line) = line(&event.kind) {
+            eprintln!("{line}");
+        }
+    }
+}
+
+/// What a person wants to know of an event; some are not worth a line.
+pub fn line(kind: &EventKind) -> Option<String> {
+    Some(match kind {
+        EventKind::Started { app, operation, integration } => format!("{operation} in {app} ({integration})"),
+        EventKind::SessionReady { reused: true, ms } => format!("  still signed in                          {ms:>6} ms"),
+        EventKind::SessionReady { reused: false, ms } => format!("  signed in                                {ms:>6} ms"),
+        EventKind::UserRead { found, ms, .. } => {
+            let what = if *found { "the user is there" } else { "the user is not there" };
+            format!("  read: {what:<35}{ms:>6} ms")
+        }
+        EventKind::StepStarted { step, at_line, what } => format!("  {step:<20} {what}  ({at_line})"),
+        EventKind::StepEnded { failed: Some(code), step, .. } => format!("  {step:<20} failed: {code}"),
+        EventKind::StepEnded { .. } => return None,
+        EventKind::CommitReached { .. } => "  commit: from here on the app may have changed".to_owned(),
+        EventKind::OverlayPutAway { when } => format!("  put away: {when}"),
+        EventKind::EvidenceKept { reason, reference: Some(reference), .. } => format!("  picture ({reason}): {reference}"),
+        EventKind::EvidenceKept { reason, reference: None, .. } => format!("  no picture ({reason})"),
+        EventKind::Noticed { what } => format!("  the browser {what}"),
+        EventKind::Verifying => "  reading it back".to_owned(),
+        EventKind::Finished { outcome, ms, code } => {
+            let code = code.map(|code| format!(" {code}")).unwrap_or_default();
+            format!("{outcome}{code}, {ms} ms")
+        }
+    })
+}

@@ -1,0 +1,37 @@
+//! The event stream on disk, one JSON object a line. The commit is in it before it is made.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::Path,
+    sync::Mutex,
+};
+
+use crate::event::{Event, EventKind, Reader};
+
+/// A trace file: `<job>.trace.ndjson`.
+#[derive(Debug)]
+pub struct Trace(Mutex<File>);
+
+impl Trace {
+    /// Begins, or goes on with, the trace of a job.
+    pub fn create(folder: &Path, job: &str) -> std::io::Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let safe: String = job.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect();
+        let file = OpenOptions::new().create(true).append(true).open(folder.join(format!("{safe}.trace.ndjson")))?;
+        Ok(Self(Mutex::new(file)))
+    }
+}
+
+impl Reader for Trace {
+    fn event(&self, event: &Event) {
+        let Ok(line) = serde_json::to_string(event) else { return };
+        if let Ok(mut file) = self.0.lock() {
+            // A trace that cannot be written never fails a job.
+            let _ = writeln!(file, "{line}");
+            if matches!(event.kind, EventKind::CommitReached { .. }) {
+                let _ = file.sync_data();
+            }
+        }
+    }
+}

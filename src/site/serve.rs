@@ -1,0 +1,455 @@
+//! A site over HTTP, with its world behind it and a control side for tests (`/_site/…`).
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{ConnectInfo, State},
+    http::{Method, Response, StatusCode, Uri, header},
+};
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+
+use super::{
+    faults::{Cut, Cuttable, Fault, Kind},
+    load::{Route, Site, SiteError},
+    world::{Language, Names, act, seed},
+};
+
+/// A site that is being served.
+pub struct RunningSite {
+    app: Arc<App>,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+}
+
+struct App {
+    site: Site,
+    language: Language,
+    state: Mutex<Now>,
+}
+
+/// Everything that changes.
+struct Now {
+    world: Value,
+    sessions: HashMap<String, Session>,
+    wrong: HashMap<String, u32>,
+    faults: Vec<Fault>,
+    log: Vec<Value>,
+    serial: u64,
+}
+
+#[derive(Clone, Default)]
+struct Session {
+    user: Option<String>,
+    csrf: String,
+    flash: Option<String>,
+    /// Overlays that were put away.
+    seen: Vec<String>,
+}
+
+/// One request, read.
+struct Request {
+    method: &'static str,
+    path: String,
+    query: BTreeMap<String, Vec<String>>,
+    form: BTreeMap<String, Vec<String>>,
+    session: String,
+}
+
+impl Site {
+    /// Serves the site; port 0 takes a free one.
+    pub async fn serve(self, address: SocketAddr) -> Result<RunningSite, SiteError> {
+        let file = self.folder.join("site.yaml").display().to_string();
+        let wrong = |reason: String| SiteError::Wrong { file: file.clone(), reason };
+        let language = Language::new(&self).map_err(wrong)?;
+        let world = seed(&self, &language).map_err(wrong)?;
+        let listener = TcpListener::bind(address).await.map_err(|e| wrong(format!("{address} cannot be listened on: {e}")))?;
+        let address = listener.local_addr().map_err(|e| wrong(e.to_string()))?;
+        let state = Mutex::new(Now::new(world));
+        let app = Arc::new(App { site: self, language, state });
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&app));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let service = router.into_make_service_with_connect_info::<Cut>();
+            let serving = axum::serve(Cuttable(listener), service);
+            tokio::select! {
+                _ = serving => {}
+                _ = stopped => {}
+            }
+        });
+        Ok(RunningSite { app, address, stop: Some(stop), task: Some(task) })
+    }
+}
+
+impl RunningSite {
+    /// Where it is: `http://ledgerly.localhost:4711`. Browsers take every `*.localhost` to this machine.
+    pub fn url(&self) -> String {
+        format!("http://{}.localhost:{}", self.app.site.name(), self.address.port())
+    }
+
+    /// The address that it listens on.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its state.
+    pub fn world(&self) -> Value {
+        self.app.now().world.clone()
+    }
+
+    /// Back to the beginning: world, sessions, faults.
+    pub fn reset(&self) {
+        if let Ok(world) = seed(&self.app.site, &self.app.language) {
+            *self.app.now() = Now::new(world);
+        }
+    }
+
+    /// Stops serving; open connections are closed.
+    pub async fn stop(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(task) = self.task.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+impl Now {
+    fn new(world: Value) -> Self {
+        Self { world, sessions: HashMap::new(), wrong: HashMap::new(), faults: Vec::new(), log: Vec::new(), serial: 0 }
+    }
+}
+
+impl App {
+    fn now(&self) -> MutexGuard<'_, Now> {
+        // A request that panicked has not touched the world half-way: every change is one assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn answer(
+    State(app): State<Arc<App>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    method: Method,
+    uri: Uri,
+    headers: header::HeaderMap,
+    body: Bytes,
+) -> Response<Body> {
+    let path = uri.path().to_owned();
+    if let Some(rest) = path.strip_prefix("/_site/") {
+        return control(&app, &method, rest, &body);
+    }
+    if let Some(name) = path.strip_prefix("/static/") {
+        return match app.site.templates.get(name) {
+            Some(text) => page(StatusCode::OK, text.clone(), if name.ends_with(".css") { "text/css" } else { "text/javascript" }),
+            None => page(StatusCode::NOT_FOUND, "not here".into(), "text/plain"),
+        };
+    }
+    let cookie = headers
+        .get(header::COOKIE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|cookies| cookies.split("; ").find_map(|c| c.strip_prefix("session=")))
+        .unwrap_or_default()
+        .to_owned();
+    let request = Request {
+        method: if method == Method::POST { "POST" } else { "GET" },
+        path,
+        query: pairs(uri.query().unwrap_or_default()),
+        form: pairs(&String::from_utf8_lossy(&body)),
+        session: cookie,
+    };
+    let (place, route, parameters) = app.route(&request);
+    let fault = Fault::take(&mut app.now().faults, &place);
+    match fault.as_ref().map(|fault| fault.kind) {
+        Some(Kind::Slow) => tokio::time::sleep(Duration::from_millis(fault.as_ref().map_or(0, |f| f.ms))).await,
+        Some(Kind::Status) => {
+            let code = fault.as_ref().and_then(|f| StatusCode::from_u16(f.status).ok()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            app.log(&request, code);
+            return page(code, format!("<!doctype html><title>{code}</title><h1>{code}</h1>"), "text/html; charset=utf-8");
+        }
+        Some(Kind::SessionLost) => {
+            app.now().sessions.remove(&request.session);
+        }
+        _ => {}
+    }
+    let response = app.respond(&request, route, parameters);
+    app.log(&request, response.status());
+    match fault.map(|fault| fault.kind) {
+        Some(Kind::DropAfter) => cut.now(),
+        Some(Kind::HangAfter) => std::future::pending::<()>().await,
+        _ => {}
+    }
+    response
+}
+
+impl App {
+    fn log(&self, request: &Request, status: StatusCode) {
+        self.now().log.push(json!({ "method": request.method, "path": request.path, "status": status.as_u16() }));
+    }
+
+    /// `POST /members/{id}` as the site has it, the route, and what its path names.
+    fn route(&self, request: &Request) -> (String, Option<&Route>, BTreeMap<String, String>) {
+        for route in &self.site.file.routes {
+            let (method, pattern) = route.place();
+            if method == request.method
+                && let Some(parameters) = matches(pattern, &request.path)
+            {
+                return (format!("{method} {pattern}"), Some(route), parameters);
+            }
+        }
+        (format!("{} {}", request.method, request.path), None, BTreeMap::new())
+    }
+
+    fn respond(&self, request: &Request, route: Option<&Route>, parameters: BTreeMap<String, String>) -> Response<Body> {
+        let sign_in = &self.site.file.sign_in;
+        if request.path == sign_in.path {
+            return self.sign_in(request);
+        }
+        if request.path == "/" {
+            return redirect(&sign_in.home);
+        }
+        let session = self.now().sessions.get(&request.session).filter(|s| s.user.is_some()).cloned();
+        let Some(session) = session else { return redirect(&sign_in.path) };
+        let Some(route) = route else {
+            return page(StatusCode::NOT_FOUND, "<!doctype html><title>Not found</title><h1>Not found</h1>".into(), "text/html; charset=utf-8");
+        };
+        if request.method == "POST" {
+            let token = request.form.get("csrf").and_then(|v| v.first());
+            if token != Some(&session.csrf) {
+                return page(
+                    StatusCode::FORBIDDEN,
+                    "<!doctype html><title>Forbidden</title><h1>This form is out of date</h1>".into(),
+                    "text/html; charset=utf-8",
+                );
+            }
+        }
+        self.carry_out(request, route, parameters, &session).unwrap_or_else(|reason| {
+            // A site author reads this in the browser.
+            page(StatusCode::INTERNAL_SERVER_ERROR, format!("site.yaml: {reason}"), "text/plain; charset=utf-8")
+        })
+    }
+
+    /// Requirements, actions and the answer. The world changes in one step, after everything was worked out.
+    fn carry_out(
+        &self,
+        request: &Request,
+        route: &Route,
+        parameters: BTreeMap<String, String>,
+        session: &Session,
+    ) -> Result<Response<Body>, String> {
+        let mut now = self.now();
+        let mut names = self.names(&mut now, request, session);
+        names.insert("path".into(), json!(parameters));
+        self.language.define(&route.lets, &mut names)?;
+        for require in &route.require {
+            let holds = self.language.eval(&require.that, &names)?;
+            if !truthy(&holds) {
+                return self.fail(route, &require.message, names);
+            }
+        }
+        let mut world = now.world.clone();
+        for action in &route.actions {
+            act(&mut world, action, &names, &self.language)?;
+        }
+        now.world = world;
+        if let (Some(text), Some(session)) = (&route.flash, now.sessions.get_mut(&request.session)) {
+            session.flash = Some(text.clone());
+        }
+        if let Some(to) = &route.redirect {
+            return Ok(redirect(&self.language.text(to, &names)?));
+        }
+        // A flash is shown once.
+        if let Some(session) = now.sessions.get_mut(&request.session) {
+            session.flash = None;
+            session.seen.extend(request.query.get("seen").into_iter().flatten().cloned());
+        }
+        if let Some(expression) = &route.json {
+            let value = self.language.eval(expression, &names)?;
+            return Ok(page(StatusCode::OK, value.to_string(), "application/json"));
+        }
+        let html = self.language.render(route.render.as_deref().unwrap_or_default(), &names)?;
+        Ok(page(StatusCode::OK, html, "text/html; charset=utf-8"))
+    }
+
+    fn fail(&self, route: &Route, message: &str, mut names: Names) -> Result<Response<Body>, String> {
+        names.insert("error".into(), json!(message));
+        let Some(fail) = &route.fail else {
+            return Ok(page(StatusCode::UNPROCESSABLE_ENTITY, message.to_owned(), "text/plain; charset=utf-8"));
+        };
+        for (name, expression) in &fail.with {
+            let value = self.language.eval(expression, &names)?;
+            names.insert(name.clone(), value);
+        }
+        let shown = self.site.file.routes.iter().find(|r| r.get.as_deref() == Some(fail.show.as_str()));
+        let Some(shown) = shown else { return Err(format!("`fail.show: {}` is no route", fail.show)) };
+        let kept = names.clone();
+        self.language.define(&shown.lets, &mut names)?;
+        names.extend(fail.with.keys().filter_map(|key| kept.get(key).map(|value| (key.clone(), value.clone()))));
+        let html = self.language.render(shown.render.as_deref().unwrap_or_default(), &names)?;
+        Ok(page(StatusCode::UNPROCESSABLE_ENTITY, html, "text/html; charset=utf-8"))
+    }
+
+    fn names(&self, now: &mut Now, request: &Request, session: &Session) -> Names {
+        let first = |map: &BTreeMap<String, Vec<String>>| -> Value {
+            map.iter().map(|(k, v)| (k.clone(), json!(v.first()))).collect::<serde_json::Map<_, _>>().into()
+        };
+        let mut names: Names = now.world.as_object().cloned().unwrap_or_default();
+        for (name, list) in &self.site.file.world.lists {
+            names.insert(name.clone(), json!(list));
+        }
+        now.serial += 1;
+        names.insert("serial".into(), json!(now.serial));
+        names.insert("title".into(), json!(self.site.file.title));
+        names.insert("query".into(), first(&request.query));
+        names.insert("form".into(), first(&request.form));
+        names.insert("lists".into(), json!(request.form));
+        names.insert("csrf".into(), json!(session.csrf));
+        names.insert("flash".into(), json!(session.flash));
+        names.insert("seen".into(), json!(session.seen));
+        names.insert("signed_in".into(), json!(session.user));
+        names
+    }
+
+    fn sign_in(&self, request: &Request) -> Response<Body> {
+        let sign_in = &self.site.file.sign_in;
+        let value = |name: &str| request.form.get(name).and_then(|v| v.first()).cloned().unwrap_or_default();
+        if request.method == "GET" {
+            if request.query.contains_key("out") {
+                self.now().sessions.remove(&request.session);
+            }
+            return self.sign_in_page(StatusCode::OK, "", "");
+        }
+        let (username, password) = (value("email"), value("password"));
+        let mut now = self.now();
+        let known = sign_in.accounts.iter().find(|a| a.username == username);
+        let tries = now.wrong.get(&username).copied().unwrap_or(0);
+        if tries >= sign_in.lock_after {
+            drop(now);
+            return self.sign_in_page(StatusCode::FORBIDDEN, &username, "This account is locked");
+        }
+        if known.is_none_or(|account| account.password != password) {
+            now.wrong.insert(username.clone(), tries + 1);
+            drop(now);
+            return self.sign_in_page(StatusCode::UNAUTHORIZED, &username, "Incorrect email or password");
+        }
+        now.serial += 1;
+        let id = format!("s{}-{}", now.serial, now.sessions.len());
+        let session = Session { user: Some(username), csrf: format!("c{}", now.serial), ..Session::default() };
+        now.sessions.insert(id.clone(), session);
+        let mut response = redirect(&sign_in.home);
+        let cookie = format!("session={id}; Path=/; HttpOnly; SameSite=Lax");
+        if let Ok(value) = header::HeaderValue::from_str(&cookie) {
+            response.headers_mut().insert(header::SET_COOKIE, value);
+        }
+        response
+    }
+
+    fn sign_in_page(&self, status: StatusCode, email: &str, error: &str) -> Response<Body> {
+        let mut names = Names::new();
+        names.insert("title".into(), json!(self.site.file.title));
+        names.insert("email".into(), json!(email));
+        names.insert("error".into(), json!(error));
+        names.insert("settings".into(), self.now().world["settings"].clone());
+        match self.language.render(&self.site.file.sign_in.template, &names) {
+            Ok(html) => page(status, html, "text/html; charset=utf-8"),
+            Err(reason) => page(StatusCode::INTERNAL_SERVER_ERROR, reason, "text/plain; charset=utf-8"),
+        }
+    }
+}
+
+/// The side for tests: the world as JSON, faults, the log.
+fn control(app: &App, method: &Method, what: &str, body: &[u8]) -> Response<Body> {
+    let json = |value: &Value| page(StatusCode::OK, serde_json::to_string_pretty(value).unwrap_or_default(), "application/json");
+    let wrong = |reason: String| page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8");
+    match (method.as_str(), what) {
+        ("GET", "state") => json(&app.now().world),
+        ("GET", "log") => json(&Value::from(app.now().log.clone())),
+        ("POST", "reset") => match seed(&app.site, &app.language) {
+            Ok(world) => {
+                *app.now() = Now::new(world);
+                json(&json!({ "reset": true }))
+            }
+            Err(reason) => wrong(reason),
+        },
+        ("POST", "world") => match serde_json::from_slice::<Value>(body) {
+            Ok(change) => {
+                merge(&mut app.now().world, change);
+                json(&json!({ "changed": true }))
+            }
+            Err(error) => wrong(format!("not JSON: {error}")),
+        },
+        ("POST", "faults") => match serde_json::from_slice::<Vec<Fault>>(body) {
+            Ok(faults) => {
+                app.now().faults = faults;
+                json(&json!({ "set": true }))
+            }
+            Err(error) => wrong(format!("not a list of faults: {error}")),
+        },
+        _ => page(StatusCode::NOT_FOUND, format!("/_site/{what} is not here"), "text/plain"),
+    }
+}
+
+fn merge(into: &mut Value, change: Value) {
+    match (into, change) {
+        (Value::Object(into), Value::Object(change)) => {
+            for (key, value) in change {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, change) => *into = change,
+    }
+}
+
+fn matches(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    let mut found = BTreeMap::new();
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(found),
+            (Some(want), Some(give)) => match want.strip_prefix('{').and_then(|w| w.strip_suffix('}')) {
+                Some(name) => {
+                    found.insert(name.to_owned(), give.to_owned());
+                }
+                None if want == give => {}
+                None => return None,
+            },
+            _ => return None,
+        }
+    }
+}
+
+fn pairs(text: &str) -> BTreeMap<String, Vec<String>> {
+    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (key, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        all.entry(key.into_owned()).or_default().push(value.into_owned());
+    }
+    all
+}
+
+fn truthy(value: &Value) -> bool {
+    !matches!(value, Value::Null | Value::Bool(false)) && value != "" && *value != json!([])
+}
+
+fn redirect(to: &str) -> Response<Body> {
+    let mut response = page(StatusCode::SEE_OTHER, String::new(), "text/plain");
+    if let Ok(value) = header::HeaderValue::from_str(to) {
+        response.headers_mut().insert(header::LOCATION, value);
+    }
+    response
+}
+
+fn page(status: StatusCode, text: String, media_type: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));
+    response
+}
