@@ -131,6 +131,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
             "file",
         )
             .into_response(),
+        "/circle" => (StatusCode::FOUND, [(header::LOCATION, path)]).into_response(),
         "/to" => (StatusCode::FOUND, [(header::LOCATION, query)]).into_response(),
         "/give-cookie" => (
             [(header::SET_COOKIE, "who=me; Path=/".to_owned())],

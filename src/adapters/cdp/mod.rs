@@ -14,6 +14,7 @@ mod launch;
 mod navigation;
 mod page;
 mod process;
+mod profile;
 mod tab;
 mod targets;
 mod wire;
@@ -30,6 +31,7 @@ use crate::ports::driver::{Browser, Context, ContextOptions, DriverError};
 use context::FrontContext;
 use events::Version;
 use process::{Program, Stage};
+use profile::Profile;
 use targets::Targets;
 use wire::{Wire, WireError};
 
@@ -60,7 +62,7 @@ impl Chromium {
             program: path.clone(),
             source,
         };
-        let profile = process::profile().map_err(not_started)?;
+        let profile = Profile::new().map_err(not_started)?;
         let arguments = launch::arguments(&options, profile.path());
         let (mut program, stream) = process::start(&path, arguments, profile)
             .await
