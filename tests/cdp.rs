@@ -17,7 +17,7 @@ use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, LaunchError, Sandbox},
     ports::driver::{
         Answer, Ask, Browser, By, Condition, Context, ContextOptions, DriverError, Key, Notice,
-        Page, Query, Question, State, Target,
+        Page, Point, Query, Question, State, Target,
     },
 };
 use site::Site;
@@ -139,12 +139,17 @@ async fn text(page: &dyn Page, selector: &str, attribute: Option<&str>) -> Strin
     }
 }
 
-async fn click(page: &dyn Page, selector: &str) {
+async fn aim(page: &dyn Page, selector: &str) -> Point {
     let target = css(selector);
     match page.ask(&question(Ask::Aim { target }), soon()).await {
-        Ok(Answer::Aimed { at, .. }) => page.click(at, soon()).await.expect("a click"),
+        Ok(Answer::Aimed { at, .. }) => at,
         other => panic!("{selector}: {other:?}"),
     }
+}
+
+async fn click(page: &dyn Page, selector: &str) {
+    let at = aim(page, selector).await;
+    page.click(at, soon()).await.expect("a click");
 }
 
 async fn edit(page: &dyn Page, selector: &str, value: &str) {
@@ -426,11 +431,18 @@ async fn a_navigation_that_comes_to_nothing_leaves_the_page_usable() {
 
 #[tokio::test]
 async fn a_question_whose_document_goes_away_says_so() {
-    let visit = Visit::at("/leaves").await;
+    let visit = Visit::at("/").await;
+    let at = aim(&*visit.page, "#link").await;
     let any = vec![is_there("#never")];
-    let answer = visit.page.ask(&question(Ask::Await { any }), soon()).await;
+    let waiting = question(Ask::Await { any });
+    // Asked first, then clicked: they are sent in this order.
+    let (answer, clicked) = tokio::join!(
+        visit.page.ask(&waiting, soon()),
+        visit.page.click(at, soon())
+    );
+    assert_eq!(clicked, Ok(()));
     assert_eq!(answer, Err(DriverError::Navigated));
-    assert_eq!(text(&*visit.page, "#after", None).await, "left");
+    assert_eq!(text(&*visit.page, "#after", None).await, "link");
     visit.end().await;
 }
 

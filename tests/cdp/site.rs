@@ -139,7 +139,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         )
             .into_response(),
         "/cookie" => page(&format!("<h1 id=cookie>{cookie}</h1>")),
-        "/big" => page(&format!("<p id=big>{}</p>", "x".repeat(4 << 20))),
+        "/big" => page(&format!("<p id=big hidden>{}</p>", "x".repeat(4 << 20))),
         "/frame" => page(&format!(
             "<h1 id=top>top</h1><iframe src='{query}'></iframe>"
         )),
@@ -149,9 +149,6 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         ),
         "/frame-alert" => page("<script>alert('from a frame')</script>"),
         "/frame-open" => page("<script>open('/opened-by-frame')</script>"),
-        "/leaves" => page(
-            "<h1 id=here>here</h1><script>setTimeout(() => location = '/slow?left', 30)</script>",
-        ),
         "/prerenders" => page(
             r#"<h1 id=here>here</h1><a id=there href="/slow?ahead">there</a><script type=speculationrules>
             {"prerender":[{"source":"list","urls":["/slow?ahead"],"eagerness":"immediate"}]}</script>"#,

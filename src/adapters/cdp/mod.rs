@@ -1,8 +1,8 @@
 //! A browser of our own: Chromium, started as a child and spoken to over a pipe (Chrome DevTools Protocol).
 //!
 //! The pipe has no address, so nobody else can drive a browser that is signed in. From the bottom up:
-//! [`process`] keeps the program, [`wire`] carries messages, [`targets`] deals with whatever comes up in the
-//! browser, [`tab`] knows the state of a page, and [`page`] and [`context`] are the port's.
+//! `process` keeps the program, `wire` carries messages, `targets` deals with whatever comes up in the
+//! browser, `tab` knows the state of a page, and `page` and `context` are the port's.
 //!
 //! This adapter must not know what a question means: the script that answers is given by whoever launches.
 
