@@ -16,8 +16,8 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, LaunchError, Sandbox},
     ports::driver::{
-        Answer, Ask, Browser, By, Condition, Context, ContextOptions, DriverError, Key, Notice,
-        Page, Point, Query, Question, State, Target,
+        Answer, Ask, Browser, By, Condition, Context, ContextOptions, DriverError, Key, Notice, Page, Point,
+        Query, Question, State, Target,
     },
 };
 use site::Site;
@@ -29,16 +29,11 @@ const SCRIPT: &str = include_str!("cdp/script.js");
 // ---- what the tests are written with ------------------------------------------------------------
 
 fn off() -> ChromiumOptions {
-    ChromiumOptions {
-        sandbox: Sandbox::Off,
-        ..ChromiumOptions::default()
-    }
+    ChromiumOptions { sandbox: Sandbox::Off, ..ChromiumOptions::default() }
 }
 
 async fn launch() -> Chromium {
-    Chromium::launch(off(), SCRIPT)
-        .await
-        .expect("chromium-headless-shell must be installed for these tests")
+    Chromium::launch(off(), SCRIPT).await.expect("chromium-headless-shell must be installed for these tests")
 }
 
 /// A site, a browser, and a context of it.
@@ -55,21 +50,12 @@ impl Visit {
         let browser = launch().await;
         let context = browser.open(options(&site)).await.expect("a context");
         let page = context.page();
-        Self {
-            site,
-            browser,
-            context,
-            page,
-        }
+        Self { site, browser, context, page }
     }
 
     /// Only the site's own origin is allowed.
     async fn fenced() -> Self {
-        Self::with(|site| ContextOptions {
-            origins: vec![site.origin()],
-            proxy: None,
-        })
-        .await
+        Self::with(|site| ContextOptions { origins: vec![site.origin()], proxy: None }).await
     }
 
     async fn at(path: &str) -> Self {
@@ -102,18 +88,11 @@ fn css(selector: &str) -> Target {
 }
 
 fn is_there(selector: &str) -> Condition {
-    Condition {
-        target: css(selector),
-        state: State::Visible,
-    }
+    Condition { target: css(selector), state: State::Visible }
 }
 
 fn question(ask: Ask) -> Question {
-    Question {
-        ask,
-        within: 10_000,
-        watch: Vec::new(),
-    }
+    Question { ask, within: 10_000, watch: Vec::new() }
 }
 
 fn probe(selector: &str, settle: bool) -> Question {
@@ -129,10 +108,7 @@ async fn holds(page: &dyn Page, selector: &str, settle: bool) -> Result<bool, Dr
 }
 
 async fn text(page: &dyn Page, selector: &str, attribute: Option<&str>) -> String {
-    let ask = Ask::Text {
-        target: css(selector),
-        attribute: attribute.map(str::to_owned),
-    };
+    let ask = Ask::Text { target: css(selector), attribute: attribute.map(str::to_owned) };
     match page.ask(&question(ask), soon()).await {
         Ok(Answer::Text { text }) => text,
         other => panic!("{selector}: {other:?}"),
@@ -162,10 +138,7 @@ async fn edit(page: &dyn Page, selector: &str, value: &str) {
 
 /// A browser whose program can be told from others.
 async fn launch_marked(mark: &str) -> Chromium {
-    let options = ChromiumOptions {
-        extra_args: vec![format!("--mark={mark}")],
-        ..off()
-    };
+    let options = ChromiumOptions { extra_args: vec![format!("--mark={mark}")], ..off() };
     Chromium::launch(options, SCRIPT).await.expect("a browser")
 }
 
@@ -177,10 +150,7 @@ fn programs(argument: &str) -> Vec<(i32, Vec<String>)> {
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line).into_owned();
         let arguments: Vec<String> = line.split(['\0', ' ']).map(str::to_owned).collect();
-        arguments
-            .iter()
-            .any(|given| given == argument)
-            .then_some((pid, arguments))
+        arguments.iter().any(|given| given == argument).then_some((pid, arguments))
     })
     .collect()
 }
@@ -190,10 +160,8 @@ fn program(mark: &str) -> (Pid, PathBuf) {
     let [(pid, arguments)] = found.as_slice() else {
         panic!("not one program: {found:?}");
     };
-    let profile = arguments
-        .iter()
-        .find_map(|argument| argument.strip_prefix("--user-data-dir="))
-        .expect("a profile");
+    let profile =
+        arguments.iter().find_map(|argument| argument.strip_prefix("--user-data-dir=")).expect("a profile");
     (Pid::from_raw(*pid).expect("a process"), profile.into())
 }
 
@@ -212,12 +180,7 @@ fn descendants(ancestor: i32) -> Vec<i32> {
     let mut next = 0;
     while next < found.len() {
         let parent = found[next];
-        found.extend(
-            parents
-                .iter()
-                .filter(|(_, of)| *of == parent)
-                .map(|(pid, _)| pid),
-        );
+        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| pid));
         next += 1;
     }
     found.split_off(1)
@@ -237,15 +200,8 @@ async fn ended(pid: Pid) {
 async fn basics(options: ChromiumOptions) {
     let site = Site::open().await;
     let browser = Chromium::launch(options, SCRIPT).await.expect("a browser");
-    assert!(
-        browser.version().starts_with("Chromium 1"),
-        "{}",
-        browser.version()
-    );
-    let context = browser
-        .open(ContextOptions::default())
-        .await
-        .expect("a context");
+    assert!(browser.version().starts_with("Chromium 1"), "{}", browser.version());
+    let context = browser.open(ContextOptions::default()).await.expect("a context");
     let page = context.page();
     assert_eq!(page.url(), "about:blank");
     page.goto(&site.url("/"), soon()).await.expect("a page");
@@ -261,21 +217,14 @@ async fn basics(options: ChromiumOptions) {
     page.press(Key::Space, soon()).await.expect("a key");
     assert_eq!(text(&*page, "#name", Some("value")).await, "Zoë 漢字  ");
     page.press(Key::Enter, soon()).await.expect("a key");
-    assert_eq!(
-        holds(&*page, "#after", true).await,
-        Ok(true),
-        "Enter submits"
-    );
+    assert_eq!(holds(&*page, "#after", true).await, Ok(true), "Enter submits");
 
     let picture = page.screenshot(soon()).await.expect("a picture");
     assert_eq!(&picture[..8], b"\x89PNG\r\n\x1a\n");
     assert_eq!(&picture[16..24], &[0, 0, 5, 0, 0, 0, 3, 32], "1280 x 800");
     assert_eq!(page.take_notices(), []);
     context.close().await;
-    assert_eq!(
-        holds(&*page, "#after", false).await,
-        Err(DriverError::PageClosed)
-    );
+    assert_eq!(holds(&*page, "#after", false).await, Err(DriverError::PageClosed));
     assert!(browser.is_alive());
     browser.close().await;
     assert!(!browser.is_alive());
@@ -288,11 +237,7 @@ async fn the_headless_shell_does_the_basics() {
 
 #[tokio::test]
 async fn the_full_browser_does_the_basics() {
-    basics(ChromiumOptions {
-        executable: Some("/usr/lib/chromium/chromium".into()),
-        ..off()
-    })
-    .await;
+    basics(ChromiumOptions { executable: Some("/usr/lib/chromium/chromium".into()), ..off() }).await;
 }
 
 #[tokio::test]
@@ -308,16 +253,9 @@ async fn the_script_lives_in_a_world_of_its_own() {
         other => panic!("{other:?}"),
     }
     let needles = vec!["x".to_owned()];
-    match visit
-        .page
-        .ask(&question(Ask::Contains { needles }), soon())
-        .await
-    {
+    match visit.page.ask(&question(Ask::Contains { needles }), soon()).await {
         Err(DriverError::Protocol(reason)) => {
-            assert!(
-                reason.ends_with("Error: this script cannot do that"),
-                "{reason}"
-            );
+            assert!(reason.ends_with("Error: this script cannot do that"), "{reason}");
         }
         other => panic!("{other:?}"),
     }
@@ -329,10 +267,7 @@ async fn answers_may_be_big_and_strange() {
     let visit = Visit::at("/big").await;
     assert_eq!(text(&*visit.page, "#big", None).await.len(), 4 << 20);
     visit.go("/strange").await;
-    assert_eq!(
-        text(&*visit.page, "#strange", None).await,
-        "a\u{fffd}b\u{0}c\u{2028}"
-    );
+    assert_eq!(text(&*visit.page, "#strange", None).await, "a\u{fffd}b\u{0}c\u{2028}");
     visit.end().await;
 }
 
@@ -341,15 +276,9 @@ async fn contexts_share_no_cookies() {
     let visit = Visit::at("/give-cookie").await;
     visit.go("/cookie").await;
     assert_eq!(text(&*visit.page, "#cookie", None).await, "who=me");
-    let other = visit
-        .browser
-        .open(ContextOptions::default())
-        .await
-        .expect("a context");
+    let other = visit.browser.open(ContextOptions::default()).await.expect("a context");
     let page = other.page();
-    page.goto(&visit.site.url("/cookie"), soon())
-        .await
-        .expect("a page");
+    page.goto(&visit.site.url("/cookie"), soon()).await.expect("a page");
     assert_eq!(text(&*page, "#cookie", None).await, "none");
     other.close().await;
     visit.go("/cookie").await;
@@ -359,21 +288,14 @@ async fn contexts_share_no_cookies() {
 
 #[tokio::test]
 async fn a_context_goes_out_through_its_proxy() {
-    let visit = Visit::with(|site| ContextOptions {
-        origins: Vec::new(),
-        proxy: Some(site.origin()),
-    })
-    .await;
+    let visit = Visit::with(|site| ContextOptions { origins: Vec::new(), proxy: Some(site.origin()) }).await;
     for there in ["http://app.invalid/there", "http://127.0.0.1:4711/there"] {
         let url = Url::parse(there).expect("an address");
         visit.page.goto(&url, soon()).await.expect("a page");
         assert_eq!(text(&*visit.page, "#other", None).await, "/there");
     }
     assert!(visit.site.was_asked_for("app.invalid /there"));
-    assert!(
-        visit.site.was_asked_for("127.0.0.1:4711 /there"),
-        "this machine, too"
-    );
+    assert!(visit.site.was_asked_for("127.0.0.1:4711 /there"), "this machine, too");
     visit.end().await;
 }
 
@@ -399,10 +321,7 @@ async fn a_question_waits_for_a_navigation_under_way() {
         visit.go("/").await;
         click(&*visit.page, button).await;
         visit.site.is_asked_for("/slow").await;
-        assert_eq!(
-            text(&*visit.page, "#after", None).await.len(),
-            if button == "#link" { 4 } else { 0 }
-        );
+        assert_eq!(text(&*visit.page, "#after", None).await.len(), if button == "#link" { 4 } else { 0 });
     }
     visit.end().await;
 }
@@ -412,16 +331,8 @@ async fn a_navigation_that_comes_to_nothing_leaves_the_page_usable() {
     let visit = Visit::at("/").await;
     for button in ["#nothing", "#download", "#mail", "#void", "#hash", "#stop"] {
         click(&*visit.page, button).await;
-        assert_eq!(
-            holds(&*visit.page, "#name", true).await,
-            Ok(true),
-            "{button}"
-        );
-        assert_eq!(
-            holds(&*visit.page, "#after", true).await,
-            Ok(false),
-            "{button}"
-        );
+        assert_eq!(holds(&*visit.page, "#name", true).await, Ok(true), "{button}");
+        assert_eq!(holds(&*visit.page, "#after", true).await, Ok(false), "{button}");
     }
     assert_eq!(visit.page.url(), visit.site.url("/#x").as_str());
     let url = visit.site.url("/file").to_string();
@@ -436,10 +347,7 @@ async fn a_question_whose_document_goes_away_says_so() {
     let any = vec![is_there("#never")];
     let waiting = question(Ask::Await { any });
     // Asked first, then clicked: they are sent in this order.
-    let (answer, clicked) = tokio::join!(
-        visit.page.ask(&waiting, soon()),
-        visit.page.click(at, soon())
-    );
+    let (answer, clicked) = tokio::join!(visit.page.ask(&waiting, soon()), visit.page.click(at, soon()));
     assert_eq!(clicked, Ok(()));
     assert_eq!(answer, Err(DriverError::Navigated));
     assert_eq!(text(&*visit.page, "#after", None).await, "link");
@@ -469,46 +377,27 @@ async fn going_somewhere_within_the_document_is_quick() {
     let visit = Visit::at("/").await;
     visit.go("/#somewhere").await;
     assert_eq!(visit.page.url(), visit.site.url("/#somewhere").as_str());
-    assert_eq!(
-        visit.site.requests().len(),
-        1,
-        "{:?}",
-        visit.site.requests()
-    );
+    assert_eq!(visit.site.requests().len(), 1, "{:?}", visit.site.requests());
     visit.end().await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_opened_is_told() {
     let visit = Visit::at("/").await;
-    let closed = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = closed.local_addr().expect("an address").port();
     drop(closed);
     let tls = format!("https://{}/", visit.site.address);
     for (url, expected) in [
-        (
-            format!("http://127.0.0.1:{port}/"),
-            "nobody listens there (net::ERR_CONNECTION_REFUSED)",
-        ),
-        (
-            "http://nowhere.invalid/".to_owned(),
-            "there is no such host (net::ERR_NAME_NOT_RESOLVED)",
-        ),
+        (format!("http://127.0.0.1:{port}/"), "nobody listens there (net::ERR_CONNECTION_REFUSED)"),
+        ("http://nowhere.invalid/".to_owned(), "there is no such host (net::ERR_NAME_NOT_RESOLVED)"),
         (tls, "no secure connection (net::ERR_SSL_PROTOCOL_ERROR)"),
-        (
-            visit.site.url("/circle").to_string(),
-            "it redirects in circles (net::ERR_TOO_MANY_REDIRECTS)",
-        ),
+        (visit.site.url("/circle").to_string(), "it redirects in circles (net::ERR_TOO_MANY_REDIRECTS)"),
         (
             visit.site.url("/empty").to_string(),
             "no document came: an empty answer (204), or the navigation was given up",
         ),
-        (
-            visit.site.url("/file").to_string(),
-            "it is a download, which is refused",
-        ),
+        (visit.site.url("/file").to_string(), "it is a download, which is refused"),
     ] {
         let parsed = Url::parse(&url).expect("an address");
         match visit.page.goto(&parsed, soon()).await {
@@ -531,15 +420,8 @@ async fn a_server_that_does_not_answer_is_given_up_by_the_deadline() {
     for path in ["/never", "/half"] {
         let begun = Instant::now();
         let gone = visit.page.goto(&visit.site.url(path), within(300)).await;
-        assert!(
-            matches!(gone, Err(DriverError::Timeout(_))),
-            "{path}: {gone:?}"
-        );
-        assert!(
-            begun.elapsed() < Duration::from_millis(1500),
-            "{:?}",
-            begun.elapsed()
-        );
+        assert!(matches!(gone, Err(DriverError::Timeout(_))), "{path}: {gone:?}");
+        assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
         // What is there can still be asked.
         assert!(holds(&*visit.page, "#name", false).await.is_ok());
     }
@@ -565,11 +447,7 @@ async fn dialogs_are_dismissed_and_told() {
     visit.go("/cookie").await;
     assert_eq!(
         visit.page.take_notices(),
-        [
-            dialog("alert", "Hello"),
-            dialog("confirm", "Sure?"),
-            dialog("beforeunload", "")
-        ]
+        [dialog("alert", "Hello"), dialog("confirm", "Sure?"), dialog("beforeunload", "")]
     );
     let inside = visit.site.elsewhere("/frame-alert");
     visit.go(&format!("/frame?{inside}")).await;
@@ -588,17 +466,11 @@ async fn dialogs_are_dismissed_and_told() {
 #[tokio::test]
 async fn windows_are_closed_and_told() {
     let visit = Visit::at("/").await;
-    let opened = || Notice::PopupClosed {
-        url: visit.site.url("/opened").to_string(),
-    };
+    let opened = || Notice::PopupClosed { url: visit.site.url("/opened").to_string() };
     for round in 0..5 {
         for button in ["#open", "#blank"] {
             click(&*visit.page, button).await;
-            assert_eq!(
-                holds(&*visit.page, "#name", true).await,
-                Ok(true),
-                "{button} {round}"
-            );
+            assert_eq!(holds(&*visit.page, "#name", true).await, Ok(true), "{button} {round}");
             assert_eq!(visit.page.take_notices(), [opened()], "{button} {round}");
         }
     }
@@ -621,10 +493,7 @@ async fn only_allowed_origins_are_visited() {
     let away = visit.site.elsewhere("/away");
     let blocked = || {
         let url = away.to_string();
-        (
-            Err(DriverError::Blocked { url: url.clone() }),
-            [Notice::NavigationBlocked { url }],
-        )
+        (Err(DriverError::Blocked { url: url.clone() }), [Notice::NavigationBlocked { url }])
     };
     // Straight, and by a redirect.
     for there in [away.clone(), visit.site.url(&format!("/to?{away}"))] {
@@ -643,19 +512,13 @@ async fn only_allowed_origins_are_visited() {
     // Addresses without an origin.
     let file = Url::parse("file:///etc/passwd").expect("an address");
     let stopped = page.goto(&file, soon()).await;
-    assert!(
-        matches!(stopped, Err(DriverError::Blocked { .. })),
-        "{stopped:?}"
-    );
+    assert!(matches!(stopped, Err(DriverError::Blocked { .. })), "{stopped:?}");
     page.take_notices();
     // A window, whatever it is for.
     visit.go("/").await;
     click(page, "#blank").await;
     assert_eq!(holds(page, "#name", true).await, Ok(true));
-    assert!(matches!(
-        page.take_notices()[..],
-        [Notice::PopupClosed { .. }]
-    ));
+    assert!(matches!(page.take_notices()[..], [Notice::PopupClosed { .. }]));
     assert!(!visit.site.was_asked_for("/away"));
     assert!(!visit.site.was_asked_for("/opened"));
     visit.end().await;
@@ -664,10 +527,7 @@ async fn only_allowed_origins_are_visited() {
 #[tokio::test]
 async fn the_fence_stands_around_frames_of_other_sites() {
     let visit = Visit::with(|site| ContextOptions {
-        origins: vec![
-            site.origin(),
-            format!("http://localhost:{}", site.address.port()),
-        ],
+        origins: vec![site.origin(), format!("http://localhost:{}", site.address.port())],
         proxy: None,
     })
     .await;
@@ -700,10 +560,7 @@ async fn the_fence_stands_around_frames_of_other_sites() {
 #[tokio::test]
 async fn what_is_no_origin_is_refused() {
     let browser = launch().await;
-    let options = ContextOptions {
-        origins: vec!["app.example".to_owned()],
-        proxy: None,
-    };
+    let options = ContextOptions { origins: vec!["app.example".to_owned()], proxy: None };
     let error = browser.open(options).await.err();
     let expected = DriverError::Protocol("\"app.example\" is not an origin".to_owned());
     assert_eq!(error, Some(expected));
@@ -720,33 +577,15 @@ async fn a_page_that_hangs_is_given_up_by_the_deadline() {
     let answer = visit.page.ask(&probe("#name", true), within(300)).await;
     assert!(matches!(answer, Err(DriverError::Timeout(_))), "{answer:?}");
     let picture = visit.page.screenshot(within(300)).await;
-    assert!(
-        matches!(picture, Err(DriverError::Timeout(_))),
-        "{picture:?}"
-    );
+    assert!(matches!(picture, Err(DriverError::Timeout(_))), "{picture:?}");
     let key = visit.page.press(Key::Tab, within(300)).await;
     assert!(matches!(key, Err(DriverError::Timeout(_))), "{key:?}");
     // Others live on, and the context can be ended.
-    let other = visit
-        .browser
-        .open(ContextOptions::default())
-        .await
-        .expect("a context");
-    other
-        .page()
-        .goto(&visit.site.url("/"), soon())
-        .await
-        .expect("a page");
+    let other = visit.browser.open(ContextOptions::default()).await.expect("a context");
+    other.page().goto(&visit.site.url("/"), soon()).await.expect("a page");
     visit.context.close().await;
-    assert!(
-        begun.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        begun.elapsed()
-    );
-    assert_eq!(
-        holds(&*visit.page, "#name", false).await,
-        Err(DriverError::PageClosed)
-    );
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_eq!(holds(&*visit.page, "#name", false).await, Err(DriverError::PageClosed));
     assert_eq!(holds(&*other.page(), "#name", false).await, Ok(true));
     visit.browser.close().await;
 }
@@ -757,35 +596,18 @@ async fn a_page_that_crashes_fails_at_once() {
     let any = vec![is_there("#never")];
     let waiting = question(Ask::Await { any });
     let crash = Url::parse("chrome://crash").expect("an address");
-    let (answer, gone) = tokio::join!(
-        visit.page.ask(&waiting, soon()),
-        visit.page.goto(&crash, soon())
-    );
+    let (answer, gone) = tokio::join!(visit.page.ask(&waiting, soon()), visit.page.goto(&crash, soon()));
     assert_eq!(answer, Err(DriverError::PageCrashed));
     assert!(gone.is_err(), "{gone:?}");
     let begun = Instant::now();
-    assert_eq!(
-        holds(&*visit.page, "#name", true).await,
-        Err(DriverError::PageCrashed)
-    );
-    assert_eq!(
-        visit.page.screenshot(soon()).await,
-        Err(DriverError::PageCrashed)
-    );
+    assert_eq!(holds(&*visit.page, "#name", true).await, Err(DriverError::PageCrashed));
+    assert_eq!(visit.page.screenshot(soon()).await, Err(DriverError::PageCrashed));
     let gone = visit.page.goto(&visit.site.url("/"), soon()).await;
     assert_eq!(gone, Err(DriverError::PageCrashed));
     assert!(begun.elapsed() < Duration::from_secs(1));
     assert!(visit.browser.is_alive());
-    let other = visit
-        .browser
-        .open(ContextOptions::default())
-        .await
-        .expect("a context");
-    other
-        .page()
-        .goto(&visit.site.url("/"), soon())
-        .await
-        .expect("a page");
+    let other = visit.browser.open(ContextOptions::default()).await.expect("a context");
+    other.page().goto(&visit.site.url("/"), soon()).await.expect("a page");
     visit.end().await;
 }
 
@@ -795,10 +617,7 @@ async fn a_browser_that_is_killed_fails_everything_at_once() {
     let mark = format!("killed-{}", std::process::id());
     let browser = launch_marked(&mark).await;
     let (pid, profile) = program(&mark);
-    let context = browser
-        .open(ContextOptions::default())
-        .await
-        .expect("a context");
+    let context = browser.open(ContextOptions::default()).await.expect("a context");
     let page = context.page();
     page.goto(&site.url("/"), soon()).await.expect("a page");
     let any = vec![is_there("#never")];
@@ -807,32 +626,19 @@ async fn a_browser_that_is_killed_fails_everything_at_once() {
         rustix::process::kill_process(pid, Signal::KILL).expect("killed");
     });
     let begun = Instant::now();
-    assert!(
-        matches!(answer, Err(DriverError::BrowserGone(_))),
-        "{answer:?}"
-    );
+    assert!(matches!(answer, Err(DriverError::BrowserGone(_))), "{answer:?}");
     assert!(!browser.is_alive());
     for _ in 0..3 {
         let answer = page.ask(&waiting, soon()).await;
-        assert!(
-            matches!(answer, Err(DriverError::BrowserGone(_))),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(DriverError::BrowserGone(_))), "{answer:?}");
     }
     let gone = page.goto(&site.url("/"), soon()).await;
     assert!(matches!(gone, Err(DriverError::BrowserGone(_))), "{gone:?}");
     let gone = browser.open(ContextOptions::default()).await.err();
-    assert!(
-        matches!(gone, Some(DriverError::BrowserGone(_))),
-        "{gone:?}"
-    );
+    assert!(matches!(gone, Some(DriverError::BrowserGone(_))), "{gone:?}");
     context.close().await;
     browser.close().await;
-    assert!(
-        begun.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
     assert!(!profile.exists(), "the profile is removed");
 }
 
@@ -841,10 +647,7 @@ async fn nothing_of_a_browser_is_left() {
     let mark = format!("left-{}", std::process::id());
     let browser = launch_marked(&mark).await;
     let (pid, profile) = program(&mark);
-    let mode = fs::metadata(&profile)
-        .expect("a profile")
-        .permissions()
-        .mode();
+    let mode = fs::metadata(&profile).expect("a profile").permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
     let family = descendants(pid.as_raw_nonzero().get());
     assert!(!family.is_empty());
@@ -852,9 +655,7 @@ async fn nothing_of_a_browser_is_left() {
     browser.close().await;
     assert!(!profile.exists());
     for pid in family.into_iter().filter_map(Pid::from_raw).chain([pid]) {
-        tokio::time::timeout_at(soon(), ended(pid))
-            .await
-            .expect("its end");
+        tokio::time::timeout_at(soon(), ended(pid)).await.expect("its end");
     }
 }
 
@@ -864,9 +665,7 @@ async fn a_browser_that_is_dropped_ends() {
     let browser = launch_marked(&mark).await;
     let (pid, _) = program(&mark);
     drop(browser);
-    tokio::time::timeout_at(soon(), ended(pid))
-        .await
-        .expect("its end");
+    tokio::time::timeout_at(soon(), ended(pid)).await.expect("its end");
 }
 
 /// Not a test by itself: the worker that is killed in the next one.
@@ -876,17 +675,10 @@ async fn worker() {
         return;
     };
     let browser = launch_marked(&mark).await;
-    let context = browser
-        .open(ContextOptions::default())
-        .await
-        .expect("a context");
+    let context = browser.open(ContextOptions::default()).await.expect("a context");
     let blank = Url::parse("data:text/html,<h1>here").expect("an address");
     context.page().goto(&blank, soon()).await.expect("a page");
-    fs::write(
-        std::env::var("SEATWRIGHT_TEST_READY").expect("a pipe"),
-        "ready",
-    )
-    .expect("written");
+    fs::write(std::env::var("SEATWRIGHT_TEST_READY").expect("a pipe"), "ready").expect("written");
     std::future::pending().await
 }
 
@@ -913,20 +705,10 @@ async fn a_worker_that_is_killed_leaves_no_browser() {
     worker.kill().expect("killed");
     worker.wait().expect("its end");
     let begun = Instant::now();
-    for pid in family
-        .into_iter()
-        .filter_map(Pid::from_raw)
-        .chain([browser])
-    {
-        tokio::time::timeout_at(soon(), ended(pid))
-            .await
-            .expect("its end");
+    for pid in family.into_iter().filter_map(Pid::from_raw).chain([browser]) {
+        tokio::time::timeout_at(soon(), ended(pid)).await.expect("its end");
     }
-    assert!(
-        begun.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        begun.elapsed()
-    );
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 // ---- what is said when there is no browser ------------------------------------------------------
@@ -940,11 +722,7 @@ async fn fails(options: ChromiumOptions) -> LaunchError {
 
 #[tokio::test]
 async fn a_missing_program_is_told_with_what_to_do() {
-    let error = fails(ChromiumOptions {
-        executable: Some("/nowhere/chromium".into()),
-        ..off()
-    })
-    .await;
+    let error = fails(ChromiumOptions { executable: Some("/nowhere/chromium".into()), ..off() }).await;
     assert_eq!(
         error.to_string(),
         "no Chromium to start: looked for /nowhere/chromium.\n\
@@ -957,23 +735,14 @@ async fn a_missing_program_is_told_with_what_to_do() {
 async fn without_a_sandbox_nothing_is_started_unless_told_so() {
     if !rustix::process::geteuid().is_root() {
         let options = ChromiumOptions::default();
-        let browser = Chromium::launch(options, SCRIPT)
-            .await
-            .expect("a browser with a sandbox");
+        let browser = Chromium::launch(options, SCRIPT).await.expect("a browser with a sandbox");
         browser.close().await;
         return;
     }
     let error = fails(ChromiumOptions::default()).await;
-    assert!(
-        matches!(error, LaunchError::SandboxUnavailable { .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, LaunchError::SandboxUnavailable { .. }), "{error:?}");
     let said = error.to_string();
-    for part in [
-        "running as root",
-        "`--allow-no-sandbox`",
-        "`browser.allow_no_sandbox`",
-    ] {
+    for part in ["running as root", "`--allow-no-sandbox`", "`browser.allow_no_sandbox`"] {
         assert!(said.contains(part), "{said}");
     }
 }
@@ -988,31 +757,17 @@ fn script(folder: &Path, text: &str) -> Option<PathBuf> {
 #[tokio::test]
 async fn a_program_that_dies_at_once_is_told_with_its_last_words() {
     let folder = tempfile::tempdir().expect("a folder");
-    let executable = script(
-        folder.path(),
-        "echo one >&2; echo no such library >&2; exit 127",
-    );
-    let error = fails(ChromiumOptions {
-        executable,
-        ..off()
-    })
-    .await;
+    let executable = script(folder.path(), "echo one >&2; echo no such library >&2; exit 127");
+    let error = fails(ChromiumOptions { executable, ..off() }).await;
     let said = error.to_string();
     assert!(
-        said.ends_with("ended while starting: it ended with exit code 127.\nIts last words:\none\nno such library"),
+        said.ends_with(
+            "ended while starting: it ended with exit code 127.\nIts last words:\none\nno such library"
+        ),
         "{said}"
     );
-    let executable = script(
-        folder.path(),
-        "echo '[1:1:FATAL:x.cc(1)] No usable sandbox!' >&2; kill -ABRT $$",
-    );
-    let error = fails(ChromiumOptions {
-        executable,
-        ..off()
-    })
-    .await;
-    assert!(
-        matches!(error, LaunchError::SandboxUnavailable { .. }),
-        "{error:?}"
-    );
+    let executable =
+        script(folder.path(), "echo '[1:1:FATAL:x.cc(1)] No usable sandbox!' >&2; kill -ABRT $$");
+    let error = fails(ChromiumOptions { executable, ..off() }).await;
+    assert!(matches!(error, LaunchError::SandboxUnavailable { .. }), "{error:?}");
 }

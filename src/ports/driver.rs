@@ -26,6 +26,13 @@ pub trait Browser: Send + Sync {
     async fn close(&self);
 }
 
+/// Starts browsers: one that died is replaced by another.
+#[async_trait]
+pub trait Launch: Send + Sync {
+    /// A fresh browser, or why there is none, with what to try.
+    async fn launch(&self) -> Result<Arc<dyn Browser>, String>;
+}
+
 /// What a context is allowed, fixed when it is made.
 #[derive(Debug, Clone, Default)]
 pub struct ContextOptions {
@@ -196,10 +203,7 @@ pub struct Target {
 
 impl From<Query> for Target {
     fn from(query: Query) -> Self {
-        Self {
-            any: vec![query],
-            agree: false,
-        }
+        Self { any: vec![query], agree: false }
     }
 }
 
@@ -224,13 +228,7 @@ pub struct Query {
 impl Query {
     /// The plain query: no scope, no filter.
     pub fn new(by: By) -> Self {
-        Self {
-            by,
-            within: None,
-            has: Vec::new(),
-            text: None,
-            nth: None,
-        }
+        Self { by, within: None, has: Vec::new(), text: None, nth: None }
     }
 }
 

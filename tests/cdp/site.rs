@@ -31,9 +31,7 @@ pub struct Seen {
 
 impl Site {
     pub async fn open() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("a free port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("its address");
         let seen = Arc::new(Seen::default());
         let app = Router::new().fallback(answer).with_state(Arc::clone(&seen));
@@ -61,9 +59,7 @@ impl Site {
     }
 
     pub fn was_asked_for(&self, path: &str) -> bool {
-        self.requests()
-            .iter()
-            .any(|request| request.contains(&format!("{path}?")))
+        self.requests().iter().any(|request| request.contains(&format!("{path}?")))
     }
 
     /// Waits until somebody asks for it.
@@ -93,10 +89,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         .and_then(|cookie| cookie.to_str().ok())
         .unwrap_or("none")
         .to_owned();
-    seen.requests
-        .lock()
-        .expect("unpoisoned")
-        .push(format!("{host} {path}?{query}"));
+    seen.requests.lock().expect("unpoisoned").push(format!("{host} {path}?{query}"));
     seen.changed.notify_waiters();
     let page = |body: &str| Html(format!("<!doctype html><title>t</title>{body}")).into_response();
     match path.as_str() {
@@ -116,11 +109,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
             let begun = "<!doctype html><h1 id=begun>begun</h1>".to_owned();
             let begun = futures_util::stream::iter([Ok::<_, std::io::Error>(begun)]);
             let body = futures_util::StreamExt::chain(begun, never);
-            (
-                [(header::CONTENT_TYPE, "text/html")],
-                Body::from_stream(body),
-            )
-                .into_response()
+            ([(header::CONTENT_TYPE, "text/html")], Body::from_stream(body)).into_response()
         }
         "/empty" => StatusCode::NO_CONTENT.into_response(),
         "/file" => (
@@ -140,9 +129,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
             .into_response(),
         "/cookie" => page(&format!("<h1 id=cookie>{cookie}</h1>")),
         "/big" => page(&format!("<p id=big hidden>{}</p>", "x".repeat(4 << 20))),
-        "/frame" => page(&format!(
-            "<h1 id=top>top</h1><iframe src='{query}'></iframe>"
-        )),
+        "/frame" => page(&format!("<h1 id=top>top</h1><iframe src='{query}'></iframe>")),
         "/frames" => page(
             "<h1 id=top>top</h1><iframe id=f></iframe><script>
              let n = 0; setInterval(() => f.src = '/cookie?' + n++, 5)</script>",
@@ -153,9 +140,9 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
             r#"<h1 id=here>here</h1><a id=there href="/slow?ahead">there</a><script type=speculationrules>
             {"prerender":[{"source":"list","urls":["/slow?ahead"],"eagerness":"immediate"}]}</script>"#,
         ),
-        "/strange" => page(
-            r#"<h1 id=strange></h1><script>strange.textContent = "a\ud800b\u0000c\u2028";</script>"#,
-        ),
+        "/strange" => {
+            page(r#"<h1 id=strange></h1><script>strange.textContent = "a\ud800b\u0000c\u2028";</script>"#)
+        }
         _ => page(&format!("<h1 id=other>{path}</h1>")),
     }
 }

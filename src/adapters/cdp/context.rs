@@ -64,17 +64,10 @@ impl FrontContext {
         let answer = wire.call(None, method, params).by(deadline).await;
         let answer = answer.map_err(|error| clock.wire_error(error))?;
         let made: BrowserContext = events::result(method, &answer)?;
-        let lease = Lease {
-            wire,
-            targets,
-            id: made.browser_context_id,
-        };
+        let lease = Lease { wire, targets, id: made.browser_context_id };
         let room = Arc::new(Room::new(fence));
         lease.targets.enter(&lease.id, Arc::clone(&room));
-        let tab = lease
-            .furnish(&room, deadline)
-            .await
-            .map_err(|error| clock.wire_error(error))?;
+        let tab = lease.furnish(&room, deadline).await.map_err(|error| clock.wire_error(error))?;
         let page = Arc::new(FrontPage::new(tab, room));
         Ok(Self { lease, page })
     }
@@ -107,10 +100,9 @@ impl Lease {
         };
         for (method, reply) in tab.take_setup() {
             reply.by(deadline).await.map_err(|error| match error {
-                WireError::Refused { code, message } => WireError::Refused {
-                    code,
-                    message: format!("{method}: {message}"),
-                },
+                WireError::Refused { code, message } => {
+                    WireError::Refused { code, message: format!("{method}: {message}") }
+                }
                 error => error,
             })?;
         }

@@ -20,10 +20,7 @@ pub(super) fn read<'a, T: Deserialize<'a>>(method: &str, params: &'a RawValue) -
 }
 
 /// Reads the result of a command.
-pub(super) fn result<'a, T: Deserialize<'a>>(
-    method: &str,
-    result: &'a RawValue,
-) -> Result<T, DriverError> {
+pub(super) fn result<'a, T: Deserialize<'a>>(method: &str, result: &'a RawValue) -> Result<T, DriverError> {
     serde_json::from_str(result.get()).map_err(|error| {
         // Not the error's own text: it may quote what it found.
         let place = error.column();

@@ -6,12 +6,7 @@ use crate::ports::driver::Key;
 
 /// The key goes down. Keys that type something carry it.
 pub(super) fn down(key: Key) -> Value {
-    let Stroke {
-        key,
-        code,
-        number,
-        text,
-    } = stroke(key);
+    let Stroke { key, code, number, text } = stroke(key);
     match text {
         Some(text) => json!({
             "type": "keyDown", "key": key, "code": code, "windowsVirtualKeyCode": number,
@@ -26,9 +21,7 @@ pub(super) fn down(key: Key) -> Value {
 
 /// The key comes up.
 pub(super) fn up(key: Key) -> Value {
-    let Stroke {
-        key, code, number, ..
-    } = stroke(key);
+    let Stroke { key, code, number, .. } = stroke(key);
     json!({
         "type": "keyUp", "key": key, "code": code, "windowsVirtualKeyCode": number,
         "nativeVirtualKeyCode": number,
@@ -59,10 +52,5 @@ fn stroke(key: Key) -> Stroke {
         Key::PageUp => ("PageUp", "PageUp", 33, None),
         Key::PageDown => ("PageDown", "PageDown", 34, None),
     };
-    Stroke {
-        key,
-        code,
-        number,
-        text,
-    }
+    Stroke { key, code, number, text }
 }

@@ -45,23 +45,13 @@ pub enum LaunchError {
     )]
     SandboxUnavailable { reason: String },
     #[error("{} ended while starting: {reason}.\nIts last words:\n{stderr}", program.display())]
-    DiedAtStart {
-        program: PathBuf,
-        reason: String,
-        stderr: String,
-    },
+    DiedAtStart { program: PathBuf, reason: String, stderr: String },
     #[error("{} could not be started: {source}", program.display())]
-    NotStarted {
-        program: PathBuf,
-        source: std::io::Error,
-    },
+    NotStarted { program: PathBuf, source: std::io::Error },
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    let shown: Vec<_> = paths
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     shown.join(", ")
 }
 
@@ -77,37 +67,25 @@ const USUAL_PLACES: [&str; 8] = [
     "/opt/google/chrome/chrome",
     "/opt/chromium/chrome",
 ];
-const USUAL_NAMES: [&str; 5] = [
-    "chrome-headless-shell",
-    "headless_shell",
-    "chromium",
-    "chromium-browser",
-    "chrome",
-];
+const USUAL_NAMES: [&str; 5] =
+    ["chrome-headless-shell", "headless_shell", "chromium", "chromium-browser", "chrome"];
 
 /// Finds the program.
 pub(super) fn find(executable: Option<&Path>) -> Result<PathBuf, LaunchError> {
     if let Some(named) = executable {
         return match named.is_file() {
             true => Ok(named.to_owned()),
-            false => Err(LaunchError::NotFound {
-                looked_for: vec![named.to_owned()],
-            }),
+            false => Err(LaunchError::NotFound { looked_for: vec![named.to_owned()] }),
         };
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let looked_for: Vec<PathBuf> = USUAL_PLACES
-        .iter()
-        .map(PathBuf::from)
-        .chain(USUAL_NAMES.iter().map(PathBuf::from))
-        .collect();
+    let looked_for: Vec<PathBuf> =
+        USUAL_PLACES.iter().map(PathBuf::from).chain(USUAL_NAMES.iter().map(PathBuf::from)).collect();
     USUAL_PLACES
         .iter()
         .map(PathBuf::from)
         .chain(
-            USUAL_NAMES
-                .iter()
-                .flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name))),
+            USUAL_NAMES.iter().flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name))),
         )
         .find(|candidate| is_program(candidate))
         .ok_or(LaunchError::NotFound { looked_for })
@@ -116,9 +94,7 @@ pub(super) fn find(executable: Option<&Path>) -> Result<PathBuf, LaunchError> {
 /// A real program, not a script that starts one.
 fn is_program(path: &Path) -> bool {
     let mut magic = [0; 4];
-    fs::File::open(path)
-        .and_then(|mut file| file.read_exact(&mut magic))
-        .is_ok_and(|()| magic == *b"\x7fELF")
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok_and(|()| magic == *b"\x7fELF")
 }
 
 /// Refuses what cannot work before anything is started.
@@ -132,20 +108,10 @@ pub(super) fn check_sandbox(sandbox: Sandbox) -> Result<(), LaunchError> {
 
 /// What the browser's last words mean.
 pub(super) fn died(program: PathBuf, reason: String, stderr: String) -> LaunchError {
-    let no_sandbox = [
-        "No usable sandbox",
-        "without --no-sandbox",
-        "setuid sandbox",
-    ];
+    let no_sandbox = ["No usable sandbox", "without --no-sandbox", "setuid sandbox"];
     match no_sandbox.iter().any(|words| stderr.contains(words)) {
-        true => LaunchError::SandboxUnavailable {
-            reason: format!("Chromium says:\n{stderr}"),
-        },
-        false => LaunchError::DiedAtStart {
-            program,
-            reason,
-            stderr,
-        },
+        true => LaunchError::SandboxUnavailable { reason: format!("Chromium says:\n{stderr}") },
+        false => LaunchError::DiedAtStart { program, reason, stderr },
     }
 }
 
@@ -213,6 +179,5 @@ const FEATURES_OFF: [&str; 8] = [
 
 /// Containers have 64 MB there, which a few pages fill.
 fn small_shared_memory() -> bool {
-    rustix::fs::statvfs("/dev/shm")
-        .is_ok_and(|shm| shm.f_blocks.saturating_mul(shm.f_frsize) < 512 << 20)
+    rustix::fs::statvfs("/dev/shm").is_ok_and(|shm| shm.f_blocks.saturating_mul(shm.f_frsize) < 512 << 20)
 }

@@ -52,30 +52,17 @@ pub struct Chromium {
 impl Chromium {
     /// Starts a browser. `script` is put into every document of every page, in a world that the page cannot
     /// see, and has to define `globalThis.__seatwright.ask`.
-    pub async fn launch(
-        options: ChromiumOptions,
-        script: &'static str,
-    ) -> Result<Self, LaunchError> {
+    pub async fn launch(options: ChromiumOptions, script: &'static str) -> Result<Self, LaunchError> {
         launch::check_sandbox(options.sandbox)?;
         let path = launch::find(options.executable.as_deref())?;
-        let not_started = |source| LaunchError::NotStarted {
-            program: path.clone(),
-            source,
-        };
+        let not_started = |source| LaunchError::NotStarted { program: path.clone(), source };
         let profile = Profile::new().map_err(not_started)?;
         let arguments = launch::arguments(&options, profile.path());
-        let (mut program, stream) = process::start(&path, arguments, profile)
-            .await
-            .map_err(not_started)?;
+        let (mut program, stream) = process::start(&path, arguments, profile).await.map_err(not_started)?;
         let (wire, targets) = Wire::start(stream, |wire| Arc::new(Targets::new(wire, script)));
         tokio::spawn(tell_of_the_end(program.stage(), Arc::clone(&wire)));
         match greet(&wire).await {
-            Ok(version) => Ok(Self {
-                program,
-                wire,
-                targets,
-                version,
-            }),
+            Ok(version) => Ok(Self { program, wire, targets, version }),
             Err(error) => {
                 program.kill();
                 let reason = match error {
@@ -98,9 +85,7 @@ async fn greet(wire: &Arc<Wire>) -> Result<String, WireError> {
     attach.by(deadline).await?;
     let product = events::result::<Version<'_>>("Browser.getVersion", &version)
         .map_or("unknown", |version| version.product);
-    let number = product
-        .split_once('/')
-        .map_or(product, |(_, number)| number);
+    let number = product.split_once('/').map_or(product, |(_, number)| number);
     Ok(format!("Chromium {number}"))
 }
 

@@ -73,10 +73,7 @@ impl MainFrame {
 
     /// The browser began to navigate.
     pub(super) fn started(&mut self, event: FrameStartedNavigating) {
-        let stays = matches!(
-            event.navigation_type.as_str(),
-            "sameDocument" | "historySameDocument"
-        );
+        let stays = matches!(event.navigation_type.as_str(), "sameDocument" | "historySameDocument");
         if !stays {
             let loader = event.loader_id;
             self.coming = Some(Coming::Started { loader });
@@ -94,8 +91,7 @@ impl MainFrame {
 
     /// Another document is here. Its world may be known already.
     pub(super) fn committed(&mut self, frame: Frame) {
-        let other =
-            matches!(&self.coming, Some(Coming::Started { loader }) if *loader != frame.loader_id);
+        let other = matches!(&self.coming, Some(Coming::Started { loader }) if *loader != frame.loader_id);
         if !other {
             self.coming = None;
         }
@@ -152,8 +148,7 @@ impl MainFrame {
 
     /// Has the document that this navigation began been parsed, or one that came after it?
     pub(super) fn arrived(&self, loader: &str, documents_before: u64) -> bool {
-        let on_its_way =
-            matches!(&self.coming, Some(Coming::Started { loader: coming }) if coming == loader);
+        let on_its_way = matches!(&self.coming, Some(Coming::Started { loader: coming }) if coming == loader);
         self.documents > documents_before && self.parsed && self.world.is_some() && !on_its_way
     }
 
@@ -166,9 +161,7 @@ impl MainFrame {
             self.coming = None;
         }
         match (&self.coming, self.parsed, &self.world) {
-            (None, true, Some(world)) => Readiness::Ready {
-                world: world.clone(),
-            },
+            (None, true, Some(world)) => Readiness::Ready { world: world.clone() },
             _ => Readiness::Wait,
         }
     }

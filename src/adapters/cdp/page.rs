@@ -51,12 +51,10 @@ impl FrontPage {
             });
             return Ok(moved.await?);
         };
-        let arrived = self
-            .tab
-            .wait(deadline, |frame| match frame.arrived(&loader, before) {
-                true => Ok(()),
-                false => Err(deadline),
-            });
+        let arrived = self.tab.wait(deadline, |frame| match frame.arrived(&loader, before) {
+            true => Ok(()),
+            false => Err(deadline),
+        });
         Ok(arrived.await?)
     }
 
@@ -77,10 +75,7 @@ impl FrontPage {
                 None => error.to_owned(),
             },
         };
-        DriverError::NavigationFailed {
-            url: url.to_string(),
-            reason,
-        }
+        DriverError::NavigationFailed { url: url.to_string(), reason }
     }
 
     async fn ask_once(&self, question: &Question, deadline: Instant) -> Result<Answer, Missed> {
@@ -95,12 +90,10 @@ impl FrontPage {
                 return_by_value: true,
             },
         );
-        let world_gone = self
-            .tab
-            .wait(deadline, |frame| match frame.is_world(&world) {
-                true => Err(deadline),
-                false => Ok(()),
-            });
+        let world_gone = self.tab.wait(deadline, |frame| match frame.is_world(&world) {
+            true => Err(deadline),
+            false => Ok(()),
+        });
         let answer = tokio::select! {
             // An answer that came before its world went counts.
             biased;
@@ -156,18 +149,15 @@ impl Page for FrontPage {
     async fn click(&self, at: Point, deadline: Instant) -> Result<(), DriverError> {
         let clock = Clock::start();
         // In one go: one by one, each would wait for a frame to be drawn.
-        let replies = [
-            ("mouseMoved", "none", 0, 0),
-            ("mousePressed", "left", 1, 1),
-            ("mouseReleased", "left", 0, 1),
-        ]
-        .map(|(kind, button, buttons, clicks)| {
-            let params = json!({
-                "type": kind, "x": at.x, "y": at.y, "button": button, "buttons": buttons,
-                "clickCount": clicks, "pointerType": "mouse",
-            });
-            self.tab.call("Input.dispatchMouseEvent", params)
-        });
+        let replies =
+            [("mouseMoved", "none", 0, 0), ("mousePressed", "left", 1, 1), ("mouseReleased", "left", 0, 1)]
+                .map(|(kind, button, buttons, clicks)| {
+                    let params = json!({
+                        "type": kind, "x": at.x, "y": at.y, "button": button, "buttons": buttons,
+                        "clickCount": clicks, "pointerType": "mouse",
+                    });
+                    self.tab.call("Input.dispatchMouseEvent", params)
+                });
         for reply in replies {
             reply.by(deadline).await.map_err(|e| clock.error(e))?;
         }
@@ -197,9 +187,7 @@ impl Page for FrontPage {
         let reply = self.tab.call(method, json!({"format": "png"}));
         let answer = reply.by(deadline).await.map_err(|e| clock.error(e))?;
         let screenshot: Screenshot<'_> = events::result(method, &answer)?;
-        STANDARD
-            .decode(screenshot.data)
-            .map_err(|error| DriverError::Protocol(format!("{method}: {error}")))
+        STANDARD.decode(screenshot.data).map_err(|error| DriverError::Protocol(format!("{method}: {error}")))
     }
 
     fn url(&self) -> String {
@@ -246,9 +234,7 @@ fn read_answer(question: &Question, answer: &RawValue) -> Result<Answer, DriverE
     }
     match evaluated.result.value {
         Some(value) => events::result("Runtime.callFunctionOn", value),
-        None => Err(DriverError::Protocol(
-            "the script in the page answered nothing".to_owned(),
-        )),
+        None => Err(DriverError::Protocol("the script in the page answered nothing".to_owned())),
     }
 }
 
@@ -274,9 +260,7 @@ fn explain(error: &str) -> Option<&'static str> {
         "CONNECTION_RESET" | "CONNECTION_CLOSED" => "the connection broke",
         "EMPTY_RESPONSE" => "the server hung up without a word",
         "ADDRESS_UNREACHABLE" | "INTERNET_DISCONNECTED" => "no way to the host",
-        "PROXY_CONNECTION_FAILED" | "TUNNEL_CONNECTION_FAILED" => {
-            "the proxy did not let it through"
-        }
+        "PROXY_CONNECTION_FAILED" | "TUNNEL_CONNECTION_FAILED" => "the proxy did not let it through",
         "TOO_MANY_REDIRECTS" => "it redirects in circles",
         "INVALID_URL" => "that is no address",
         "UNSAFE_PORT" => "browsers refuse that port",

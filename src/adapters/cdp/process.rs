@@ -69,29 +69,15 @@ pub(super) async fn start(
     let (started, starting) = oneshot::channel();
     let (stage, stages) = watch::channel(Stage::Running);
     let leader = Arc::new(Mutex::new(None));
-    let keeper = Keeper {
-        program: program.to_owned(),
-        arguments,
-        profile,
-        leader: Arc::clone(&leader),
-        stage,
-    };
-    thread::Builder::new()
-        .name("chromium-keeper".to_owned())
-        .spawn(move || keeper.keep(theirs, started))?;
-    let stderr = starting
-        .await
-        .map_err(|_| io::Error::other("the thread that starts it ended"))??;
+    let keeper =
+        Keeper { program: program.to_owned(), arguments, profile, leader: Arc::clone(&leader), stage };
+    thread::Builder::new().name("chromium-keeper".to_owned()).spawn(move || keeper.keep(theirs, started))?;
+    let stderr = starting.await.map_err(|_| io::Error::other("the thread that starts it ended"))??;
     ours.set_nonblocking(true)?;
     let last_words = Arc::new(Mutex::new(VecDeque::new()));
     let stderr = stderr.map(ChildStderr::from_std).transpose()?;
     let listening = stderr.map(|stderr| tokio::spawn(listen(stderr, Arc::clone(&last_words))));
-    let program = Program {
-        leader,
-        stage: stages,
-        last_words,
-        listening,
-    };
+    let program = Program { leader, stage: stages, last_words, listening };
     Ok((program, tokio::net::UnixStream::from_std(ours)?))
 }
 
@@ -112,15 +98,8 @@ impl Program {
             // A helper that outlives it for a moment keeps the pipe open; we do not wait for that.
             let _ = tokio::time::timeout(Duration::from_millis(500), listening).await;
         }
-        let words = self
-            .last_words
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        words
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n")
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -165,10 +144,7 @@ impl Keeper {
             kill(Some(pid));
         }
         // Seen, but not yet waited for: until then nobody else can get this process id.
-        let _ = rustix::process::waitid(
-            WaitId::Pid(pid),
-            WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
-        );
+        let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         kill(Some(pid));
         self.lead(None);
         let end = match child.wait() {
@@ -231,16 +207,8 @@ fn describe(status: ExitStatus) -> String {
 async fn listen(stderr: ChildStderr, last_words: Arc<Mutex<VecDeque<String>>>) {
     let mut stderr = BufReader::new(stderr);
     let mut line = Vec::new();
-    while stderr
-        .read_until(b'\n', &mut line)
-        .await
-        .is_ok_and(|n| n > 0)
-    {
-        let text: String = String::from_utf8_lossy(&line)
-            .trim_end()
-            .chars()
-            .take(500)
-            .collect();
+    while stderr.read_until(b'\n', &mut line).await.is_ok_and(|n| n > 0) {
+        let text: String = String::from_utf8_lossy(&line).trim_end().chars().take(500).collect();
         line.clear();
         let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
         if words.len() == LAST_WORDS {

@@ -42,10 +42,7 @@ impl Profile {
         let owned = File::create(&unnamed)?;
         rustix::fs::flock(&owned, FlockOperation::NonBlockingLockExclusive)?;
         fs::rename(&unnamed, folder.path().join(OWNED))?;
-        Ok(Self {
-            folder: folder.keep(),
-            _owned: owned,
-        })
+        Ok(Self { folder: folder.keep(), _owned: owned })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -75,10 +72,7 @@ fn remove_orphans(place: &Path) {
     for folder in folders {
         let ours = folder.file_name().to_string_lossy().starts_with(PREFIX)
             && folder.file_type().is_ok_and(|kind| kind.is_dir());
-        let Some(owned) = ours
-            .then(|| File::open(folder.path().join(OWNED)).ok())
-            .flatten()
-        else {
+        let Some(owned) = ours.then(|| File::open(folder.path().join(OWNED)).ok()).flatten() else {
             continue;
         };
         if rustix::fs::flock(&owned, FlockOperation::NonBlockingLockExclusive).is_ok() {
@@ -104,10 +98,7 @@ mod tests {
         let next = Profile::new_in(place.path()).expect("a profile");
         assert!(held.path().exists() && next.path().exists() && begun.exists());
         assert!(!orphan.exists());
-        let mode = fs::metadata(held.path())
-            .expect("there")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(held.path()).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         let path = held.path().to_owned();
         drop(held);

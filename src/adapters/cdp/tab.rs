@@ -15,8 +15,8 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     events::{
         self, Addressed, ExecutionContextCreated, ExecutionContextDestroyed, FrameNavigated,
-        FrameRequestedNavigation, FrameStartedNavigating, FrameStoppedLoading,
-        JavascriptDialogOpening, LifecycleEvent, NavigatedWithinDocument,
+        FrameRequestedNavigation, FrameStartedNavigating, FrameStoppedLoading, JavascriptDialogOpening,
+        LifecycleEvent, NavigatedWithinDocument,
     },
     navigation::{MainFrame, Readiness},
     targets::WORLD,
@@ -233,9 +233,7 @@ impl Tab {
             }
             "Runtime.executionContextDestroyed" => {
                 let event: ExecutionContextDestroyed = events::read(method, params)?;
-                self.desk()
-                    .frame
-                    .world_gone(&event.execution_context_unique_id);
+                self.desk().frame.world_gone(&event.execution_context_unique_id);
             }
             "Runtime.executionContextsCleared" => self.desk().frame.worlds_gone(),
             _ => return None,

@@ -56,10 +56,7 @@ enum Seat {
 
 impl Room {
     pub(super) fn new(fence: Fence) -> Self {
-        Self {
-            fence,
-            front: watch::Sender::new(None),
-        }
+        Self { fence, front: watch::Sender::new(None) }
     }
 
     /// Follows which page is in front.
@@ -79,11 +76,7 @@ impl Room {
 
 impl Targets {
     pub(super) fn new(wire: Arc<Wire>, script: &'static str) -> Self {
-        Self {
-            wire,
-            script,
-            known: Mutex::default(),
-        }
+        Self { wire, script, known: Mutex::default() }
     }
 
     /// A context was made: its targets are ours from now on.
@@ -105,15 +98,10 @@ impl Targets {
     }
 
     fn attached(&self, event: AttachedToTarget) {
-        let AttachedToTarget {
-            session_id: session,
-            target_info: target,
-        } = event;
+        let AttachedToTarget { session_id: session, target_info: target } = event;
         self.wire.attach(&session);
-        let room = target
-            .browser_context_id
-            .as_ref()
-            .and_then(|context| self.known().rooms.get(context).cloned());
+        let room =
+            target.browser_context_id.as_ref().and_then(|context| self.known().rooms.get(context).cloned());
         let seat = match (room, target.kind.as_str()) {
             (Some(room), "page") if room.tab().is_none() => self.welcome(&session, &target, room),
             (room, "page") => self.turn_away(&session, &target, room.as_deref()),
@@ -150,10 +138,7 @@ impl Targets {
                 "Page.addScriptToEvaluateOnNewDocument",
                 json!({"source": self.script, "worldName": WORLD, "runImmediately": true}),
             ),
-            (
-                "Emulation.setFocusEmulationEnabled",
-                json!({"enabled": true}),
-            ),
+            ("Emulation.setFocusEmulationEnabled", json!({"enabled": true})),
             (
                 "Emulation.setDeviceMetricsOverride",
                 json!({"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false}),
@@ -179,9 +164,7 @@ impl Targets {
         {
             tab.popup_closed(&target.url);
         }
-        Seat::Unwanted {
-            target: target.target_id.clone(),
-        }
+        Seat::Unwanted { target: target.target_id.clone() }
     }
 
     fn close(&self, target: &str) {
@@ -197,13 +180,11 @@ impl Targets {
 
     /// What a target makes in its turn is attached to and paused as well.
     fn follow(&self, session: &str) {
-        self.wire
-            .post(Some(session), "Target.setAutoAttach", auto_attach());
+        self.wire.post(Some(session), "Target.setAutoAttach", auto_attach());
     }
 
     fn resume(&self, session: &str) {
-        self.wire
-            .post(Some(session), "Runtime.runIfWaitingForDebugger", json!({}));
+        self.wire.post(Some(session), "Runtime.runIfWaitingForDebugger", json!({}));
     }
 
     fn detached(&self, session: &str) {
@@ -230,8 +211,7 @@ impl Targets {
         let request = &event.request_id;
         if !blocked {
             let params = json!({"requestId": request});
-            self.wire
-                .post(Some(session), "Fetch.continueRequest", params);
+            self.wire.post(Some(session), "Fetch.continueRequest", params);
             return;
         }
         let params = json!({"requestId": request, "errorReason": "BlockedByClient"});

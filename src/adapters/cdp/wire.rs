@@ -112,12 +112,7 @@ impl Wire {
     ) -> (Arc<Wire>, Arc<L>) {
         let (reading, writing) = stream.into_split();
         let (out, queue) = mpsc::unbounded_channel();
-        let wire = Arc::new(Wire {
-            desk: Mutex::new(Desk {
-                out: Some(out),
-                ..Desk::default()
-            }),
-        });
+        let wire = Arc::new(Wire { desk: Mutex::new(Desk { out: Some(out), ..Desk::default() }) });
         let listener = listen(Arc::clone(&wire));
         tokio::spawn(write(writing, queue));
         tokio::spawn(read(reading, Arc::clone(&wire), Arc::clone(&listener)));
@@ -143,11 +138,7 @@ impl Wire {
             let waiting = Pending { session, answer };
             desk.pending.insert(id, waiting);
         }
-        let reply = Reply {
-            wire: Arc::clone(self),
-            id,
-            receiver,
-        };
+        let reply = Reply { wire: Arc::clone(self), id, receiver };
         if desk.pending.contains_key(&id) {
             desk.send(id, session, method, params);
         }
@@ -235,12 +226,7 @@ impl Desk {
 
     fn send(&mut self, id: u64, session: Option<&str>, method: &str, params: impl Serialize) {
         tracing::trace!(id, session, method, "to the browser");
-        let command = Command {
-            id,
-            method,
-            params,
-            session,
-        };
+        let command = Command { id, method, params, session };
         let mut bytes = Zeroizing::new(Vec::with_capacity(512));
         match serde_json::to_writer(&mut *bytes, &command) {
             Ok(()) => {
@@ -252,9 +238,7 @@ impl Desk {
             Err(error) => {
                 if let Some(waiting) = self.pending.remove(&id) {
                     let message = error.to_string();
-                    let _ = waiting
-                        .answer
-                        .send(Err(WireError::Refused { code: 0, message }));
+                    let _ = waiting.answer.send(Err(WireError::Refused { code: 0, message }));
                 }
             }
         }
@@ -299,10 +283,7 @@ impl Drop for Reply {
     }
 }
 
-async fn write(
-    mut writing: OwnedWriteHalf,
-    mut queue: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>,
-) {
+async fn write(mut writing: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>) {
     while let Some(bytes) = queue.recv().await {
         if writing.write_all(&bytes).await.is_err() {
             // The reader hears of the end too, and tells everyone.
@@ -320,11 +301,7 @@ async fn read<L: Listener>(mut reading: OwnedReadHalf, wire: Arc<Wire>, listener
     listener.gone();
 }
 
-async fn read_all<L: Listener>(
-    reading: &mut OwnedReadHalf,
-    wire: &Wire,
-    listener: &L,
-) -> io::Result<()> {
+async fn read_all<L: Listener>(reading: &mut OwnedReadHalf, wire: &Wire, listener: &L) -> io::Result<()> {
     let mut buffer: Vec<u8> = Vec::with_capacity(64 << 10);
     let mut searched = 0;
     let mut skipping = false;

@@ -38,10 +38,7 @@ async fn answers_find_who_waits_whatever_comes_between() {
     let (wire, notebook, mut browser) = start();
     let first = wire.call(None, "A.a", json!({}));
     let second = wire.call(None, "A.b", json!({}));
-    let long = format!(
-        "{{\"method\":\"E.e\",\"params\":\"{}\"}}\0",
-        "x".repeat(4 << 20)
-    );
+    let long = format!("{{\"method\":\"E.e\",\"params\":\"{}\"}}\0", "x".repeat(4 << 20));
     let said = [
         "not json\0{}\0{\"id\":99,\"result\":{}}\0",
         long.as_str(),
@@ -53,13 +50,7 @@ async fn answers_find_who_waits_whatever_comes_between() {
     }
     let refused = first.by(soon()).await.expect_err("refused");
     let message = "no".to_owned();
-    assert_eq!(
-        refused,
-        WireError::Refused {
-            code: -32000,
-            message
-        }
-    );
+    assert_eq!(refused, WireError::Refused { code: -32000, message });
     let answer = second.by(soon()).await.expect("an answer");
     let text: serde_json::Value = serde_json::from_str(answer.get()).expect("readable");
     assert_eq!(text, json!({"n": "\u{fffd}👍"}));
@@ -105,10 +96,7 @@ async fn a_browser_that_hangs_up_is_gone() {
     drop(browser);
     let gone = Some(WireError::Gone("it closed the connection".to_owned()));
     assert_eq!(call.by(soon()).await.err(), gone);
-    assert_eq!(
-        wire.call(None, "A.a", json!({})).by(soon()).await.err(),
-        gone
-    );
+    assert_eq!(wire.call(None, "A.a", json!({})).by(soon()).await.err(), gone);
     notebook.gone.notified().await;
     assert_eq!(wire.waiting(), 0);
 }

@@ -1,0 +1,252 @@
+//! Steps: one function for each thing that a person would do.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{
+    page::{Trouble, unexpected},
+    run::{Run, STEP_TIME},
+};
+use crate::{
+    contract::{Code, EvidencePolicy, Failure, Mode},
+    event::EventKind,
+    plan::PlannedStep,
+    playbook::{Action, At, Condition, Step, step::Fill, template},
+    ports::driver::{Answer, Ask, DriverError, RefusalKind},
+};
+
+/// Whether the steps go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    On,
+    /// A plan stops before its commit.
+    Stop,
+}
+
+/// A step in a few words, without any value.
+pub(super) fn title(step: &Step) -> String {
+    use crate::playbook::locator::{By, Locator};
+    fn called(locator: &Locator) -> String {
+        match locator {
+            Locator::Named(name) => name.value.clone(),
+            Locator::Any(any) => any.first().map(called).unwrap_or_default(),
+            Locator::Find(find) => match &find.by {
+                By::Role(role, Some(name)) => format!("{role} \"{}\"", name.text.value),
+                By::Role(role, None) => (*role).to_owned(),
+                By::Label(name) | By::Text(name) | By::Placeholder(name) | By::Title(name) => {
+                    format!("\"{}\"", name.text.value)
+                }
+                By::TestId(text) | By::Css(text) | By::Xpath(text) => text.value.clone(),
+            },
+        }
+    }
+    match &step.action {
+        Action::Open(address) => format!("open {}", address.value),
+        Action::Click(locator) => format!("click {}", called(locator)),
+        Action::Fill(fill) => format!("fill {}", called(&fill.into)),
+        Action::Form(values) => format!("form: {}", values.names().collect::<Vec<_>>().join(", ")),
+        Action::Choose(choose) => format!("choose in {}", called(&choose.from)),
+        Action::Check(locator) => format!("check {}", called(locator)),
+        Action::Uncheck(locator) => format!("uncheck {}", called(locator)),
+        Action::Press(key) => format!("press {:?}", key.value),
+        Action::Expect(Condition::Visible(locator)) => format!("expect {}", called(locator)),
+        Action::Expect(_) => "expect".to_owned(),
+        Action::Capture(_) => "capture".to_owned(),
+        Action::Screenshot(reason) => format!("screenshot: {}", reason.value),
+        Action::Branch(_) => "when".to_owned(),
+    }
+}
+
+impl Run<'_> {
+    pub(super) async fn step(&mut self, planned: &PlannedStep) -> Result<Flow, Trouble> {
+        let modifiers = &planned.step.modifiers;
+        if let Some(condition) = &modifiers.when
+            && !self.is_so(condition).await?
+        {
+            return Ok(Flow::On);
+        }
+        if let Some(condition) = &modifiers.unless
+            && self.is_so(condition).await?
+        {
+            return Ok(Flow::On);
+        }
+        let within =
+            modifiers.timeout.as_ref().and_then(|t| template::duration(&t.value)).unwrap_or(STEP_TIME);
+        if planned.commits() && self.plan.mode == Mode::Plan {
+            self.picture("planned", Some(&planned.id)).await;
+            return Ok(Flow::Stop);
+        }
+        if planned.commits() {
+            if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
+                self.picture("before_commit", Some(&planned.id)).await;
+            }
+            if tokio::time::Instant::now() >= self.world.deadline {
+                return Err(Failure::new(
+                    Code::DeadlinePassed,
+                    "the time for the job is over, just before the commit",
+                )
+                .into());
+            }
+        }
+        match self.act(planned, within).await {
+            Err(Trouble::Refused(refusal))
+                if modifiers.optional
+                    && matches!(refusal.kind, RefusalKind::NotFound | RefusalKind::Hidden) =>
+            {
+                Ok(Flow::On)
+            }
+            done => done,
+        }
+    }
+
+    /// From here on the app may have changed: told before the act, never after it.
+    fn commit_begins(&mut self, planned: &PlannedStep) {
+        if planned.commits() && !self.conclusion.commit_reached {
+            self.conclusion.commit_reached = true;
+            self.emit(EventKind::CommitReached { step: planned.id.clone(), at_line: planned.at.clone() });
+        }
+    }
+
+    async fn act(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, Trouble> {
+        match &planned.step.action {
+            Action::Open(address) => self.open(address, within).await?,
+            Action::Click(locator) => {
+                let target = self.scope.target(locator, planned.commits())?;
+                if planned.commits() {
+                    // What cannot be pressed at all has not changed anything.
+                    self.ask(Ask::Aim { target: target.clone() }, within).await?;
+                    self.commit_begins(planned);
+                }
+                self.press_on(target, within).await?;
+                self.settle().await?;
+            }
+            Action::Fill(fill) => self.fill(fill, within).await?,
+            Action::Form(values) => self.form(values, within).await?,
+            Action::Choose(choose) => {
+                let target = self.scope.target(&choose.from, planned.commits())?;
+                let option = Value::from(self.scope.text(&choose.option)?);
+                self.commit_begins(planned);
+                self.set_control(target, &option, within).await?;
+                self.settle().await?;
+            }
+            Action::Check(locator) | Action::Uncheck(locator) => {
+                let wanted = matches!(planned.step.action, Action::Check(_));
+                let target = self.scope.target(locator, planned.commits())?;
+                self.commit_begins(planned);
+                self.set_control(target, &Value::Bool(wanted), within).await?;
+                self.settle().await?;
+            }
+            Action::Press(key) => {
+                self.commit_begins(planned);
+                self.page.press(key.value, self.until(within)).await?;
+                self.settle().await?;
+            }
+            Action::Expect(condition) => self.expect(condition, within).await?,
+            Action::Capture(capture) => {
+                let (locator, attribute) = match (&capture.text_of, &capture.of) {
+                    (Some(locator), _) | (None, Some(locator)) => (locator, capture.attribute.as_ref()),
+                    (None, None) => {
+                        return Err(Failure::new(Code::PlaybookInvalid, "capture of nothing").into());
+                    }
+                };
+                let target = self.scope.target(locator, false)?;
+                let ask = Ask::Text { target, attribute: attribute.map(|a| a.value.clone()) };
+                let text = match self.ask(ask, within).await? {
+                    Answer::Text { text } => text,
+                    other => return Err(unexpected(&other)),
+                };
+                if let Some(name) = &planned.step.modifiers.name {
+                    let clean = self.mask.text(&text);
+                    self.scope.set(&name.value, Value::from(clean));
+                }
+            }
+            Action::Screenshot(reason) => {
+                if self.plan.evidence != EvidencePolicy::None {
+                    let reason = reason.value.clone();
+                    self.picture(&reason, Some(&planned.id)).await;
+                }
+            }
+            Action::Branch(branch) => {
+                let steps =
+                    if self.is_so(&branch.condition).await? { &planned.then } else { &planned.otherwise };
+                return self.steps(steps).await.map_err(Trouble::Known);
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    async fn open(&mut self, address: &At<String>, within: Duration) -> Result<(), Trouble> {
+        let text = self.scope.text(address)?;
+        self.go(&text, within).await
+    }
+
+    /// Opens an address, relative to `start`; never off the playbook's origins.
+    pub(super) async fn go(&mut self, address: &str, within: Duration) -> Result<(), Trouble> {
+        let url = self
+            .plan
+            .start
+            .join(address)
+            .map_err(|e| Failure::new(Code::InvalidValue, format!("`{address}` is no address: {e}")))?;
+        let origin = url.origin().ascii_serialization();
+        if !self.plan.origins.contains(&origin) {
+            return Err(Failure::new(
+                Code::OriginViolation,
+                format!("`{origin}` is none of the playbook's origins"),
+            )
+            .hint("if that place belongs to the app, add it to `origins`")
+            .into());
+        }
+        let until = self.until(within.max(STEP_TIME));
+        loop {
+            match self.page.goto(&url, until).await {
+                // The page was on its way elsewhere: what the last step set off ends first.
+                Err(DriverError::Navigated) if tokio::time::Instant::now() < until => {}
+                done => break done?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn fill(&mut self, fill: &Fill, within: Duration) -> Result<(), Trouble> {
+        let target = self.scope.target(&fill.into, false)?;
+        if let Some(name) = &fill.secret {
+            let Some(secret) = self.secrets.get(&name.value).cloned() else {
+                return Err(Failure::new(
+                    Code::SecretMissing,
+                    format!("the service account has no secret `{}`", name.value),
+                )
+                .hint(format!("give a reference: secrets: {{ {}: env:NAME }}", name.value))
+                .into());
+            };
+            return self.type_secret(target, &secret, within).await;
+        }
+        match &fill.value {
+            Some(value) => {
+                let text = Value::from(self.scope.text(value)?);
+                self.set_control(target, &text, within).await
+            }
+            None => Err(Failure::new(Code::PlaybookInvalid, "`fill` without a value").into()),
+        }
+    }
+
+    async fn expect(&mut self, condition: &Condition, within: Duration) -> Result<(), Trouble> {
+        match self.scope.condition(condition)? {
+            crate::plan::Asked::Known(true) => Ok(()),
+            crate::plan::Asked::Known(false) => Err(Failure::new(
+                Code::PreconditionFailed,
+                "what the step expects of the job's data is not so",
+            )
+            .into()),
+            crate::plan::Asked::Page(condition) => self.first_of(vec![condition], within).await.map(drop),
+        }
+    }
+
+    /// Is it so now? Asked once, without waiting.
+    pub(super) async fn is_so(&mut self, condition: &Condition) -> Result<bool, Trouble> {
+        match self.scope.condition(condition)? {
+            crate::plan::Asked::Known(holds) => Ok(holds),
+            crate::plan::Asked::Page(condition) => Ok(self.holds(vec![condition]).await? == [true]),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Pictures: taken where the job asks for them, and withheld where a secret shows.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::run::Run;
+use crate::{
+    contract::{Evidence, EvidenceKind},
+    event::EventKind,
+    ports::driver::{Answer, Ask, Question},
+};
+
+const PICTURE_TIME: Duration = Duration::from_secs(10);
+
+impl Run<'_> {
+    /// Takes a picture and keeps it. That it could not be taken or kept is noted, and changes nothing else.
+    pub(super) async fn picture(&mut self, reason: &str, step: Option<&str>) {
+        let mut evidence = Evidence {
+            kind: EvidenceKind::Screenshot,
+            reason: reason.to_owned(),
+            step: step.map(str::to_owned),
+            sha256: String::new(),
+            media_type: "image/png".to_owned(),
+            bytes: 0,
+            reference: None,
+            withheld: None,
+        };
+        match self.clean_picture().await {
+            Ok(png) => {
+                evidence.bytes = png.len() as u64;
+                let number = self.conclusion.evidence.len() + 1;
+                let name = format!("{}.{number}.{}.png", self.plan.job, reason.replace(' ', "_"));
+                match self.world.evidence.keep(&name, &png).await {
+                    Ok(kept) => {
+                        evidence.sha256 = kept.sha256;
+                        evidence.reference = Some(kept.reference);
+                    }
+                    Err(error) => evidence.withheld = Some(error.to_string()),
+                }
+            }
+            Err(why) => evidence.withheld = Some(why),
+        }
+        self.emit(EventKind::EvidenceKept {
+            reason: evidence.reason.clone(),
+            reference: evidence.reference.clone(),
+            bytes: evidence.bytes,
+        });
+        self.conclusion.evidence.push(evidence);
+    }
+
+    /// The page may repaint while its picture is taken: it is looked at before and after.
+    async fn clean_picture(&mut self) -> Result<Vec<u8>, String> {
+        self.shows_no_secret().await?;
+        let png = self.page.screenshot(Instant::now() + PICTURE_TIME).await.map_err(|e| e.to_string())?;
+        self.shows_no_secret().await?;
+        Ok(png)
+    }
+
+    async fn shows_no_secret(&mut self) -> Result<(), String> {
+        if self.mask.is_empty() {
+            return Ok(());
+        }
+        let question = Question {
+            ask: Ask::Contains { needles: self.mask.needles() },
+            within: 1_000,
+            watch: Vec::new(),
+        };
+        match self.page.ask(&question, Instant::now() + PICTURE_TIME).await {
+            Ok(Answer::Contains { contains: false }) => Ok(()),
+            Ok(_) => Err("a secret shows on the page".to_owned()),
+            Err(error) => Err(format!("whether a secret shows on the page could not be told: {error}")),
+        }
+    }
+}

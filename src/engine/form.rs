@@ -1,0 +1,273 @@
+//! Form controls: each filled by its kind, and read back.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{
+    page::{Trouble, unexpected},
+    run::Run,
+};
+use crate::{
+    contract::{Code, Failure},
+    plan::diff::folded,
+    playbook::{FormValue, Names},
+    ports::driver::{Answer, Ask, By, Control, ControlKind, Key, Query, Target, TextMatch},
+    secret::Secret,
+};
+
+impl Run<'_> {
+    /// Many controls by label. What the job does not carry leaves its control alone.
+    pub(super) async fn form(&mut self, values: &Names<FormValue>, within: Duration) -> Result<(), Trouble> {
+        for (label, value) in values.iter() {
+            let value = match value {
+                FormValue::Clear => Value::from(""),
+                FormValue::Text(text) => self.scope.value(text)?,
+                FormValue::Many(many) => {
+                    Value::from(many.iter().map(|text| self.scope.text(text)).collect::<Result<Vec<_>, _>>()?)
+                }
+            };
+            let leave = match &value {
+                Value::Null => true,
+                Value::String(text) => {
+                    text.is_empty() && !matches!(values.get(&label.value), Some(FormValue::Clear))
+                }
+                _ => false,
+            };
+            if leave {
+                continue;
+            }
+            let name = TextMatch::Exact(self.scope.text(label)?);
+            let target = Target::from(Query::new(By::Label(name)));
+            let place = self.plan.playbook.place(label.span);
+            if let Err(trouble) = self.set_control(target, &value, within).await {
+                return Err(match trouble {
+                    Trouble::Known(failure) => {
+                        Trouble::Known(failure.at(format!("form: {}", label.value), place))
+                    }
+                    other => other,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes one control say this, whatever kind it is.
+    pub(super) async fn set_control(
+        &mut self,
+        target: Target,
+        value: &Value,
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        let control = self.edit(target.clone(), within).await?;
+        match control.kind {
+            ControlKind::Text => self.type_into(&control, &text(value)).await,
+            ControlKind::Password => {
+                Err(Failure::new(Code::PlaybookInvalid, format!("{} takes a secret", control.element))
+                    .hint("write `fill: { into: …, secret: password }` in `login`")
+                    .into())
+            }
+            ControlKind::Select | ControlKind::SelectMany | ControlKind::Formatted => {
+                let wanted = texts(value);
+                self.set_native(&control, wanted).await
+            }
+            ControlKind::Checkbox | ControlKind::Switch | ControlKind::Radio => {
+                let wanted = truth(value).ok_or_else(|| {
+                    Failure::new(
+                        Code::InvalidValue,
+                        format!("{} is ticked or not: `{}` is neither", control.element, text(value)),
+                    )
+                })?;
+                self.tick(target, &control, wanted, within).await
+            }
+            ControlKind::RadioGroup => {
+                let option = self.within(&target, "radio", &text(value));
+                let chosen = self.edit(option.clone(), within).await?;
+                self.tick(option, &chosen, true, within).await
+            }
+            ControlKind::CheckboxGroup => {
+                let wanted = texts(value);
+                if let Some(unknown) =
+                    wanted.iter().find(|w| !control.options.iter().any(|o| folded(o) == folded(w)))
+                {
+                    return Err(no_option(&control, unknown));
+                }
+                for option in control.options.clone() {
+                    let tick = wanted.iter().any(|w| folded(w) == folded(&option));
+                    let box_ = self.within(&target, "checkbox", &option);
+                    let state = self.edit(box_.clone(), within).await?;
+                    self.tick(box_, &state, tick, within).await?;
+                }
+                Ok(())
+            }
+            ControlKind::Combobox => self.choose_from(target, &control, &text(value), within).await,
+        }
+    }
+
+    /// A secret: typed, and only on an origin that the playbook lists. Of what was typed only the length is read.
+    pub(super) async fn type_secret(
+        &mut self,
+        target: Target,
+        secret: &Secret,
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        let control = self.edit(target, within).await?;
+        if !self.plan.origins.contains(&control.origin) {
+            let message = format!(
+                "{} is on {}, which is none of the playbook's origins",
+                control.element, control.origin
+            );
+            return Err(Failure::new(Code::OriginViolation, message)
+                .hint("a secret is typed on the playbook's origins only")
+                .into());
+        }
+        if !matches!(control.kind, ControlKind::Text | ControlKind::Password) {
+            return Err(Failure::new(
+                Code::TargetMissing,
+                format!("{} is nothing to type into", control.element),
+            )
+            .into());
+        }
+        self.page.insert_text(secret.expose(), Instant::now() + within).await?;
+        let read = self.value_of(&control).await?;
+        if read.length != secret.expose().chars().count() {
+            return Err(Failure::new(
+                Code::TargetCovered,
+                format!("{} took {} characters of another number", control.element, read.length),
+            )
+            .into());
+        }
+        Ok(())
+    }
+
+    async fn edit(&mut self, target: Target, within: Duration) -> Result<Control, Trouble> {
+        match self.ask(Ask::Edit { target }, within).await? {
+            Answer::Control(control) => Ok(control),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn value_of(&mut self, control: &Control) -> Result<Control, Trouble> {
+        match self.ask_once(Ask::Value { token: control.token }, Duration::from_secs(5)).await? {
+            Answer::Control(control) => Ok(control),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn type_into(&mut self, control: &Control, wanted: &str) -> Result<(), Trouble> {
+        let same = |shown: &str| folded(shown) == folded(wanted);
+        if control.values.first().is_some_and(|shown| same(shown)) {
+            return Ok(());
+        }
+        let deadline = Instant::now() + Duration::from_secs(5);
+        if wanted.is_empty() {
+            self.page.press(Key::Backspace, deadline).await?;
+        } else {
+            self.page.insert_text(wanted, deadline).await?;
+        }
+        let read = self.value_of(control).await?;
+        let shown = read.values.first().map_or("", String::as_str);
+        if same(shown) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            Code::InvalidValue,
+            format!("{} was given `{wanted}` and shows `{shown}`", control.element),
+        )
+        .hint("the field formats or shortens what is typed: send the value as the app shows it")
+        .into())
+    }
+
+    async fn set_native(&mut self, control: &Control, wanted: Vec<String>) -> Result<(), Trouble> {
+        match self.ask_once(Ask::Set { token: control.token, values: wanted }, Duration::from_secs(5)).await?
+        {
+            Answer::Control(_) => Ok(()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    async fn tick(
+        &mut self,
+        target: Target,
+        control: &Control,
+        wanted: bool,
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        if control.checked == Some(wanted) {
+            return Ok(());
+        }
+        self.press_on(target.clone(), within).await?;
+        let read = self.edit(target, within).await?;
+        if read.checked == Some(wanted) {
+            return Ok(());
+        }
+        let state = if wanted { "ticked" } else { "cleared" };
+        Err(Failure::new(
+            Code::TargetCovered,
+            format!("{} did not become {state} by a click", control.element),
+        )
+        .into())
+    }
+
+    /// An app's own drop-down: opened by a click, chosen from by another.
+    async fn choose_from(
+        &mut self,
+        target: Target,
+        control: &Control,
+        wanted: &str,
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        if control.values.first().is_some_and(|shown| folded(shown) == folded(wanted)) {
+            return Ok(());
+        }
+        self.press_on(target, within).await?;
+        let name = Some(TextMatch::Exact(wanted.to_owned()));
+        let option = Query::new(By::Role { role: "option".into(), name });
+        self.press_on(Target::from(option), within).await?;
+        self.settle().await
+    }
+
+    fn within(&self, group: &Target, role: &str, name: &str) -> Target {
+        let by = By::Role { role: role.to_owned(), name: Some(TextMatch::Exact(folded(name))) };
+        Target::from(Query { within: Some(Box::new(group.clone())), ..Query::new(by) })
+    }
+}
+
+fn no_option(control: &Control, wanted: &str) -> Trouble {
+    Failure::new(
+        Code::InvalidValue,
+        format!("{} has no `{wanted}`; it has: {}", control.element, control.options.join(", ")),
+    )
+    .hint("send a value that the app offers")
+    .into()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().map(text).collect(),
+        Value::String(text) if text.is_empty() => Vec::new(),
+        other => vec![text(other)],
+    }
+}
+
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(b) => Some(*b),
+        Value::String(text) => match text.trim().to_lowercase().as_str() {
+            "true" | "yes" | "on" => Some(true),
+            "false" | "no" | "off" | "" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}

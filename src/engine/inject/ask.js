@@ -1,0 +1,154 @@
+// Asking: the loop that tries, waits and tries again, and the door.
+
+/** Between attempts, when nothing changes. */
+const PAUSES = [20, 50, 100, 250];
+
+const WATCHED = new Set(["await", "aim", "edit", "set", "text", "records"]);
+
+/** Answers a `Question` with an `Answer`, both as `ports/driver.rs` has them. */
+async function ask({ ask: asked, within, watch = [] }) {
+  const watched = WATCHED.has(asked.ask) ? watch : [];
+  try {
+    switch (asked.ask) {
+      case "probe":
+        if (asked.settle) await settled();
+        return await tried(watched, () => ({ answer: "holds", holds: asked.conditions.map(holds) }));
+      case "await":
+        return await trying(within, watched, () => ({ answer: "which", index: whichHolds(asked.any) }));
+      case "aim":
+        return await trying(within, watched, (round) => aim(asked.target, round));
+      case "verdict":
+        return await verdict(asked.token, within);
+      case "edit":
+        return await trying(within, watched, () => edit(asked.target));
+      case "value":
+        return await tried(watched, () => value(asked.token));
+      case "set":
+        return await tried(watched, () => set(asked.token, asked.values));
+      case "text":
+        return await trying(within, watched, () => ({ answer: "text", text: readText(one(asked.target), asked.attribute) }));
+      case "records":
+        return await trying(within, watched, () => ({ answer: "records", ...readRecords(asked.view) }));
+      case "page":
+        return await tried(watched, () => ({ answer: "page", ...pageFacts() }));
+      case "contains":
+        return await tried(watched, () => ({ answer: "contains", contains: pageContains(asked.needles) }));
+      default:
+        throw new Error(`unknown question ${asked.ask}`);
+    }
+  } catch (error) {
+    if (error instanceof Miss) return { answer: "refused", ...error.refusal() };
+    throw error;
+  } finally {
+    forget();
+  }
+}
+
+/** One attempt. */
+async function tried(watched, work) {
+  forget();
+  return interruption(watched) ?? work(0);
+}
+
+/** Attempts until one succeeds or the time is over; then the last miss is the word. */
+async function trying(within, watched, work) {
+  const end = performance.now() + within;
+  let changes = null;
+  try {
+    for (let round = 0; ; round++) {
+      const begun = performance.now();
+      try {
+        return await tried(watched, () => work(round));
+      } catch (miss) {
+        const now = performance.now();
+        if (!(miss instanceof Miss) || miss.final || now >= end) throw miss;
+        changes ??= new Changes();
+        // At most half of the page's time is ours, however busily it changes.
+        await changes.next(Math.min(PAUSES[Math.min(round, PAUSES.length - 1)], end - now), now - begun);
+      }
+    }
+  } finally {
+    changes?.stop();
+  }
+}
+
+/** Wakes when anything changes in the document or an open shadow tree. */
+class Changes {
+  constructor() {
+    this.seen = false;
+    this.wake = null;
+    this.observed = new WeakSet();
+    this.observer = new MutationObserver(() => {
+      this.seen = true;
+      this.wake?.();
+    });
+  }
+
+  /** Resolves at a change (one since the last time included), after `most` ms at the latest, not before `least` ms. */
+  async next(most, least) {
+    for (const root of roots()) {
+      if (this.observed.has(root)) continue;
+      this.observed.add(root);
+      this.observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+    }
+    await pause(Math.min(least, most));
+    if (!this.seen) {
+      await new Promise((resolve) => {
+        this.wake = resolve;
+        setTimeout(resolve, Math.max(0, most - least));
+      });
+    }
+    this.wake = null;
+    this.seen = false;
+  }
+
+  stop() {
+    this.observer.disconnect();
+  }
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What the last input set off has begun. */
+async function settled() {
+  await pause(0);
+  await pause(0);
+  await frame();
+}
+
+// ---- conditions -----------------------------------------------------------------------------------
+
+/** Does a `Condition` hold now? */
+function holds(condition) {
+  const found = any(condition.target);
+  switch (condition.state ?? "visible") {
+    case "hidden":
+      return found.length === 0;
+    case "enabled":
+      return found.some((element) => !isDisabled(element));
+    case "disabled":
+      return found.length > 0 && found.every(isDisabled);
+    default:
+      return found.length > 0;
+  }
+}
+
+function whichHolds(conditions) {
+  const index = conditions.findIndex(holds);
+  if (index >= 0) return index;
+  throw new Miss("not_found", () => `not on the page: ${conditions.map(sayCondition).join(", or ")}`, () => conditions.flatMap(nearCondition));
+}
+
+const sayCondition = ({ target, state }) => (state && state !== "visible" ? `${sayTarget(target)} (${state})` : sayTarget(target));
+
+const nearCondition = ({ target, state }) => (state === "hidden" ? any(target).map(describeWhere) : target.any.flatMap((query) => attempt(() => near(query, document)) ?? []));
+
+/** The first watched condition that holds, as an answer. */
+function interruption(watched) {
+  const index = watched.findIndex(holds);
+  if (index < 0) return null;
+  const [element] = any(watched[index].target);
+  return { answer: "interrupted", watch: index, text: element ? clip(textOf(element) || nameOf(element), 400) : "" };
+}
+
+Object.defineProperty(globalThis, "__seatwright", { value: Object.freeze({ ask }) });

@@ -1,0 +1,301 @@
+// Finding: from a target to elements, strictly or leniently, and what to say when it fails.
+
+/** An attempt that failed. What it says is worked out only if it is the last word. */
+class Miss {
+  /**
+   * @param {string} kind a `RefusalKind`
+   * @param {() => string} message @param {() => string[]} [candidates]
+   * @param {boolean} [final] no waiting will change it
+   */
+  constructor(kind, message, candidates = () => [], final = false) {
+    Object.assign(this, { kind, message, candidates, final });
+  }
+
+  refusal() {
+    return { kind: this.kind, message: this.message(), candidates: this.candidates().slice(0, 8) };
+  }
+}
+
+/** Nothing visible matched: whether something hidden did, and what came near, is asked only if need be. */
+class Nothing extends Miss {
+  constructor(query, scope) {
+    super("not_found");
+    Object.assign(this, { query, scope });
+  }
+
+  refusal() {
+    const { query, scope } = this;
+    const hidden = attempt(() => find({ ...query, nth: undefined }, scope, { hidden: true })) ?? [];
+    if (hidden.length) {
+      const front = attempt(() => collect(document, roleSelector("dialog")).findLast((dialog) => isRole(dialog, "dialog") && isVisible(dialog)));
+      const behind = front && !isWithin(front, hidden[0]) && isShielded(hidden[0]) ? `: behind ${describe(front)}` : "";
+      return { kind: "hidden", message: `${sayQuery(query)} is there, but not visible${behind}`, candidates: hidden.slice(0, 8).map(describeWhere) };
+    }
+    return { kind: "not_found", message: `no ${sayQuery(query)}`, candidates: attempt(() => near(query, scope)) ?? [] };
+  }
+}
+
+/** The value, or nothing when it misses. What can never be (an unreadable selector) is still said. */
+function attempt(work) {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Miss && !error.final) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The one visible element of a target. @throws {Miss}
+ * @returns {Element}
+ */
+function one(target, scope = document) {
+  let worst = null;
+  let chosen = null;
+  for (const query of target.any) {
+    try {
+      const element = only(query, scope);
+      if (!target.agree) return element;
+      if (chosen && chosen.element !== element) {
+        const { query: first, element: other } = chosen;
+        throw new Miss("disagree", () => `${sayQuery(first)} and ${sayQuery(query)} are not the same element`, () => [other, element].map(describeWhere));
+      }
+      chosen ??= { query, element };
+    } catch (error) {
+      if (!(error instanceof Miss)) throw error;
+      if (error.final || error.kind === "disagree") throw error;
+      // Two that match say more of what is wrong than none.
+      if (!worst || (worst instanceof Nothing && !(error instanceof Nothing))) worst = error;
+    }
+  }
+  if (chosen) return chosen.element;
+  throw worst ?? new Miss("not_found", () => "nothing was asked for");
+}
+
+function only(query, scope) {
+  const found = find(query, scope, {});
+  if (found.length === 1) return found[0];
+  if (found.length === 0) throw new Nothing(query, scope);
+  throw new Miss("ambiguous", () => `${found.length} elements match ${sayQuery(query)}`, () => found.slice(0, 8).map(describeWhere));
+}
+
+/**
+ * All visible elements of the first alternative that has any. Lenient: a container that is there twice is searched
+ * twice, as a condition asks whether *any* such element shows.
+ */
+function any(target, scope = document) {
+  for (const query of target.any) {
+    const found = attempt(() => find(query, scope, { lenient: true }));
+    if (found?.length) return found;
+  }
+  return [];
+}
+
+/**
+ * @param {{lenient?: boolean, hidden?: boolean}} how `hidden`: only those that match but are not visible
+ * @returns {Element[]} in document order
+ */
+function find(query, scope, how) {
+  const scopes = !query.within ? [scope] : how.lenient ? any(query.within, scope) : [one(query.within, scope)];
+  let found = scopes.flatMap((inside) => candidates(query.by, inside, how));
+  if (scopes.length > 1) found = [...new Set(found)];
+  if (query.text) {
+    const matches = matcher(query.text);
+    found = found.filter((element) => matches(textOf(element)));
+  }
+  for (const inner of query.has ?? []) found = found.filter((element) => (attempt(() => find(inner, element, { lenient: true })) ?? []).length > 0);
+  // What lies behind a modal dialog counts only where nothing in reach does: then the press is what fails, and says why.
+  if (found.length > 1 && modal()) {
+    const reachable = found.filter((element) => !isBehind(element));
+    if (reachable.length) found = reachable;
+  }
+  if (query.nth === undefined || query.nth === null) return found;
+  return found.slice(query.nth, query.nth + 1);
+}
+
+function candidates(by, scope, how) {
+  const wanted = how.hidden ? (element) => !isVisible(element) : isVisible;
+  const [kind, value] = variant(by);
+  switch (kind) {
+    case "role": {
+      const matches = value.name ? matcher(value.name) : null;
+      return collect(scope, roleSelector(value.role)).filter((element) => isRole(element, value.role) && wanted(element) && (!matches || matches(nameOf(element))));
+    }
+    case "label":
+      return byLabel(value, scope, wanted);
+    case "text":
+      return byText(value, scope, wanted, how);
+    case "test_id": {
+      const id = CSS.escape(value);
+      return collect(scope, ["data-testid", "data-test-id", "data-test", "data-cy"].map((name) => `[${name}="${id}"]`).join(",")).filter(wanted);
+    }
+    case "placeholder":
+    case "title": {
+      const matches = matcher(value);
+      return collect(scope, `[${kind}]`).filter((element) => matches(fold(element.getAttribute(kind))) && wanted(element));
+    }
+    case "css":
+      return legible(value, () => collect(scope, value)).filter(wanted);
+    case "xpath":
+      return legible(value, () => byXpath(value, scope)).filter(wanted);
+    case "record":
+      return byRecord(value, scope, wanted, how);
+    default:
+      throw new Miss("not_found", () => `no way to find by ${kind}`, undefined, true);
+  }
+}
+
+/** Form controls, those that apps make, and groups of them. */
+const FIELDS = [
+  "input:not([type=hidden i],[type=submit i],[type=reset i],[type=button i],[type=image i])", "textarea", "select", "fieldset", "meter", "progress",
+  "[contenteditable]:not([contenteditable=false i])", "button[aria-haspopup=listbox]",
+  ..."textbox searchbox combobox listbox checkbox switch radio spinbutton slider group radiogroup".split(" ").map((role) => `[role~=${role} i]`),
+].join(",");
+
+function byLabel(match, scope, wanted) {
+  const matches = matcher(match, bareLabel);
+  const found = collect(scope, FIELDS).filter((field) => {
+    if (!matches(nameOf(field)) && !labelTexts(field).some((text) => matches(text))) return false;
+    return wanted(field);
+  });
+  // A radio group in a fieldset of the same name is what is meant, not the fieldset around it.
+  return found.length < 2 ? found : found.filter((field) => !(isGroup(field) && found.some((other) => other !== field && isWithin(field, other))));
+}
+
+/** What people read as labels of a field, beside its accessible name. */
+function labelTexts(field) {
+  const labels = [...(field.labels ?? [])];
+  return labels.length > 1 || (labels.length && field.hasAttribute("aria-label") || field.hasAttribute("aria-labelledby")) ? labels.map(textOf) : [];
+}
+
+const isGroup = (element) => element.localName === "fieldset" || /^(?:group|radiogroup)$/.test(roleOf(element));
+
+function byText(match, scope, wanted, how) {
+  const matches = matcher(match);
+  const { words, lower } = clues(match);
+  const top = scope === document ? document.documentElement : scope;
+  const withHosts = new Set();
+  for (const host of hosts()) for (let at = host; at && !withHosts.has(at); at = parentOf(at)) withHosts.add(at);
+  for (const slot of collect(document, "slot")) for (let at = slot; at && !withHosts.has(at); at = parentOf(at)) withHosts.add(at);
+  for (const button of collect(document, "input[type=submit i],input[type=reset i],input[type=button i]")) for (let at = button; at && !withHosts.has(at); at = parentOf(at)) withHosts.add(at);
+  const found = [];
+  /** @returns {boolean} was it, or something in it, found? */
+  const visit = (element) => {
+    if (isUnread(element)) return false;
+    if (!withHosts.has(element)) {
+      const raw = lower ? element.textContent.toLowerCase() : element.textContent;
+      if (!words.every((word) => raw.includes(word))) return false;
+    }
+    if (!how.hidden && !isExposed(element) && getComputedStyle(element).visibility === "visible") return false;
+    let inner = false;
+    for (const child of childrenOf(element)) if (child.nodeType === Node.ELEMENT_NODE && visit(child)) inner = true;
+    if (inner) return true;
+    if (!matches(how.hidden ? fold(element.textContent) : textOf(element)) || !wanted(element)) return false;
+    found.push(element);
+    return true;
+  };
+  if (top && scope === document) visit(top);
+  else if (top) for (const child of childrenOf(top)) if (child.nodeType === Node.ELEMENT_NODE) visit(child);
+  return found;
+}
+
+function byXpath(expression, scope) {
+  const result = document.evaluate(expression, scope, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
+  const found = [];
+  for (let index = 0; index < result.snapshotLength; index++) {
+    const node = result.snapshotItem(index);
+    if (node instanceof Element && (scope === document || (node !== scope && isWithin(scope, node)))) found.push(node);
+  }
+  return found;
+}
+
+function legible(selector, work) {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof DOMException || error instanceof TypeError) throw new Miss("bad_selector", () => `the page cannot read the selector ${quote(selector)}`, undefined, true);
+    throw error;
+  }
+}
+
+// ---- telling people ---------------------------------------------------------------------------
+
+/** What may have been meant: the same role by a near name, the same name in another role, else what is there. */
+function near(query, scope) {
+  const inside = query.within ? one(query.within, scope) : scope;
+  const [kind, value] = variant(query.by);
+  const say = (elements) => elements.map(describeWhere);
+  if (kind === "role") {
+    const peers = collect(inside, roleSelector(value.role)).filter((element) => isRole(element, value.role) && isVisible(element)).slice(0, 400);
+    if (!value.name) return [...new Set(collect(inside, "*").filter(isVisible).slice(0, 2000).map(roleOf).filter(Boolean))].slice(0, 8);
+    const close = nearest(essence(value.name), peers, nameOf);
+    if (close.length) return say(close);
+    const others = collect(inside, CALLED).filter((element) => isVisible(element)).slice(0, 400);
+    const called = nearest(essence(value.name), others, nameOf);
+    return say(called.length ? called : peers);
+  }
+  if (kind === "label") {
+    const fields = collect(inside, FIELDS).filter((field) => nameOf(field) && isVisible(field)).slice(0, 400);
+    const close = nearest(essence(value), fields, (field) => bareLabel(nameOf(field)));
+    return say(close.length ? close : fields);
+  }
+  if (kind === "text") {
+    const leaves = collect(inside, "*").filter((element) => element.childElementCount === 0 && isVisible(element) && textOf(element)).slice(0, 2000);
+    return nearest(essence(value), leaves, textOf).map((element) => quote(textOf(element)));
+  }
+  if (kind === "placeholder" || kind === "title") {
+    return nearest(essence(value), collect(inside, `[${kind}]`).filter(isVisible).slice(0, 400), (element) => element.getAttribute(kind)).map((element) => `${describe(element)} with ${kind} ${quote(element.getAttribute(kind))}`);
+  }
+  if (kind === "test_id") {
+    const ids = ["data-testid", "data-test-id", "data-test", "data-cy"].flatMap((name) => collect(inside, `[${name}]`).filter(isVisible).map((element) => element.getAttribute(name)));
+    return nearest(value, [...new Set(ids)].slice(0, 400), (id) => id).map((id) => quote(id));
+  }
+  if (kind === "record") return nearRecords(value, inside);
+  return [];
+}
+
+/** Things that people call by a name. */
+const CALLED = `${FIELDS},button,summary,input,a[href],h1,h2,h3,h4,h5,h6,dialog,table,option,${"button link tab menuitem option dialog alertdialog heading table grid alert status".split(" ").map((role) => `[role~=${role}]`).join(",")}`;
+
+/** For people: `button "Save"`. */
+function describe(element) {
+  const role = roleOf(element);
+  if (!role || role === "generic" || role === "presentation" || role === "none" || role === "paragraph") {
+    const kind = element.localName === "input" ? `${element.type} field` : null;
+    const name = kind ? nameOf(element) : fold(element.getAttribute("aria-label") ?? "") || textOf(element);
+    return [kind ?? sayTag(element), name && quote(name, 60)].filter(Boolean).join(" ");
+  }
+  const name = nameOf(element) || (/^(?:alert|status|listitem|row|dialog|alertdialog)$/.test(role) ? textOf(element) : "");
+  return name ? `${role} ${quote(name, 60)}` : `${role} without a name`;
+}
+
+function sayTag(element) {
+  const mark = element.id ? `#${element.id}` : element.classList.length ? `.${element.classList[0]}` : "";
+  return `<${element.localName}${clip(mark, 40)}>`;
+}
+
+/** With where it stands: `button "Edit" in row "ada@example.org Ada"`. */
+function describeWhere(element) {
+  const place = around(element, (outer) => /^(?:row|listitem|dialog|alertdialog|form|region|navigation|article|menu|tabpanel|group|radiogroup|table|main)$/.test(roleOf(outer)) && placeName(outer) !== "");
+  if (place) return `${describe(element)} in ${roleOf(place)} ${quote(placeName(place), 60)}`;
+  const heading = collect(document, "h1,h2,h3,h4,h5,h6,[role=heading]").findLast((one) => isVisible(one) && one !== element && !isWithin(one, element) && !isWithin(element, one) && one.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING);
+  return heading ? `${describe(element)} under heading ${quote(nameOf(heading), 60)}` : describe(element);
+}
+
+const placeName = (element) => nameOf(element) || (/^(?:listitem|row|article)$/.test(roleOf(element)) ? textOf(element) : "");
+
+/** A query in words: `button "Save" in dialog "Edit member"`. */
+function sayQuery(query) {
+  const [kind, value] = variant(query.by);
+  let said;
+  if (kind === "role") said = value.name ? `${value.role} ${sayMatch(value.name)}` : value.role;
+  else if (kind === "record") said = `record ${quote(value.equals)}`;
+  else if (typeof value === "string") said = `${kind.replace("_", " ")} ${quote(value)}`;
+  else said = `${kind === "label" ? "field labelled" : kind} ${sayMatch(value)}`;
+  if (query.text) said += ` with text ${sayMatch(query.text)}`;
+  for (const inner of query.has ?? []) said += ` that has ${sayQuery(inner)}`;
+  if (typeof query.nth === "number") said += ` number ${query.nth + 1}`;
+  return query.within ? `${said} in ${sayTarget(query.within)}` : said;
+}
+
+const sayTarget = (target) => target.any.map(sayQuery).join(" or ");

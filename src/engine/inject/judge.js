@@ -1,0 +1,227 @@
+// Judging: may this element be pressed, where, and did the press arrive? The guard is here.
+
+/** Where elements stood when they were last looked at. */
+const lastRects = new WeakMap();
+
+/** What the next press must hit. @type {{token: number, target: object, element: Element, at: object, phase: string, instead: string | null, told: ((answer: object) => void)[]} | null} */
+let aimed = null;
+
+/** Tokens begin anywhere: one of a document that is gone must not be taken for one of this document. */
+let lastToken = crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
+
+const nextToken = () => ++lastToken;
+
+/** One attempt at aiming. @param {number} round from 0 @throws {Miss} */
+async function aim(target, round) {
+  let element = one(target);
+  if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
+  if (!(await isStill(element))) throw new Miss("moving", () => `${describe(element)} is moving`);
+  forget();
+  // The page ran meanwhile.
+  if (one(target) !== element) throw new Miss("moving", () => `${sayTarget(target)} was just replaced`);
+  if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
+  bringIntoView(element, round);
+  const at = pressPoint(element);
+  lastRects.set(element, rectOf(element));
+  const token = nextToken();
+  aimed = { token, target, element, at, phase: "armed", instead: null, told: [] };
+  return { answer: "aimed", token, at, element: describe(element) };
+}
+
+const rectOf = (element) => {
+  const { x, y, width, height } = element.getBoundingClientRect();
+  return [x, y, width, height].join(" ");
+};
+
+/** Still: where it was at the last look, and nothing runs that will move it; else the same over one frame. */
+async function isStill(element) {
+  const rect = rectOf(element);
+  if (lastRects.get(element) === rect && !isAnimated(element)) return true;
+  await frame();
+  const after = element.isConnected ? rectOf(element) : null;
+  lastRects.set(element, after);
+  return after === rect;
+}
+
+function isAnimated(element) {
+  for (let at = element; at; at = parentOf(at)) if (at.getAnimations().some((one) => one.playState === "running" || one.pending)) return true;
+  return false;
+}
+
+/** The next animation frame; soon also where none comes (background tabs). */
+const frame = () => new Promise((resolve) => {
+  const timer = setTimeout(resolve, 50);
+  requestAnimationFrame(() => {
+    clearTimeout(timer);
+    resolve();
+  });
+});
+
+/** Later attempts bring it elsewhere: out from under a sticky header or footer. */
+function bringIntoView(element, round) {
+  const block = ["nearest", "center", "start", "end"][round % 4];
+  element.scrollIntoView({ block, inline: "nearest", behavior: "instant" });
+}
+
+/** @returns {{x: number, y: number}} the centre of what is visible of it @throws {Miss} */
+function pressPoint(element) {
+  const surfaces = [element, ...(element.labels ?? [])];
+  let first = null;
+  for (const surface of surfaces) {
+    const box = visibleBox(surface);
+    if (!box) continue;
+    const points = [[0.5, 0.5], [0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]].map(([x, y]) => ({ x: box.left + box.width * x, y: box.top + box.height * y }));
+    const hits = points.map(({ x, y }) => hitAt(x, y));
+    if (hits[0] && belongsTo(element, hits[0])) {
+      // A press on a row or card must not land on a button that happens to be in its middle.
+      const clean = hits.findIndex((hit) => hit && belongsTo(element, hit) && !isNested(element, hit));
+      return points[Math.max(0, clean)];
+    }
+    first ??= hits[0];
+  }
+  if (first === null) throw new Miss("hidden", () => `${describe(element)} cannot be scrolled into view`);
+  throw new Miss("covered", () => `covered by ${describeCover(first, element)}`);
+}
+
+/** The largest piece of an element that is inside the viewport and everything that clips it. */
+function visibleBox(element) {
+  let best = null;
+  const rects = [...element.getClientRects()].filter(({ width, height }) => width > 0 && height > 0);
+  for (const rect of rects.length ? rects : boxesInside(element)) {
+    let { left, top, right, bottom } = rect;
+    left = Math.max(left, 0);
+    top = Math.max(top, 0);
+    right = Math.min(right, innerWidth);
+    bottom = Math.min(bottom, innerHeight);
+    for (let at = parentOf(element); at; at = parentOf(at)) {
+      const style = getComputedStyle(at);
+      if (style.overflow === "visible" || at === document.body || at === document.documentElement) continue;
+      const clipping = at.getBoundingClientRect();
+      left = Math.max(left, clipping.left);
+      top = Math.max(top, clipping.top);
+      right = Math.min(right, clipping.right);
+      bottom = Math.min(bottom, clipping.bottom);
+      if (style.position === "fixed") break;
+    }
+    const box = { left, top, width: right - left, height: bottom - top };
+    if (box.width > 0 && box.height > 0 && (!best || box.width * box.height > best.width * best.height)) best = box;
+  }
+  return best;
+}
+
+/** Of an element without a box: those of its children. */
+function boxesInside(element) {
+  const boxes = [];
+  for (const child of childrenOf(element)) {
+    if (child.nodeType === Node.ELEMENT_NODE) boxes.push(...[...child.getClientRects()].filter(({ width, height }) => width > 0 && height > 0));
+  }
+  return boxes;
+}
+
+/** Does a press on `hit` reach the element: as itself, as a part of it, as its label? */
+function belongsTo(element, hit) {
+  if (isWithin(element, hit)) return true;
+  const label = hit.localName === "label" ? hit : around(hit, (outer) => outer.localName === "label");
+  return label !== null && label.control === element && !isNested(label, hit);
+}
+
+const ACTIVE = "a[href],button,input,select,textarea,summary,[contenteditable]:not([contenteditable=false i]),[role=button],[role=link],[role=checkbox],[role=switch],[role=radio],[role=menuitem],[role=tab],[role=option],[role=combobox]";
+
+/** Is the hit on something inside the element that acts by itself? */
+function isNested(element, hit) {
+  for (let at = hit; at && at !== element; at = parentOf(at)) if (at.matches(ACTIVE) && at !== element.control) return true;
+  return false;
+}
+
+/** The cover as people know it: the dialog it is part of, else the nearest thing with a role. */
+function describeCover(hit, element) {
+  const outside = [];
+  for (let at = hit; at && !isWithin(at, element); at = parentOf(at)) outside.push(at);
+  const cover = outside.find((one) => isRole(one, "dialog")) ?? outside.find((one) => roleOf(one) && !/^(?:generic|presentation|none|paragraph)$/.test(roleOf(one)) && nameOf(one)) ?? outside.at(-1) ?? hit;
+  return describe(cover);
+}
+
+// ---- the guard ----------------------------------------------------------------------------------
+
+const PRESS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu", "touchstart", "touchend"];
+
+for (const type of PRESS) addEventListener(type, guard, { capture: true, passive: false });
+
+/**
+ * Sees every event of the next press before the page does. It is decided by the first one: hits the very element, and
+ * the target is still that element — or the whole press is swallowed.
+ */
+function guard(event) {
+  if (!aimed || !event.isTrusted || aimed.phase === "done") return;
+  if (aimed.phase === "armed") {
+    forget();
+    aimed.instead = whatInstead(event);
+    aimed.phase = aimed.instead === null ? "passing" : "swallowing";
+  }
+  if (event.type === "click" && aimed.phase === "passing") aimed.instead = wentAstray(event);
+  if (aimed.phase === "swallowing" || aimed.instead !== null) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+  if (event.type === "click") settle(aimed);
+  // No click follows where the element went away under the press, or is one that gets none.
+  else if (event.type === "mouseup") setTimeout(settle, 0, aimed);
+}
+
+function whatInstead(event) {
+  const { target, element } = aimed;
+  const path = event.composedPath();
+  const hit = path.find((node) => node instanceof Element) ?? document.documentElement;
+  let now;
+  try {
+    now = one(target);
+  } catch (error) {
+    if (!(error instanceof Miss)) throw error;
+    return error.refusal().message;
+  }
+  if (now !== element) return `${sayTarget(target)} is another element by now: ${describeWhere(now)}`;
+  if (!path.includes(element) && !belongsTo(element, hit)) return describeCover(hit, element);
+  return isDisabled(element) ? `${describe(element)}, disabled by now` : null;
+}
+
+/**
+ * The press began on the element; did the click get there too? An element that moved away or was replaced between the
+ * two was not clicked. One that did its work on the way down (a menu that opens) was.
+ */
+function wentAstray(event) {
+  const { target, element, at } = aimed;
+  const hit = event.composedPath()[0];
+  if (event.composedPath().includes(element) || (hit instanceof Element && belongsTo(element, hit))) return null;
+  forget();
+  if (!element.isConnected) {
+    const now = attempt(() => one(target));
+    return now && now !== element ? `${describe(now)}, which took its place during the press` : null;
+  }
+  const { left, top, right, bottom } = element.getBoundingClientRect();
+  const moved = at.x < left || at.x > right || at.y < top || at.y > bottom;
+  return moved ? `${describe(element)} moved away during the press` : null;
+}
+
+function settle(press) {
+  if (press.phase === "done") return;
+  press.phase = "done";
+  for (const tell of press.told) tell();
+}
+
+/** What became of the press. Waits until it was seen. */
+async function verdict(token, within) {
+  const press = aimed;
+  if (!press || press.token !== token) throw new Miss("not_found", () => "nothing was aimed at in this document with that token", undefined, true);
+  if (press.phase !== "done") {
+    await new Promise((resolve) => {
+      press.told.push(resolve);
+      setTimeout(resolve, within);
+    });
+  }
+  if (press.phase === "armed") {
+    // A press that comes after this answer must not count any more.
+    press.phase = "done";
+    return { answer: "pressed", hit: false, instead: "no press came" };
+  }
+  return { answer: "pressed", hit: press.instead === null, instead: press.instead };
+}

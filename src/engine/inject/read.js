@@ -1,0 +1,112 @@
+// What people read: the text of elements and cells.
+
+/** The folded text of an element without its hidden parts. */
+function textOf(element) {
+  let text = memo.texts.get(element);
+  if (text === undefined) {
+    text = fold(shownText(element, false));
+    memo.texts.set(element, text);
+  }
+  return text;
+}
+
+/** @param {boolean} values also what controls hold and what pictures stand for */
+function shownText(element, values) {
+  if (isUnread(element)) return "";
+  if (element.localName === "input") return values ? valueText(element) : BUTTON_TYPES.has(element.type) ? element.value : "";
+  if (element.localName === "textarea") return values ? element.value : "";
+  if (element.localName === "select") return values ? chosenTexts(element).join(", ") : "";
+  if (values && pictured(element)) return nameOf(element);
+  let text = "";
+  for (const child of childrenOf(element)) {
+    if (child.nodeType === Node.TEXT_NODE) text += child.data;
+    else if (child.nodeType === Node.ELEMENT_NODE) {
+      if (child.localName === "br") text += " ";
+      else if (isExposed(child)) text += isInline(child) ? shownText(child, values) : ` ${shownText(child, values)} `;
+    }
+  }
+  return text;
+}
+
+const BUTTON_TYPES = new Set(["submit", "reset", "button"]);
+
+const valueText = (input) => (input.type === "password" || input.type === "checkbox" || input.type === "radio" || input.type === "hidden" ? "" : input.value);
+
+/** An image, or an icon that only has a name. */
+const pictured = (element) => roleOf(element) === "img" || (element.localName !== "svg" && element.childElementCount === 0 && !element.shadowRoot && !/\S/.test(element.textContent) && element.hasAttribute("aria-label"));
+
+/** What stands in a place of a record: text, values, pictures' names; of a lone checkbox or switch whether it is on. */
+function cellText(element) {
+  if (isSwitchable(element)) return String(isOn(element));
+  const text = fold(shownText(element, true));
+  if (text) return text;
+  const boxes = collect(element, roleSelector("checkbox")).filter((box) => isSwitchable(box) && isVisible(box));
+  return boxes.length === 1 ? String(isOn(boxes[0])) : "";
+}
+
+const isSwitchable = (element) => isRole(element, "checkbox");
+
+const isOn = (element) => (element.localName === "input" ? element.checked : element.getAttribute("aria-checked") === "true");
+
+/** @param {object} [attribute] */
+function readText(element, attribute) {
+  if (attribute) {
+    const typed = attribute === "value" && typeof element.value === "string" && element.type !== "password";
+    const value = typed ? element.value : element.type === "password" && attribute === "value" ? "" : element.getAttribute(attribute);
+    if (value === null) throw new Miss("not_found", () => `${describe(element)} has no attribute ${quote(attribute)}`);
+    return value;
+  }
+  return ["input", "textarea", "select"].includes(element.localName) ? fold(shownText(element, true)) : textOf(element);
+}
+
+/** What is on the page, for a person who was not there. */
+function pageFacts() {
+  const seen = (selector) => collect(document, selector).filter(isVisible);
+  const said = (texts, most) => [...new Set(texts.filter(Boolean).map((text) => clip(text, 160)))].slice(0, most);
+  const roled = (...names) => seen(names.map(roleSelector).join(",")).filter((element) => names.some((name) => isRole(element, name)));
+  const front = modal();
+  const dialogs = roled("dialog").filter((dialog) => dialog !== front);
+  if (front && isVisible(front)) dialogs.push(front);
+  const fields = seen(FIELDS).filter((field) => field.localName !== "fieldset" && !/^(?:group|radiogroup)$/.test(roleOf(field)));
+  return {
+    url: location.href,
+    title: document.title,
+    status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
+    headings: said(roled("heading").map(nameOf), 40),
+    alerts: said(roled("alert", "status").map(textOf), 40),
+    dialogs: dialogs.map((dialog) => clip(nameOf(dialog) || textOf(dialog))),
+    controls: said(roled("button", "link", "tab", "menuitem").filter(nameOf).map(describe), 40),
+    fields: said(fields.map((field) => nameOf(field)), 40),
+    tables: said(roled("table").map(describeTable), 40),
+    text: document.body ? clip(textOf(document.body), 400) : "",
+  };
+}
+
+function describeTable(table) {
+  const headers = gridOf(table).headers.map((header) => header.text).filter(Boolean);
+  return headers.length ? `${describe(table)} with ${headers.map((header) => quote(header, 40)).join(", ")}` : describe(table);
+}
+
+/** Does anything on the page, seen or not, hold one of these? Dots of a password do not. */
+function pageContains(needles) {
+  // White space is taken out on both sides: a secret shown in groups, or split over elements, is still shown.
+  const squash = (text) => text.replace(/\s+/g, "").toLowerCase();
+  const wanted = needles.map(squash).filter(Boolean);
+  if (wanted.length === 0) return false;
+  const holds = (text) => {
+    const squashed = squash(text);
+    return wanted.some((needle) => squashed.includes(needle));
+  };
+  for (const root of roots()) {
+    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT, (node) => (node.parentElement && /^(?:script|style|noscript)$/.test(node.parentElement.localName) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT));
+    let whole = "";
+    while (texts.nextNode()) whole += texts.currentNode.data;
+    if (holds(whole)) return true;
+    for (const element of root.querySelectorAll("*")) {
+      const secret = element.localName === "input" && element.type === "password";
+      if (!secret && typeof element.value === "string" && holds(element.value)) return true;
+      for (const { name, value } of element.attributes) if (!(secret && name === "value") && value && holds(value)) return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,97 @@
+// Text: folding, comparing, nearness, quoting. Knows no element.
+
+/** Runs of white space are one space, none at the ends. */
+const fold = (text) => text.replace(/\s+/g, " ").trim();
+
+/** Serde's external tagging: an object with one key. @returns {[string, any]} */
+const variant = (tagged) => Object.entries(tagged)[0];
+
+/**
+ * A predicate for a `TextMatch`.
+ * @param {object} match `{exact}`, `{contains}` or `{glob}`
+ * @param {(text: string) => string} [trim] takes away what does not count (of both sides, in whole comparisons)
+ * @returns {(text: string) => boolean} of folded text
+ */
+function matcher(match, trim = (text) => text) {
+  const [how, raw] = variant(match);
+  const wanted = fold(raw);
+  if (how === "exact") {
+    const bare = trim(wanted);
+    return (text) => text === wanted || trim(text) === bare;
+  }
+  if (how === "contains") {
+    const lower = wanted.toLowerCase();
+    return (text) => text.toLowerCase().includes(lower);
+  }
+  const pattern = new RegExp(`^${wanted.split("*").map(escapeRegExp).join(".*")}$`, "su");
+  return (text) => pattern.test(text) || pattern.test(trim(text));
+}
+
+const escapeRegExp = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+
+/** A label that says "required" or leads over to its field is still that label. */
+const bareLabel = (text) => text.replace(/\s*(?:[*:：]|\(\*\))+(?:\s*[*:：])*$/u, "");
+
+/** A header that shows how the column is sorted is still that header. */
+const bareHeader = (text) => text.replace(/\s*[▲▼△▽▴▾▵▿↑↓↕⇅⇵⬆⬇]\uFE0E?$/u, "");
+
+/** What any text that matches must have in it, for cheap pruning. @returns {{words: string[], lower: boolean}} */
+function clues(match) {
+  const [how, raw] = variant(match);
+  const lower = how === "contains";
+  const words = (lower ? raw.toLowerCase() : raw).split(how === "glob" ? /[\s*]+/ : /\s+/).filter(Boolean);
+  return { words, lower };
+}
+
+const clip = (text, most = 80) => (text.length > most ? `${text.slice(0, most - 1).trimEnd()}…` : text);
+
+const quote = (text, most = 80) => `"${clip(text, most)}"`;
+
+/** `"Save"`, `containing "Save"`, `like "Save*"`. */
+function sayMatch(match) {
+  const [how, raw] = variant(match);
+  const text = quote(fold(raw));
+  return how === "exact" ? text : how === "contains" ? `containing ${text}` : `like ${text}`;
+}
+
+/** The text that a `TextMatch` is about. */
+const essence = (match) => fold(variant(match)[1]).replaceAll("*", "");
+
+/** Edits from one text to the other (Levenshtein), over at most 64 characters of each. */
+function distance(one, other) {
+  const a = one.slice(0, 64);
+  const b = other.slice(0, 64);
+  let above = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const line = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const change = above[column - 1] + (a[row - 1] === b[column - 1] ? 0 : 1);
+      line.push(Math.min(change, above[column] + 1, line[column - 1] + 1));
+    }
+    above = line;
+  }
+  return above[b.length];
+}
+
+/** 0 for the same but for case, up to 1 for nothing in common. */
+function strangeness(wanted, text) {
+  const a = wanted.toLowerCase();
+  const b = text.toLowerCase();
+  if (a === b) return 0;
+  if (!a || !b) return 1;
+  if (a.includes(b) || b.includes(a)) return 0.2 + 0.2 * (1 - Math.min(a.length, b.length) / Math.max(a.length, b.length));
+  return distance(a, b) / Math.max(Math.min(a.length, 64), Math.min(b.length, 64));
+}
+
+/**
+ * The items whose text comes nearest to what was wanted, nearest first.
+ * @template T @param {T[]} items @param {(item: T) => string} textOfItem @returns {T[]}
+ */
+function nearest(wanted, items, textOfItem, most = 8) {
+  return items
+    .map((item, order) => ({ item, order, far: strangeness(wanted, textOfItem(item)) }))
+    .filter(({ far }) => far <= 0.5)
+    .sort((a, b) => a.far - b.far || a.order - b.order)
+    .slice(0, most)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,358 @@
+//! Reading records: one user, all users, all entitlements.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::{
+    page::{Trouble, unexpected},
+    run::{Run, STEP_TIME, ms},
+};
+use crate::{
+    contract::{Code, Completeness, Failure, UserRecord},
+    event::EventKind,
+    plan::diff,
+    playbook::{
+        Locator,
+        locator::By,
+        syntax::{FindUser, Search, Until, View},
+    },
+    ports::driver::{Answer, Ask, Condition, Key, State, Target, TextMatch},
+};
+
+/// How long the app may take to show a list or the answer to a search.
+const READ_TIME: Duration = Duration::from_secs(15);
+
+/// All rows of a view, over all its pages.
+struct Walked {
+    rows: Vec<Vec<Option<String>>>,
+    pages: u32,
+    shown: Option<u64>,
+    last_page_seen: bool,
+    stopped_by: &'static str,
+}
+
+impl Run<'_> {
+    /// Looks for the user of the job by a fresh read. `None` is the app's own word that there is nobody.
+    pub(super) async fn find_user(&mut self) -> Result<Option<UserRecord>, Failure> {
+        let begun = Instant::now();
+        let source = std::sync::Arc::clone(&self.plan.playbook);
+        let playbook = &source.playbook;
+        let Some(find) = &playbook.find_user else {
+            return Err(Failure::new(Code::PlaybookInvalid, "nothing says how a user is found"));
+        };
+        let Some(view) = playbook.views.get(&find.view.value) else { return Err(no_view(&find.view.value)) };
+        let place = source.place(find.view.span);
+        let looked = match &find.search {
+            Some(search) => self.search(view, find, search).await,
+            None => self.walk_for_user(view, find).await,
+        };
+        let (rows, pages) = match looked {
+            Ok(rows) => rows,
+            Err(trouble) => return Err(self.explain(trouble).await.at("find_user", place)),
+        };
+        self.emit(EventKind::UserRead { found: !rows.is_empty(), pages, ms: ms(begun) });
+        match rows.as_slice() {
+            [] => Ok(None),
+            [row] => Ok(Some(diff::record(playbook, view, self.identity(), row))),
+            _ => Err(Failure::new(
+                Code::AmbiguousUser,
+                format!(
+                    "the app shows `{}` {} times",
+                    self.plan.subject.as_ref().map_or("", |s| &s.value),
+                    rows.len()
+                ),
+            )
+            .hint("a person has to say which one is meant")
+            .at("find_user", place)),
+        }
+    }
+
+    fn identity(&self) -> &str {
+        self.plan.subject.as_ref().map_or_else(
+            || {
+                self.plan
+                    .playbook
+                    .playbook
+                    .identity
+                    .as_ref()
+                    .map_or("userName", |i| i.attribute.value.as_str())
+            },
+            |subject| subject.attribute.as_str(),
+        )
+    }
+
+    /// By the app's own search: the record, or the app's word that there is nobody.
+    async fn search(
+        &mut self,
+        view: &View,
+        find: &FindUser,
+        search: &Search,
+    ) -> Result<(Vec<Vec<Option<String>>>, u32), Trouble> {
+        self.open_view(view).await?;
+        let into = self.scope.target(&search.into, false)?;
+        let value = serde_json::Value::from(self.scope.text(&search.value)?);
+        self.set_control(into.clone(), &value, STEP_TIME).await?;
+        // Reading the field back left it; the key has to arrive in it.
+        self.ask(Ask::Edit { target: into }, STEP_TIME).await?;
+        let key = search.press.as_ref().map_or(Key::Enter, |key| key.value);
+        self.page.press(key, self.until(STEP_TIME)).await?;
+        self.settle().await?;
+        let mut any = vec![Condition { target: self.scope.user_record()?, state: State::Visible }];
+        if let Some(absent) = &find.absent {
+            any.push(Condition { target: self.scope.target(absent, false)?, state: State::Visible });
+        }
+        match self.first_of(any, READ_TIME).await {
+            Ok(0) => Ok((self.rows_of_user(view).await?, 1)),
+            Ok(_) => Ok((Vec::new(), 1)),
+            Err(Trouble::Refused(refusal)) => {
+                let message = format!(
+                    "the search showed neither the user nor that there is nobody: {}",
+                    refusal.message
+                );
+                let failure = self.explain(Trouble::Refused(refusal)).await;
+                let code =
+                    if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
+                Err(Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
+                    .hint("if the app says it in other words, put them into `find_user.absent`")
+                    .into())
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Without a search: page by page, until the user shows or everything has been read.
+    async fn walk_for_user(
+        &mut self,
+        view: &View,
+        find: &FindUser,
+    ) -> Result<(Vec<Vec<Option<String>>>, u32), Trouble> {
+        self.open_view(view).await?;
+        let mut pages = 0;
+        let mut read = 0;
+        loop {
+            pages += 1;
+            if let Some(absent) = &find.absent {
+                let condition =
+                    Condition { target: self.scope.target(absent, false)?, state: State::Visible };
+                if self.holds(vec![condition]).await? == [true] {
+                    return Ok((Vec::new(), pages));
+                }
+            }
+            let rows = self.records(view).await?;
+            read += rows.len() as u64;
+            let mine = self.only_mine(view, rows);
+            if !mine.is_empty() {
+                return Ok((mine, pages));
+            }
+            if !self.next_page(view, pages).await? {
+                break;
+            }
+        }
+        match self.total(view).await? {
+            Some(total) if total == read => Ok((Vec::new(), pages)),
+            total => Err(Failure::new(
+                Code::ListIncomplete,
+                format!("{read} records were read on {pages} pages, {} are said to be there: that the user is not among them proves nothing",
+                    total.map_or("an unknown number".to_owned(), |t| t.to_string())),
+            )
+            .into()),
+        }
+    }
+
+    async fn rows_of_user(&mut self, view: &View) -> Result<Vec<Vec<Option<String>>>, Trouble> {
+        let rows = self.records(view).await?;
+        Ok(self.only_mine(view, rows))
+    }
+
+    /// Those with the exact identity; compared here again, whatever the page compared.
+    fn only_mine(&self, view: &View, rows: Vec<Vec<Option<String>>>) -> Vec<Vec<Option<String>>> {
+        let Some(subject) = &self.plan.subject else { return Vec::new() };
+        let Some(column) = view.columns.names().position(|name| name == subject.attribute) else {
+            return Vec::new();
+        };
+        rows.into_iter()
+            .filter(|row| row.get(column).and_then(Option::as_deref).is_some_and(|shown| subject.is(shown)))
+            .collect()
+    }
+
+    async fn open_view(&mut self, view: &View) -> Result<(), Trouble> {
+        let address = self.scope.text(&view.open)?;
+        self.go(&address, STEP_TIME).await
+    }
+
+    async fn records(&mut self, view: &View) -> Result<Vec<Vec<Option<String>>>, Trouble> {
+        let asked = self.scope.view(view)?;
+        match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
+            Answer::Records(records) => Ok(records.rows),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Goes on to the next page. False: this was the last one.
+    async fn next_page(&mut self, view: &View, pages: u32) -> Result<bool, Trouble> {
+        let Some(paging) = &view.pages else { return Ok(false) };
+        let next = self.scope.target(&paging.next, false)?;
+        let last = match paging.until {
+            Until::Disabled => State::Disabled,
+            Until::Absent => State::Hidden,
+        };
+        let more = Condition { target: next.clone(), state: State::Enabled };
+        let over = Condition { target: next.clone(), state: last };
+        if self.first_of(vec![more, over], READ_TIME).await? == 1 {
+            return Ok(false);
+        }
+        if u64::from(pages) >= paging.max.value {
+            let message = format!("the list has more pages than the playbook's `max: {}`", paging.max.value);
+            return Err(Failure::new(Code::ListIncomplete, message)
+                .hint("raise `pages.max`, or search instead of walking")
+                .into());
+        }
+        self.press_on(next, STEP_TIME).await?;
+        self.settle().await?;
+        Ok(true)
+    }
+
+    /// How many records the app says there are.
+    async fn total(&mut self, view: &View) -> Result<Option<u64>, Trouble> {
+        let Some(Locator::Find(find)) = view.pages.as_ref().and_then(|p| p.total.as_ref()) else {
+            return Ok(None);
+        };
+        let By::Text(name) = &find.by else { return Ok(None) };
+        let Some((before, after)) = name.text.value.split_once("{n}") else { return Ok(None) };
+        let mut target: Target = self.scope.target(&Locator::Find(find.clone()), false)?;
+        for query in &mut target.any {
+            query.by = crate::ports::driver::By::Text(TextMatch::Glob(format!("{before}*{after}")));
+        }
+        let text = match self.ask(Ask::Text { target, attribute: None }, STEP_TIME).await? {
+            Answer::Text { text } => diff::folded(&text),
+            other => return Err(unexpected(&other)),
+        };
+        let number =
+            text.strip_prefix(before.trim_start()).and_then(|rest| rest.strip_suffix(after.trim_end()));
+        let digits: String = number.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+        Ok(digits.parse().ok())
+    }
+
+    async fn walk(&mut self, view: &View) -> Result<Walked, Trouble> {
+        self.open_view(view).await?;
+        let mut walked = Walked {
+            rows: Vec::new(),
+            pages: 0,
+            shown: None,
+            last_page_seen: false,
+            stopped_by: "no_paging",
+        };
+        loop {
+            walked.pages += 1;
+            let rows = self.records(view).await?;
+            walked.rows.extend(rows);
+            if walked.shown.is_none() {
+                walked.shown = self.total(view).await?;
+            }
+            match self.next_page(view, walked.pages).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    walked.last_page_seen = true;
+                    if view.pages.is_some() {
+                        walked.stopped_by = "last_page";
+                    }
+                    return Ok(walked);
+                }
+                Err(Trouble::Known(failure)) if failure.code == Code::ListIncomplete => {
+                    walked.stopped_by = "max_pages";
+                    return Ok(walked);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    /// Every user of the plan's view, and how complete that is.
+    pub(super) async fn read_list(&mut self) -> Result<(Vec<UserRecord>, Completeness), Failure> {
+        let source = std::sync::Arc::clone(&self.plan.playbook);
+        let name = self
+            .plan
+            .view
+            .clone()
+            .or_else(|| source.playbook.find_user.as_ref().map(|f| f.view.value.clone()));
+        self.read_users(&source, name.as_deref().unwrap_or_default()).await
+    }
+
+    /// Every user of a view.
+    pub(super) async fn read_users(
+        &mut self,
+        source: &crate::plan::Source,
+        name: &str,
+    ) -> Result<(Vec<UserRecord>, Completeness), Failure> {
+        let Some(view) = source.playbook.views.get(name) else { return Err(no_view(name)) };
+        let walked = match self.walk(view).await {
+            Ok(walked) => walked,
+            Err(trouble) => {
+                return Err(self
+                    .explain(trouble)
+                    .await
+                    .at(format!("views.{name}"), source.place(view.open.span)));
+            }
+        };
+        let identity = self.identity().to_owned();
+        let users: Vec<UserRecord> =
+            walked.rows.iter().map(|row| diff::record(&source.playbook, view, &identity, row)).collect();
+        let keys: BTreeSet<String> = users.iter().map(|user| user.user_name.to_lowercase()).collect();
+        let distinct = keys.len() == users.len() && !keys.contains("");
+        let rows = users.len() as u64;
+        let counted = walked.shown.is_none_or(|shown| shown == rows);
+        let mut digest = Sha256::new();
+        for key in &keys {
+            digest.update(key.as_bytes());
+            digest.update(b"\n");
+        }
+        let completeness = Completeness {
+            complete: walked.last_page_seen && distinct && counted && walked.shown.is_some(),
+            pages: walked.pages,
+            shown: walked.shown,
+            rows,
+            stopped_by: walked.stopped_by.to_owned(),
+            sha256: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        Ok((users, completeness))
+    }
+
+    /// Every entitlement of the plan's view: type, value, display.
+    pub(super) async fn read_entitlements(
+        &mut self,
+    ) -> Result<Vec<(String, String, Option<String>)>, Failure> {
+        let source = std::sync::Arc::clone(&self.plan.playbook);
+        let name = self.plan.view.clone().unwrap_or_default();
+        let Some(view) = source.playbook.views.get(&name) else { return Err(no_view(&name)) };
+        let walked = match self.walk(view).await {
+            Ok(walked) => walked,
+            Err(trouble) => {
+                return Err(self
+                    .explain(trouble)
+                    .await
+                    .at(format!("views.{name}"), source.place(view.open.span)));
+            }
+        };
+        let read = |row: &[Option<String>], wanted: &str| {
+            view.columns.iter().zip(row).find(|((name, _), _)| name.value == wanted).and_then(
+                |((_, column), cell)| cell.as_deref().map(|cell| diff::meaning(column, &diff::folded(cell))),
+            )
+        };
+        let kinds: Vec<&str> = source.playbook.entitlements.names().collect();
+        Ok(walked
+            .rows
+            .iter()
+            .filter_map(|row| {
+                let only = if let [only] = kinds.as_slice() { Some((*only).to_owned()) } else { None };
+                let kind = read(row, "type").or(only)?;
+                Some((kind, read(row, "value")?, read(row, "display")))
+            })
+            .collect())
+    }
+}
+
+fn no_view(name: &str) -> Failure {
+    Failure::new(Code::PlaybookInvalid, format!("there is no view `{name}`"))
+}

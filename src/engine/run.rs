@@ -1,0 +1,277 @@
+//! One run: session, then the operation.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Conclusion, Session, World, outcome::outcome_of, page::Trouble};
+use crate::{
+    contract::{Code, Entitled, EvidencePolicy, Failure, Mode, Operation, Outcome},
+    event::{Event, EventKind},
+    plan::{Plan, PlannedStep, Scope},
+    ports::driver::{Condition, Page, State},
+    secret::{Mask, Secret},
+};
+
+/// Runs a plan. Never fails: what went wrong is in the conclusion.
+pub async fn run(plan: &Plan, session: &mut Session, world: &World<'_>) -> Conclusion {
+    let begun = Instant::now();
+    let mut run = Run::new(plan, session.context.page(), world);
+    let ended = run.perform(session).await;
+    let mut conclusion = run.into_conclusion();
+    match ended {
+        Ok(outcome) => conclusion.outcome = Some(outcome),
+        Err(failure) => {
+            // Whatever was open on the page is left behind: the next job opens its own.
+            conclusion.soiled = !matches!(failure.class, crate::contract::Class::State);
+            conclusion.outcome = Some(outcome_of(&failure));
+            conclusion.error = Some(failure);
+        }
+    }
+    conclusion.timings.total_ms = ms(begun);
+    conclusion
+}
+
+/// A run under way.
+pub(super) struct Run<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) page: Arc<dyn Page>,
+    pub(super) world: &'a World<'a>,
+    pub(super) scope: Scope,
+    pub(super) mask: Mask,
+    pub(super) secrets: BTreeMap<String, Secret>,
+    /// Overlays, then screens, as conditions.
+    pub(super) watch: Vec<Condition>,
+    pub(super) watching: bool,
+    pub(super) signing_in: bool,
+    pub(super) overlays_used: Vec<u64>,
+    pub(super) drift: Vec<String>,
+    pub(super) conclusion: Conclusion,
+}
+
+impl<'a> Run<'a> {
+    fn new(plan: &'a Plan, page: Arc<dyn Page>, world: &'a World<'a>) -> Self {
+        let scope = plan.scope.clone();
+        let playbook = &plan.playbook.playbook;
+        let locators =
+            playbook.overlays.iter().map(|o| &o.when).chain(playbook.screens.iter().map(|s| &s.when));
+        // A locator that cannot be made concrete was refused when the plan was made.
+        let watch = locators
+            .filter_map(|locator| scope.target(locator, false).ok())
+            .map(|target| Condition { target, state: State::Visible })
+            .collect();
+        Self {
+            plan,
+            page,
+            world,
+            scope,
+            mask: Mask::default(),
+            secrets: BTreeMap::new(),
+            watch,
+            watching: true,
+            signing_in: false,
+            overlays_used: vec![0; playbook.overlays.len()],
+            drift: Vec::new(),
+            conclusion: Conclusion::default(),
+        }
+    }
+
+    fn into_conclusion(self) -> Conclusion {
+        Conclusion { drift: self.drift, ..self.conclusion }
+    }
+
+    pub(super) fn emit(&self, kind: EventKind) {
+        self.world.events.event(&Event { at: Timestamp::now(), job: self.plan.job.clone(), kind });
+    }
+
+    async fn perform(&mut self, session: &mut Session) -> Result<Outcome, Failure> {
+        let begun = Instant::now();
+        self.learn_secrets().await?;
+        let ready = self.session(session).await;
+        self.conclusion.timings.session_ms = ms(begun);
+        let reused = match ready {
+            Ok(reused) => reused,
+            Err(failure) => {
+                self.picture_of_failure("sign_in").await;
+                return Err(failure);
+            }
+        };
+        self.emit(EventKind::SessionReady { reused, ms: self.conclusion.timings.session_ms });
+        let done = match (self.plan.operation, self.plan.mode) {
+            (Operation::ConnectionTest, _) => Ok(Outcome::Succeeded),
+            (Operation::UserGet, _) => self.get().await,
+            (Operation::UserList, _) => self.list().await,
+            (Operation::EntitlementList, _) => self.list_entitlements().await,
+            (_, Mode::Verify) => self.compare().await,
+            (_, Mode::Execute | Mode::Plan) => self.write().await,
+        };
+        if done.is_err() && !self.conclusion.commit_reached {
+            self.picture_of_failure("failed").await;
+        }
+        done
+    }
+
+    async fn picture_of_failure(&mut self, reason: &str) {
+        if self.plan.evidence != EvidencePolicy::None {
+            self.picture(reason, None).await;
+        }
+    }
+
+    /// Secrets are fetched before anything is shown, so that they can be kept out of it.
+    async fn learn_secrets(&mut self) -> Result<(), Failure> {
+        for (name, reference) in self.world.references {
+            match self.world.secrets.fetch(reference).await {
+                Ok(secret) => {
+                    self.mask.add(secret.clone());
+                    self.secrets.insert(name.clone(), secret);
+                }
+                Err(error) => {
+                    let message =
+                        format!("the secret `{name}` of the service account is not to be had: {error}");
+                    return Err(Failure::new(Code::SecretMissing, message)
+                        .hint("see the worker's environment and `secrets_root`"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn get(&mut self) -> Result<Outcome, Failure> {
+        let begun = Instant::now();
+        let found = self.find_user().await;
+        self.conclusion.timings.precheck_ms = ms(begun);
+        match found? {
+            Some(record) => {
+                self.conclusion.after = Some(record);
+                self.evidence_of_reading().await;
+                Ok(Outcome::Succeeded)
+            }
+            None => Err(self.not_found()),
+        }
+    }
+
+    async fn list(&mut self) -> Result<Outcome, Failure> {
+        let begun = Instant::now();
+        let read = self.read_list().await;
+        self.conclusion.timings.precheck_ms = ms(begun);
+        let (users, mut completeness) = read?;
+        self.evidence_of_reading().await;
+        let refused = self.plan.safeguard.as_ref().and_then(|guard| {
+            let gone = guard.known_users.saturating_sub(users.len() as u64);
+            let most = guard.known_users.saturating_mul(u64::from(guard.max_removed_percent)) / 100;
+            (gone > most).then(|| {
+                Failure::new(
+                    Code::SafeguardTripped,
+                    format!("{} users were read, {} are known: {gone} would be removed, at most {most} may be", users.len(), guard.known_users),
+                )
+                .hint("look whether the app hides people (filters, rights); then raise `safeguard.max_removed_percent`")
+            })
+        });
+        if refused.is_some() {
+            completeness.complete = false;
+        }
+        self.conclusion.users = Some(users);
+        self.conclusion.completeness = Some(completeness);
+        match refused {
+            Some(failure) => Err(failure),
+            None => Ok(Outcome::Succeeded),
+        }
+    }
+
+    async fn list_entitlements(&mut self) -> Result<Outcome, Failure> {
+        let begun = Instant::now();
+        let rows = self.read_entitlements().await;
+        self.conclusion.timings.precheck_ms = ms(begun);
+        let rules = &self.plan.playbook.playbook.entitlements;
+        let entitled: Vec<Entitled> = rows?
+            .into_iter()
+            .map(|(kind, value, display)| Entitled {
+                multiple: rules.get(&kind).is_some_and(|rule| rule.any_of.is_some()),
+                kind,
+                value,
+                display,
+            })
+            .collect();
+        self.conclusion.entitlements = Some(entitled);
+        self.evidence_of_reading().await;
+        Ok(Outcome::Succeeded)
+    }
+
+    async fn evidence_of_reading(&mut self) {
+        if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
+            self.picture("read", None).await;
+        }
+    }
+
+    pub(super) fn not_found(&self) -> Failure {
+        let who = self.plan.subject.as_ref().map_or("the user", |s| s.value.as_str());
+        Failure::new(Code::UserNotFound, format!("the app has no user `{who}`, by its own words"))
+    }
+
+    /// Runs steps in order. Whatever fails is blamed on the step that it failed in.
+    pub(super) async fn steps(&mut self, steps: &[PlannedStep]) -> Result<super::action::Flow, Failure> {
+        for planned in steps {
+            let begun = Instant::now();
+            if !self.conclusion.commit_reached && Instant::now() >= self.world.deadline {
+                return Err(planned.blame(Failure::new(Code::DeadlinePassed, "the time for the job is over")));
+            }
+            let what = super::action::title(&planned.step);
+            self.emit(EventKind::StepStarted { step: planned.id.clone(), at_line: planned.at.clone(), what });
+            let done = Box::pin(self.step(planned)).await;
+            let failed = match &done {
+                Ok(super::action::Flow::Stop) => return Ok(super::action::Flow::Stop),
+                Ok(super::action::Flow::On) => None,
+                Err(trouble) => Some(trouble.clone()),
+            };
+            let failed = match failed {
+                Some(trouble) => {
+                    let failure = self.explain(trouble).await;
+                    Some(planned.blame(failure))
+                }
+                None => None,
+            };
+            self.emit(EventKind::StepEnded {
+                step: planned.id.clone(),
+                ms: ms(begun),
+                failed: failed.as_ref().map(|f| f.code),
+            });
+            if let Some(failure) = failed {
+                return Err(failure);
+            }
+            if self.plan.evidence == EvidencePolicy::All && !self.signing_in {
+                self.picture("step", Some(&planned.id)).await;
+            }
+        }
+        Ok(super::action::Flow::On)
+    }
+
+    /// Puts an overlay away with its own steps.
+    pub(super) async fn overlay(
+        &mut self,
+        steps: &[crate::playbook::Step],
+        index: usize,
+    ) -> Result<(), Trouble> {
+        let source = Arc::clone(&self.plan.playbook);
+        let planned: Vec<PlannedStep> = steps
+            .iter()
+            .enumerate()
+            .map(|(n, step)| PlannedStep {
+                id: format!("overlays[{index}].do[{n}]"),
+                at: source.place(step.at.span),
+                step: step.clone(),
+                then: Vec::new(),
+                otherwise: Vec::new(),
+            })
+            .collect();
+        Box::pin(self.steps(&planned)).await.map(drop).map_err(Trouble::Known)
+    }
+}
+
+/// Milliseconds since then.
+pub(super) fn ms(since: Instant) -> u64 {
+    super::page::millis(since.elapsed())
+}
+
+/// How long a step may try, where it does not say.
+pub(super) const STEP_TIME: Duration = Duration::from_secs(10);

@@ -1,0 +1,236 @@
+//! Writes: what every one of them is wrapped in, so that authors write only the clicks.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{
+    Verdict,
+    action::Flow,
+    outcome::{conclude, definite},
+    run::{Run, ms},
+};
+use crate::{
+    contract::{Change, Code, EvidencePolicy, Failure, Operation, Outcome, UserRecord, Verified},
+    event::EventKind,
+    plan::diff,
+};
+
+/// How long the app may take to show a change that it has made.
+const SETTLE_TIME: Duration = Duration::from_secs(10);
+/// Between two reads, at first.
+const READ_AGAIN: Duration = Duration::from_millis(200);
+
+/// Which entitlements the user shall have in the end, by kind.
+type Wanted = BTreeMap<String, Vec<String>>;
+
+impl Run<'_> {
+    /// precheck → act → commit → verify
+    pub(super) async fn write(&mut self) -> Result<Outcome, Failure> {
+        let begun = Instant::now();
+        let found = self.find_user().await;
+        self.conclusion.timings.precheck_ms = ms(begun);
+        let before = found?;
+        self.conclusion.before = before.clone();
+        let wanted = self.plan.desired.entitlements_after(&self.plan.playbook.playbook, before.as_ref());
+        if let Some(outcome) = self.already(before.as_ref(), &wanted)? {
+            self.conclusion.after = before;
+            if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
+                self.picture("read", None).await;
+            }
+            return Ok(outcome);
+        }
+        self.protect_last(before.as_ref(), &wanted).await?;
+        self.scope.set_entitlements(&self.template_values(&wanted));
+
+        let begun = Instant::now();
+        let acted = self.steps(&self.plan.steps).await;
+        self.conclusion.timings.act_ms = ms(begun);
+        let answered = match acted {
+            Ok(Flow::Stop) => return Ok(Outcome::Succeeded),
+            Ok(Flow::On) => Ok(()),
+            Err(failure) if !self.conclusion.commit_reached => return Err(failure),
+            Err(failure) => Err(failure),
+        };
+        if !self.conclusion.commit_reached {
+            return Err(Failure::new(Code::PlaybookInvalid, "the steps ended without reaching their commit"));
+        }
+        if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
+            self.picture("after_commit", None).await;
+        }
+        self.emit(EventKind::Verifying);
+        let begun = Instant::now();
+        let refused = answered.as_ref().is_err_and(definite);
+        let verdict = self.verify(before.as_ref(), &wanted, refused).await;
+        self.conclusion.timings.verify_ms = ms(begun);
+        if let Err(failure) = &answered {
+            self.drift.push(format!("after the commit: {failure}"));
+        }
+        let (outcome, changed, error) = conclude(answered, verdict);
+        self.conclusion.changed = changed;
+        self.conclusion.soiled = error.is_some();
+        self.conclusion.error = error;
+        Ok(outcome)
+    }
+
+    /// Only reads and compares: `no_change` where it is as the job wants it.
+    pub(super) async fn compare(&mut self) -> Result<Outcome, Failure> {
+        let begun = Instant::now();
+        let found = self.find_user().await;
+        self.conclusion.timings.precheck_ms = ms(begun);
+        let before = found?;
+        let wanted = self.plan.desired.entitlements_after(&self.plan.playbook.playbook, before.as_ref());
+        let open = self.remaining(before.as_ref(), &wanted);
+        self.conclusion.after = before;
+        if open.is_empty() {
+            self.conclusion.verified = Some(Verified { by: "find_user".into(), at: Timestamp::now() });
+            return Ok(Outcome::NoChange);
+        }
+        let message = "the app does not show what the job asks for";
+        self.conclusion.changes = open;
+        Err(Failure::new(Code::VerifyMismatch, message))
+    }
+
+    /// What is still to be done; empty when the app is as the job wants it.
+    fn remaining(&self, shown: Option<&UserRecord>, wanted: &Wanted) -> Vec<Change> {
+        let presence = |is: bool, shall: bool| Change {
+            attribute: "userName".into(),
+            from: is.then(|| self.subject().to_owned()),
+            to: shall.then(|| self.subject().to_owned()),
+        };
+        match (shown, self.plan.operation) {
+            (None, Operation::UserDelete) => Vec::new(),
+            (Some(_), Operation::UserDelete) => vec![presence(true, false)],
+            (None, _) => vec![presence(false, true)],
+            (Some(record), _) => match self.view() {
+                Some(view) => self.plan.desired.differs(&self.plan.playbook.playbook, view, record, wanted),
+                None => Vec::new(),
+            },
+        }
+    }
+
+    fn subject(&self) -> &str {
+        self.plan.subject.as_ref().map_or("", |s| s.value.as_str())
+    }
+
+    fn view(&self) -> Option<&crate::playbook::syntax::View> {
+        let playbook = &self.plan.playbook.playbook;
+        playbook.find_user.as_ref().and_then(|find| playbook.views.get(&find.view.value))
+    }
+
+    /// Is it so already, or can it not be at all?
+    fn already(&mut self, before: Option<&UserRecord>, wanted: &Wanted) -> Result<Option<Outcome>, Failure> {
+        let open = self.remaining(before, wanted);
+        match (self.plan.operation, before) {
+            (Operation::UserCreate, None) => {}
+            (Operation::UserCreate, Some(_)) if !open.is_empty() => {
+                let differs: Vec<&str> = open.iter().map(|c| c.attribute.as_str()).collect();
+                let message =
+                    format!("`{}` exists already and differs: {}", self.subject(), differs.join(", "));
+                self.conclusion.changes = open;
+                return Err(
+                    Failure::new(Code::UserExists, message).hint("decide whether to update: see `changes`")
+                );
+            }
+            (Operation::UserDelete, None) => return Ok(Some(Outcome::NoChange)),
+            (_, None) => return Err(self.not_found()),
+            (Operation::UserDisable | Operation::UserEnable, Some(record)) if record.active.is_none() => {
+                let pending = record.pending.clone().unwrap_or_else(|| "unknown".to_owned());
+                return Err(Failure::new(
+                    Code::PreconditionFailed,
+                    format!("the user is neither active nor not: {pending}"),
+                ));
+            }
+            (_, Some(_)) => {}
+        }
+        self.conclusion.changes = open;
+        Ok(self.conclusion.changes.is_empty().then_some(Outcome::NoChange))
+    }
+
+    /// The last holder of a protected entitlement keeps it. That it is not the last is read, never assumed.
+    async fn protect_last(&mut self, before: Option<&UserRecord>, wanted: &Wanted) -> Result<(), Failure> {
+        let source = std::sync::Arc::clone(&self.plan.playbook);
+        let gone = matches!(self.plan.operation, Operation::UserDelete | Operation::UserDisable);
+        let Some(record) = before else { return Ok(()) };
+        let Some(entitlement) = diff::loses_protected(&source.playbook, record, wanted, gone) else {
+            return Ok(());
+        };
+        let what = format!("{} {}", entitlement.kind, entitlement.value);
+        let name = source.playbook.find_user.as_ref().map_or("", |find| find.view.value.as_str());
+        let (users, completeness) = self.read_users(&source, name).await?;
+        let subject = self.plan.subject.clone();
+        let others = users.iter().any(|user| {
+            user.active != Some(false)
+                && diff::held(user, &entitlement.kind).contains(&entitlement.value)
+                && subject.as_ref().is_some_and(|s| !s.is(&user.user_name))
+        });
+        if !others {
+            let sure = if completeness.complete {
+                "nobody else has it"
+            } else {
+                "whether anybody else has it could not be read"
+            };
+            return Err(Failure::new(
+                Code::ProtectedPrincipal,
+                format!("`{}` holds {what}, and {sure}", self.subject()),
+            )
+            .hint("give it to somebody else first"));
+        }
+        // The row that the steps act on was left: it is read again.
+        match self.find_user().await? {
+            Some(again) if again == *record => Ok(()),
+            _ => Err(Failure::new(Code::PreconditionFailed, "the user changed while it was read")),
+        }
+    }
+
+    fn template_values(&self, wanted: &Wanted) -> BTreeMap<String, serde_json::Value> {
+        let rules = &self.plan.playbook.playbook.entitlements;
+        wanted
+            .iter()
+            .map(|(kind, values)| (kind.clone(), diff::as_template_value(rules.get(kind), values)))
+            .collect()
+    }
+
+    /// Reads again, freshly, until it shows what was asked for or the time is over.
+    async fn verify(&mut self, before: Option<&UserRecord>, wanted: &Wanted, refused: bool) -> Verdict {
+        let until = self.until(SETTLE_TIME);
+        let mut pause = READ_AGAIN;
+        loop {
+            let found = match self.find_user().await {
+                Ok(found) => found,
+                Err(failure) if Instant::now() + pause < until && failure.code != Code::BrowserLost => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                    continue;
+                }
+                Err(failure) => return Verdict::Unreadable(failure),
+            };
+            let mut open = self.remaining(found.as_ref(), wanted);
+            if let (Some(before), Some(after)) = (before, found.as_ref()) {
+                open.extend(diff::untouched(before, after, &self.touched(wanted)));
+            }
+            self.conclusion.after = found;
+            if open.is_empty() {
+                self.conclusion.verified = Some(Verified { by: "find_user".into(), at: Timestamp::now() });
+                if self.plan.evidence == EvidencePolicy::All {
+                    self.picture("verified", None).await;
+                }
+                return Verdict::Seen;
+            }
+            // An app that has refused will not change its mind; one that has not answered may be slow.
+            if refused || Instant::now() + pause >= until {
+                return Verdict::NotSeen(open);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    /// What the job is about to change.
+    fn touched(&self, wanted: &Wanted) -> Vec<String> {
+        let desired = &self.plan.desired;
+        let active = desired.active.map(|_| "active".to_owned());
+        desired.attributes.keys().cloned().chain(active).chain(wanted.keys().cloned()).collect()
+    }
+}

@@ -1,0 +1,483 @@
+//! Playbook + job → plan. Whatever is refused here costs no browser.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{
+    Plan, PlannedStep, Scope, Source, Subject,
+    diff::{Desired, Wish, as_template_value},
+};
+use crate::{
+    contract::{Code, Entitlement, Failure, Job, Operation, User},
+    playbook::{
+        Action, At, FormValue, Locator, Step,
+        at::Span,
+        locator::{By, Find, Name},
+        step::Condition,
+        syntax::OperationSteps,
+        template::{self, TemplateError},
+    },
+};
+
+/// What the plan has to know of the service account.
+#[derive(Debug, Clone)]
+pub struct Account<'a> {
+    pub username: &'a str,
+    /// Settings of the integration.
+    pub settings: &'a BTreeMap<String, String>,
+    /// Users of the integration that are never touched.
+    pub protected: &'a [String],
+}
+
+/// Makes the plan, or says why not.
+pub fn compile(job: &Job, source: &Arc<Source>, account: &Account) -> Result<Plan, Failure> {
+    let compiler = Compiler { job, source, account };
+    compiler.compile()
+}
+
+struct Compiler<'a> {
+    job: &'a Job,
+    source: &'a Arc<Source>,
+    account: &'a Account<'a>,
+}
+
+impl Compiler<'_> {
+    fn compile(&self) -> Result<Plan, Failure> {
+        let operation = self.job.operation;
+        let body = self.body()?;
+        let subject = self.subject()?;
+        self.guard(subject.as_ref())?;
+        let settings = self.settings()?;
+        let (start, origins) = self.places(&settings)?;
+        let desired = self.desired(&body)?;
+        self.required(&body)?;
+        let user =
+            self.job.user.as_ref().map(|u| serde_json::to_value(u).unwrap_or_default()).unwrap_or(json!({}));
+        let values = json!({
+            "user": user,
+            "settings": settings,
+            "account": { "username": self.account.username },
+            "start": start.as_str().trim_end_matches('/'),
+        });
+        let mut scope = Scope::new(Arc::clone(self.source), subject.clone(), values.clone());
+        let wanted = desired.entitlements_after(&self.source.playbook, None);
+        scope.set_entitlements(&self.template_values(&wanted));
+        let steps =
+            body.steps.as_ref().map(|steps| self.number(steps, operation.as_str())).unwrap_or_default();
+        self.dry_render(&steps, &values)?;
+        Ok(Plan {
+            job: self.job.id.clone(),
+            operation,
+            mode: self.job.mode,
+            evidence: self.job.evidence,
+            start,
+            origins,
+            subject,
+            desired,
+            steps,
+            view: body.view.as_ref().map(|view| view.value.clone()),
+            safeguard: self.job.safeguard.clone(),
+            scope,
+            playbook: Arc::clone(self.source),
+        })
+    }
+
+    fn body(&self) -> Result<OperationSteps, Failure> {
+        let operation = self.job.operation;
+        let playbook = &self.source.playbook;
+        let given = playbook.operations.get(operation.as_str());
+        if let Some(why) = given.and_then(|body| body.unsupported.as_ref()) {
+            return Err(Failure::new(Code::UnsupportedOperation, why.value.clone())
+                .at(operation.as_str(), self.source.place(why.span)));
+        }
+        // Signing in and looking at one user need no words of their own.
+        let implicit = match operation {
+            Operation::ConnectionTest => true,
+            Operation::UserGet => playbook.find_user.is_some(),
+            _ => false,
+        };
+        match given {
+            Some(body) => Ok(body.clone()),
+            None if implicit => Ok(OperationSteps::default()),
+            None => Err(Failure::new(
+                Code::UnsupportedOperation,
+                format!("the playbook of {} does not do {operation}", playbook.app.value),
+            )
+            .hint(format!("it does: {}", playbook.operations.names().collect::<Vec<_>>().join(", ")))),
+        }
+    }
+
+    fn subject(&self) -> Result<Option<Subject>, Failure> {
+        if !self.job.operation.about_a_user() {
+            return Ok(None);
+        }
+        let identity = self.source.playbook.identity.as_ref();
+        let attribute = identity.map_or("userName", |i| i.attribute.value.as_str());
+        let value = self.job.user.as_ref().and_then(|user| attribute_of(user, attribute));
+        match value.map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()) {
+            Some(value) => Ok(Some(Subject {
+                attribute: attribute.to_owned(),
+                value,
+                ignore_case: identity.is_some_and(|i| i.ignore_case),
+            })),
+            None => Err(Failure::new(
+                Code::MissingAttribute,
+                format!(
+                    "the user has no `{attribute}`, by which {} knows people",
+                    self.source.playbook.app.value
+                ),
+            )
+            .at(
+                "identity",
+                identity.map_or_else(
+                    || self.source.place(Span::default()),
+                    |i| self.source.place(i.attribute.span),
+                ),
+            )),
+        }
+    }
+
+    /// The service account and those who are listed are never touched.
+    fn guard(&self, subject: Option<&Subject>) -> Result<(), Failure> {
+        let Some(subject) =
+            subject.filter(|_| self.job.operation.writes() && self.job.operation != Operation::UserCreate)
+        else {
+            return Ok(());
+        };
+        let same = |name: &str| subject.is(name) || name.eq_ignore_ascii_case(&subject.value);
+        if same(self.account.username) {
+            return Err(Failure::new(Code::ProtectedPrincipal, "this is the service account itself")
+                .hint("a person has to change it in the app"));
+        }
+        if self.account.protected.iter().any(|name| same(name)) {
+            return Err(Failure::new(
+                Code::ProtectedPrincipal,
+                "the user is on the integration's `protected` list",
+            ));
+        }
+        Ok(())
+    }
+
+    fn settings(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let mut settings = BTreeMap::new();
+        for (name, setting) in self.source.playbook.settings.iter() {
+            let place = || self.source.place(name.span);
+            let value = match self.account.settings.get(&name.value).or(setting.default.as_ref()) {
+                Some(value) => value.clone(),
+                None => {
+                    let failure = Failure::new(
+                        Code::MissingAttribute,
+                        format!("the integration does not bring the setting `{}`", name.value),
+                    );
+                    let help = setting
+                        .help
+                        .clone()
+                        .unwrap_or_else(|| "add it to the integration's settings".to_owned());
+                    return Err(failure.hint(help).at("settings", place()));
+                }
+            };
+            if let Some(pattern) = &setting.pattern {
+                let fits =
+                    regex::Regex::new(&format!("^(?:{})$", pattern.value)).is_ok_and(|p| p.is_match(&value));
+                if !fits {
+                    let message = format!(
+                        "the setting `{}` is `{value}`, which does not match `{}`",
+                        name.value, pattern.value
+                    );
+                    return Err(Failure::new(Code::InvalidValue, message).at("settings", place()));
+                }
+            }
+            settings.insert(name.value.clone(), value);
+        }
+        Ok(settings)
+    }
+
+    /// `start` and the origins. A setting fills in a part of a host or a port, never more.
+    fn places(&self, settings: &BTreeMap<String, String>) -> Result<(Url, Vec<String>), Failure> {
+        let playbook = &self.source.playbook;
+        let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        let plain: BTreeMap<&String, &String> =
+            settings.iter().filter(|(_, v)| v.chars().all(harmless)).collect();
+        let scope = json!({ "settings": plain, "account": { "username": self.account.username } });
+        let render = |text: &At<String>| {
+            let refuse = |reason: String| {
+                Failure::new(Code::InvalidValue, format!("`{}`: {reason}", text.value))
+                    .at("origins", self.source.place(text.span))
+            };
+            let address = template::render(&text.value, &scope).map_err(|e| {
+                refuse(match e {
+                    TemplateError::Missing(name) => {
+                        format!("`{name}` is missing, or holds what no host name has")
+                    }
+                    TemplateError::Bad(reason) => reason,
+                })
+            })?;
+            Url::parse(&address).map_err(|e| refuse(format!("`{address}` is no address: {e}")))
+        };
+        let origins = playbook
+            .origins
+            .iter()
+            .map(|o| render(o).map(|url| url.origin().ascii_serialization()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let start = render(&playbook.start)?;
+        if !origins.contains(&start.origin().ascii_serialization()) {
+            return Err(Failure::new(
+                Code::OriginViolation,
+                format!("`start` ({start}) is on none of the origins"),
+            )
+            .at("start", self.source.place(playbook.start.span)));
+        }
+        Ok((start, origins))
+    }
+
+    fn required(&self, body: &OperationSteps) -> Result<(), Failure> {
+        for attribute in &body.requires {
+            let sent = self
+                .job
+                .user
+                .as_ref()
+                .and_then(|u| attribute_of(u, &attribute.value))
+                .is_some_and(|v| !v.trim().is_empty())
+                || self.job.entitlements.iter().any(|e| e.kind == attribute.value);
+            if !sent {
+                return Err(Failure::new(
+                    Code::MissingAttribute,
+                    format!(
+                        "{} needs `{}`, which the job does not carry",
+                        self.job.operation, attribute.value
+                    ),
+                )
+                .hint(format!("send `user.{}`", attribute.value))
+                .at(format!("{}.requires", self.job.operation), self.source.place(attribute.span)));
+            }
+        }
+        Ok(())
+    }
+
+    fn desired(&self, body: &OperationSteps) -> Result<Desired, Failure> {
+        let wished = self.entitlements()?;
+        let mut desired = Desired::default();
+        match self.job.operation {
+            Operation::UserCreate => {
+                desired.attributes = self.attributes();
+                desired.active = self.job.user.as_ref().and_then(|u| u.active);
+                let mut wished = wished;
+                for (kind, rule) in self.source.playbook.entitlements.iter() {
+                    if let Some(default) = &rule.default {
+                        wished.entry(kind.value.clone()).or_insert_with(|| vec![default.value.clone()]);
+                    }
+                }
+                desired.entitlements = Wish::Be(wished);
+            }
+            Operation::UserUpdate => {
+                desired.attributes = self.attributes();
+                desired.active = self.job.user.as_ref().and_then(|u| u.active);
+                self.changeable(body, &desired, &wished)?;
+                desired.entitlements = Wish::Be(wished);
+            }
+            Operation::UserDisable => desired.active = Some(false),
+            Operation::UserEnable => desired.active = Some(true),
+            Operation::EntitlementGrant => desired.entitlements = Wish::Add(wished),
+            Operation::EntitlementRevoke => desired.entitlements = Wish::Remove(wished),
+            _ => {}
+        }
+        Ok(desired)
+    }
+
+    /// The attributes that the job sends, without the identity and what only the gateway uses.
+    fn attributes(&self) -> BTreeMap<String, String> {
+        let identity =
+            self.source.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
+        let user = self.job.user.as_ref();
+        crate::playbook::check::ATTRIBUTES
+            .iter()
+            .filter(|name| **name != identity && !matches!(**name, "active" | "externalId" | "id"))
+            .filter_map(|name| Some(((*name).to_owned(), attribute_of(user?, name)?)))
+            .collect()
+    }
+
+    /// What the job asks for, by kind; unknown and conflicting ones are refused.
+    fn entitlements(&self) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+        let playbook = &self.source.playbook;
+        let mut wished: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for Entitlement { kind, value, .. } in &self.job.entitlements {
+            let Some(rule) = playbook.entitlements.get(kind) else {
+                let known = playbook.entitlements.names().collect::<Vec<_>>().join(", ");
+                return Err(Failure::new(
+                    Code::UnknownEntitlement,
+                    format!("{} has no entitlements of type `{kind}`", playbook.app.value),
+                )
+                .hint(format!("it has: {known}")));
+            };
+            let values: Vec<&str> =
+                rule.one_of.iter().chain(&rule.any_of).flatten().map(|v| v.value.as_str()).collect();
+            if !values.contains(&value.as_str()) {
+                return Err(Failure::new(
+                    Code::UnknownEntitlement,
+                    format!("{} has no {kind} `{value}`", playbook.app.value),
+                )
+                .hint(format!("it has: {}", values.join(", "))));
+            }
+            let list = wished.entry(kind.clone()).or_default();
+            if !list.contains(value) {
+                list.push(value.clone());
+            }
+            if rule.one_of.is_some() && list.len() > 1 {
+                return Err(Failure::new(
+                    Code::ConflictingEntitlements,
+                    format!("a user has one {kind}; the job asks for {}", list.join(" and ")),
+                ));
+            }
+        }
+        for values in wished.values_mut() {
+            values.sort();
+        }
+        Ok(wished)
+    }
+
+    /// `user.update` says what it can change.
+    fn changeable(
+        &self,
+        body: &OperationSteps,
+        desired: &Desired,
+        wished: &BTreeMap<String, Vec<String>>,
+    ) -> Result<(), Failure> {
+        let can: Vec<&str> = body.changes.iter().flatten().map(|c| c.value.as_str()).collect();
+        let asked = desired.attributes.keys().chain(wished.keys()).map(String::as_str);
+        let asked = asked.chain(desired.active.map(|_| "active"));
+        for attribute in asked {
+            if !can.contains(&attribute) {
+                let at = self.source.playbook.operations.iter().find(|(name, _)| name.value == "user.update");
+                let place = at.map_or_else(String::new, |(name, _)| self.source.place(name.span));
+                return Err(Failure::new(
+                    Code::InvalidValue,
+                    format!("user.update cannot change `{attribute}` in this app"),
+                )
+                .hint(format!("it can change: {}; send nothing else", can.join(", ")))
+                .at("user.update.changes", place));
+            }
+        }
+        Ok(())
+    }
+
+    fn template_values(&self, wanted: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Value> {
+        wanted
+            .iter()
+            .map(|(kind, values)| {
+                (kind.clone(), as_template_value(self.source.playbook.entitlements.get(kind), values))
+            })
+            .collect()
+    }
+
+    fn number(&self, steps: &[Step], prefix: &str) -> Vec<PlannedStep> {
+        steps
+            .iter()
+            .enumerate()
+            .map(|(index, step)| {
+                let id = format!("{prefix}[{index}]");
+                let (then, otherwise) = match &step.action {
+                    Action::Branch(branch) => (
+                        self.number(&branch.then, &format!("{id}.do")),
+                        self.number(&branch.otherwise, &format!("{id}.else")),
+                    ),
+                    _ => Default::default(),
+                };
+                PlannedStep { at: self.source.place(step.at.span), id, step: step.clone(), then, otherwise }
+            })
+            .collect()
+    }
+
+    /// Renders what the job alone decides, so that a missing attribute is refused before a browser opens.
+    fn dry_render(&self, steps: &[PlannedStep], values: &Value) -> Result<(), Failure> {
+        let scope = Scope::new(Arc::clone(self.source), None, values.clone());
+        for planned in steps {
+            if planned.step.modifiers.when.is_some() || planned.step.modifiers.unless.is_some() {
+                continue;
+            }
+            for text in texts(&planned.step) {
+                let of_job = template::names(&text.value).is_ok_and(|names| {
+                    names.iter().all(|name| name.starts_with("user.") || name.starts_with("settings."))
+                });
+                if of_job {
+                    scope
+                        .text(text)
+                        .map_err(|failure| Failure { step: Some(planned.id.clone()), ..failure })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The templates of a step that must give a text. Form values may give nothing: they leave the control alone.
+fn texts(step: &Step) -> Vec<&At<String>> {
+    let mut found = Vec::new();
+    match &step.action {
+        Action::Open(text) => found.push(text),
+        Action::Fill(fill) => {
+            found.extend(&fill.value);
+            locator_texts(&fill.into, &mut found);
+        }
+        Action::Choose(choose) => {
+            found.push(&choose.option);
+            locator_texts(&choose.from, &mut found);
+        }
+        Action::Click(locator) | Action::Check(locator) | Action::Uncheck(locator) => {
+            locator_texts(locator, &mut found)
+        }
+        Action::Expect(Condition::Visible(locator)) => locator_texts(locator, &mut found),
+        Action::Form(values) => {
+            for (_, value) in values.iter() {
+                if let FormValue::Many(many) = value {
+                    found.extend(many);
+                }
+            }
+        }
+        Action::Expect(_)
+        | Action::Capture(_)
+        | Action::Branch(_)
+        | Action::Press(_)
+        | Action::Screenshot(_) => {}
+    }
+    found
+}
+
+fn locator_texts<'s>(locator: &'s Locator, found: &mut Vec<&'s At<String>>) {
+    match locator {
+        Locator::Named(_) => {}
+        Locator::Any(any) => any.iter().for_each(|l| locator_texts(l, found)),
+        Locator::Find(find) => {
+            let Find { by, within, has, text, .. } = &**find;
+            match by {
+                By::Role(_, Some(Name { text, .. }))
+                | By::Label(Name { text, .. })
+                | By::Text(Name { text, .. })
+                | By::Placeholder(Name { text, .. })
+                | By::Title(Name { text, .. })
+                | By::TestId(text) => found.push(text),
+                By::Role(_, None) | By::Css(_) | By::Xpath(_) => {}
+            }
+            found.extend(text);
+            within.iter().chain(has).for_each(|l| locator_texts(l, found));
+        }
+    }
+}
+
+/// What a user carries of an attribute, as text.
+pub fn attribute_of(user: &User, attribute: &str) -> Option<String> {
+    let value = serde_json::to_value(user).ok()?;
+    let found = attribute.split('.').try_fold(&value, |value, key| value.get(key))?;
+    match found {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(b) => Some(b.to_string()),
+        Value::Number(n) => Some(n.to_string()),
+        // Multi-valued: the primary one, else the first (RFC 7643 §2.4).
+        Value::Array(items) => {
+            let primary = items.iter().find(|item| item["primary"] == Value::Bool(true)).or(items.first())?;
+            primary["value"].as_str().map(str::to_owned)
+        }
+        Value::Null | Value::Object(_) => None,
+    }
+}

@@ -1,0 +1,132 @@
+//! Rules about commits: exactly one on each path, and nothing destructive outside the user's own place.
+
+use super::{Checker, USER_ROW};
+use crate::{
+    contract::Operation,
+    playbook::{
+        at::At,
+        diagnostic::Finding,
+        locator::{By, Locator},
+        step::{Action, Step},
+        template,
+    },
+};
+
+impl Checker<'_> {
+    /// Exactly one commit on each path, on a step that can be one; destructive ones where the identity shows.
+    pub(super) fn commits(&mut self, operation: Operation, name: &At<String>, steps: &[Step]) {
+        let (least, most) = self.commit_range(steps);
+        if least == 0 && most == 0 {
+            self.note(
+                Finding::NoCommit,
+                name.span,
+                format!("{operation} changes the app, but no step is marked `commit: true`"),
+            )
+            .help = Some(
+                "mark the step after which the app may have changed: usually the click that saves".into(),
+            );
+        } else if least == 0 {
+            self.note(
+                Finding::NoCommit,
+                name.span,
+                format!("{operation} has a path without a step marked `commit: true`"),
+            )
+            .help = Some("mark one step in each branch, or move the commit behind the branches".into());
+        }
+        let mut committed = Vec::new();
+        super::each_step(steps, &mut |step| {
+            if step.modifiers.commit.as_ref().is_some_and(|c| c.value) {
+                committed.push(step);
+            }
+        });
+        if most > 1
+            && let Some(second) = committed.get(1)
+        {
+            self.note(Finding::TwoCommits, second.at.span, "a second commit on the same path").help =
+                Some("after a commit nothing is done again without a read: split it into two operations, or mark only the last".into());
+        }
+        for step in committed {
+            self.commit(operation, step);
+        }
+    }
+
+    fn commit(&mut self, operation: Operation, step: &Step) {
+        let span = step.at.span;
+        if step.modifiers.optional || step.modifiers.when.is_some() || step.modifiers.unless.is_some() {
+            self.note(Finding::CommitOptional, span, "a commit that may be skipped").help =
+                Some("use `when: … do: […] else: […]` with a commit on each path".into());
+        }
+        let locator = match &step.action {
+            Action::Click(locator) | Action::Check(locator) | Action::Uncheck(locator) => Some(locator),
+            Action::Choose(choose) => Some(&choose.from),
+            Action::Press(_) => None,
+            _ => {
+                self.note(Finding::CommitOptional, span, "this step cannot be a commit").help =
+                    Some("a commit is a click, choose, check, uncheck or press".into());
+                return;
+            }
+        };
+        let inside = locator.is_some_and(|locator| self.shows_identity(locator, 0));
+        if operation.destructive() && !inside {
+            self.note(
+                Finding::CommitOutsideIdentity,
+                span,
+                format!("{operation} would commit without seeing whose row or dialog it is in"),
+            )
+            .help = Some(
+                "click inside `in: user row`, or inside a dialog that shows the identity: \
+                 `in: { dialog: Remove member, text: \"{{ user.userName }}\" }`"
+                    .into(),
+            );
+        }
+    }
+
+    /// How few and how many commits a path may have.
+    fn commit_range(&self, steps: &[Step]) -> (u32, u32) {
+        steps.iter().fold((0, 0), |(least, most), step| {
+            let (a, b) = match &step.action {
+                Action::Branch(branch) => {
+                    let (a1, b1) = self.commit_range(&branch.then);
+                    let (a2, b2) = self.commit_range(&branch.otherwise);
+                    (a1.min(a2), b1.max(b2))
+                }
+                _ => {
+                    let is = u32::from(step.modifiers.commit.as_ref().is_some_and(|c| c.value));
+                    (is, is)
+                }
+            };
+            (least + a, most + b)
+        })
+    }
+
+    /// Is it inside the user's row, or inside something that must show the identity?
+    fn shows_identity(&self, locator: &Locator, depth: usize) -> bool {
+        if depth > 16 {
+            return false;
+        }
+        match locator {
+            Locator::Named(name) if name.value == USER_ROW => true,
+            Locator::Named(name) => {
+                self.playbook.targets.get(&name.value).is_some_and(|l| self.shows_identity(l, depth + 1))
+            }
+            Locator::Any(any) => !any.is_empty() && any.iter().all(|l| self.shows_identity(l, depth + 1)),
+            Locator::Find(find) => {
+                let named = match &find.by {
+                    By::Role(_, Some(name)) | By::Label(name) | By::Text(name) | By::Title(name) => {
+                        self.names_identity(&name.text.value)
+                    }
+                    _ => false,
+                };
+                named
+                    || find.text.as_ref().is_some_and(|text| self.names_identity(&text.value))
+                    || find.has.as_ref().is_some_and(|l| self.shows_identity(l, depth + 1))
+                    || find.within.as_ref().is_some_and(|l| self.shows_identity(l, depth + 1))
+            }
+        }
+    }
+
+    fn names_identity(&self, source: &str) -> bool {
+        let identity = self.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
+        template::names(source).is_ok_and(|names| names.contains(&format!("user.{identity}")))
+    }
+}

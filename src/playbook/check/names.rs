@@ -1,0 +1,350 @@
+//! Rules about names: targets, templates, secrets, durations.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{ATTRIBUTES, Checker, USER_ROW};
+use crate::playbook::{
+    at::{At, Span},
+    diagnostic::{Diagnostic, Finding, nearest},
+    locator::{By, Find, Locator, Name},
+    step::{Action, Condition, FormValue, Step},
+    template::{self, TemplateError},
+};
+
+/// What may be named at a place.
+#[derive(Clone, Default)]
+struct Place {
+    /// Is a user's record known here?
+    row: bool,
+    /// Are the job's user and entitlements known here?
+    job: bool,
+    /// May secrets be typed here?
+    secrets: bool,
+    captures: BTreeSet<String>,
+}
+
+impl Checker<'_> {
+    pub(super) fn names(&mut self) {
+        let mut used = BTreeSet::new();
+        let anywhere = Place { job: true, ..Place::default() };
+        let nobody = Place::default();
+        self.template(&self.playbook.start, &nobody);
+        for origin in self.playbook.origins.iter() {
+            self.template(origin, &nobody);
+        }
+        for (_, view) in self.playbook.views.iter() {
+            self.template(&view.open, &anywhere);
+            self.locator(&view.rows.within, &nobody, &mut used);
+            for locator in
+                view.rows.each.iter().chain(view.columns.iter().filter_map(|(_, c)| c.cell.as_ref()))
+            {
+                self.locator(locator, &nobody, &mut used);
+            }
+            if let Some(pages) = &view.pages {
+                self.locator(&pages.next, &nobody, &mut used);
+                if let Some(total) = &pages.total {
+                    self.locator(total, &nobody, &mut used);
+                }
+            }
+        }
+        if let Some(find) = &self.playbook.find_user {
+            if let Some(search) = &find.search {
+                self.locator(&search.into, &anywhere, &mut used);
+                self.template(&search.value, &anywhere);
+            }
+            if let Some(absent) = &find.absent {
+                self.locator(absent, &anywhere, &mut used);
+            }
+        }
+        for overlay in self.playbook.overlays.iter() {
+            self.locator(&overlay.when, &nobody, &mut used);
+            self.steps(&overlay.steps, &nobody, &mut used);
+        }
+        for screen in self.playbook.screens.iter() {
+            self.locator(&screen.when, &nobody, &mut used);
+        }
+        if let Some(login) = &self.playbook.login {
+            self.locator(&login.signed_in, &nobody, &mut used);
+            if let Some(tenant) = &login.tenant {
+                self.locator(&tenant.text_of, &nobody, &mut used);
+                self.template(&tenant.equals, &nobody);
+            }
+            if let Some(steps) = &login.password {
+                self.steps(steps, &Place { secrets: true, ..Place::default() }, &mut used);
+            }
+        }
+        for (name, operation) in self.playbook.operations.iter() {
+            if let Some(steps) = &operation.steps {
+                let place = Place { row: name.value != "user.create", job: true, ..Place::default() };
+                self.steps(steps, &place, &mut used);
+            }
+        }
+        self.targets(&mut used);
+    }
+
+    /// Targets: what they name themselves, circles, and those that nothing uses.
+    fn targets(&mut self, used: &mut BTreeSet<String>) {
+        let everywhere = Place { row: true, job: true, ..Place::default() };
+        let mut graph = BTreeMap::new();
+        for (name, locator) in self.playbook.targets.iter() {
+            let mut uses = BTreeSet::new();
+            self.locator(locator, &everywhere, &mut uses);
+            graph.insert(name.value.as_str(), uses);
+        }
+        for (name, _) in self.playbook.targets.iter() {
+            if reaches(&graph, &name.value, &name.value, &mut BTreeSet::new()) {
+                self.note(Finding::TargetLoop, name.span, format!("`{}` is found inside itself", name.value));
+            }
+        }
+        // What a used target uses is used.
+        let mut pending: Vec<String> = used.iter().cloned().collect();
+        while let Some(name) = pending.pop() {
+            for next in graph.get(name.as_str()).into_iter().flatten() {
+                if used.insert(next.clone()) {
+                    pending.push(next.clone());
+                }
+            }
+        }
+        for (name, _) in self.playbook.targets.iter() {
+            if !used.contains(&name.value) {
+                self.note(
+                    Finding::UnusedTarget,
+                    name.span,
+                    format!("nothing uses the target `{}`", name.value),
+                )
+                .help = Some("remove it, or use its name where it is meant".into());
+            }
+        }
+    }
+
+    fn steps(&mut self, steps: &[Step], place: &Place, used: &mut BTreeSet<String>) {
+        let mut place = place.clone();
+        super::each_step(steps, &mut |step| {
+            place.captures.extend(step.modifiers.name.iter().map(|n| n.value.clone()));
+        });
+        let mut all = Vec::new();
+        super::each_step(steps, &mut |step| all.push(step));
+        for step in all {
+            self.step(step, &place, used);
+        }
+    }
+
+    fn step(&mut self, step: &Step, place: &Place, used: &mut BTreeSet<String>) {
+        for locator in super::locators(step) {
+            self.locator(locator, place, used);
+        }
+        match &step.action {
+            Action::Open(text) => self.template(text, place),
+            Action::Choose(choose) => self.template(&choose.option, place),
+            Action::Fill(fill) => match (&fill.value, &fill.secret) {
+                (Some(value), None) => self.template(value, place),
+                (None, Some(secret)) if !place.secrets => {
+                    self.note(Finding::SecretOutsideLogin, secret.span, "a secret is typed in `login` only");
+                }
+                (None, Some(_)) => {}
+                _ => {
+                    self.note(Finding::WrongShape, step.at.span, "`fill` needs either `value` or `secret`");
+                }
+            },
+            Action::Form(values) => {
+                for (label, value) in values.iter() {
+                    self.template(label, place);
+                    match value {
+                        FormValue::Text(text) => self.template(text, place),
+                        FormValue::Many(many) => many.iter().for_each(|text| self.template(text, place)),
+                        FormValue::Clear => {}
+                    }
+                }
+            }
+            Action::Capture(capture) => {
+                let one = capture.text_of.is_some() && capture.of.is_none() && capture.attribute.is_none();
+                let other = capture.text_of.is_none() && capture.of.is_some() && capture.attribute.is_some();
+                if !(one || other) {
+                    self.note(
+                        Finding::WrongShape,
+                        step.at.span,
+                        "`capture` needs `text_of`, or `attribute` with `of`",
+                    );
+                }
+                if step.modifiers.name.is_none() {
+                    self.note(
+                        Finding::WrongShape,
+                        step.at.span,
+                        "`capture` needs `as`: the name for what is read",
+                    );
+                }
+            }
+            Action::Expect(condition) => self.given(condition, place),
+            Action::Branch(branch) => self.given(&branch.condition, place),
+            Action::Click(_)
+            | Action::Check(_)
+            | Action::Uncheck(_)
+            | Action::Press(_)
+            | Action::Screenshot(_) => {}
+        }
+        for condition in step.modifiers.when.iter().chain(&step.modifiers.unless) {
+            self.given(condition, place);
+        }
+        if let Some(timeout) = &step.modifiers.timeout
+            && template::duration(&timeout.value).is_none()
+        {
+            self.note(Finding::BadDuration, timeout.span, format!("`{}` is no duration", timeout.value))
+                .help = Some("write 500ms, 10s or 2m; at most ten minutes".into());
+        }
+    }
+
+    fn given(&mut self, condition: &Condition, place: &Place) {
+        match condition {
+            Condition::Given(text) => self.template(text, place),
+            Condition::Not(inner) => self.given(inner, place),
+            Condition::Visible(_) => {}
+        }
+    }
+
+    fn locator(&mut self, locator: &Locator, place: &Place, used: &mut BTreeSet<String>) {
+        match locator {
+            Locator::Named(name) if name.value == USER_ROW => {
+                if !place.row {
+                    self.note(
+                        Finding::UnknownTarget,
+                        name.span,
+                        "there is no `user row` here: no user has been read yet",
+                    );
+                } else if self.playbook.find_user.is_none() {
+                    self.note(
+                        Finding::NoFindUser,
+                        name.span,
+                        "`user row` is where `find_user` read the user: there is none",
+                    );
+                }
+            }
+            Locator::Named(name) => {
+                if self.playbook.targets.get(&name.value).is_none() {
+                    let finding = Diagnostic::new(
+                        Finding::UnknownTarget,
+                        name.span,
+                        format!("there is no target `{}`", name.value),
+                    )
+                    .did_you_mean(&name.value, self.playbook.targets.names().chain([USER_ROW]));
+                    self.findings.push(finding);
+                }
+                used.insert(name.value.clone());
+            }
+            Locator::Any(any) => any.iter().for_each(|l| self.locator(l, place, used)),
+            Locator::Find(find) => self.find(find, place, used),
+        }
+    }
+
+    fn find(&mut self, find: &Find, place: &Place, used: &mut BTreeSet<String>) {
+        match &find.by {
+            By::Role(_, name) => name.iter().for_each(|name| self.name(name, place)),
+            By::Label(name) | By::Text(name) | By::Placeholder(name) | By::Title(name) => {
+                self.name(name, place)
+            }
+            By::TestId(text) => self.template(text, place),
+            By::Css(text) | By::Xpath(text) => {
+                if text.value.contains("{{") {
+                    self.note(
+                        Finding::TemplateInSelector,
+                        text.span,
+                        "a value cannot become part of a selector",
+                    )
+                    .help =
+                        Some("find it by role, label or text: there a template is compared, not read".into());
+                }
+                self.note(Finding::FragileLocator, find.at.span, "breaks when the page's markup changes")
+                    .help = Some("prefer what a person sees: a role with its name, a label, a text".into());
+            }
+        }
+        if let Some(nth) = &find.nth {
+            self.note(Finding::FragileLocator, nth.span, "picks by position").help =
+                Some("only where the order has a meaning; else narrow it with `in` or `has`".into());
+        }
+        if let Some(text) = &find.text {
+            self.template(text, place);
+        }
+        for inner in find.within.iter().chain(&find.has) {
+            self.locator(inner, place, used);
+        }
+    }
+
+    fn name(&mut self, name: &Name, place: &Place) {
+        self.template(&name.text, place);
+    }
+
+    fn template(&mut self, text: &At<String>, place: &Place) {
+        match template::names(&text.value) {
+            Ok(names) => names.iter().for_each(|name| self.template_name(name, text.span, place)),
+            Err(TemplateError::Missing(reason) | TemplateError::Bad(reason)) => {
+                self.note(Finding::BadTemplate, text.span, format!("this template cannot be read: {reason}"));
+            }
+        }
+    }
+
+    fn template_name(&mut self, name: &str, span: Span, place: &Place) {
+        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+        let problem = match first {
+            "start" if rest.is_empty() => None,
+            "account" if matches!(rest, "" | "username") => None,
+            "settings" => {
+                let known = self.playbook.settings.get(rest.split('.').next().unwrap_or_default()).is_some();
+                (!known).then(|| {
+                    (format!("there is no setting `{rest}`"), nearest(rest, self.playbook.settings.names()))
+                })
+            }
+            "user" if place.job => {
+                let known = rest.is_empty()
+                    || ATTRIBUTES.iter().any(|a| {
+                        *a == rest || a.starts_with(&format!("{rest}.")) || rest.starts_with(&format!("{a}."))
+                    })
+                    || rest.starts_with("urn:");
+                (!known).then(|| {
+                    (format!("a SCIM user has no `{rest}`"), nearest(rest, ATTRIBUTES.iter().copied()))
+                })
+            }
+            "entitlements" if place.job => {
+                let known = rest.is_empty() || self.playbook.entitlements.get(rest).is_some();
+                (!known).then(|| {
+                    (
+                        format!("there is no entitlement `{rest}`"),
+                        nearest(rest, self.playbook.entitlements.names()),
+                    )
+                })
+            }
+            "user" | "entitlements" => Some((
+                format!("`{first}` is not known here: this happens before any user is looked at"),
+                None,
+            )),
+            "secret" => {
+                self.note(Finding::SecretOutsideLogin, span, "a secret is no value: it can only be typed")
+                    .help = Some("write `fill: { into: …, secret: password }` in `login`".into());
+                return;
+            }
+            capture if place.captures.contains(capture) => None,
+            other => {
+                let known = ["user", "entitlements", "settings", "account", "start"];
+                Some((
+                    format!("nothing is called `{other}`"),
+                    nearest(other, known.into_iter().chain(place.captures.iter().map(String::as_str))),
+                ))
+            }
+        };
+        if let Some((message, near)) = problem {
+            let label = near.map(|near| format!("did you mean `{near}`?"));
+            self.note(Finding::UnknownName, span, message).label = label;
+        }
+    }
+}
+
+fn reaches(
+    graph: &BTreeMap<&str, BTreeSet<String>>,
+    from: &str,
+    to: &str,
+    seen: &mut BTreeSet<String>,
+) -> bool {
+    graph
+        .get(from)
+        .into_iter()
+        .flatten()
+        .any(|next| next == to || (seen.insert(next.clone()) && reaches(graph, next, to, seen)))
+}

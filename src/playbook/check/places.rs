@@ -1,0 +1,220 @@
+//! Rules about where things are: origins, settings, entitlements, views, and how a user is found.
+
+use super::{ATTRIBUTES, Checker};
+use crate::playbook::{
+    at::At,
+    diagnostic::{Diagnostic, Finding},
+    locator::{By, Locator},
+    syntax::{EntitlementRule, View},
+};
+
+/// What the view of `entitlement.list` may read.
+const ENTITLEMENT_COLUMNS: &[&str] = &["type", "value", "display"];
+
+impl Checker<'_> {
+    pub(super) fn origins(&mut self) {
+        if self.playbook.origins.is_empty() {
+            let span = self.playbook.start.span;
+            self.note(Finding::WideOrigin, span, "`origins` is empty: nothing could be opened").help =
+                Some("list every origin that the app's pages are on".into());
+        }
+        for origin in self.playbook.origins.iter() {
+            if let Some(problem) = origin_problem(&origin.value) {
+                self.note(Finding::WideOrigin, origin.span, problem).help =
+                    Some("write scheme, host and port: https://{{ settings.tenant }}.app.example".into());
+            }
+        }
+        let start = &self.playbook.start;
+        let inside = |origin: &At<String>| {
+            start
+                .value
+                .strip_prefix(&*origin.value)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if !self.playbook.origins.is_empty() && !self.playbook.origins.iter().any(inside) {
+            self.note(Finding::StartOutsideOrigins, start.span, "`start` is on none of the origins").help =
+                Some("list its origin, written in the same way".into());
+        }
+    }
+
+    pub(super) fn settings(&mut self) {
+        for (_, setting) in self.playbook.settings.iter() {
+            if let Some(pattern) = &setting.pattern
+                && let Err(error) = regex::Regex::new(&pattern.value)
+            {
+                let reason = error.to_string();
+                let reason = reason.lines().last().unwrap_or("not a regular expression").trim().to_owned();
+                self.note(Finding::BadSetting, pattern.span, reason);
+            }
+        }
+    }
+
+    pub(super) fn entitlement_rules(&mut self) {
+        for (name, rule) in self.playbook.entitlements.iter() {
+            if rule.one_of.is_some() == rule.any_of.is_some() {
+                self.note(
+                    Finding::EntitlementRule,
+                    name.span,
+                    format!("`{}` needs `one_of` or `any_of`", name.value),
+                )
+                .help = Some("one_of: a user has exactly one; any_of: a user has any number".into());
+                continue;
+            }
+            let values = values(rule);
+            for word in rule.default.iter().chain(&rule.protect_last) {
+                if !values.contains(&word.value.as_str()) {
+                    let message = format!("`{}` is none of the values of `{}`", word.value, name.value);
+                    let finding = Diagnostic::new(Finding::EntitlementRule, word.span, message)
+                        .did_you_mean(&word.value, values.iter().copied());
+                    self.findings.push(finding);
+                }
+            }
+        }
+    }
+
+    pub(super) fn views(&mut self) {
+        let lists: Vec<&str> = self
+            .playbook
+            .operations
+            .get("entitlement.list")
+            .and_then(|o| o.view.as_ref())
+            .map(|v| v.value.as_str())
+            .into_iter()
+            .collect();
+        for (name, view) in self.playbook.views.iter() {
+            self.view(view, lists.contains(&name.value.as_str()));
+        }
+        let named = self.playbook.operations.iter().filter_map(|(_, o)| o.view.as_ref());
+        let named: Vec<&At<String>> =
+            named.chain(self.playbook.find_user.as_ref().map(|f| &f.view)).collect();
+        for view in named {
+            if self.playbook.views.get(&view.value).is_none() {
+                let message = format!("there is no view `{}`", view.value);
+                let finding = Diagnostic::new(Finding::UnknownView, view.span, message)
+                    .did_you_mean(&view.value, self.playbook.views.names());
+                self.findings.push(finding);
+            }
+        }
+    }
+
+    fn view(&mut self, view: &View, of_entitlements: bool) {
+        for (column, at) in view.columns.iter() {
+            if at.column.is_some() == at.cell.is_some() {
+                self.note(
+                    Finding::BadColumn,
+                    column.span,
+                    format!("`{}` needs `column` or `cell`", column.value),
+                )
+                .help = Some("column: the header of the table; cell: a locator inside the record".into());
+            }
+            let name = column.value.as_str();
+            let known: Vec<&str> = if of_entitlements {
+                ENTITLEMENT_COLUMNS.to_vec()
+            } else {
+                ATTRIBUTES.iter().copied().chain(self.playbook.entitlements.names()).collect()
+            };
+            if !known.contains(&name) {
+                let message = format!("`{name}` is neither a SCIM attribute nor an entitlement of this app");
+                let finding = Diagnostic::new(Finding::UnknownAttribute, column.span, message)
+                    .did_you_mean(name, known);
+                self.findings.push(finding);
+            }
+        }
+        if let Some(pages) = &view.pages {
+            if !(1..=10_000).contains(&pages.max.value) {
+                self.note(Finding::Unbounded, pages.max.span, "between 1 and 10000 pages").help =
+                    Some("give the most pages that this app could ever have".into());
+            }
+            let counts = |locator: &Locator| match locator {
+                Locator::Find(find) => matches!(&find.by, By::Text(name) if name.text.value.contains("{n}")),
+                _ => false,
+            };
+            if let Some(total) = &pages.total
+                && !counts(total)
+            {
+                let span = pages.max.span;
+                self.note(Finding::LocatorShape, span, "`total` does not say where the number stands").help =
+                    Some(
+                        "write it as the page does, with {n} for the number: { text: \"{n} members\" }"
+                            .into(),
+                    );
+            }
+        }
+    }
+
+    pub(super) fn find_user(&mut self) {
+        let Some(find) = &self.playbook.find_user else { return };
+        let Some(view) = self.playbook.views.get(&find.view.value) else { return };
+        let identity = self.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
+        if !ATTRIBUTES.contains(&identity) {
+            let span = self.playbook.identity.as_ref().map_or(find.view.span, |i| i.attribute.span);
+            let finding = Diagnostic::new(
+                Finding::UnknownAttribute,
+                span,
+                format!("`{identity}` is not a SCIM attribute"),
+            )
+            .did_you_mean(identity, ATTRIBUTES.iter().copied());
+            self.findings.push(finding);
+        } else if view.columns.get(identity).is_none() {
+            let message = format!(
+                "the view `{}` does not read `{identity}`, by which the user is known",
+                find.view.value
+            );
+            self.note(Finding::IdentityNotRead, find.view.span, message).help =
+                Some(format!("add `{identity}: {{ column: … }}` to its columns"));
+        }
+        let counted = view.pages.as_ref().is_some_and(|p| p.total.is_some());
+        let proved = find.absent.is_some() || (find.search.is_none() && counted);
+        if !proved {
+            self.note(
+                Finding::AbsentWithoutProof,
+                find.view.span,
+                "nothing proves that a user is absent: an empty table is no proof",
+            )
+            .help = Some("add `absent:` with what the app says when nobody is found".into());
+        }
+    }
+}
+
+/// The values of a rule.
+fn values(rule: &EntitlementRule) -> Vec<&str> {
+    rule.one_of.iter().chain(&rule.any_of).flatten().map(|v| v.value.as_str()).collect()
+}
+
+/// What is wrong with an origin, if anything. Templates may fill whole labels of the host and the port only.
+fn origin_problem(origin: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut rest = origin;
+    while let Some(start) = rest.find("{{") {
+        let Some(end) = rest[start..].find("}}") else { return Some("a `{{` without its `}}`".into()) };
+        plain.push_str(&rest[..start]);
+        plain.push_str("0x0");
+        rest = &rest[start + end + 2..];
+    }
+    plain.push_str(rest);
+    if plain.contains('*') {
+        return Some("`*` would let a page go anywhere".into());
+    }
+    let Some((scheme, authority)) = plain.split_once("://") else {
+        return Some("not an origin: it has no scheme".into());
+    };
+    if authority.contains(['/', '?', '#', '@']) {
+        return Some("an origin is scheme, host and port, and nothing more".into());
+    }
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let labels: Vec<&str> = host.split('.').collect();
+    let literal = labels.iter().rev().take_while(|label| !label.contains("0x0")).count();
+    let templated = host.contains("0x0");
+    let loopback = host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost");
+    if templated && !loopback && literal < 2 {
+        return Some(
+            "a template may not choose the host: two labels at its end have to be written out".into(),
+        );
+    }
+    match scheme {
+        "https" => None,
+        "http" if loopback => None,
+        "http" => Some("plain http off the loopback: passwords would travel in clear".into()),
+        other => Some(format!("`{other}` is no scheme for an app")),
+    }
+}

@@ -1,0 +1,326 @@
+//! A playbook as authored. The JSON Schema for editors comes from here.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, de::Visitor};
+
+use super::{
+    at::{At, List, Names, section},
+    locator::Locator,
+    step::Step,
+};
+use crate::{contract::Code, ports::driver::Key};
+
+/// A playbook: how the users of one app are managed through its own pages.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Playbook {
+    /// The version of the language: 1.
+    pub playbook: At<u64>,
+    /// The app: the name of the folder.
+    pub app: At<String>,
+    /// The version of this playbook.
+    pub version: At<String>,
+    /// What people call the app.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Where the app is: an address with `{{ settings.… }}`.
+    pub start: At<String>,
+    /// The only places that a page may navigate to, and that secrets may be typed on.
+    #[serde(deserialize_with = "section")]
+    pub origins: List<At<String>>,
+    /// What an integration must bring.
+    #[serde(default, deserialize_with = "section")]
+    pub settings: Names<Setting>,
+    /// Which user attribute names a person in this app.
+    #[serde(default)]
+    pub identity: Option<Identity>,
+    /// The kinds of entitlements, and what they may be.
+    #[serde(default, deserialize_with = "section")]
+    pub entitlements: Names<EntitlementRule>,
+    /// Elements with a name.
+    #[serde(default, deserialize_with = "section")]
+    pub targets: Names<Locator>,
+    /// Where records are read.
+    #[serde(default, deserialize_with = "section")]
+    pub views: Names<View>,
+    /// How one user is found.
+    #[serde(default, deserialize_with = "section")]
+    pub find_user: Option<FindUser>,
+    /// Things that get in the way, at any time, and how to put them away.
+    #[serde(default, deserialize_with = "section")]
+    pub overlays: List<Overlay>,
+    /// What the app says, and what it means; looked at after every step.
+    #[serde(default, deserialize_with = "section")]
+    pub screens: List<Screen>,
+    /// How to sign in.
+    #[serde(default, deserialize_with = "section")]
+    pub login: Option<Login>,
+    /// What can be done.
+    #[serde(default, deserialize_with = "section")]
+    pub operations: Names<OperationSteps>,
+}
+
+/// A setting that an integration must bring.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// A regular expression that the whole value must match.
+    #[serde(default)]
+    pub pattern: Option<At<String>>,
+    /// Taken where the integration brings none.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// For the person who fills it in.
+    #[serde(default)]
+    pub help: Option<String>,
+}
+
+/// The attribute that names a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    pub attribute: At<String>,
+    /// Upper and lower case are the same.
+    pub ignore_case: bool,
+}
+
+impl<'de> Deserialize<'de> for Identity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Long {
+            attribute: At<String>,
+            #[serde(default)]
+            ignore_case: bool,
+        }
+        enum Raw {
+            Short(String),
+            Long(Long),
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Raw;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("an attribute such as userName, or { attribute: userName, ignore_case: true }")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Raw, E> {
+                Ok(Raw::Short(name.to_owned()))
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Raw, A::Error> {
+                Long::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Raw::Long)
+            }
+        }
+        struct Inner(Raw);
+        impl<'de> Deserialize<'de> for Inner {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                d.deserialize_any(Either).map(Inner)
+            }
+        }
+        let read = At::<Inner>::deserialize(deserializer)?;
+        Ok(match read.value.0 {
+            Raw::Short(value) => Identity { attribute: At { value, span: read.span }, ignore_case: false },
+            Raw::Long(long) => Identity { attribute: long.attribute, ignore_case: long.ignore_case },
+        })
+    }
+}
+
+impl JsonSchema for Identity {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Identity".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "description": "The SCIM attribute that names a person in this app, compared whole and exactly.",
+            "anyOf": [
+                { "type": "string" },
+                { "type": "object", "required": ["attribute"], "additionalProperties": false, "properties": {
+                    "attribute": { "type": "string" },
+                    "ignore_case": { "type": "boolean", "description": "Upper and lower case are the same." } } }
+            ]
+        })
+    }
+}
+
+/// What entitlements of one kind there are.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EntitlementRule {
+    /// A user has exactly one of these.
+    #[serde(default)]
+    pub one_of: Option<Vec<At<String>>>,
+    /// A user has any number of these.
+    #[serde(default)]
+    pub any_of: Option<Vec<At<String>>>,
+    /// What a new user gets where the job names none.
+    #[serde(default)]
+    pub default: Option<At<String>>,
+    /// The last user with this one is never removed, disabled or changed.
+    #[serde(default)]
+    pub protect_last: Option<At<String>>,
+}
+
+/// A place where records are read.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct View {
+    /// Its address.
+    pub open: At<String>,
+    pub rows: Rows,
+    /// Which attributes a record shows, and where.
+    pub columns: Names<Column>,
+    /// How to go on to the next page.
+    #[serde(default)]
+    pub pages: Option<Pages>,
+}
+
+/// Which elements are the records.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rows {
+    /// The table, grid or list.
+    #[serde(rename = "in")]
+    pub within: Locator,
+    /// One record. Without it: the rows of a table, the items of a list.
+    #[serde(default)]
+    pub each: Option<Locator>,
+}
+
+/// Where a record shows an attribute.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Under this column header.
+    #[serde(default)]
+    pub column: Option<At<String>>,
+    /// Or in this element inside the record.
+    #[serde(default)]
+    pub cell: Option<Locator>,
+    /// What the page says → what it means: `{ Active: true, Suspended: false, Invited: invited }`.
+    #[serde(default)]
+    pub map: Option<Names<At<String>>>,
+    /// The text is a list with this between its items.
+    #[serde(default)]
+    pub split: Option<At<String>>,
+}
+
+/// How to read on.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pages {
+    /// Clicked for the next page.
+    pub next: Locator,
+    /// How the last page shows.
+    pub until: Until,
+    /// Never more pages than this.
+    pub max: At<u64>,
+    /// Where the app says how many there are: a text with `{n}`.
+    #[serde(default)]
+    pub total: Option<Locator>,
+}
+
+/// How the last page shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// `next` is disabled.
+    Disabled,
+    /// `next` is not there.
+    Absent,
+}
+
+/// How one user is found.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindUser {
+    pub view: At<String>,
+    /// Without it, the pages are walked.
+    #[serde(default)]
+    pub search: Option<Search>,
+    /// How the app says that there is nobody.
+    #[serde(default)]
+    pub absent: Option<Locator>,
+}
+
+/// A search.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The search field.
+    pub into: Locator,
+    /// What is typed.
+    pub value: At<String>,
+    /// Pressed afterwards; Enter where nothing is said.
+    #[serde(default)]
+    pub press: Option<At<Key>>,
+}
+
+/// Something that gets in the way.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Overlay {
+    pub when: Locator,
+    /// How to put it away.
+    #[serde(rename = "do")]
+    pub steps: List<Step>,
+    /// How often within one job.
+    #[serde(default)]
+    pub max: Option<At<u64>>,
+}
+
+/// What the app says, and what it means.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Screen {
+    pub when: Locator,
+    /// The error code that it stands for.
+    pub code: Code,
+}
+
+/// How to sign in.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// Seen when one is signed in.
+    pub signed_in: Locator,
+    /// Makes sure that the right tenant is in front.
+    #[serde(default)]
+    pub tenant: Option<Tenant>,
+    /// The steps of a sign-in by password.
+    #[serde(default)]
+    pub password: Option<List<Step>>,
+}
+
+/// What shows the tenant.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    pub text_of: Locator,
+    /// What it must say.
+    pub equals: At<String>,
+}
+
+/// One operation: its steps, or the view that it reads, or why the app cannot.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationSteps {
+    /// Why the app cannot do this, and what to do instead.
+    #[serde(default)]
+    pub unsupported: Option<At<String>>,
+    /// The view that a list reads.
+    #[serde(default)]
+    pub view: Option<At<String>>,
+    /// Attributes without which the job is refused.
+    #[serde(default)]
+    pub requires: Vec<At<String>>,
+    /// What `user.update` can change; anything else is refused before a browser opens.
+    #[serde(default)]
+    pub changes: Option<Vec<At<String>>>,
+    #[serde(default)]
+    pub steps: Option<List<Step>>,
+    /// For the reader.
+    #[serde(default)]
+    pub note: Option<String>,
+}

@@ -1,0 +1,110 @@
+//! Templates: `{{ … }}` in values. Strict about unknown names, bounded in work, without loaders or side effects.
+//!
+//! What a template gives is data: it is typed or compared, never read as a locator, a selector or an origin.
+
+use std::collections::BTreeSet;
+
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, value::Serde};
+
+/// How much work one template may do (minijinja fuel).
+const FUEL: u64 = 20_000;
+
+/// Why a template gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// It names something that is not there.
+    #[error("nothing is known of {0}")]
+    Missing(String),
+    /// It cannot be read, or cannot be worked out.
+    #[error("{0}")]
+    Bad(String),
+}
+
+fn environment() -> Environment<'static> {
+    let mut env = Environment::new();
+    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_fuel(Some(FUEL));
+    env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    env.add_filter("date", date);
+    env
+}
+
+/// `{{ user.startDate | date("%d.%m.%Y") }}`: an ISO 8601 date in another form (strftime).
+fn date(value: String, format: &str) -> Result<String, minijinja::Error> {
+    let refuse =
+        |e: jiff::Error| minijinja::Error::new(ErrorKind::InvalidOperation, format!("not a date: {e}"));
+    let day: &str = value.get(..10).unwrap_or(&value);
+    let date: jiff::civil::Date = day.parse().map_err(refuse)?;
+    jiff::fmt::strtime::format(format, date).map_err(refuse)
+}
+
+/// The names that a template uses, with their paths: `user.name.givenName`.
+pub fn names(source: &str) -> Result<BTreeSet<String>, TemplateError> {
+    let env = environment();
+    let template = env.template_from_str(source).map_err(|e| bad(&e))?;
+    Ok(template.undeclared_variables(true).into_iter().collect())
+}
+
+/// The text that a template gives.
+pub fn render(source: &str, scope: &serde_json::Value) -> Result<String, TemplateError> {
+    if !source.contains("{{") && !source.contains("{%") {
+        return Ok(source.to_owned());
+    }
+    let env = environment();
+    let template = env.template_from_str(source).map_err(|e| bad(&e))?;
+    template.render(Value::from(Serde(scope))).map_err(|e| failed(source, scope, &e))
+}
+
+/// Where the whole source is one `{{ … }}`: what it gives, be it a list or nothing at all. Else its text.
+pub fn evaluate(source: &str, scope: &serde_json::Value) -> Result<serde_json::Value, TemplateError> {
+    let inner = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
+    match inner {
+        Some(expression) if !expression.contains("}}") && !expression.contains("{{") => {
+            let mut env = environment();
+            // Absent is an answer here: it means that a control is left alone.
+            env.set_undefined_behavior(UndefinedBehavior::Chainable);
+            let compiled = env.compile_expression(expression).map_err(|e| bad(&e))?;
+            let value = compiled.eval(Value::from(Serde(scope))).map_err(|e| bad(&e))?;
+            if value.is_undefined() {
+                return Ok(serde_json::Value::Null);
+            }
+            serde_json::to_value(&value).map_err(|e| TemplateError::Bad(e.to_string()))
+        }
+        _ => render(source, scope).map(serde_json::Value::from),
+    }
+}
+
+fn failed(source: &str, scope: &serde_json::Value, error: &minijinja::Error) -> TemplateError {
+    if error.kind() == ErrorKind::UndefinedError {
+        let missing =
+            names(source).ok().and_then(|names| names.into_iter().find(|name| !present(name, scope)));
+        if let Some(name) = missing {
+            return TemplateError::Missing(name);
+        }
+    }
+    bad(error)
+}
+
+fn present(name: &str, scope: &serde_json::Value) -> bool {
+    name.split('.').try_fold(scope, |value, key| value.get(key)).is_some_and(|value| !value.is_null())
+}
+
+fn bad(error: &minijinja::Error) -> TemplateError {
+    TemplateError::Bad(match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    })
+}
+
+/// `500ms`, `10s`, `2m`.
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..digits].parse().ok()?;
+    let millis = match &text[digits..] {
+        "ms" => number,
+        "s" => number.checked_mul(1_000)?,
+        "m" => number.checked_mul(60_000)?,
+        _ => return None,
+    };
+    (millis > 0 && millis <= 10 * 60_000).then(|| std::time::Duration::from_millis(millis))
+}

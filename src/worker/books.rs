@@ -1,0 +1,116 @@
+//! The playbooks of a worker: a folder, read once. A broken one never stops the others.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    contract::{Code, Failure},
+    plan::Source,
+    playbook::{self, Loaded, Severity},
+};
+
+/// Playbooks by app.
+#[derive(Debug, Default)]
+pub struct Books {
+    books: BTreeMap<String, Result<Arc<Source>, Loaded>>,
+}
+
+/// A folder of playbooks that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the playbooks in {folder} cannot be read: {reason}\nname the folder that has one folder an app: --playbooks DIR"
+)]
+pub struct BooksError {
+    folder: PathBuf,
+    reason: String,
+}
+
+impl Books {
+    /// Reads `<folder>/<app>/playbook.yaml` for every app.
+    pub fn read(folder: &Path) -> Result<Self, BooksError> {
+        let books = load_all(folder)?
+            .into_iter()
+            .map(|(app, loaded)| (app, Source::new(loaded).map(Arc::new)))
+            .collect();
+        Ok(Self { books })
+    }
+
+    /// The playbook of an app, or why there is none.
+    pub fn of(&self, app: &str) -> Result<Arc<Source>, Failure> {
+        match self.books.get(app) {
+            Some(Ok(source)) => Ok(Arc::clone(source)),
+            Some(Err(loaded)) => {
+                let first = loaded.findings.iter().find(|f| f.finding.severity() == Severity::Error);
+                let failure =
+                    Failure::new(Code::PlaybookInvalid, format!("the playbook of {app} has errors"));
+                Err(match first {
+                    Some(finding) => {
+                        let (line, column) = loaded.line_column(finding.span.start);
+                        Failure {
+                            message: format!(
+                                "the playbook of {app} is not played: {} {}",
+                                finding.finding.code(),
+                                finding.message
+                            ),
+                            ..failure
+                        }
+                        .hint(format!(
+                            "run `seatwright check {}` for everything that is wrong with it",
+                            loaded.path
+                        ))
+                        .at(finding.finding.code(), format!("playbook.yaml:{line}:{column}"))
+                    }
+                    None => failure,
+                })
+            }
+            None => Err(Failure::new(Code::UnknownApp, format!("there is no playbook for `{app}`")).hint(
+                match playbook::nearest(app, self.books.keys().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => {
+                        format!("there are: {}", self.books.keys().cloned().collect::<Vec<_>>().join(", "))
+                    }
+                },
+            )),
+        }
+    }
+
+    /// The apps, and whether each can be played.
+    pub fn apps(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.books.iter().map(|(app, book)| (app.as_str(), book.is_ok()))
+    }
+}
+
+/// Every playbook below a folder, with its findings.
+pub fn load_all(folder: &Path) -> Result<Vec<(String, Loaded)>, BooksError> {
+    let refuse =
+        |reason: std::io::Error| BooksError { folder: folder.to_owned(), reason: reason.to_string() };
+    let mut all = Vec::new();
+    let mut entries: Vec<PathBuf> =
+        std::fs::read_dir(folder).map_err(refuse)?.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
+    entries.sort();
+    for entry in entries {
+        let file = entry.join("playbook.yaml");
+        if file.is_file() {
+            let app = entry.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let loaded = load_file(&file).map_err(refuse)?;
+            all.push((app, loaded));
+        }
+    }
+    Ok(all)
+}
+
+/// One playbook file; its folder has the name of the app.
+pub fn load_file(file: &Path) -> std::io::Result<Loaded> {
+    let folder = file.canonicalize()?;
+    let folder = folder
+        .parent()
+        .and_then(Path::file_name)
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let bytes = std::fs::read(file)?;
+    let source = String::from_utf8_lossy(&bytes);
+    Ok(playbook::load(&file.to_string_lossy(), &folder, &source))
+}
