@@ -62,6 +62,11 @@ impl Site {
         self.requests().iter().any(|request| request.contains(&format!("{path}?")))
     }
 
+    /// As if nobody had ever asked for anything.
+    pub fn forget(&self) {
+        self.seen.requests.lock().expect("unpoisoned").clear();
+    }
+
     /// Waits until somebody asks for it.
     pub async fn is_asked_for(&self, path: &str) {
         loop {
