@@ -62,6 +62,11 @@ impl Site {
         self.requests().iter().any(|request| request.contains(&format!("{path}?")))
     }
 
+    /// As if nobody had ever asked for anything.
+    pub fn forget(&self) {
+        self.seen.requests.lock().expect("unpoisoned").clear();
+    }
+
     /// Waits until somebody asks for it.
     pub async fn is_asked_for(&self, path: &str) {
         loop {
@@ -120,6 +125,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
             "file",
         )
             .into_response(),
+        "/circle" => (StatusCode::FOUND, [(header::LOCATION, path)]).into_response(),
         "/to" => (StatusCode::FOUND, [(header::LOCATION, query)]).into_response(),
         "/give-cookie" => (
             [(header::SET_COOKIE, "who=me; Path=/".to_owned())],
@@ -127,7 +133,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         )
             .into_response(),
         "/cookie" => page(&format!("<h1 id=cookie>{cookie}</h1>")),
-        "/big" => page(&format!("<p id=big>{}</p>", "x".repeat(4 << 20))),
+        "/big" => page(&format!("<p id=big hidden>{}</p>", "x".repeat(4 << 20))),
         "/frame" => page(&format!("<h1 id=top>top</h1><iframe src='{query}'></iframe>")),
         "/frames" => page(
             "<h1 id=top>top</h1><iframe id=f></iframe><script>
@@ -135,9 +141,6 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         ),
         "/frame-alert" => page("<script>alert('from a frame')</script>"),
         "/frame-open" => page("<script>open('/opened-by-frame')</script>"),
-        "/leaves" => {
-            page("<h1 id=here>here</h1><script>setTimeout(() => location = '/slow?left', 30)</script>")
-        }
         "/prerenders" => page(
             r#"<h1 id=here>here</h1><a id=there href="/slow?ahead">there</a><script type=speculationrules>
             {"prerender":[{"source":"list","urls":["/slow?ahead"],"eagerness":"immediate"}]}</script>"#,

@@ -1,8 +1,8 @@
 //! A browser of our own: Chromium, started as a child and spoken to over a pipe (Chrome DevTools Protocol).
 //!
 //! The pipe has no address, so nobody else can drive a browser that is signed in. From the bottom up:
-//! [`process`] keeps the program, [`wire`] carries messages, [`targets`] deals with whatever comes up in the
-//! browser, [`tab`] knows the state of a page, and [`page`] and [`context`] are the port's.
+//! `process` keeps the program, `wire` carries messages, `targets` deals with whatever comes up in the
+//! browser, `tab` knows the state of a page, and `page` and `context` are the port's.
 //!
 //! This adapter must not know what a question means: the script that answers is given by whoever launches.
 
@@ -14,6 +14,7 @@ mod launch;
 mod navigation;
 mod page;
 mod process;
+mod profile;
 mod tab;
 mod targets;
 mod wire;
@@ -30,6 +31,7 @@ use crate::ports::driver::{Browser, Context, ContextOptions, DriverError};
 use context::FrontContext;
 use events::Version;
 use process::{Program, Stage};
+use profile::Profile;
 use targets::Targets;
 use wire::{Wire, WireError};
 
@@ -54,7 +56,7 @@ impl Chromium {
         launch::check_sandbox(options.sandbox)?;
         let path = launch::find(options.executable.as_deref())?;
         let not_started = |source| LaunchError::NotStarted { program: path.clone(), source };
-        let profile = process::profile().map_err(not_started)?;
+        let profile = Profile::new().map_err(not_started)?;
         let arguments = launch::arguments(&options, profile.path());
         let (mut program, stream) = process::start(&path, arguments, profile).await.map_err(not_started)?;
         let (wire, targets) = Wire::start(stream, |wire| Arc::new(Targets::new(wire, script)));

@@ -7,12 +7,11 @@
 
 use std::{
     collections::VecDeque,
-    fs, io,
+    io,
     mem::ManuallyDrop,
     os::{
         fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::{
-            fs::PermissionsExt,
             net::UnixStream,
             process::{CommandExt, ExitStatusExt},
         },
@@ -25,13 +24,14 @@ use std::{
 };
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::ChildStderr,
     sync::{oneshot, watch},
     task::JoinHandle,
 };
+
+use super::profile::Profile;
 
 /// The descriptors on which Chromium reads and writes.
 const READS_ON: RawFd = 3;
@@ -59,18 +59,11 @@ pub(super) enum Stage {
     SweptUp(String),
 }
 
-/// A folder for the browser's profile that only we can read.
-pub(super) fn profile() -> io::Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("seatwright-chromium-").tempdir()?;
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700))?;
-    Ok(folder)
-}
-
 /// Starts `program`; the other end of what comes back beside it is on its descriptors 3 and 4.
 pub(super) async fn start(
     program: &Path,
     arguments: Vec<String>,
-    profile: TempDir,
+    profile: Profile,
 ) -> io::Result<(Program, tokio::net::UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     let (started, starting) = oneshot::channel();
@@ -127,7 +120,7 @@ fn kill(leader: Option<Pid>) {
 struct Keeper {
     program: PathBuf,
     arguments: Vec<String>,
-    profile: TempDir,
+    profile: Profile,
     leader: Arc<Mutex<Option<Pid>>>,
     stage: watch::Sender<Stage>,
 }
@@ -159,7 +152,7 @@ impl Keeper {
             Err(error) => format!("nobody knows how: {error}"),
         };
         self.stage.send_replace(Stage::Ended(end.clone()));
-        sweep_up(self.profile);
+        drop(self.profile);
         self.stage.send_replace(Stage::SweptUp(end));
     }
 
@@ -209,20 +202,6 @@ fn describe(status: ExitStatus) -> String {
         (None, Some(signal)) => format!("it was ended by signal {signal}"),
         (None, None) => "it ended".to_owned(),
     }
-}
-
-/// Removes the profile. Helpers that were killed a moment ago may still be writing their last file.
-fn sweep_up(profile: TempDir) {
-    let folder = profile.keep();
-    for pause in [0, 10, 20, 50, 100, 200, 500, 1000] {
-        thread::sleep(Duration::from_millis(pause));
-        match fs::remove_dir_all(&folder) {
-            Ok(()) => return,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
-            Err(_) => {}
-        }
-    }
-    tracing::warn!(folder = %folder.display(), "a browser's profile could not be removed");
 }
 
 async fn listen(stderr: ChildStderr, last_words: Arc<Mutex<VecDeque<String>>>) {
