@@ -235,7 +235,7 @@ impl Run<'_> {
         let Some((before, after)) = name.text.value.split_once("{n}") else { return Ok(None) };
         let mut target: Target = self.scope.target(&Locator::Find(find.clone()), false)?;
         for query in &mut target.any {
-            query.by = crate::ports::driver::By::Text(TextMatch::Glob(format!("{before}*{after}")));
+            query.by = crate::ports::driver::By::Text(TextMatch::Glob(format!("{before}{{n}}{after}")));
         }
         Ok(Some((target, before.trim_start().to_owned(), after.trim_end().to_owned())))
     }

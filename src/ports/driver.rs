@@ -236,7 +236,8 @@ impl Query {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
-    /// An ARIA role (WAI-ARIA 1.2), with an accessible name (W3C accname 1.2) where one is given.
+    /// An ARIA role (WAI-ARIA 1.2), with an accessible name (W3C accname 1.2) where one is given. Alerts, status
+    /// messages, rows and list items have no name from what they contain: their whole text counts as well.
     Role {
         role: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -276,7 +277,7 @@ pub enum TextMatch {
     Exact(String),
     /// Anywhere in it, upper and lower case being the same.
     Contains(String),
-    /// The whole text, where `*` stands for anything.
+    /// The whole text, where `*` stands for anything and `{n}` for a number, its digits in groups or not.
     Glob(String),
 }
 

@@ -119,7 +119,7 @@ function candidates(by, scope, how) {
   switch (kind) {
     case "role": {
       const matches = value.name ? matcher(value.name) : null;
-      return collect(scope, roleSelector(value.role)).filter((element) => isRole(element, value.role) && wanted(element) && (!matches || matches(nameOf(element))));
+      return collect(scope, roleSelector(value.role)).filter((element) => isRole(element, value.role) && wanted(element) && (!matches || matches(nameOf(element)) || (SAYS.test(value.role) && matches(textOf(element)))));
     }
     case "label":
       return byLabel(value, scope, wanted);
@@ -167,6 +167,9 @@ function labelTexts(field) {
   const labels = [...(field.labels ?? [])];
   return labels.length > 1 || (labels.length && field.hasAttribute("aria-label") || field.hasAttribute("aria-labelledby")) ? labels.map(textOf) : [];
 }
+
+/** What has no name of its own (accname takes none from content) is called by what it says. */
+const SAYS = /^(?:alert|status|row|listitem)$/;
 
 const isGroup = (element) => element.localName === "fieldset" || /^(?:group|radiogroup)$/.test(roleOf(element));
 

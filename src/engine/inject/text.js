@@ -23,9 +23,13 @@ function matcher(match, trim = (text) => text) {
     const lower = wanted.toLowerCase();
     return (text) => text.toLowerCase().includes(lower);
   }
-  const pattern = new RegExp(`^${wanted.split("*").map(escapeRegExp).join(".*")}$`, "su");
+  const parts = wanted.split("*").map((part) => part.split("{n}").map(escapeRegExp).join(NUMBER));
+  const pattern = new RegExp(`^${parts.join(".*")}$`, "su");
   return (text) => pattern.test(text) || pattern.test(trim(text));
 }
+
+/** Digits, in groups or not: `1,204`. */
+const NUMBER = "\\d+(?:[.,'\u00A0\u202F ]\\d{3})*";
 
 const escapeRegExp = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
@@ -39,7 +43,7 @@ const bareHeader = (text) => text.replace(/\s*[▲▼△▽▴▾▵▿↑↓↕
 function clues(match) {
   const [how, raw] = variant(match);
   const lower = how === "contains";
-  const words = (lower ? raw.toLowerCase() : raw).split(how === "glob" ? /[\s*]+/ : /\s+/).filter(Boolean);
+  const words = (lower ? raw.toLowerCase() : raw).split(how === "glob" ? /\s+|\*|\{n\}/ : /\s+/).filter(Boolean);
   return { words, lower };
 }
 
