@@ -342,6 +342,11 @@ impl Job {
 }
 
 impl JobRefusal {
+    /// A refusal of a body that may well be JSON; the reason is the caller's to say.
+    pub fn of(body: &[u8]) -> Self {
+        Self::new("not a job".to_owned(), serde_json::from_slice(body).ok().as_ref())
+    }
+
     fn new(message: String, value: Option<&Value>) -> Self {
         let text =
             |pointer: &str| value.and_then(|v| v.pointer(pointer)).and_then(Value::as_str).map(str::to_owned);
