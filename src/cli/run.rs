@@ -59,7 +59,7 @@ impl Run {
             Ok(mut job) => {
                 job.integration.settings.extend(self.settings);
                 let trace = Trace::create(&self.evidence, &job.id)?;
-                let readers = Readers::default().with(Arc::new(Console::default())).with(Arc::new(trace));
+                let readers = Readers::default().with(Arc::new(Console)).with(Arc::new(trace));
                 let result = handler.work(&job, Arc::new(readers)).await;
                 handler.sessions.close().await;
                 result

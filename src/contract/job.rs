@@ -369,7 +369,7 @@ impl JobRefusal {
 fn secret_in_clear(value: &Value) -> Option<String> {
     if let Some(secrets) = value.pointer("/service_account/secrets").and_then(Value::as_object) {
         for (name, secret) in secrets {
-            if !secret.as_str().is_some_and(|text| SecretRef::parse(text).is_some()) {
+            if secret.as_str().is_none_or(|text| SecretRef::parse(text).is_none()) {
                 return Some(format!("/service_account/secrets/{name}"));
             }
         }

@@ -62,7 +62,7 @@ pub(super) enum Kind {
 
 impl Fault {
     /// The next fault at this place, if there is one; counted.
-    pub fn take(faults: &mut Vec<Fault>, place: &str) -> Option<Fault> {
+    pub fn take(faults: &mut [Fault], place: &str) -> Option<Fault> {
         let index = faults.iter().position(|fault| fault.on == place && fault.times != Some(0))?;
         if let Some(times) = &mut faults[index].times {
             *times -= 1;

@@ -184,7 +184,7 @@ async fn answer(
     let fault = Fault::take(&mut app.now().faults, &place);
     match fault.as_ref().map(|fault| fault.kind) {
         Some(Kind::Slow) => {
-            tokio::time::sleep(Duration::from_millis(fault.as_ref().map_or(0, |f| f.ms))).await
+            tokio::time::sleep(Duration::from_millis(fault.as_ref().map_or(0, |f| f.ms))).await;
         }
         Some(Kind::Status) => {
             let code = fault
