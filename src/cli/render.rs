@@ -5,7 +5,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use crate::playbook::{Diagnostic, Loaded, Severity};
 
 /// One finding with its place in the source.
-pub(super) fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
+pub fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
     let level = match diagnostic.finding.severity() {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
