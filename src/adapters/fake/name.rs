@@ -53,9 +53,9 @@ impl Document {
         seen.push(id);
         let role = self.role(id);
         let said = |name| self.attr(id, name).map(fold).filter(|text| !text.is_empty());
-        let found = self
-            .referenced_text(id)
-            .filter(|text| !way.referenced && !text.is_empty())
+        let referenced = if way.referenced { None } else { self.referenced_text(id) };
+        let found = referenced
+            .filter(|text| !text.is_empty())
             .or_else(|| self.embedded_value(id, role).filter(|_| way.inside))
             .or_else(|| said("aria-label"))
             .or_else(|| match role {
