@@ -17,6 +17,7 @@ mod site;
 
 use std::{env, sync::Arc};
 
+use futures_util::{StreamExt, stream};
 use seatwright::{
     adapters::{
         cdp::{Chromium, ChromiumOptions, Sandbox},
@@ -27,6 +28,9 @@ use seatwright::{
 };
 
 use case::{Case, Need};
+
+/// Refusals are waited for; others can go on meanwhile.
+const AT_ONCE: usize = 4;
 
 #[tokio::test]
 async fn the_text_browser_answers_as_agreed() {
@@ -51,12 +55,9 @@ async fn conforms(start: impl AsyncFnOnce() -> Arc<dyn Browser>, abilities: &[Ne
     let cases: Vec<Case> =
         cases.filter(|case| case.needs.iter().all(|need| abilities.contains(need))).collect();
     let browser = start().await;
-    let mut failures = Vec::new();
-    for case in &cases {
-        if let Err(failure) = check::check(&*browser, case).await {
-            failures.push(failure);
-        }
-    }
+    let checks = stream::iter(cases.iter().map(|case| check::check(&*browser, case)));
+    let outcomes: Vec<_> = checks.buffered(AT_ONCE).collect().await;
+    let failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
     let version = browser.version();
     browser.close().await;
     assert!(!browser.is_alive(), "{version} lives on after its end");

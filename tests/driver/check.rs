@@ -19,6 +19,9 @@ use crate::{
 const PATIENCE: u64 = 5_000;
 const IMPATIENCE: u64 = 150;
 
+/// What a step may say beside what it does.
+const MORE: [&str; 8] = ["in", "fails", "is", "refused", "says", "candidates", "watch", "within"];
+
 type Failed = String;
 
 /// Runs a case; says at which step it failed, and how.
@@ -65,6 +68,8 @@ impl Visit<'_> {
         let room = self.rooms.get_mut(&name).expect("just made");
         let site = &self.site;
         let (verb, what) = step.iter().next().expect("a step that does something");
+        let unknown = step.keys().skip(1).find(|key| !MORE.contains(&key.as_str()));
+        assert!(unknown.is_none(), "{}: a step may not say {unknown:?}", self.case.name);
         match verb.as_str() {
             "goto" => {
                 let done = room.page.goto(&site.url(text(what)), soon()).await;

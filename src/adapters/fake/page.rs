@@ -141,16 +141,27 @@ impl TextPage {
                 failed(url, "it is a download, which is refused")
             }
             Arrival::Blocked { url } => {
-                let url = url.to_string();
-                self.notice(Notice::NavigationBlocked { url: url.clone() });
-                Err(DriverError::Blocked { url })
+                let blocked = self.block(&url);
+                self.give_way(seat, url);
+                Err(blocked)
             }
             Arrival::Failed { url, reason } => {
-                self.told().url = url.to_string();
-                seat.tab.show(Document::new(url.clone(), 0, String::new()));
+                self.give_way(seat, url.clone());
                 failed(url, &reason)
             }
         }
+    }
+
+    /// What could not be fetched takes the place of the page, as a document with nothing in it.
+    fn give_way(&self, seat: &mut Seat, url: Url) {
+        self.told().url = url.to_string();
+        seat.tab.show(Document::new(url, 0, String::new()));
+    }
+
+    fn block(&self, url: &Url) -> DriverError {
+        let url = url.to_string();
+        self.notice(Notice::NavigationBlocked { url: url.clone() });
+        DriverError::Blocked { url }
     }
 
     fn step(&self, seat: &mut Seat, url: Url) {
@@ -170,6 +181,9 @@ fn is_same_place(here: &Url, request: &Request) -> bool {
 impl Page for TextPage {
     async fn goto(&self, url: &Url, deadline: Instant) -> Result<(), DriverError> {
         let mut seat = self.turn(deadline).await?;
+        if !self.network.allows(url) {
+            return Err(self.block(url));
+        }
         if let Some(given_up) = seat.under_way.take() {
             given_up.abort();
         }

@@ -263,13 +263,16 @@ impl Tab {
         };
         let is_line = self.document.tag(id) == "input";
         let is_number = self.document.is_input(id, &["number"]);
-        let is_taken = |letter: &char| match letter {
-            '\n' | '\r' => !is_line,
-            letter => !is_number || letter.is_ascii_digit() || "+-.eE".contains(*letter),
-        };
-        held.extend(text.chars().filter(is_taken));
+        let is_taken = |letter: &char| !is_number || letter.is_ascii_digit() || "+-.eE".contains(*letter);
+        // A line has no line ends.
+        let laid_out = |letter| if is_line && letter == '\n' { ' ' } else { letter };
+        held.extend(text.chars().map(laid_out).filter(is_taken));
         if let Some(most) = self.document.attr(id, "maxlength").and_then(|most| most.parse().ok()) {
             held = held.chars().take(most).collect();
+        }
+        // What is no number yet has no value.
+        if is_number && held.parse::<f64>().is_err() {
+            held.clear();
         }
         self.document.element_mut(id).typed = Some(held);
         self.is_selected = false;
