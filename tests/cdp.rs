@@ -190,6 +190,7 @@ fn descendants(ancestor: i32) -> Vec<i32> {
 async fn ended(pid: Pid) {
     if let Ok(handle) = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK) {
         // SAFETY: the descriptor is owned by what is registered, and stays the same until both are dropped.
+        #[expect(unsafe_code, reason = "the descriptor lives as long as its watch")]
         let handle = unsafe { AsyncFd::register(handle) }.expect("watchable");
         drop(handle.readable().await.expect("its end"));
     }
@@ -682,7 +683,7 @@ async fn worker() {
     let blank = Url::parse("data:text/html,<h1>here").expect("an address");
     context.page().goto(&blank, soon()).await.expect("a page");
     fs::write(std::env::var("SEATWRIGHT_TEST_READY").expect("a pipe"), "ready").expect("written");
-    std::future::pending().await
+    std::future::pending().await;
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ impl Check {
                 all.extend(load_all(path)?.into_iter().map(|(_, loaded)| loaded));
             } else {
                 let file = if path.is_dir() { path.join("playbook.yaml") } else { path.clone() };
-                let loaded = load_file(&file).map_err(|e| anyhow::anyhow!("{} cannot be read: {e}", file.display()))?;
+                let loaded = load_file(&file)
+                    .map_err(|e| anyhow::anyhow!("{} cannot be read: {e}", file.display()))?;
                 all.push(loaded);
             }
         }
@@ -43,7 +44,12 @@ impl Check {
                 println!("{}\n", render::finding(loaded, finding, std::io::stdout().is_terminal()));
             }
         }
-        println!("{} checked: {}, {}", count(all.len(), "playbook"), count(errors, "error"), count(warnings, "warning"));
+        println!(
+            "{} checked: {}, {}",
+            count(all.len(), "playbook"),
+            count(errors, "error"),
+            count(warnings, "warning")
+        );
         Ok(if errors > 0 || (self.strict && warnings > 0) { Ended::NotDone } else { Ended::Done })
     }
 }

@@ -37,7 +37,11 @@ impl Doctor {
         };
         match ChromiumLauncher(self.browser.options()).launch().await {
             Ok(browser) => {
-                let sandbox = if self.browser.allow_no_sandbox { "WITHOUT its sandbox, as asked" } else { "with its sandbox" };
+                let sandbox = if self.browser.allow_no_sandbox {
+                    "WITHOUT its sandbox, as asked"
+                } else {
+                    "with its sandbox"
+                };
                 tell(true, "browser", format!("{} starts, {sandbox}", browser.version()));
                 browser.close().await;
             }
@@ -45,7 +49,7 @@ impl Doctor {
         }
         match &self.broker {
             None => tell(true, "broker", "none was named (--broker URL)".to_owned()),
-            Some(url) => match Ok::<String, String>(url.clone()) {
+            Some(url) => match crate::adapters::amqp::probe(url).await {
                 Ok(said) => tell(true, "broker", said),
                 Err(reason) => tell(false, "broker", reason),
             },
@@ -55,11 +59,22 @@ impl Doctor {
                 let mut any = false;
                 for (app, good) in books.apps() {
                     any = true;
-                    let said = if good { "can be played".to_owned() } else { format!("has errors\nrun `seatwright check {}/{app}`", self.playbooks.display()) };
+                    let said = if good {
+                        "can be played".to_owned()
+                    } else {
+                        format!("has errors\nrun `seatwright check {}/{app}`", self.playbooks.display())
+                    };
                     tell(good, &format!("playbook {app}"), said);
                 }
                 if !any {
-                    tell(false, "playbooks", format!("{} has none\nname the folder that has one folder an app: --playbooks DIR", self.playbooks.display()));
+                    tell(
+                        false,
+                        "playbooks",
+                        format!(
+                            "{} has none\nname the folder that has one folder an app: --playbooks DIR",
+                            self.playbooks.display()
+                        ),
+                    );
                 }
             }
             Err(error) => tell(false, "playbooks", error.to_string()),

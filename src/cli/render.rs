@@ -5,7 +5,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use crate::playbook::{Diagnostic, Loaded, Severity};
 
 /// One finding with its place in the source.
-pub(super) fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
+pub fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
     let level = match diagnostic.finding.severity() {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -15,7 +15,8 @@ pub(super) fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> 
     let text = loaded.source.get(diagnostic.span.start..end).unwrap_or_default();
     let end = text.find('\n').map_or(end, |line| diagnostic.span.start + line);
     let label = diagnostic.label.as_deref().unwrap_or_default();
-    let annotation = AnnotationKind::Primary.span(diagnostic.span.start.min(loaded.source.len())..end).label(label);
+    let annotation =
+        AnnotationKind::Primary.span(diagnostic.span.start.min(loaded.source.len())..end).label(label);
     let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.finding.code());
     let snippet = Snippet::source(loaded.source.as_str()).path(loaded.path.as_str()).annotation(annotation);
     let mut group = Group::with_title(title).element(snippet);

@@ -40,7 +40,9 @@ pub(super) struct Run {
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
-    text.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())).ok_or_else(|| "write NAME=VALUE".to_owned())
+    text.split_once('=')
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .ok_or_else(|| "write NAME=VALUE".to_owned())
 }
 
 impl Run {
@@ -57,7 +59,7 @@ impl Run {
             Ok(mut job) => {
                 job.integration.settings.extend(self.settings);
                 let trace = Trace::create(&self.evidence, &job.id)?;
-                let readers = Readers::default().with(Arc::new(Console::default())).with(Arc::new(trace));
+                let readers = Readers::default().with(Arc::new(Console)).with(Arc::new(trace));
                 let result = handler.work(&job, Arc::new(readers)).await;
                 handler.sessions.close().await;
                 result
@@ -65,7 +67,8 @@ impl Run {
             Err(refusal) => handler.refuse(&refusal, refusal.id.as_deref().unwrap_or("unknown")),
         };
         println!("{}", serde_json::to_string_pretty(&result)?);
-        let good = matches!(result.outcome, Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal);
+        let good =
+            matches!(result.outcome, Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal);
         Ok(if good { Ended::Done } else { Ended::NotDone })
     }
 }

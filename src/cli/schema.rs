@@ -23,7 +23,8 @@ pub(super) struct Schema {
 /// Every schema by name.
 pub fn all() -> Vec<(&'static str, Value)> {
     let mut all = contract::schemas();
-    let mut playbook = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Playbook>().to_value();
+    let mut playbook =
+        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Playbook>().to_value();
     playbook["title"] = Value::from("Seatwright playbook, language version 1");
     all.push(("playbook", playbook));
     all
@@ -32,7 +33,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
 impl Schema {
     pub(super) fn run(self) -> anyhow::Result<Ended> {
         if let Some(folder) = &self.write {
-            std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("{} cannot be made", folder.display()))?;
             for (name, schema) in all() {
                 let file = folder.join(format!("{name}.schema.json"));
                 std::fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&schema)?))

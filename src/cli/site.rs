@@ -20,9 +20,15 @@ pub(super) struct SiteCommand {
 
 impl SiteCommand {
     pub(super) async fn run(self) -> anyhow::Result<Ended> {
-        let folder = if self.name.join("site.yaml").is_file() { self.name } else { self.sites.join(self.name) };
+        let folder =
+            if self.name.join("site.yaml").is_file() { self.name } else { self.sites.join(self.name) };
         let site = Site::load(&folder)?.serve(SocketAddr::from(([127, 0, 0, 1], self.port))).await?;
-        println!("{} is served at {} (state: {}/_site/state); Ctrl-C ends it", folder.display(), site.url(), site.url());
+        println!(
+            "{} is served at {} (state: {}/_site/state); Ctrl-C ends it",
+            folder.display(),
+            site.url(),
+            site.url()
+        );
         super::run_until_stopped().await?;
         site.stop().await;
         Ok(Ended::Done)

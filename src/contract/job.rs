@@ -342,6 +342,11 @@ impl Job {
 }
 
 impl JobRefusal {
+    /// A refusal of a body that may well be JSON; the reason is the caller's to say.
+    pub fn of(body: &[u8]) -> Self {
+        Self::new("not a job".to_owned(), serde_json::from_slice(body).ok().as_ref())
+    }
+
     fn new(message: String, value: Option<&Value>) -> Self {
         let text =
             |pointer: &str| value.and_then(|v| v.pointer(pointer)).and_then(Value::as_str).map(str::to_owned);
@@ -364,7 +369,7 @@ impl JobRefusal {
 fn secret_in_clear(value: &Value) -> Option<String> {
     if let Some(secrets) = value.pointer("/service_account/secrets").and_then(Value::as_object) {
         for (name, secret) in secrets {
-            if !secret.as_str().is_some_and(|text| SecretRef::parse(text).is_some()) {
+            if secret.as_str().is_none_or(|text| SecretRef::parse(text).is_none()) {
                 return Some(format!("/service_account/secrets/{name}"));
             }
         }

@@ -108,7 +108,8 @@ impl Run<'_> {
         if let Some(absent) = &find.absent {
             any.push(Condition { target: self.scope.target(absent, false)?, state: State::Visible });
         }
-        let counted = self.total_target(view)?.map(|(target, ..)| Condition { target, state: State::Visible });
+        let counted =
+            self.total_target(view)?.map(|(target, ..)| Condition { target, state: State::Visible });
         let proofs = any.len();
         let within = if counted.is_some() && !renewed { SEARCH_TIME } else { READ_TIME };
         if renewed {
@@ -121,9 +122,13 @@ impl Run<'_> {
             Ok(_) => self.walk_from_here(view, find).await,
             Err(Trouble::Refused(_)) if counted.is_some() => self.walk_from_here(view, find).await,
             Err(Trouble::Refused(refusal)) => {
-                let message = format!("the search showed neither the user nor that there is nobody: {}", refusal.message);
+                let message = format!(
+                    "the search showed neither the user nor that there is nobody: {}",
+                    refusal.message
+                );
                 let failure = self.explain(Trouble::Refused(refusal)).await;
-                let code = if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
+                let code =
+                    if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
                 Err(Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
                     .hint("if the app says it in other words, put them into `find_user.absent`")
                     .into())
@@ -142,7 +147,11 @@ impl Run<'_> {
         self.walk_from_here(view, find).await
     }
 
-    async fn walk_from_here(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Vec<Option<String>>>, u32), Trouble> {
+    async fn walk_from_here(
+        &mut self,
+        view: &View,
+        find: &FindUser,
+    ) -> Result<(Vec<Vec<Option<String>>>, u32), Trouble> {
         let mut pages = 0;
         let mut read = 0;
         loop {
@@ -230,7 +239,9 @@ impl Run<'_> {
 
     /// The text that says how many records there are, and what stands before and after the number.
     fn total_target(&self, view: &View) -> Result<Option<(Target, String, String)>, Failure> {
-        let Some(Locator::Find(find)) = view.pages.as_ref().and_then(|p| p.total.as_ref()) else { return Ok(None) };
+        let Some(Locator::Find(find)) = view.pages.as_ref().and_then(|p| p.total.as_ref()) else {
+            return Ok(None);
+        };
         let By::Text(name) = &find.by else { return Ok(None) };
         let Some((before, after)) = name.text.value.split_once("{n}") else { return Ok(None) };
         let mut target: Target = self.scope.target(&Locator::Find(find.clone()), false)?;

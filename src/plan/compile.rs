@@ -425,7 +425,7 @@ fn texts(step: &Step) -> Vec<&At<String>> {
             locator_texts(&choose.from, &mut found);
         }
         Action::Click(locator) | Action::Check(locator) | Action::Uncheck(locator) => {
-            locator_texts(locator, &mut found)
+            locator_texts(locator, &mut found);
         }
         Action::Expect(Condition::Visible(locator)) => locator_texts(locator, &mut found),
         Action::Form(values) => {

@@ -147,7 +147,7 @@ impl Scope {
             by,
             within: find.within.as_ref().map(|l| self.target(l, false).map(Box::new)).transpose()?,
             has,
-            text: find.text.as_ref().map(|text| self.text(text).map(TextMatch::Contains)).transpose()?,
+            text: find.text.as_ref().map(|text| self.text(text).map(TextMatch::Whole)).transpose()?,
             nth: find.nth.as_ref().map(|n| n.value),
         })
     }

@@ -41,6 +41,21 @@ impl Loaded {
     }
 }
 
+/// Does a finding only say that a part is missing which is there, but could not be read?
+fn follows(finding: &Diagnostic, broken: &[String]) -> bool {
+    let cause = match finding.finding {
+        Finding::NoFindUser | Finding::AbsentWithoutProof => "find_user",
+        Finding::NoLogin | Finding::NoTenant => "login",
+        Finding::WideOrigin | Finding::StartOutsideOrigins => "origins",
+        Finding::UnknownView | Finding::IdentityNotRead => "views",
+        Finding::UnusedTarget => return !broken.is_empty(),
+        Finding::UnknownTarget => "targets",
+        Finding::NoCommit | Finding::NoOperations => "operations",
+        _ => return false,
+    };
+    broken.iter().any(|part| part == cause)
+}
+
 /// Reads and checks one playbook. `folder` is the name that its app must have.
 pub fn load(path: &str, folder: &str, source: &str) -> Loaded {
     let digest = Sha256::digest(source.as_bytes()).iter().fold("sha256:".to_owned(), |mut out, byte| {
@@ -49,16 +64,18 @@ pub fn load(path: &str, folder: &str, source: &str) -> Loaded {
         out
     });
     let findings: Findings = RefCell::default();
-    let playbook = match node::parse(source) {
-        Ok(tree) => node::read::<Playbook>(&tree, &findings),
+    let tree = node::parse(source);
+    let playbook = match &tree {
+        Ok(tree) => node::read::<Playbook>(tree, &findings),
         Err(diagnostic) => {
-            findings.borrow_mut().push(diagnostic);
+            findings.borrow_mut().push(diagnostic.clone());
             None
         }
     };
     let mut findings = findings.into_inner();
-    if let Some(playbook) = &playbook {
-        findings.extend(check(playbook));
+    if let (Some(playbook), Ok(tree)) = (&playbook, &tree) {
+        let broken = node::broken_parts(tree, &findings);
+        findings.extend(check(playbook).into_iter().filter(|finding| !follows(finding, &broken)));
         if playbook.app.value != folder {
             let message = format!("the app is called `{}`, its folder `{folder}`", playbook.app.value);
             findings.push(

@@ -66,10 +66,15 @@ pub fn parse(source: &str) -> Result<Node, Diagnostic> {
         with_snippet: false,
     };
     let tree: Spanned<Raw> = serde_saphyr::from_str_with_options(source, options).map_err(|error| {
-        let at = error.location().and_then(|l| l.span().byte_offset()).unwrap_or(0) as usize;
-        let start = at.min(source.len());
+        let start = error.location().map_or(0, |place| {
+            let span = place.span();
+            span.byte_offset()
+                .and_then(|at| usize::try_from(at).ok())
+                .unwrap_or_else(|| offset(source, place.line(), place.column()))
+        });
+        let start = source.floor_char_boundary(start);
         let length = source[start..].find(['\n', ' ', ':']).unwrap_or(0).max(1);
-        let span = Span { start, end: (start + length).min(source.len()) };
+        let span = Span { start, end: source.ceil_char_boundary((start + length).min(source.len())) };
         let said = error.to_string();
         let lower = said.to_lowercase();
         if lower.contains("duplicate") {
@@ -89,6 +94,14 @@ pub fn parse(source: &str) -> Result<Node, Diagnostic> {
             .help("check indentation, quotes around `{{ … }}`, and that brackets are closed")
     })?;
     Ok(node(tree))
+}
+
+/// The byte at a line and column, both from 1.
+fn offset(source: &str, line: u64, column: u64) -> usize {
+    let skip = |n: u64| usize::try_from(n.saturating_sub(1)).unwrap_or(usize::MAX);
+    let before: usize = source.split_inclusive('\n').take(skip(line)).map(str::len).sum();
+    let rest = source.get(before..).unwrap_or_default();
+    before + rest.char_indices().nth(skip(column)).map_or(0, |(at, _)| at)
 }
 
 fn node(raw: Spanned<Raw>) -> Node {
@@ -233,7 +246,16 @@ impl<'n> Reader<'n> {
                     Some(rest) => (Finding::LocatorShape, rest.to_owned()),
                     None => (Finding::WrongShape, message),
                 };
-                self.note(Diagnostic::new(finding, self.node.span, message));
+                // What an unknown key leaves undone is no second fault.
+                let known = message == NOTHING_TO_DO
+                    && self
+                        .findings
+                        .borrow()
+                        .iter()
+                        .any(|f| f.finding == Finding::UnknownKey && inside(f.span, self.node.span));
+                if !known {
+                    self.note(Diagnostic::new(finding, self.node.span, plain(&message)));
+                }
             }
             Fault::Noted
         })
@@ -383,6 +405,57 @@ impl<'n> Deserializer<'n> for Reader<'n> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
         tuple_struct ignored_any
     }
+}
+
+/// What is said of a step without an action.
+pub(super) const NOTHING_TO_DO: &str = "a step without an action";
+
+fn inside(inner: Span, outer: Span) -> bool {
+    // A map without braces has the place of its first key.
+    inner.start >= outer.start && inner.start <= outer.end
+}
+
+/// serde's words in ours.
+fn plain(message: &str) -> String {
+    if let Some(field) = message.strip_prefix("missing field ") {
+        return format!("{field} is missing");
+    }
+    let Some(rest) = message.strip_prefix("invalid type: ") else { return message.to_owned() };
+    let (is, expected) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
+    let is = is
+        .replace("string ", "the text ")
+        .replace("integer ", "the number ")
+        .replace("floating point ", "the number ");
+    let is = is
+        .replace("boolean ", "the truth ")
+        .replace("sequence", "a list")
+        .replace("map", "a map")
+        .replace("a a ", "a ");
+    let expected = expected
+        .replace("a sequence", "a list")
+        .replace("a boolean", "true or false")
+        .replace("u64", "a number")
+        .replace("u32", "a number");
+    format!("here is {is}; expected is {expected}")
+}
+
+/// The top-level parts of a playbook in which something is not as the language has it.
+pub fn broken_parts(root: &Node, findings: &[Diagnostic]) -> Vec<String> {
+    let Value::Map(entries) = &root.value else { return Vec::new() };
+    let shape = |f: &Diagnostic| {
+        matches!(f.finding, Finding::UnknownKey | Finding::WrongShape | Finding::LocatorShape)
+    };
+    let ends = entries.iter().skip(1).map(|(key, _)| key.span.start).chain([usize::MAX]);
+    entries
+        .iter()
+        .zip(ends)
+        .filter(|((key, _), end)| {
+            findings.iter().any(|f| shape(f) && f.span.start >= key.span.start && f.span.start < *end)
+        })
+        .filter_map(
+            |((key, _), _)| if let Value::Text(name) = &key.value { Some(name.clone()) } else { None },
+        )
+        .collect()
 }
 
 fn keys_expected(fields: &[&str]) -> String {

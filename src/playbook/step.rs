@@ -9,6 +9,7 @@ use serde::{
 use super::{
     at::{At, List, Names},
     locator::{Locator, read_map},
+    node::NOTHING_TO_DO,
 };
 use crate::ports::driver::Key;
 
@@ -150,20 +151,13 @@ impl<'de> Deserialize<'de> for Step {
                     return Err(A::Error::custom("`else` needs a `when` and a `do`"));
                 }
                 let Some((key, action)) = found else {
-                    return Err(A::Error::custom(format!(
-                        "a step without an action: write one of {}",
-                        actions()
-                    )));
+                    return Err(A::Error::custom(NOTHING_TO_DO));
                 };
                 Ok(Step { action, at: At { value: (), span: key.span }, modifiers })
             }
         }
         deserializer.deserialize_struct("Step", KEYS, Keys)
     }
-}
-
-fn actions() -> String {
-    STEPS.iter().map(|(key, ..)| *key).collect::<Vec<_>>().join(", ")
 }
 
 impl JsonSchema for Step {

@@ -277,6 +277,9 @@ pub enum TextMatch {
     Exact(String),
     /// Anywhere in it, upper and lower case being the same.
     Contains(String),
+    /// Somewhere in it, but as a whole: `ada@acme.example` is not in `nada@acme.example`, nor in
+    /// `ada@acme.example.org`. Upper and lower case are the same.
+    Whole(String),
     /// The whole text, where `*` stands for anything and `{n}` for a number, its digits in groups or not.
     Glob(String),
 }

@@ -18,8 +18,12 @@ impl Reader for Console {
 pub fn line(kind: &EventKind) -> Option<String> {
     Some(match kind {
         EventKind::Started { app, operation, integration } => format!("{operation} in {app} ({integration})"),
-        EventKind::SessionReady { reused: true, ms } => format!("  still signed in                          {ms:>6} ms"),
-        EventKind::SessionReady { reused: false, ms } => format!("  signed in                                {ms:>6} ms"),
+        EventKind::SessionReady { reused: true, ms } => {
+            format!("  still signed in                          {ms:>6} ms")
+        }
+        EventKind::SessionReady { reused: false, ms } => {
+            format!("  signed in                                {ms:>6} ms")
+        }
         EventKind::UserRead { found, ms, .. } => {
             let what = if *found { "the user is there" } else { "the user is not there" };
             format!("  read: {what:<35}{ms:>6} ms")
@@ -29,7 +33,9 @@ pub fn line(kind: &EventKind) -> Option<String> {
         EventKind::StepEnded { .. } => return None,
         EventKind::CommitReached { .. } => "  commit: from here on the app may have changed".to_owned(),
         EventKind::OverlayPutAway { when } => format!("  put away: {when}"),
-        EventKind::EvidenceKept { reason, reference: Some(reference), .. } => format!("  picture ({reason}): {reference}"),
+        EventKind::EvidenceKept { reason, reference: Some(reference), .. } => {
+            format!("  picture ({reason}): {reference}")
+        }
         EventKind::EvidenceKept { reason, reference: None, .. } => format!("  no picture ({reason})"),
         EventKind::Noticed { what } => format!("  the browser {what}"),
         EventKind::Verifying => "  reading it back".to_owned(),

@@ -17,8 +17,12 @@ impl Trace {
     /// Begins, or goes on with, the trace of a job.
     pub fn create(folder: &Path, job: &str) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let safe: String = job.chars().map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' }).collect();
-        let file = OpenOptions::new().create(true).append(true).open(folder.join(format!("{safe}.trace.ndjson")))?;
+        let safe: String = job
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' })
+            .collect();
+        let file =
+            OpenOptions::new().create(true).append(true).open(folder.join(format!("{safe}.trace.ndjson")))?;
         Ok(Self(Mutex::new(file)))
     }
 }

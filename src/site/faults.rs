@@ -62,7 +62,7 @@ pub(super) enum Kind {
 
 impl Fault {
     /// The next fault at this place, if there is one; counted.
-    pub fn take(faults: &mut Vec<Fault>, place: &str) -> Option<Fault> {
+    pub fn take(faults: &mut [Fault], place: &str) -> Option<Fault> {
         let index = faults.iter().position(|fault| fault.on == place && fault.times != Some(0))?;
         if let Some(times) = &mut faults[index].times {
             *times -= 1;
@@ -122,7 +122,11 @@ impl Line {
 }
 
 impl AsyncRead for Line {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

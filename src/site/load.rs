@@ -19,7 +19,9 @@ pub struct Site {
 /// Why a site cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
-    #[error("{file} cannot be read: {reason}\nname a folder with a site.yaml in it, such as fixtures/sites/ledgerly")]
+    #[error(
+        "{file} cannot be read: {reason}\nname a folder with a site.yaml in it, such as fixtures/sites/ledgerly"
+    )]
     Unreadable { file: String, reason: String },
     #[error("{file}: {reason}")]
     Wrong { file: String, reason: String },
@@ -221,17 +223,26 @@ impl Site {
         for route in &file.routes {
             let (method, pattern) = route.place();
             if !pattern.starts_with('/') {
-                return Err(wrong(format!("a route needs `get:` or `post:` with a path, here is `{pattern}`")));
+                return Err(wrong(format!(
+                    "a route needs `get:` or `post:` with a path, here is `{pattern}`"
+                )));
             }
             if route.render.is_none() && route.json.is_none() && route.redirect.is_none() {
-                return Err(wrong(format!("{method} {pattern} says neither `render`, `json` nor `redirect`")));
+                return Err(wrong(format!(
+                    "{method} {pattern} says neither `render`, `json` nor `redirect`"
+                )));
             }
             if let Some(name) = route.render.iter().find(|name| !templates.contains_key(*name)) {
-                return Err(wrong(format!("{method} {pattern} renders `{name}`, which is not in the folder")));
+                return Err(wrong(format!(
+                    "{method} {pattern} renders `{name}`, which is not in the folder"
+                )));
             }
         }
         if !templates.contains_key(&file.sign_in.template) {
-            return Err(wrong(format!("the sign-in renders `{}`, which is not in the folder", file.sign_in.template)));
+            return Err(wrong(format!(
+                "the sign-in renders `{}`, which is not in the folder",
+                file.sign_in.template
+            )));
         }
         Ok(Site { file, folder: folder.to_owned(), templates })
     }

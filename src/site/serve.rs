@@ -71,7 +71,9 @@ impl Site {
         let wrong = |reason: String| SiteError::Wrong { file: file.clone(), reason };
         let language = Language::new(&self).map_err(wrong)?;
         let world = seed(&self, &language).map_err(wrong)?;
-        let listener = TcpListener::bind(address).await.map_err(|e| wrong(format!("{address} cannot be listened on: {e}")))?;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|e| wrong(format!("{address} cannot be listened on: {e}")))?;
         let address = listener.local_addr().map_err(|e| wrong(e.to_string()))?;
         let state = Mutex::new(Now::new(world));
         let app = Arc::new(App { site: self, language, state });
@@ -125,7 +127,14 @@ impl RunningSite {
 
 impl Now {
     fn new(world: Value) -> Self {
-        Self { world, sessions: HashMap::new(), wrong: HashMap::new(), faults: Vec::new(), log: Vec::new(), serial: 0 }
+        Self {
+            world,
+            sessions: HashMap::new(),
+            wrong: HashMap::new(),
+            faults: Vec::new(),
+            log: Vec::new(),
+            serial: 0,
+        }
     }
 }
 
@@ -150,7 +159,11 @@ async fn answer(
     }
     if let Some(name) = path.strip_prefix("/static/") {
         return match app.site.templates.get(name) {
-            Some(text) => page(StatusCode::OK, text.clone(), if name.ends_with(".css") { "text/css" } else { "text/javascript" }),
+            Some(text) => page(
+                StatusCode::OK,
+                text.clone(),
+                if name.ends_with(".css") { "text/css" } else { "text/javascript" },
+            ),
             None => page(StatusCode::NOT_FOUND, "not here".into(), "text/plain"),
         };
     }
@@ -170,11 +183,20 @@ async fn answer(
     let (place, route, parameters) = app.route(&request);
     let fault = Fault::take(&mut app.now().faults, &place);
     match fault.as_ref().map(|fault| fault.kind) {
-        Some(Kind::Slow) => tokio::time::sleep(Duration::from_millis(fault.as_ref().map_or(0, |f| f.ms))).await,
+        Some(Kind::Slow) => {
+            tokio::time::sleep(Duration::from_millis(fault.as_ref().map_or(0, |f| f.ms))).await;
+        }
         Some(Kind::Status) => {
-            let code = fault.as_ref().and_then(|f| StatusCode::from_u16(f.status).ok()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            let code = fault
+                .as_ref()
+                .and_then(|f| StatusCode::from_u16(f.status).ok())
+                .unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
             app.log(&request, code);
-            return page(code, format!("<!doctype html><title>{code}</title><h1>{code}</h1>"), "text/html; charset=utf-8");
+            return page(
+                code,
+                format!("<!doctype html><title>{code}</title><h1>{code}</h1>"),
+                "text/html; charset=utf-8",
+            );
         }
         Some(Kind::SessionLost) => {
             app.now().sessions.remove(&request.session);
@@ -193,7 +215,9 @@ async fn answer(
 
 impl App {
     fn log(&self, request: &Request, status: StatusCode) {
-        self.now().log.push(json!({ "method": request.method, "path": request.path, "status": status.as_u16() }));
+        self.now()
+            .log
+            .push(json!({ "method": request.method, "path": request.path, "status": status.as_u16() }));
     }
 
     /// `POST /members/{id}` as the site has it, the route, and what its path names.
@@ -209,7 +233,12 @@ impl App {
         (format!("{} {}", request.method, request.path), None, BTreeMap::new())
     }
 
-    fn respond(&self, request: &Request, route: Option<&Route>, parameters: BTreeMap<String, String>) -> Response<Body> {
+    fn respond(
+        &self,
+        request: &Request,
+        route: Option<&Route>,
+        parameters: BTreeMap<String, String>,
+    ) -> Response<Body> {
         let sign_in = &self.site.file.sign_in;
         if request.path == sign_in.path {
             return self.sign_in(request);
@@ -220,7 +249,11 @@ impl App {
         let session = self.now().sessions.get(&request.session).filter(|s| s.user.is_some()).cloned();
         let Some(session) = session else { return redirect(&sign_in.path) };
         let Some(route) = route else {
-            return page(StatusCode::NOT_FOUND, "<!doctype html><title>Not found</title><h1>Not found</h1>".into(), "text/html; charset=utf-8");
+            return page(
+                StatusCode::NOT_FOUND,
+                "<!doctype html><title>Not found</title><h1>Not found</h1>".into(),
+                "text/html; charset=utf-8",
+            );
         };
         if request.method == "POST" {
             let token = request.form.get("csrf").and_then(|v| v.first());
@@ -234,7 +267,11 @@ impl App {
         }
         self.carry_out(request, route, parameters, &session).unwrap_or_else(|reason| {
             // A site author reads this in the browser.
-            page(StatusCode::INTERNAL_SERVER_ERROR, format!("site.yaml: {reason}"), "text/plain; charset=utf-8")
+            page(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("site.yaml: {reason}"),
+                "text/plain; charset=utf-8",
+            )
         })
     }
 
@@ -283,7 +320,11 @@ impl App {
     fn fail(&self, route: &Route, message: &str, mut names: Names) -> Result<Response<Body>, String> {
         names.insert("error".into(), json!(message));
         let Some(fail) = &route.fail else {
-            return Ok(page(StatusCode::UNPROCESSABLE_ENTITY, message.to_owned(), "text/plain; charset=utf-8"));
+            return Ok(page(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                message.to_owned(),
+                "text/plain; charset=utf-8",
+            ));
         };
         for (name, expression) in &fail.with {
             let value = self.language.eval(expression, &names)?;
@@ -293,7 +334,9 @@ impl App {
         let Some(shown) = shown else { return Err(format!("`fail.show: {}` is no route", fail.show)) };
         let kept = names.clone();
         self.language.define(&shown.lets, &mut names)?;
-        names.extend(fail.with.keys().filter_map(|key| kept.get(key).map(|value| (key.clone(), value.clone()))));
+        names.extend(
+            fail.with.keys().filter_map(|key| kept.get(key).map(|value| (key.clone(), value.clone()))),
+        );
         let html = self.language.render(shown.render.as_deref().unwrap_or_default(), &names)?;
         Ok(page(StatusCode::UNPROCESSABLE_ENTITY, html, "text/html; charset=utf-8"))
     }
@@ -343,7 +386,8 @@ impl App {
         }
         now.serial += 1;
         let id = format!("s{}-{}", now.serial, now.sessions.len());
-        let session = Session { user: Some(username), csrf: format!("c{}", now.serial), ..Session::default() };
+        let session =
+            Session { user: Some(username), csrf: format!("c{}", now.serial), ..Session::default() };
         now.sessions.insert(id.clone(), session);
         let mut response = redirect(&sign_in.home);
         let cookie = format!("session={id}; Path=/; HttpOnly; SameSite=Lax");
@@ -368,7 +412,9 @@ impl App {
 
 /// The side for tests: the world as JSON, faults, the log.
 fn control(app: &App, method: &Method, what: &str, body: &[u8]) -> Response<Body> {
-    let json = |value: &Value| page(StatusCode::OK, serde_json::to_string_pretty(value).unwrap_or_default(), "application/json");
+    let json = |value: &Value| {
+        page(StatusCode::OK, serde_json::to_string_pretty(value).unwrap_or_default(), "application/json")
+    };
     let wrong = |reason: String| page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8");
     match (method.as_str(), what) {
         ("GET", "state") => json(&app.now().world),

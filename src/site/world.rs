@@ -82,7 +82,8 @@ pub(super) fn seed(site: &Site, language: &Language) -> Result<Value, String> {
         let mut records = collection.records.clone();
         if let Some(rule) = &collection.generate {
             for i in 0..rule.count {
-                let mut names: Names = site.file.world.lists.iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect();
+                let mut names: Names =
+                    site.file.world.lists.iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect();
                 names.insert("i".into(), json!(i));
                 let mut record = Map::new();
                 for (field, expression) in rule.fields.iter().flatten() {
@@ -99,14 +100,19 @@ pub(super) fn seed(site: &Site, language: &Language) -> Result<Value, String> {
 }
 
 /// Carries an action out. `names` are those of the request; the world's are looked up freshly.
-pub(super) fn act(world: &mut Value, action: &Action, names: &Names, language: &Language) -> Result<(), String> {
+pub(super) fn act(
+    world: &mut Value,
+    action: &Action,
+    names: &Names,
+    language: &Language,
+) -> Result<(), String> {
     if let Some(insert) = &action.insert {
         let record = fields(&insert.record, names, language)?;
         collection(world, &insert.into)?.push(Value::Object(record));
     }
     if let Some(update) = &action.update {
+        let mut names = of_request(world, names);
         for record in collection(world, &update.collection)? {
-            let mut names = names.clone();
             names.insert("it".into(), record.clone());
             if language.eval(&update.which, &names)? == Value::Bool(true) {
                 let changes = fields(&update.set, &names, language)?;
@@ -117,10 +123,10 @@ pub(super) fn act(world: &mut Value, action: &Action, names: &Names, language: &
         }
     }
     if let Some(delete) = &action.delete {
+        let mut names = of_request(world, names);
         let records = collection(world, &delete.from)?;
         let mut kept = Vec::new();
         for record in records.drain(..) {
-            let mut names = names.clone();
             names.insert("it".into(), record.clone());
             if language.eval(&delete.which, &names)? != Value::Bool(true) {
                 kept.push(record);
@@ -134,10 +140,30 @@ pub(super) fn act(world: &mut Value, action: &Action, names: &Names, language: &
     Ok(())
 }
 
-fn fields(expressions: &BTreeMap<String, String>, names: &Names, language: &Language) -> Result<Map<String, Value>, String> {
-    expressions.iter().map(|(field, expression)| Ok((field.clone(), language.eval(expression, names)?))).collect()
+/// The names without the world's collections: one record is looked at at a time.
+fn of_request(world: &Value, names: &Names) -> Names {
+    let collection = |name: &String| world.get(name).is_some_and(Value::is_array);
+    names
+        .iter()
+        .filter(|(name, _)| !collection(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn fields(
+    expressions: &BTreeMap<String, String>,
+    names: &Names,
+    language: &Language,
+) -> Result<Map<String, Value>, String> {
+    expressions
+        .iter()
+        .map(|(field, expression)| Ok((field.clone(), language.eval(expression, names)?)))
+        .collect()
 }
 
 fn collection<'w>(world: &'w mut Value, name: &str) -> Result<&'w mut Vec<Value>, String> {
-    world.get_mut(name).and_then(Value::as_array_mut).ok_or_else(|| format!("the world has no collection `{name}`"))
+    world
+        .get_mut(name)
+        .and_then(Value::as_array_mut)
+        .ok_or_else(|| format!("the world has no collection `{name}`"))
 }

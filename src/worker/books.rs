@@ -15,7 +15,7 @@ use crate::{
 /// Playbooks by app.
 #[derive(Debug, Default)]
 pub struct Books {
-    books: BTreeMap<String, Result<Arc<Source>, Loaded>>,
+    books: BTreeMap<String, Result<Arc<Source>, Box<Loaded>>>,
 }
 
 /// A folder of playbooks that cannot be read.

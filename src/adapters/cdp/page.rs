@@ -136,7 +136,7 @@ impl Page for FrontPage {
             let answer = self.ask_once(question, deadline).await;
             let outdated = match &answer {
                 // It was about a document that is being left, as we have learnt meanwhile.
-                Ok(_) => self.tab.frame(|frame| frame.is_leaving()),
+                Ok(_) => self.tab.frame(super::navigation::MainFrame::is_leaving),
                 Err(Missed::Driver(DriverError::Navigated)) => true,
                 Err(_) => false,
             };

@@ -171,6 +171,7 @@ impl Keeper {
             .stderr(Stdio::piped())
             .process_group(0);
         // SAFETY: between fork and exec only system calls are made; nothing is allocated or locked.
+        #[expect(unsafe_code, reason = "between fork and exec: only async-signal-safe calls")]
         unsafe {
             command.pre_exec(move || {
                 rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
@@ -190,6 +191,10 @@ fn hand_over(pipe: BorrowedFd<'_>) -> io::Result<()> {
     let aside = rustix::io::fcntl_dupfd_cloexec(pipe, WRITES_ON + 1)?;
     for number in [READS_ON, WRITES_ON] {
         // SAFETY: the descriptor is not closed here, and what it was before is of no use after exec.
+        #[expect(
+            unsafe_code,
+            reason = "the number is fixed by the browser's protocol; the descriptor is not closed here"
+        )]
         let mut place = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(number) });
         rustix::io::dup2(&aside, &mut place)?;
     }

@@ -8,7 +8,7 @@ const variant = (tagged) => Object.entries(tagged)[0];
 
 /**
  * A predicate for a `TextMatch`.
- * @param {object} match `{exact}`, `{contains}` or `{glob}`
+ * @param {object} match `{exact}`, `{contains}`, `{whole}` or `{glob}`
  * @param {(text: string) => string} [trim] takes away what does not count (of both sides, in whole comparisons)
  * @returns {(text: string) => boolean} of folded text
  */
@@ -22,6 +22,10 @@ function matcher(match, trim = (text) => text) {
   if (how === "contains") {
     const lower = wanted.toLowerCase();
     return (text) => text.toLowerCase().includes(lower);
+  }
+  if (how === "whole") {
+    const pattern = new RegExp(`(?<![\\p{L}\\p{N}@._+-])${escapeRegExp(wanted)}(?![\\p{L}\\p{N}@_+-]|\\.[\\p{L}\\p{N}])`, "iu");
+    return (text) => pattern.test(text);
   }
   const parts = wanted.split("*").map((part) => part.split("{n}").map(escapeRegExp).join(NUMBER));
   const pattern = new RegExp(`^${parts.join(".*")}$`, "su");
@@ -42,7 +46,7 @@ const bareHeader = (text) => text.replace(/\s*[▲▼△▽▴▾▵▿↑↓↕
 /** What any text that matches must have in it, for cheap pruning. @returns {{words: string[], lower: boolean}} */
 function clues(match) {
   const [how, raw] = variant(match);
-  const lower = how === "contains";
+  const lower = how === "contains" || how === "whole";
   const words = (lower ? raw.toLowerCase() : raw).split(how === "glob" ? /\s+|\*|\{n\}/ : /\s+/).filter(Boolean);
   return { words, lower };
 }
@@ -55,7 +59,7 @@ const quote = (text, most = 80) => `"${clip(text, most)}"`;
 function sayMatch(match) {
   const [how, raw] = variant(match);
   const text = quote(fold(raw));
-  return how === "exact" ? text : how === "contains" ? `containing ${text}` : `like ${text}`;
+  return how === "exact" ? text : how === "contains" || how === "whole" ? `containing ${text}` : `like ${text}`;
 }
 
 /** The text that a `TextMatch` is about. */

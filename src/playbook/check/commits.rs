@@ -112,8 +112,9 @@ impl Checker<'_> {
             Locator::Any(any) => !any.is_empty() && any.iter().all(|l| self.shows_identity(l, depth + 1)),
             Locator::Find(find) => {
                 let named = match &find.by {
+                    // Only a whole name tells people apart: a part of one may be a part of somebody else's.
                     By::Role(_, Some(name)) | By::Label(name) | By::Text(name) | By::Title(name) => {
-                        self.names_identity(&name.text.value)
+                        find.exact && !name.pattern && self.names_identity(&name.text.value)
                     }
                     _ => false,
                 };

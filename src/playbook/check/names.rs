@@ -239,7 +239,7 @@ impl Checker<'_> {
         match &find.by {
             By::Role(_, name) => name.iter().for_each(|name| self.name(name, place)),
             By::Label(name) | By::Text(name) | By::Placeholder(name) | By::Title(name) => {
-                self.name(name, place)
+                self.name(name, place);
             }
             By::TestId(text) => self.template(text, place),
             By::Css(text) | By::Xpath(text) => {

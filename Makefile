@@ -1,0 +1,17 @@
+# The developer's menu. `make demo` and `make test` install what they need, and may be run twice.
+.PHONY: demo test bench schemas check
+
+demo:            ## The whole corridor once, with a broker, a site and a worker of its own
+	@scripts/demo
+
+test:            ## Everything: formatting, lints, licences, playbooks, tests
+	@scripts/test
+
+bench:           ## Our time for one job beside the same flow in Playwright
+	@benches/job/run
+
+schemas:         ## Refreshes what is generated from the types
+	cargo run --quiet --bin seatwright -- schema --write docs/schema
+
+check:           ## Says what is wrong with the playbooks
+	cargo run --quiet --bin seatwright -- check

@@ -1,0 +1,125 @@
+//! The gateway's side, for `seatwright enqueue`: publish jobs, hear of them, wait for their results.
+
+use futures_util::StreamExt;
+use lapin::{
+    BasicProperties, Channel, Connection, Consumer,
+    options::{BasicConsumeOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions},
+    types::FieldTable,
+};
+
+use super::{connect, lost, outbox::publish, topology};
+use crate::{
+    config::Topology,
+    contract::{JOB_TYPE, JobResult, WireEvent},
+    ports::queue::QueueError,
+};
+
+/// A connection of a gateway.
+pub struct Client {
+    channel: Channel,
+    reply_to: String,
+    results: Consumer,
+    events: Consumer,
+    connection: Connection,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    Event(WireEvent),
+    Result(Box<JobResult>),
+    /// A message that is neither; its text.
+    Other(String),
+}
+
+impl Client {
+    /// Connects, and makes sure that there is a queue for the jobs, worker or not.
+    pub async fn connect(url: &str, lanes: &[String]) -> Result<Self, QueueError> {
+        let connection = connect(url, 10, "seatwright enqueue").await?;
+        let channel = connection.create_channel().await.map_err(lost)?;
+        topology::prepare(&channel, lanes, Topology::Declare).await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(lost)?;
+        let mut queues = Vec::new();
+        for _ in 0..2 {
+            let options =
+                QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+            let queue =
+                channel.queue_declare("".into(), options, FieldTable::default()).await.map_err(lost)?;
+            queues.push(queue.name().as_str().to_owned());
+        }
+        let (reply_to, progress) = (queues.remove(0), queues.remove(0));
+        channel
+            .queue_bind(
+                progress.as_str().into(),
+                topology::EVENTS.into(),
+                "#".into(),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await
+            .map_err(lost)?;
+        let consume = |queue: &str, channel: &Channel| {
+            let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+            let (queue, channel) = (queue.to_owned(), channel.clone());
+            async move {
+                channel
+                    .basic_consume(queue.as_str().into(), "".into(), options, FieldTable::default())
+                    .await
+                    .map_err(lost)
+            }
+        };
+        let results = consume(&reply_to, &channel).await?;
+        let events = consume(&progress, &channel).await?;
+        Ok(Self { channel, reply_to, results, events, connection })
+    }
+
+    /// Publishes a job body as it is, and waits until the broker has stored it.
+    pub async fn publish(
+        &self,
+        lane: &str,
+        operation: &str,
+        id: &str,
+        body: &[u8],
+    ) -> Result<(), QueueError> {
+        let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_type(JOB_TYPE.into())
+            .with_delivery_mode(2)
+            .with_message_id(id.into())
+            .with_correlation_id(id.into())
+            .with_reply_to(self.reply_to.as_str().into())
+            .with_timestamp(now);
+        match publish(&self.channel, topology::JOBS, &format!("{lane}.{operation}"), body, properties).await?
+        {
+            true => Ok(()),
+            false => Err(QueueError::Topology(format!("no queue takes jobs of the lane `{lane}`"))),
+        }
+    }
+
+    /// The next event or result.
+    pub async fn next(&mut self) -> Result<Heard, QueueError> {
+        let delivery = tokio::select! {
+            biased;
+            event = self.events.next() => event,
+            result = self.results.next() => result,
+        };
+        let delivery = match delivery {
+            Some(Ok(delivery)) => delivery,
+            Some(Err(error)) => return Err(lost(error)),
+            None => return Err(QueueError::Lost("the broker ended the consumer".to_owned())),
+        };
+        if let Ok(event) = serde_json::from_slice(&delivery.data) {
+            return Ok(Heard::Event(event));
+        }
+        Ok(match serde_json::from_slice(&delivery.data) {
+            Ok(result) => Heard::Result(Box::new(result)),
+            Err(_) => Heard::Other(String::from_utf8_lossy(&delivery.data).into_owned()),
+        })
+    }
+
+    /// Ends the connection.
+    pub async fn close(self) {
+        let _ = self.connection.close(200, "done".into()).await;
+    }
+}

@@ -1,0 +1,79 @@
+//! RabbitMQ over AMQP 0-9-1. The only room that knows lapin.
+//!
+//! Two connections: what is consumed and acknowledged on one, published on the other, because a resource alarm blocks
+//! everything on a connection that publishes. No recovery by the library: any fault ends the epoch, and whoever holds
+//! it connects again.
+
+mod client;
+mod inbox;
+mod outbox;
+mod topology;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lapin::{Connection, ConnectionProperties};
+
+pub use client::{Client, Heard};
+
+use crate::{
+    config::Topology,
+    ports::queue::{Broker, Epoch, QueueError},
+};
+
+/// How long a connect may take.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+/// A RabbitMQ broker.
+pub struct Rabbit {
+    /// `amqp://` or `amqps://`.
+    pub url: String,
+    pub lanes: Vec<String>,
+    pub topology: Topology,
+    /// Seconds between heartbeats.
+    pub heartbeat: u16,
+}
+
+#[async_trait]
+impl Broker for Rabbit {
+    async fn connect(&self) -> Result<Box<dyn Epoch>, QueueError> {
+        let consuming = connect(&self.url, self.heartbeat, "seatwright worker: jobs").await?;
+        let publishing = connect(&self.url, self.heartbeat, "seatwright worker: results").await?;
+        let channel = publishing.create_channel().await.map_err(lost)?;
+        topology::prepare(&channel, &self.lanes, self.topology).await?;
+        let outbox = outbox::Rabbit::open(&publishing).await?;
+        let epoch = inbox::Inbox::open(consuming, publishing, outbox, &self.lanes).await?;
+        Ok(Box::new(epoch))
+    }
+}
+
+/// Connects, with our name for the operator.
+async fn connect(url: &str, heartbeat: u16, name: &str) -> Result<Connection, QueueError> {
+    let mut uri: lapin::uri::AMQPUri = url.parse().map_err(|reason| {
+        QueueError::Unreachable(format!(
+            "this is no AMQP address ({reason}): write amqp://user:password@host:5672"
+        ))
+    })?;
+    uri.query.heartbeat = Some(heartbeat);
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    match tokio::time::timeout(CONNECT_TIME, Connection::connect_uri(uri, properties)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(QueueError::Unreachable(error.to_string())),
+        Err(_) => Err(QueueError::Unreachable(format!("no answer within {} s", CONNECT_TIME.as_secs()))),
+    }
+}
+
+/// Can the broker be talked to? For `doctor`.
+pub async fn probe(url: &str) -> Result<String, String> {
+    let connection = connect(url, 10, "seatwright doctor")
+        .await
+        .map_err(|e| format!("{e}\nsee that RabbitMQ runs, and that address, user and password are right"))?;
+    let said =
+        connection.create_channel().await.map(|_| "it answers, and the user may open a channel".to_owned());
+    let _ = connection.close(200, "done".into()).await;
+    said.map_err(|e| e.to_string())
+}
+
+fn lost(error: lapin::Error) -> QueueError {
+    QueueError::Lost(error.to_string())
+}

@@ -1,0 +1,145 @@
+//! `seatwright enqueue`: what a gateway does, by hand.
+
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+use super::Ended;
+use crate::{
+    adapters::amqp::{Client, Heard},
+    config::Config,
+    contract::{JobResult, Outcome, WireEvent},
+};
+
+/// Publish jobs, show their progress, and wait for their results.
+///
+/// Exit code 0: every job succeeded or changed nothing; 1: at least one did not; 3: no broker, or no result in time.
+#[derive(Debug, clap::Args)]
+pub(super) struct Enqueue {
+    /// Job files, published in this order.
+    #[arg(required = true)]
+    jobs: Vec<PathBuf>,
+    /// A worker's configuration: it knows the broker, and the lane of each integration.
+    #[arg(long, value_name = "FILE", env = "SEATWRIGHT_CONFIG", required_unless_present = "broker")]
+    config: Option<PathBuf>,
+    /// The broker: amqp://user:password@host:5672.
+    #[arg(long, value_name = "URL", env = "SEATWRIGHT_BROKER", hide_env_values = true)]
+    broker: Option<String>,
+    /// The lane, where no configuration knows it.
+    #[arg(long, value_name = "LANE", default_value = "unknown")]
+    lane: String,
+    /// How long to wait for all results, in seconds.
+    #[arg(long, default_value_t = 300)]
+    wait: u64,
+    /// Print the whole results as JSON, one a line.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Enqueue {
+    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+        let config = self.config.as_deref().map(Config::read).transpose()?;
+        let url = match (&self.broker, &config) {
+            (Some(url), _) => url.clone(),
+            (None, Some(config)) => config.broker_url().map_err(anyhow::Error::msg)?,
+            (None, None) => anyhow::bail!("no broker: give --broker or --config"),
+        };
+        let lanes: Vec<String> = config.iter().flat_map(|c| c.service_accounts.keys().cloned()).collect();
+        let mut client = Client::connect(&url, &lanes).await?;
+        let mut waiting = BTreeSet::new();
+        for path in &self.jobs {
+            let body = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+            // It is the worker that judges a job: what cannot be read is published all the same.
+            let value: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            let id = value["id"].as_str().unwrap_or(&name).to_owned();
+            let operation = value["operation"].as_str().unwrap_or("unknown");
+            let lane = self.lane_of(config.as_ref(), &value);
+            client.publish(&lane, operation, &id, &body).await?;
+            waiting.insert(id);
+        }
+        let good =
+            tokio::time::timeout(Duration::from_secs(self.wait), self.wait_for(&mut client, &mut waiting))
+                .await;
+        client.close().await;
+        match good {
+            Ok(good) => Ok(if good? { Ended::Done } else { Ended::NotDone }),
+            Err(_) => {
+                let missing = waiting.into_iter().collect::<Vec<_>>().join(", ");
+                anyhow::bail!(
+                    "no result within {} s of: {missing}; is a worker running for this lane?",
+                    self.wait
+                )
+            }
+        }
+    }
+
+    fn lane_of(&self, config: Option<&Config>, job: &Value) -> String {
+        let id = job.pointer("/integration/id").and_then(Value::as_str).unwrap_or_default();
+        let known = config.and_then(|c| c.integrations.get(id)).map(|i| i.service_account.clone());
+        known.unwrap_or_else(|| self.lane.clone())
+    }
+
+    async fn wait_for(&self, client: &mut Client, waiting: &mut BTreeSet<String>) -> anyhow::Result<bool> {
+        let progress = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+            progress.set_style(style);
+        }
+        progress.enable_steady_tick(Duration::from_millis(120));
+        let mut good = true;
+        while !waiting.is_empty() {
+            progress.set_prefix(format!("{} waiting", waiting.len()));
+            match client.next().await? {
+                Heard::Event(event) => progress.set_message(happening(&event)),
+                Heard::Result(result) => {
+                    good &= matches!(
+                        result.outcome,
+                        Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal
+                    );
+                    waiting.remove(&result.job);
+                    let told = if self.json { serde_json::to_string(&result)? } else { told(&result) };
+                    progress.suspend(|| println!("{told}"));
+                }
+                Heard::Other(text) => progress.suspend(|| eprintln!("not a result: {text}")),
+            }
+        }
+        progress.finish_and_clear();
+        Ok(good)
+    }
+}
+
+fn happening(event: &WireEvent) -> String {
+    let detail = event.detail.as_deref().unwrap_or_default();
+    format!("{} {}: {} {detail}", event.operation, event.job, event.event.as_str())
+}
+
+/// One result in a few lines.
+fn told(result: &JobResult) -> String {
+    let operation = result.operation.map_or("?", |o| o.as_str());
+    let mut lines = vec![format!(
+        "{:<20} {:<16} {:>7} ms   {}",
+        operation,
+        result.outcome.to_string(),
+        result.timings.total_ms,
+        result.job
+    )];
+    if let Some(error) = &result.error {
+        lines.push(format!("    {error}"));
+        lines.extend(error.hint.iter().map(|hint| format!("    try: {hint}")));
+    }
+    if let (Some(users), Some(completeness)) = (&result.users, &result.completeness) {
+        let complete = if completeness.complete { "complete" } else { "NOT complete" };
+        lines.push(format!("    {} users on {} pages, {complete}", users.len(), completeness.pages));
+    }
+    for change in &result.changes {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "–".to_owned());
+        lines.push(format!("    {}: {} → {}", change.attribute, text(&change.from), text(&change.to)));
+    }
+    for evidence in &result.evidence {
+        let place = evidence.reference.clone().or_else(|| evidence.withheld.clone()).unwrap_or_default();
+        lines.push(format!("    picture {}: {place}", evidence.reason));
+    }
+    lines.join("\n")
+}

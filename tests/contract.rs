@@ -1,0 +1,167 @@
+//! The contract as others see it: schemas, samples, and what is refused.
+
+use std::{fs, path::Path};
+
+use seatwright::contract::{Code, Job, JobResult, Operation, WireEvent};
+use serde_json::{Value, json};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn samples(folder: &str) -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(root().join("fixtures").join(folder)).expect("samples").flatten() {
+        let text = fs::read_to_string(entry.path()).expect("a sample");
+        all.push((
+            entry.file_name().to_string_lossy().into_owned(),
+            serde_json::from_str(&text).expect("JSON"),
+        ));
+    }
+    assert!(all.len() >= 6, "{folder} has too few samples");
+    all
+}
+
+/// A JSON Schema validator that is not ours.
+fn validator(name: &str) -> jsonschema::Validator {
+    let text = fs::read_to_string(root().join(format!("docs/schema/{name}.schema.json")))
+        .expect("a committed schema");
+    jsonschema::draft202012::new(&serde_json::from_str(&text).expect("JSON")).expect("a JSON Schema")
+}
+
+#[test]
+fn the_committed_schemas_are_those_of_the_types() {
+    for (name, schema) in seatwright::cli::schemas() {
+        let committed = fs::read_to_string(root().join(format!("docs/schema/{name}.schema.json")))
+            .expect("a committed schema");
+        let generated = format!("{}\n", serde_json::to_string_pretty(&schema).expect("JSON"));
+        assert!(committed == generated, "docs/schema/{name}.schema.json is old: run `make schemas`");
+    }
+}
+
+#[test]
+fn every_sample_is_what_its_schema_and_its_type_say() {
+    for (folder, schema) in [("jobs", "job"), ("results", "result"), ("events", "event")] {
+        let validator = validator(schema);
+        for (name, sample) in samples(folder) {
+            let errors: Vec<String> =
+                validator.iter_errors(&sample).map(|e| format!("{}: {e}", e.instance_path())).collect();
+            assert!(errors.is_empty(), "{folder}/{name}: {errors:?}");
+            let body = sample.to_string();
+            let again = match schema {
+                "job" => Job::parse(body.as_bytes())
+                    .map(|job| serde_json::to_value(job).expect("JSON"))
+                    .map_err(|r| r.failure.to_string()),
+                "result" => serde_json::from_str::<JobResult>(&body)
+                    .map(|r| serde_json::to_value(r).expect("JSON"))
+                    .map_err(|e| e.to_string()),
+                _ => serde_json::from_str::<WireEvent>(&body)
+                    .map(|e| serde_json::to_value(e).expect("JSON"))
+                    .map_err(|e| e.to_string()),
+            };
+            let again = again.unwrap_or_else(|e| panic!("{folder}/{name}: {e}"));
+            if schema != "job" {
+                assert_eq!(again, sample, "{folder}/{name} does not survive a round trip");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_operation_and_code_has_one_name() {
+    for operation in Operation::ALL {
+        assert_eq!(serde_json::to_value(operation).expect("JSON"), operation.as_str());
+    }
+    let mut names: Vec<String> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(names.len(), 42);
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 42);
+    for code in Code::ALL {
+        assert!((400..=504).contains(&code.scim().status), "{code}");
+        assert!(code.meaning().ends_with('.'), "{code}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_refused_with_its_place_and_without_its_secret() {
+    let good = json!({
+        "id": "1", "app": "ledgerly", "operation": "user.get", "integration": { "id": "i" },
+        "user": { "userName": "ada@acme.example" },
+    });
+    assert!(Job::parse(good.to_string().as_bytes()).is_ok());
+    let with = |pointer: &str, value: Value| {
+        let mut job = good.clone();
+        let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+        job.pointer_mut(parent)
+            .expect("the parent")
+            .as_object_mut()
+            .expect("a map")
+            .insert(key.to_owned(), value);
+        job
+    };
+    let table = [
+        (with("/evidense", json!("all")), "evidense", "unknown field"),
+        (with("/user/nickname", json!("A")), "/user/nickname", "RFC 7643"),
+        (with("/user/urn:example:x", json!({ "a": 1 })), "", ""),
+        (with("/operation", json!("user.creat")), "/operation", "unknown variant"),
+        (with("/id", json!("")), "/id", "1 to 128"),
+        (with("/user/password", json!("hunter2")), "/user/password", "reference"),
+        (
+            with("/service_account", json!({ "username": "x", "secrets": { "password": "hunter2" } })),
+            "/service_account/secrets/password",
+            "reference",
+        ),
+        (
+            with(
+                "/service_account",
+                json!({ "username": "x", "secrets": { "password": { "value": "hunter2" } } }),
+            ),
+            "/service_account/secrets/password",
+            "reference",
+        ),
+        (with("/window", json!({ "deadline": "tomorrow" })), "/window/deadline", ""),
+        (with("/safeguard", json!({ "known_users": -1 })), "/safeguard/known_users", ""),
+        (with("/integration/settings", json!({ "a": { "b": 1 } })), "/integration/settings/a", ""),
+    ];
+    for (job, place, says) in table {
+        let parsed = Job::parse(job.to_string().as_bytes());
+        if place.is_empty() {
+            assert!(parsed.is_ok(), "extension URNs are kept");
+            continue;
+        }
+        let refusal = parsed.expect_err(place);
+        assert!(
+            refusal.failure.message.contains(place) && refusal.failure.message.contains(says),
+            "{place}: {}",
+            refusal.failure.message
+        );
+        assert!(
+            !format!("{}{:?}", refusal.failure, refusal.failure.hint).contains("hunter2"),
+            "{place} repeats the secret"
+        );
+        assert_eq!(refusal.safe_to_keep, !job.to_string().contains("hunter2"));
+    }
+    let mut nobody = good.clone();
+    nobody.as_object_mut().expect("a map").remove("user");
+    assert!(
+        Job::parse(nobody.to_string().as_bytes()).expect_err("no user").failure.message.starts_with("/user")
+    );
+}
+
+proptest::proptest! {
+    /// Whatever comes, it is a job or a refusal.
+    #[test]
+    fn no_body_breaks_the_reader(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+        let _ = Job::parse(&body);
+    }
+
+    /// Nor does a body that is nearly a job.
+    #[test]
+    fn no_broken_job_breaks_the_reader(at in 0usize..400, byte in proptest::num::u8::ANY) {
+        let mut body = fs::read(root().join("fixtures/jobs/create.json")).expect("a sample");
+        let at = at % body.len();
+        body[at] = byte;
+        let _ = Job::parse(&body);
+    }
+}

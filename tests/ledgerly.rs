@@ -1,0 +1,395 @@
+//! Whole jobs on the fixture site, with the real browser. What counts is the site's own state.
+
+mod support;
+
+use std::sync::Arc;
+
+use seatwright::{
+    adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
+    contract::{Code, Outcome},
+    event::EventKind,
+    ports::driver::{Browser, Launch},
+    worker::books::Books,
+};
+use serde_json::{Value, json};
+use support::{Bench, ada, control, member};
+
+fn who(email: &str) -> Value {
+    json!({ "user": { "userName": email } })
+}
+
+fn code(result: &seatwright::contract::JobResult) -> Option<Code> {
+    result.error.as_ref().map(|e| e.code)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_life_from_create_to_delete() {
+    let bench = Bench::new().await;
+
+    let created = bench
+        .run("user.create", json!({ "user": ada(), "entitlements": [{ "type": "team", "value": "Sales" }] }))
+        .await;
+    assert_eq!((created.outcome, created.changed), (Outcome::Succeeded, true), "{:?}", created.error);
+    let ada_now = member(&bench.site, "ada@acme.example").expect("she is there");
+    assert_eq!(
+        (&ada_now["name"], &ada_now["role"], &ada_now["teams"]),
+        (&json!("Ada Byron"), &json!("Member"), &json!(["Sales"]))
+    );
+    assert_eq!(created.after.as_ref().map(|a| a.active), Some(Some(true)));
+    assert!(created.verified.is_some());
+    let reasons: Vec<&str> = created.evidence.iter().map(|e| e.reason.as_str()).collect();
+    assert_eq!(reasons, ["before_commit", "after_commit"]);
+    for picture in &created.evidence {
+        let file =
+            bench.folder.path().join("evidence").join(picture.reference.as_deref().expect("it was kept"));
+        let bytes = std::fs::read(file).expect("the picture is there");
+        assert_eq!(bytes.get(..4), Some(&b"\x89PNG"[..]));
+    }
+
+    let again = bench
+        .run("user.create", json!({ "user": ada(), "entitlements": [{ "type": "team", "value": "Sales" }] }))
+        .await;
+    assert_eq!((again.outcome, again.changed), (Outcome::NoChange, false));
+    let reused = bench
+        .heard
+        .0
+        .lock()
+        .expect("no panic")
+        .iter()
+        .filter(|e| matches!(e.kind, EventKind::SessionReady { reused: true, .. }))
+        .count();
+    assert_eq!(reused, 1, "the session is used again");
+
+    let other = bench
+        .run("user.create", json!({ "user": ada(), "entitlements": [{ "type": "role", "value": "Viewer" }] }))
+        .await;
+    assert_eq!((other.outcome, code(&other)), (Outcome::Failed, Some(Code::UserExists)));
+    assert_eq!(other.changes.len(), 1, "{:?}", other.changes);
+
+    let updated = bench
+        .run("user.update", json!({ "user": { "userName": "ada@acme.example", "displayName": "Ada King" } }))
+        .await;
+    assert_eq!(updated.outcome, Outcome::Succeeded, "{:?}", updated.error);
+    let ada_now = member(&bench.site, "ada@acme.example").expect("she is there");
+    assert_eq!(
+        (&ada_now["name"], &ada_now["role"], &ada_now["teams"]),
+        (&json!("Ada King"), &json!("Member"), &json!(["Sales"]))
+    );
+
+    let more = json!({ "user": { "userName": "ada@acme.example" }, "entitlements": [{ "type": "team", "value": "Finance" }, { "type": "role", "value": "Viewer" }] });
+    let granted = bench.run("entitlement.grant", more.clone()).await;
+    assert_eq!(granted.outcome, Outcome::Succeeded, "{:?}", granted.error);
+    let ada_now = member(&bench.site, "ada@acme.example").expect("she is there");
+    assert_eq!((&ada_now["role"], &ada_now["teams"]), (&json!("Viewer"), &json!(["Finance", "Sales"])));
+    assert_eq!(bench.run("entitlement.grant", more).await.outcome, Outcome::NoChange);
+
+    let less = json!({ "user": { "userName": "ada@acme.example" }, "entitlements": [{ "type": "team", "value": "Sales" }, { "type": "role", "value": "Viewer" }] });
+    let revoked = bench.run("entitlement.revoke", less).await;
+    assert_eq!(revoked.outcome, Outcome::Succeeded, "{:?}", revoked.error);
+    let ada_now = member(&bench.site, "ada@acme.example").expect("she is there");
+    assert_eq!(
+        (&ada_now["role"], &ada_now["teams"]),
+        (&json!("Member"), &json!(["Finance"])),
+        "a role falls back to the default"
+    );
+
+    for (operation, status) in [("user.disable", "Suspended"), ("user.enable", "Active")] {
+        let done = bench.run(operation, who("ada@acme.example")).await;
+        assert_eq!(done.outcome, Outcome::Succeeded, "{:?}", done.error);
+        assert_eq!(member(&bench.site, "ada@acme.example").expect("she is there")["status"], status);
+        assert_eq!(bench.run(operation, who("ada@acme.example")).await.outcome, Outcome::NoChange);
+    }
+
+    let deleted = bench.run("user.delete", who("ada@acme.example")).await;
+    assert_eq!(deleted.outcome, Outcome::Succeeded, "{:?}", deleted.error);
+    assert_eq!(member(&bench.site, "ada@acme.example"), None);
+    for look_alike in ["nada@acme.example", "ada@acme.example.org", "ada@acme.examples"] {
+        assert!(member(&bench.site, look_alike).is_some(), "{look_alike} was touched");
+    }
+    assert_eq!(bench.run("user.delete", who("ada@acme.example")).await.outcome, Outcome::NoChange);
+    assert_eq!(code(&bench.run("user.disable", who("ada@acme.example")).await), Some(Code::UserNotFound));
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_whole_and_say_so() {
+    let bench = Bench::new().await;
+    let listed = bench.run("user.list", json!({})).await;
+    let (users, completeness) = (listed.users.expect("users"), listed.completeness.expect("completeness"));
+    assert!(completeness.complete);
+    assert_eq!((completeness.pages, completeness.shown, completeness.rows), (12, Some(300), 300));
+    let world = bench.site.world();
+    let mut theirs: Vec<(String, String, bool, String)> = Vec::new();
+    for m in world["members"].as_array().expect("members") {
+        let text = |key: &str| m[key].as_str().unwrap_or_default().to_owned();
+        theirs.push((text("email"), text("name"), m["status"] == "Active", text("role")));
+    }
+    let mut ours: Vec<(String, String, bool, String)> = users
+        .iter()
+        .map(|u| {
+            let role =
+                u.entitlements.iter().find(|e| e.kind == "role").map(|e| e.value.clone()).unwrap_or_default();
+            (u.user_name.clone(), u.attributes["displayName"].clone(), u.active == Some(true), role)
+        })
+        .collect();
+    theirs.sort();
+    ours.sort();
+    assert_eq!(ours, theirs);
+
+    let tripped = bench.run("user.list", json!({ "safeguard": { "known_users": 400 } })).await;
+    assert_eq!((tripped.outcome, code(&tripped)), (Outcome::Blocked, Some(Code::SafeguardTripped)));
+    assert_eq!(tripped.completeness.map(|c| c.complete), Some(false));
+
+    let entitlements = bench.run("entitlement.list", json!({})).await.entitlements.expect("entitlements");
+    let told: Vec<(&str, &str, bool)> =
+        entitlements.iter().map(|e| (e.kind.as_str(), e.value.as_str(), e.multiple)).collect();
+    assert_eq!(told.len(), 8);
+    assert!(told.contains(&("role", "Admin", false)) && told.contains(&("team", "Sales", true)), "{told:?}");
+
+    let one = bench.run("user.get", who("nada@acme.example")).await;
+    assert_eq!(one.after.map(|a| a.user_name), Some("nada@acme.example".to_owned()));
+    assert_eq!(code(&bench.run("user.get", who("nobody@acme.example")).await), Some(Code::UserNotFound));
+    assert_eq!(bench.run("connection.test", json!({})).await.outcome, Outcome::Succeeded);
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_app_refuses_is_told_in_codes() {
+    let bench = Bench::new().await;
+    control(&bench.site, "world", json!({ "settings": { "seats": 300 } })).await;
+    let full = bench.run("user.create", json!({ "user": ada() })).await;
+    assert_eq!((full.outcome, code(&full)), (Outcome::Failed, Some(Code::NoSeat)), "{:?}", full.error);
+    assert_eq!(member(&bench.site, "ada@acme.example"), None);
+    control(&bench.site, "world", json!({ "settings": { "seats": 320 } })).await;
+
+    let mut odd = ada();
+    odd["userName"] = json!("ada@acme");
+    let invalid = bench.run("user.create", json!({ "user": odd })).await;
+    assert_eq!(
+        (invalid.outcome, code(&invalid)),
+        (Outcome::Failed, Some(Code::InvalidValue)),
+        "{:?}",
+        invalid.error
+    );
+
+    // Olga is the last admin but the service account; without it she would be the last one.
+    control(&bench.site, "world", json!({ "members": [
+        { "id": "m2", "email": "olga@acme.example", "name": "Olga Owner", "status": "Active", "role": "Admin", "teams": [] },
+        { "id": "m3", "email": "nada@acme.example", "name": "Nada Byron", "status": "Active", "role": "Member", "teams": [] },
+    ] })).await;
+    for operation in ["user.delete", "user.disable"] {
+        let last = bench.run(operation, who("olga@acme.example")).await;
+        assert_eq!(
+            (last.outcome, code(&last)),
+            (Outcome::Blocked, Some(Code::ProtectedPrincipal)),
+            "{:?}",
+            last.error
+        );
+    }
+    assert_eq!(member(&bench.site, "olga@acme.example").expect("she is there")["status"], "Active");
+    let itself = bench.run("user.delete", who("svc@acme.example")).await;
+    assert_eq!(code(&itself), Some(Code::ProtectedPrincipal));
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_tried_once() {
+    let bench = Bench::new().await;
+    let wrong = json!({ "service_account": { "username": "svc@acme.example", "secrets": { "password": "file:wrong" } } });
+    let refused = bench.run("connection.test", wrong).await;
+    assert_eq!(code(&refused), Some(Code::BadCredentials), "{:?}", refused.error);
+    let error = refused.error.expect("an error");
+    assert!(error.page_said.expect("the page's words").contains("Incorrect email or password"));
+    let log: Value = reqwest::get(format!("http://{}/_site/log", bench.site.addr()))
+        .await
+        .expect("log")
+        .json()
+        .await
+        .expect("JSON");
+    let tries = log
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|l| l["method"] == "POST" && l["path"] == "/login")
+        .count();
+    assert_eq!(tries, 1);
+
+    let missing = json!({ "service_account": { "username": "svc@acme.example", "secrets": { "password": "file:nowhere" } } });
+    assert_eq!(code(&bench.run("connection.test", missing).await), Some(Code::SecretMissing));
+    let tenant = json!({ "integration": { "id": "x", "settings": { "business_id": "other", "port": bench.site.addr().port().to_string() } } });
+    assert_eq!(code(&bench.run("connection.test", tenant).await), Some(Code::WrongTenant));
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_stops_before_its_commit_and_a_look_changes_nothing() {
+    let bench = Bench::new().await;
+    let before = bench.site.world();
+    let planned = bench.run("user.create", json!({ "user": ada(), "mode": "plan" })).await;
+    assert_eq!((planned.outcome, planned.changed), (Outcome::Succeeded, false), "{:?}", planned.error);
+    assert_eq!(planned.evidence.iter().map(|e| e.reason.as_str()).collect::<Vec<_>>(), ["planned"]);
+    assert!(!planned.changes.is_empty());
+    let looked = bench.run("user.create", json!({ "user": ada(), "mode": "verify" })).await;
+    assert_eq!(code(&looked), Some(Code::VerifyMismatch));
+    assert_eq!(bench.site.world(), before);
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overlays_are_put_away_and_lost_sessions_are_renewed() {
+    let bench = Bench::new().await;
+    control(&bench.site, "world", json!({ "settings": { "whats_new": true } })).await;
+    let created = bench.run("user.create", json!({ "user": ada() })).await;
+    assert_eq!(created.outcome, Outcome::Succeeded, "{:?}", created.error);
+    let put_away = bench
+        .heard
+        .0
+        .lock()
+        .expect("no panic")
+        .iter()
+        .any(|e| matches!(e.kind, EventKind::OverlayPutAway { .. }));
+    assert!(put_away);
+    // The session is over on the server: the next job signs in again.
+    control(&bench.site, "faults", json!([{ "on": "GET /members", "do": "session_lost", "times": 1 }])).await;
+    let deleted = bench.run("user.delete", who("ada@acme.example")).await;
+    let midway = code(&deleted) == Some(Code::SessionExpired);
+    assert!(midway || deleted.outcome == Outcome::Succeeded, "{:?}", deleted.error);
+    let next = bench.run("user.delete", who("ada@acme.example")).await;
+    assert!(matches!(next.outcome, Outcome::Succeeded | Outcome::NoChange), "{:?}", next.error);
+    assert_eq!(member(&bench.site, "ada@acme.example"), None);
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_lost_after_the_commit_is_read_and_never_repeated() {
+    let bench = Bench::new().await;
+    control(&bench.site, "faults", json!([{ "on": "POST /members", "do": "drop_after", "times": 1 }])).await;
+    let created = bench.run("user.create", json!({ "user": ada() })).await;
+    assert_eq!((created.outcome, created.changed), (Outcome::Succeeded, true), "{:?}", created.error);
+    assert!(member(&bench.site, "ada@acme.example").is_some());
+    assert!(!created.drift.is_empty(), "it is told that the answer was lost");
+
+    control(
+        &bench.site,
+        "faults",
+        json!([{ "on": "POST /members/{id}/remove", "do": "status", "status": 500, "times": 1 }]),
+    )
+    .await;
+    let unknown = bench.run("user.delete", who("ada@acme.example")).await;
+    assert_eq!(unknown.outcome, Outcome::Indeterminate, "{:?}", unknown.error);
+    let posts = posts(&bench, "/remove").await;
+    assert_eq!(posts, 1, "a commit is made once");
+    bench.end().await;
+}
+
+async fn posts(bench: &Bench, ending: &str) -> usize {
+    let log: Value = reqwest::get(format!("http://{}/_site/log", bench.site.addr()))
+        .await
+        .expect("log")
+        .json()
+        .await
+        .expect("JSON");
+    let is = |line: &&Value| {
+        line["method"] == "POST" && line["path"].as_str().is_some_and(|p| p.ends_with(ending))
+    };
+    log.as_array().expect("a list").iter().filter(is).count()
+}
+
+/// How many requests the site has had.
+async fn requests(bench: &Bench) -> usize {
+    let log: Value = reqwest::get(format!("http://{}/_site/log", bench.site.addr()))
+        .await
+        .expect("log")
+        .json()
+        .await
+        .expect("JSON");
+    log.as_array().expect("a list").len()
+}
+
+/// A real kill -9 of what this process started: its browser.
+fn kill_children() {
+    let mine = std::process::id().to_string();
+    for entry in std::fs::read_dir("/proc").expect("a Linux").flatten() {
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // After the name in brackets: state, then the parent.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
+        if parent == Some(mine.as_str()) {
+            let pid = entry.file_name();
+            let killed =
+                std::process::Command::new("kill").arg("-KILL").arg(pid).status().expect("kill runs");
+            assert!(killed.success());
+        }
+    }
+}
+
+/// Counts the browsers that are started.
+#[derive(Default)]
+struct Counted(std::sync::atomic::AtomicU32);
+
+#[async_trait::async_trait]
+impl Launch for Counted {
+    async fn launch(&self) -> Result<Arc<dyn Browser>, String> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        support::RealBrowser.launch().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_dies_is_replaced() {
+    let counted = Arc::new(Counted::default());
+    let books = Books::read(&support::root().join("playbooks")).expect("playbooks");
+    let bench = Bench::with(books, Arc::clone(&counted) as Arc<dyn Launch>).await;
+    assert_eq!(bench.run("connection.test", json!({})).await.outcome, Outcome::Succeeded);
+    // The page hangs on its way to the list; meanwhile the browser goes.
+    control(&bench.site, "faults", json!([{ "on": "GET /members", "do": "hang_after" }])).await;
+    let before = requests(&bench).await;
+    let lost = tokio::select! {
+        result = bench.run("user.list", json!({})) => result,
+        () = async {
+            while requests(&bench).await == before {}
+            kill_children();
+            std::future::pending::<()>().await;
+        } => unreachable!(),
+    };
+    assert_eq!(code(&lost), Some(Code::BrowserLost), "{:?}", lost.error);
+    control(&bench.site, "faults", json!([])).await;
+    assert_eq!(bench.run("connection.test", json!({})).await.outcome, Outcome::Succeeded);
+    assert_eq!(counted.0.load(std::sync::atomic::Ordering::SeqCst), 2);
+    bench.end().await;
+}
+
+struct NoBrowser;
+
+#[async_trait::async_trait]
+impl Launch for NoBrowser {
+    async fn launch(&self) -> Result<Arc<dyn Browser>, String> {
+        let options = ChromiumOptions {
+            executable: Some("/nowhere/chromium".into()),
+            sandbox: Sandbox::Off,
+            ..ChromiumOptions::default()
+        };
+        match Chromium::launch(options, "").await {
+            Ok(browser) => Ok(Arc::new(browser)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_browser_the_answer_says_what_to_install() {
+    let books = Books::read(&support::root().join("playbooks")).expect("playbooks");
+    let bench = Bench::with(books, Arc::new(NoBrowser)).await;
+    let refused = bench.run("connection.test", json!({})).await;
+    let error = refused.error.expect("an error");
+    assert_eq!(error.code, Code::BrowserLost);
+    assert!(error.message.contains("/nowhere/chromium"), "{}", error.message);
+    assert!(error.hint.expect("a hint").contains("doctor"));
+    // What needs no browser is answered without one.
+    let mut nameless = ada();
+    nameless["name"] = json!({ "givenName": "Ada" });
+    let missing = bench.run("user.create", json!({ "user": nameless })).await;
+    assert_eq!((missing.outcome, code(&missing)), (Outcome::Rejected, Some(Code::MissingAttribute)));
+    let place = missing.error.and_then(|e| e.at).expect("a place");
+    assert!(place.starts_with("playbook.yaml:"), "{place}");
+    bench.end().await;
+}

@@ -1,0 +1,382 @@
+//! The whole corridor on real parts: RabbitMQ, the worker as its own process, Chromium, and kill -9.
+
+mod support;
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use lapin::{
+    BasicProperties, Connection, ConnectionProperties,
+    options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions},
+};
+use seatwright::{
+    adapters::amqp::{Client, Heard},
+    contract::{Code, JobResult, Outcome},
+    site::RunningSite,
+};
+use serde_json::{Value, json};
+use support::{PASSWORD, PrivateBroker, ada, control, member, root, site};
+
+/// A worker as its own process.
+struct Worker {
+    child: Child,
+    log: std::sync::mpsc::Receiver<String>,
+    seen: String,
+}
+
+impl Worker {
+    fn start(config: &PathBuf) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_seatwright"))
+            .args(["worker", "--config"])
+            .arg(config)
+            .env("LEDGERLY_PASSWORD", PASSWORD)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the worker starts");
+        let stderr = child.stderr.take().expect("its log");
+        let (send, log) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let _ = send.send(line);
+            }
+        });
+        Self { child, log, seen: String::new() }
+    }
+
+    /// Waits until the log says this.
+    fn says(&mut self, what: &str) {
+        while !self.seen.contains(what) {
+            match self.log.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) => {
+                    self.seen.push_str(&line);
+                    self.seen.push('\n');
+                }
+                Err(_) => panic!("the worker never said `{what}`; it said:\n{}", self.seen),
+            }
+        }
+        self.seen.clear();
+    }
+
+    /// A real kill -9.
+    fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// SIGTERM; everything that it still says, and that it ends well.
+    fn stop(mut self) -> String {
+        let status =
+            Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill runs");
+        assert!(status.success());
+        let status = self.child.wait().expect("it ends");
+        while let Ok(line) = self.log.recv() {
+            self.seen.push_str(&line);
+        }
+        assert!(status.success(), "the worker ended with {status}: {}", self.seen);
+        std::mem::take(&mut self.seen)
+    }
+}
+
+/// Broker, site, configuration.
+struct Corridor {
+    broker: PrivateBroker,
+    site: RunningSite,
+    folder: tempfile::TempDir,
+    config: PathBuf,
+}
+
+impl Corridor {
+    async fn new() -> Self {
+        let broker = PrivateBroker::start();
+        let site = site("ledgerly").await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = folder.path().join("seatwright.yaml");
+        let text = format!(
+            "broker: {{ url: '{}' }}\nplaybooks: {}\nevidence: evidence\nbrowser: {{ allow_no_sandbox: true }}\n\
+             service_accounts:\n  acme: {{ username: svc@acme.example, secrets: {{ password: 'env:LEDGERLY_PASSWORD' }} }}\n\
+             integrations:\n  int-42: {{ app: ledgerly, settings: {{ port: '{}' }}, service_account: acme }}\n",
+            broker.url,
+            root().join("playbooks").display(),
+            site.addr().port(),
+        );
+        std::fs::write(&config, text).expect("the configuration can be written");
+        Self { broker, site, folder, config }
+    }
+
+    async fn client(&self) -> Client {
+        Client::connect(&self.broker.url, &["acme".to_owned()]).await.expect("the broker can be reached")
+    }
+
+    /// No file that the worker wrote holds the password.
+    fn nothing_leaks(&self) {
+        for entry in std::fs::read_dir(self.folder.path().join("evidence")).expect("evidence").flatten() {
+            let bytes = std::fs::read(entry.path()).expect("a file");
+            let leaks = bytes.windows(PASSWORD.len()).any(|window| window == PASSWORD.as_bytes());
+            assert!(!leaks, "{} holds the password", entry.path().display());
+        }
+    }
+}
+
+fn job(id: &str, operation: &str, more: Value) -> Vec<u8> {
+    let mut job = json!({
+        "id": id, "app": "ledgerly", "operation": operation,
+        "integration": { "id": "int-42", "settings": { "business_id": "acme" } },
+    });
+    job.as_object_mut().expect("a map").extend(more.as_object().cloned().unwrap_or_default());
+    job.to_string().into_bytes()
+}
+
+/// The results of these jobs, in the order in which they came.
+async fn results(client: &mut Client, mut waiting: Vec<&str>) -> Vec<JobResult> {
+    let mut all = Vec::new();
+    while !waiting.is_empty() {
+        let heard = tokio::time::timeout(Duration::from_secs(90), client.next()).await;
+        match heard.unwrap_or_else(|_| panic!("no result of {waiting:?}")).expect("the broker stays") {
+            Heard::Result(result) => {
+                waiting.retain(|id| *id != result.job);
+                all.push(*result);
+            }
+            Heard::Event(_) => {}
+            Heard::Other(text) => panic!("neither event nor result: {text}"),
+        }
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_a_lane_are_done_in_order_and_a_drain_loses_none() {
+    let corridor = Corridor::new().await;
+    let mut client = corridor.client().await;
+    let mut worker = Worker::start(&corridor.config);
+    worker.says("taking jobs");
+    for (id, operation, more) in [
+        ("1", "user.create", json!({ "user": ada() })),
+        ("2", "user.create", json!({ "user": ada() })),
+        ("3", "user.delete", json!({ "user": { "userName": "ada@acme.example" } })),
+        ("4", "user.delete", json!({ "user": { "userName": "ada@acme.example" } })),
+    ] {
+        client.publish("acme", operation, id, &job(id, operation, more)).await.expect("it is stored");
+    }
+    let all = results(&mut client, vec!["1", "2", "3", "4"]).await;
+    let told: Vec<(&str, Outcome)> = all.iter().map(|r| (r.job.as_str(), r.outcome)).collect();
+    assert_eq!(
+        told,
+        [
+            ("1", Outcome::Succeeded),
+            ("2", Outcome::NoChange),
+            ("3", Outcome::Succeeded),
+            ("4", Outcome::NoChange)
+        ]
+    );
+    // The password has come back wrong from nowhere: the drain ends what runs, and says so.
+    client.publish("acme", "user.list", "5", &job("5", "user.list", json!({}))).await.expect("it is stored");
+    loop {
+        if let Heard::Event(event) = client.next().await.expect("the broker stays")
+            && event.job == "5"
+        {
+            break;
+        }
+    }
+    let log = worker.stop();
+    assert!(!log.contains(PASSWORD));
+    let listed = results(&mut client, vec!["5"]).await.remove(0);
+    assert_eq!((listed.outcome, listed.users.map(|u| u.len())), (Outcome::Succeeded, Some(300)));
+    corridor.nothing_leaks();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_job_is_answered_and_kept_and_stops_nobody() {
+    let corridor = Corridor::new().await;
+    let mut client = corridor.client().await;
+    let mut worker = Worker::start(&corridor.config);
+    worker.says("taking jobs");
+    let secret = "hunter2-in-clear";
+    let with_secret = json!({ "service_account": { "username": "x", "secrets": { "password": secret } } });
+    let long = json!({ "user": { "userName": "x".repeat(300 * 1024) } });
+    let nameless = json!({ "user": { "userName": "bo@acme.example", "name": { "givenName": "Bo" } } });
+    let good = || job("good", "connection.test", json!({}));
+    let mut app = job("app", "user.list", json!({}));
+    app = String::from_utf8(app).expect("JSON").replace("ledgerly", "ledgerli").into_bytes();
+    let bad: Vec<(&str, Vec<u8>, Code, &str)> = vec![
+        ("not-json", b"{ \"id\": ".to_vec(), Code::InvalidJob, "not JSON"),
+        ("key", job("key", "user.list", json!({ "evidenze": "all" })), Code::InvalidJob, "evidenze"),
+        ("attribute", job("attribute", "user.create", nameless), Code::MissingAttribute, "name.familyName"),
+        (
+            "secret",
+            job("secret", "user.list", with_secret),
+            Code::InvalidJob,
+            "/service_account/secrets/password",
+        ),
+        ("long", job("long", "user.get", long), Code::InvalidJob, "bytes"),
+        ("app", app, Code::UnknownApp, "ledgerli"),
+    ];
+    for (id, body, code, says) in &bad {
+        client.publish("acme", "user.list", id, body).await.expect("it is stored");
+        client.publish("acme", "connection.test", "good", &good()).await.expect("it is stored");
+        let told = results(&mut client, vec![id, "good"]).await;
+        let refused = told.iter().find(|r| r.job == *id).expect("an answer");
+        let error = refused.error.clone().expect("an error");
+        assert_eq!((refused.outcome, error.code), (Outcome::Rejected, *code), "{id}: {error}");
+        assert!(error.message.contains(says), "{id}: {error}");
+        assert!(!serde_json::to_string(refused).expect("JSON").contains(secret));
+        let done = told.iter().find(|r| r.job == "good").expect("the good one too");
+        assert_eq!(done.outcome, Outcome::Succeeded, "after {id}: {:?}", done.error);
+    }
+
+    // A type that nobody knows, and a lane that nobody declared.
+    let connection = Connection::connect(&corridor.broker.url, ConnectionProperties::default())
+        .await
+        .expect("a connection");
+    let channel = connection.create_channel().await.expect("a channel");
+    channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+    for (kind, key, body) in [
+        ("seatwright.job.v9", "acme.user.list", job("version", "user.list", json!({}))),
+        ("seatwright.job.v1", "nobody.user.list", job("lane", "user.list", json!({}))),
+    ] {
+        let properties = BasicProperties::default().with_type(kind.into());
+        let confirm = channel.basic_publish(
+            "seatwright.jobs".into(),
+            key.into(),
+            BasicPublishOptions::default(),
+            &body,
+            properties,
+        );
+        confirm.await.expect("sent").await.expect("stored");
+    }
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let got = channel
+            .basic_get("seatwright.results".into(), BasicGetOptions { no_ack: true })
+            .await
+            .expect("the queue is there");
+        told.extend(
+            got.map(|message| serde_json::from_slice::<JobResult>(&message.delivery.data).expect("a result")),
+        );
+    }
+    let code = |id: &str| told.iter().find(|r| r.job == id).and_then(|r| r.error.as_ref()).map(|e| e.code);
+    assert_eq!(code("version"), Some(Code::InvalidJob));
+    assert_eq!(code("lane"), Some(Code::UnknownIntegration));
+
+    // Nothing is lost: what was no job waits on the dead-letter queue, without the secret.
+    let mut dead = Vec::new();
+    while let Some(message) = channel
+        .basic_get("seatwright.dead".into(), BasicGetOptions { no_ack: true })
+        .await
+        .expect("the queue is there")
+    {
+        dead.push(String::from_utf8_lossy(&message.delivery.data).into_owned());
+    }
+    assert_eq!(dead.len(), 6, "not JSON, unknown key, secret, too long, unknown version, unknown lane");
+    assert!(dead.iter().all(|body| !body.contains(secret)));
+    let log = worker.stop();
+    assert!(!log.contains(secret) && !log.contains(PASSWORD));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_killed_after_its_commit_makes_nobody_twice() {
+    let corridor = Corridor::new().await;
+    let mut client = corridor.client().await;
+    let mut worker = Worker::start(&corridor.config);
+    worker.says("taking jobs");
+    // The app does it, and its answer never comes: the worker is killed between the click and the answer.
+    control(&corridor.site, "faults", json!([{ "on": "POST /members", "do": "hang_after" }])).await;
+    client
+        .publish("acme", "user.create", "k", &job("k", "user.create", json!({ "user": ada() })))
+        .await
+        .expect("it is stored");
+    while member(&corridor.site, "ada@acme.example").is_none() {
+        tokio::task::yield_now().await;
+    }
+    worker.kill();
+    control(&corridor.site, "faults", json!([])).await;
+    let mut second = Worker::start(&corridor.config);
+    second.says("taking jobs");
+    let result = results(&mut client, vec!["k"]).await.remove(0);
+    assert!(matches!(result.outcome, Outcome::Succeeded | Outcome::NoChange), "{:?}", result.error);
+    // `member` fails where somebody is there twice.
+    assert!(member(&corridor.site, "ada@acme.example").is_some());
+    second.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_may_come_late_and_go_in_the_middle() {
+    let mut corridor = Corridor::new().await;
+    corridor.broker.kill();
+    let mut worker = Worker::start(&corridor.config);
+    worker.says("trying again in");
+    corridor.broker.again();
+    worker.says("taking jobs");
+    let client = corridor.client().await;
+    // The job is under way (the site is asked, and answers nobody) when the broker goes.
+    control(&corridor.site, "faults", json!([{ "on": "POST /members", "do": "hang_after", "times": 1 }]))
+        .await;
+    client
+        .publish("acme", "user.create", "b", &job("b", "user.create", json!({ "user": ada() })))
+        .await
+        .expect("it is stored");
+    while member(&corridor.site, "ada@acme.example").is_none() {
+        tokio::task::yield_now().await;
+    }
+    corridor.broker.kill();
+    worker.says("was lost");
+    corridor.broker.again();
+    worker.says("taking jobs");
+    // The reply queue died with the broker: the result waits where all results wait.
+    let connection = Connection::connect(&corridor.broker.url, ConnectionProperties::default())
+        .await
+        .expect("a connection");
+    let channel = connection.create_channel().await.expect("a channel");
+    let result = loop {
+        let got = channel
+            .basic_get("seatwright.results".into(), BasicGetOptions { no_ack: true })
+            .await
+            .expect("the queue is there");
+        if let Some(message) = got {
+            break serde_json::from_slice::<JobResult>(&message.delivery.data).expect("a result");
+        }
+    };
+    assert_eq!(result.job, "b");
+    assert!(matches!(result.outcome, Outcome::Succeeded | Outcome::NoChange), "{:?}", result.error);
+    assert!(member(&corridor.site, "ada@acme.example").is_some());
+    worker.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_in_python_gets_its_result() {
+    let corridor = Corridor::new().await;
+    let mut worker = Worker::start(&corridor.config);
+    worker.says("taking jobs");
+    let folder = root().join("target/gateway");
+    let python = folder.join("bin/python");
+    let run = |command: &mut Command| {
+        let out = command.output().expect("python3 is installed");
+        assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
+        out.stdout
+    };
+    if !folder.join("ready").exists() {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
+        run(Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "-r"])
+            .arg(root().join("tests/gateway/requirements.txt")));
+        std::fs::write(folder.join("ready"), "").expect("the folder can be written");
+    }
+    let file = corridor.folder.path().join("job.json");
+    std::fs::write(&file, job("py", "user.create", json!({ "user": ada() })))
+        .expect("the job can be written");
+    let printed = tokio::task::spawn_blocking({
+        let (url, client) = (corridor.broker.url.clone(), root().join("tests/gateway/client.py"));
+        move || Command::new(python).arg(client).args([&url, "acme"]).arg(file).output().expect("python runs")
+    })
+    .await
+    .expect("no panic");
+    let mut said = String::new();
+    (&printed.stderr[..]).read_to_string(&mut said).expect("text");
+    let result: JobResult = serde_json::from_slice(&printed.stdout).unwrap_or_else(|e| panic!("{e}: {said}"));
+    assert_eq!((result.job.as_str(), result.outcome), ("py", Outcome::Succeeded), "{:?}", result.error);
+    assert!(member(&corridor.site, "ada@acme.example").is_some());
+    worker.stop();
+}

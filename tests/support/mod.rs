@@ -1,0 +1,203 @@
+//! What several suites need: a site, a handler with the real browser, a private broker.
+#![allow(dead_code, reason = "every suite uses a part of it")]
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use seatwright::{
+    adapters::{
+        cdp::{Chromium, ChromiumOptions, Sandbox},
+        secret_sources::LocalSecrets,
+        store::Folder,
+    },
+    contract::{Job, JobResult},
+    engine::inject,
+    event::{Event, Reader, Readers},
+    ports::driver::{Browser, Launch},
+    site::{RunningSite, Site},
+    worker::{books::Books, handle::Handler, sessions::Sessions},
+};
+use serde_json::{Value, json};
+
+/// The repository.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The password of the fixture site's service account. Nothing that is kept or shown may hold it.
+pub const PASSWORD: &str = "correct horse";
+
+/// A fixture site on a free port.
+pub async fn site(name: &str) -> RunningSite {
+    let site = Site::load(&root().join("fixtures/sites").join(name)).expect("the fixture site can be read");
+    site.serve(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("the fixture site can be served")
+}
+
+/// The member with this address, in the site's own state.
+pub fn member(site: &RunningSite, email: &str) -> Option<Value> {
+    let world = site.world();
+    let members = world["members"].as_array().expect("the site has members");
+    let mut found = members.iter().filter(|m| m["email"] == email);
+    let first = found.next().cloned();
+    assert!(found.next().is_none(), "{email} is there twice");
+    first
+}
+
+/// Talks to the site's control side.
+pub async fn control(site: &RunningSite, what: &str, body: Value) {
+    let url = format!("http://{}/_site/{what}", site.addr());
+    let answer = reqwest::Client::new().post(url).json(&body).send().await.expect("the site answers");
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+}
+
+/// Starts the real browser. As root it has no sandbox: that is what tests may do, and the product may not.
+pub struct RealBrowser;
+
+pub fn browser_options() -> ChromiumOptions {
+    ChromiumOptions { sandbox: Sandbox::Off, ..ChromiumOptions::default() }
+}
+
+#[async_trait]
+impl Launch for RealBrowser {
+    async fn launch(&self) -> Result<Arc<dyn Browser>, String> {
+        match Chromium::launch(browser_options(), inject::SCRIPT).await {
+            Ok(browser) => Ok(Arc::new(browser)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Remembers every event.
+#[derive(Default)]
+pub struct Heard(pub Mutex<Vec<Event>>);
+
+impl Reader for Heard {
+    fn event(&self, event: &Event) {
+        self.0.lock().expect("no test panics while it holds this").push(event.clone());
+    }
+}
+
+/// A site, a handler with the real browser, and a folder for evidence.
+pub struct Bench {
+    pub site: RunningSite,
+    pub handler: Handler,
+    pub heard: Arc<Heard>,
+    pub folder: tempfile::TempDir,
+}
+
+impl Bench {
+    pub async fn new() -> Self {
+        Self::with(
+            Books::read(&root().join("playbooks")).expect("the playbooks can be read"),
+            Arc::new(RealBrowser),
+        )
+        .await
+    }
+
+    pub async fn with(books: Books, launch: Arc<dyn Launch>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("password"), PASSWORD).expect("the secret can be written");
+        std::fs::write(folder.path().join("wrong"), "not the password").expect("the secret can be written");
+        let handler = Handler {
+            books,
+            integrations: BTreeMap::new(),
+            sessions: Sessions::new(launch),
+            secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
+            evidence: Arc::new(Folder::new(folder.path().join("evidence"))),
+        };
+        Self { site: site("ledgerly").await, handler, heard: Arc::default(), folder }
+    }
+
+    /// A job about a user of the fixture site, with more keys.
+    pub fn job(&self, operation: &str, more: Value) -> Job {
+        let mut job = json!({
+            "id": format!("job-{operation}"),
+            "app": "ledgerly",
+            "operation": operation,
+            "integration": { "id": "int-42", "settings": { "business_id": "acme", "port": self.site.addr().port().to_string() } },
+            "service_account": { "username": "svc@acme.example", "secrets": { "password": "file:password" } },
+        });
+        if let (Some(job), Some(more)) = (job.as_object_mut(), more.as_object()) {
+            job.extend(more.clone());
+        }
+        Job::parse(job.to_string().as_bytes()).unwrap_or_else(|refusal| panic!("{}", refusal.failure))
+    }
+
+    /// Does a job, and sees that nothing that is told or kept holds the password.
+    pub async fn run(&self, operation: &str, more: Value) -> JobResult {
+        let job = self.job(operation, more);
+        let readers = Readers::default().with(Arc::clone(&self.heard) as Arc<dyn Reader>);
+        let result = self.handler.work(&job, Arc::new(readers)).await;
+        let told = serde_json::to_string(&result).expect("a result is JSON");
+        let events =
+            serde_json::to_string(&*self.heard.0.lock().expect("no panic")).expect("events are JSON");
+        for (place, text) in [("result", &told), ("events", &events)] {
+            assert!(!text.contains(PASSWORD), "the password stands in the {place}");
+        }
+        result
+    }
+
+    pub async fn end(self) {
+        self.handler.sessions.close().await;
+        self.site.stop().await;
+    }
+}
+
+/// Ada, as a gateway would send her.
+pub fn ada() -> Value {
+    json!({ "userName": "ada@acme.example", "name": { "givenName": "Ada", "familyName": "Byron" } })
+}
+
+/// A private RabbitMQ node, ended with the value.
+pub struct PrivateBroker {
+    folder: tempfile::TempDir,
+    pub url: String,
+}
+
+impl PrivateBroker {
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = broker("start", folder.path());
+        Self { folder, url }
+    }
+
+    /// A folder with free ports, and nothing that listens there yet.
+    pub fn prepared() -> Self {
+        let mut this = Self::start();
+        this.kill();
+        this.url = this.url.trim().to_owned();
+        this
+    }
+
+    /// As a power cut would.
+    pub fn kill(&mut self) {
+        broker("kill", self.folder.path());
+    }
+
+    /// With the same ports and data.
+    pub fn again(&self) {
+        assert_eq!(broker("start", self.folder.path()), self.url);
+    }
+}
+
+impl Drop for PrivateBroker {
+    fn drop(&mut self) {
+        broker("kill", self.folder.path());
+    }
+}
+
+fn broker(what: &str, folder: &Path) -> String {
+    let out = Command::new(root().join("scripts/broker"))
+        .arg(what)
+        .arg(folder)
+        .output()
+        .expect("scripts/broker runs");
+    assert!(out.status.success(), "scripts/broker {what}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
