@@ -3,7 +3,7 @@
 //! A target is a query, or `{any: [query, ...], agree: true}`. A query is one of `{role, name}`, `{label}`, `{text}`,
 //! `{test_id}`, `{placeholder}`, `{title}`, `{css}`, `{xpath}`, `{record: {within, each, column, equals,
 //! ignore_case}}`, with `in` (a target around it), `has` (queries), `saying` (a text) and `nth` where wanted. A text is
-//! a string (exact), `{contains}` or `{glob}`. A column is a header's text or `{cell: query}`. A condition is a target
+//! a string (exact), `{contains}`, `{whole}` or `{glob}`. A column is a header's text or `{cell: query}`. A condition is a target
 //! with `state`.
 
 use seatwright::ports::driver::{

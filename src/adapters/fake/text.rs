@@ -19,6 +19,7 @@ pub(super) struct Matcher {
 enum How {
     Exact(String),
     Contains(String),
+    Whole(String),
     Glob(Option<Regex>),
 }
 
@@ -34,6 +35,7 @@ impl Matcher {
         let how = match text {
             TextMatch::Exact(wanted) => How::Exact(fold(wanted)),
             TextMatch::Contains(wanted) => How::Contains(fold(wanted).to_lowercase()),
+            TextMatch::Whole(wanted) => How::Whole(fold(wanted).to_lowercase()),
             TextMatch::Glob(wanted) => {
                 let pattern = regex::escape(&fold(wanted)).replace(r"\*", ".*").replace(r"\{n\}", NUMBER);
                 How::Glob(Regex::new(&format!("(?s)^{pattern}$")).ok())
@@ -47,11 +49,27 @@ impl Matcher {
         match &self.how {
             How::Exact(wanted) => text == wanted || bare(text) == bare(wanted),
             How::Contains(wanted) => text.to_lowercase().contains(wanted),
+            How::Whole(wanted) => {
+                let text = text.to_lowercase();
+                text.match_indices(wanted)
+                    .any(|(at, _)| stands_alone(&text[..at], &text[at + wanted.len()..]))
+            }
             How::Glob(pattern) => {
                 pattern.as_ref().is_some_and(|glob| glob.is_match(text) || glob.is_match(bare(text)))
             }
         }
     }
+}
+
+/// Do neither the text before nor the text after go on with a word or an address?
+fn stands_alone(before: &str, after: &str) -> bool {
+    let goes_on = |letter: char| letter.is_alphanumeric() || "@_+-".contains(letter);
+    let mut next = after.chars();
+    let is_end = match next.next() {
+        Some('.') => !next.next().is_some_and(char::is_alphanumeric),
+        letter => !letter.is_some_and(goes_on),
+    };
+    is_end && !before.ends_with(|letter| letter == '.' || goes_on(letter))
 }
 
 /// A label that says "required" or leads over to its field is still that label.
@@ -72,7 +90,8 @@ pub(super) fn bare_header(text: &str) -> &str {
 
 /// The text that a match is about.
 pub(super) fn essence(text: &TextMatch) -> String {
-    let (TextMatch::Exact(text) | TextMatch::Contains(text) | TextMatch::Glob(text)) = text;
+    let (TextMatch::Exact(text) | TextMatch::Contains(text) | TextMatch::Whole(text) | TextMatch::Glob(text)) =
+        text;
     fold(text).replace('*', "")
 }
 
@@ -92,7 +111,7 @@ pub(super) fn quote(text: &str) -> String {
 pub(super) fn say_match(text: &TextMatch) -> String {
     match text {
         TextMatch::Exact(text) => quote(&fold(text)),
-        TextMatch::Contains(text) => format!("containing {}", quote(&fold(text))),
+        TextMatch::Contains(text) | TextMatch::Whole(text) => format!("containing {}", quote(&fold(text))),
         TextMatch::Glob(text) => format!("like {}", quote(&fold(text))),
     }
 }
