@@ -1,0 +1,72 @@
+//! What every driver answers: one set of cases, run for each of them.
+//!
+//! A case is a folder of `tests/driver/cases`: pages, and `case.yaml` with what is asked of them, what is done to
+//! them, and what has to come of it (the format is described in `tests/driver/case.rs`). A driver is a function
+//! that starts it. Cases that need what a driver does not claim (`needs`) are not its business.
+//!
+//! `DRIVER_CASE=name` runs only the cases whose names contain it.
+
+#[path = "driver/case.rs"]
+mod case;
+#[path = "driver/check.rs"]
+mod check;
+#[path = "driver/shorthand.rs"]
+mod shorthand;
+#[path = "driver/site.rs"]
+mod site;
+
+use std::{env, sync::Arc};
+
+use futures_util::{StreamExt, stream};
+use seatwright::{
+    adapters::{
+        cdp::{Chromium, ChromiumOptions, Sandbox},
+        fake::TextBrowser,
+    },
+    engine::inject::SCRIPT,
+    ports::driver::Browser,
+};
+
+use case::{Case, Need};
+
+/// Refusals are waited for; others can go on meanwhile.
+const AT_ONCE: usize = 4;
+
+#[tokio::test]
+async fn the_text_browser_answers_as_agreed() {
+    conforms(async || Arc::new(TextBrowser::default()) as Arc<dyn Browser>, &[]).await;
+}
+
+#[tokio::test]
+async fn chromium_answers_as_agreed() {
+    let start = async || {
+        let options = ChromiumOptions { sandbox: Sandbox::Off, ..ChromiumOptions::default() };
+        let chromium = Chromium::launch(options, SCRIPT).await;
+        Arc::new(chromium.expect("chromium-headless-shell must be installed for this test"))
+            as Arc<dyn Browser>
+    };
+    conforms(start, &[Need::Scripts, Need::Layout, Need::Xpath]).await;
+}
+
+/// Runs all cases that a driver is able to; says of all that fail where.
+async fn conforms(start: impl AsyncFnOnce() -> Arc<dyn Browser>, abilities: &[Need]) {
+    let wanted = env::var("DRIVER_CASE").unwrap_or_default();
+    let cases = Case::all().into_iter().filter(|case| case.name.contains(&wanted));
+    let cases: Vec<Case> =
+        cases.filter(|case| case.needs.iter().all(|need| abilities.contains(need))).collect();
+    let browser = start().await;
+    let checks = stream::iter(cases.iter().map(|case| check::check(&*browser, case)));
+    let outcomes: Vec<_> = checks.buffered(AT_ONCE).collect().await;
+    let failures: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
+    let version = browser.version();
+    browser.close().await;
+    assert!(!browser.is_alive(), "{version} lives on after its end");
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases fail in {version}:\n\n{}",
+        failures.len(),
+        cases.len(),
+        failures.join("\n\n")
+    );
+    assert!(!cases.is_empty(), "no case is named like {wanted:?}");
+}

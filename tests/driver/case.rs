@@ -1,0 +1,99 @@
+//! Cases as they stand in their folders.
+//!
+//! ```yaml
+//! about: What this fixes, in a sentence.
+//! needs: [layout]              # what a driver must be able to; without it: HTML is enough
+//! origins: [$here]             # the fence of the contexts; without it: none
+//! site:                        # what the server does beside serving `page.html` at / and `x.html` at /x
+//!   /gone: {status: 404}       # also: location, cookie, type, page
+//! steps:
+//! - goto: /                    # `fails: blocked` or `fails: failed` where it must not come about
+//! - click: {role: button, name: Save}        # aims, presses, wants a hit, lets things settle
+//!   refused: not_found                       # of any question: it is refused,
+//!   says: no button "Save"                   # in words that contain this,
+//!   candidates: [button "Safe"]              # with these among the candidates
+//! - edit: {label: E-mail}                    # likewise aim, text, records, await, probe, page, contains
+//!   is: {kind: text}                         # of any question: what is given here is so in the answer
+//! - type: ada@example.org
+//! - value:                                   # of the control of the last `edit`; `set: [...]` too
+//! - press: Enter
+//! - url: /saved                              # where the page is now
+//! - received: [GET /save?email=ada]          # what the server was asked for since the last `received` or `goto`
+//! - notices: [blocked $there/]               # what the driver had to do
+//! ```
+//!
+//! Every step may say `in: another`, which is another context; every question `watch` and `within`. In pages and
+//! cases, `$here` and `$there` are the site's two origins. Targets are written short: see `shorthand.rs`.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// One folder.
+#[derive(Debug, Clone)]
+pub struct Case {
+    pub name: String,
+    pub folder: PathBuf,
+    pub needs: Vec<Need>,
+    pub origins: Vec<String>,
+    pub site: BTreeMap<String, Reply>,
+    pub steps: Vec<Map<String, Value>>,
+}
+
+/// What not every driver is able to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// Pages with JavaScript: things change by themselves.
+    Scripts,
+    /// Style sheets and positions: things cover each other.
+    Layout,
+    Xpath,
+}
+
+/// What the server answers at one path.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reply {
+    pub status: Option<u16>,
+    pub location: Option<String>,
+    pub cookie: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// The page that is served: `saved.html`.
+    pub page: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    about: String,
+    #[serde(default)]
+    needs: Vec<Need>,
+    #[serde(default)]
+    origins: Vec<String>,
+    #[serde(default)]
+    site: BTreeMap<String, Reply>,
+    steps: Vec<Map<String, Value>>,
+}
+
+impl Case {
+    /// All cases, in the order of their names.
+    pub fn all() -> Vec<Self> {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/driver/cases");
+        let mut folders: Vec<PathBuf> =
+            fs::read_dir(root).expect("the cases").map(|entry| entry.expect("a folder").path()).collect();
+        folders.sort();
+        folders.into_iter().map(Self::read).collect()
+    }
+
+    fn read(folder: PathBuf) -> Self {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = fs::read_to_string(folder.join("case.yaml")).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let written: Written = serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let Written { about, needs, origins, site, steps } = written;
+        assert!(!about.is_empty(), "{name} is about nothing");
+        Self { name, folder, needs, origins, site, steps }
+    }
+}

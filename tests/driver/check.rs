@@ -1,0 +1,274 @@
+//! One case in one driver, step by step.
+
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
+
+use seatwright::ports::driver::{
+    Answer, Ask, Browser, Context, ContextOptions, DriverError, Notice, Page, Point, Question, RefusalKind,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use crate::{
+    case::Case,
+    shorthand::{condition, list, target, view},
+    site::Site,
+};
+
+/// How long a page may try: longer for what has to come about than for what must not.
+const PATIENCE: u64 = 5_000;
+const IMPATIENCE: u64 = 150;
+
+/// What a step may say beside what it does.
+const MORE: [&str; 8] = ["in", "fails", "is", "refused", "says", "candidates", "watch", "within"];
+
+type Failed = String;
+
+/// Runs a case; says at which step it failed, and how.
+pub async fn check(browser: &dyn Browser, case: &Case) -> Result<(), Failed> {
+    let mut visit = Visit { browser, case, site: Site::open(case).await, rooms: BTreeMap::new() };
+    let mut outcome = Ok(());
+    for (index, step) in case.steps.iter().enumerate() {
+        if let Err(failed) = visit.step(step).await {
+            outcome = Err(format!("{}, step {}: {}\n{failed}", case.name, index + 1, json!(step)));
+            break;
+        }
+    }
+    for (_, room) in visit.rooms {
+        room.context.close().await;
+    }
+    outcome
+}
+
+/// A case's visit to its site.
+struct Visit<'a> {
+    browser: &'a dyn Browser,
+    case: &'a Case,
+    site: Site,
+    rooms: BTreeMap<String, Room>,
+}
+
+/// One context, and what was learnt in it.
+struct Room {
+    context: Box<dyn Context>,
+    page: Arc<dyn Page>,
+    /// Where was aimed at, oldest first.
+    aims: Vec<Point>,
+    aim_token: u32,
+    edit_token: u32,
+}
+
+impl Visit<'_> {
+    async fn step(&mut self, step: &Map<String, Value>) -> Result<(), Failed> {
+        let name = step.get("in").and_then(Value::as_str).unwrap_or("first").to_owned();
+        if !self.rooms.contains_key(&name) {
+            let room = self.open().await?;
+            self.rooms.insert(name.clone(), room);
+        }
+        let room = self.rooms.get_mut(&name).expect("just made");
+        let site = &self.site;
+        let (verb, what) = step.iter().next().expect("a step that does something");
+        let unknown = step.keys().skip(1).find(|key| !MORE.contains(&key.as_str()));
+        assert!(unknown.is_none(), "{}: a step may not say {unknown:?}", self.case.name);
+        match verb.as_str() {
+            "goto" => {
+                let done = room.page.goto(&site.url(text(what)), soon()).await;
+                match step.get("fails").map(text) {
+                    Some("blocked") => {
+                        want(matches!(done, Err(DriverError::Blocked { .. })), "blocked", &done)?
+                    }
+                    Some(_) => {
+                        want(matches!(done, Err(DriverError::NavigationFailed { .. })), "failed", &done)?
+                    }
+                    None => done.map_err(say)?,
+                }
+                if !step.contains_key("fails") {
+                    site.received();
+                }
+            }
+            "click" => {
+                let aimed = room.ask(Ask::Aim { target: target(what) }, step).await?;
+                if expect(&aimed, step, site)? {
+                    room.press_aimed().await?;
+                }
+            }
+            "click_at" => {
+                let at = room.aims[what.as_u64().expect("a number") as usize];
+                room.page.click(at, soon()).await.map_err(say)?;
+            }
+            "type" => room.page.insert_text(text(what), soon()).await.map_err(say)?,
+            "press" => {
+                room.page.press(parsed(what), soon()).await.map_err(say)?;
+                room.settle().await?;
+            }
+            "url" => {
+                room.settle().await?;
+                want(room.page.url() == site.url(text(what)).as_str(), what, &room.page.url())?;
+            }
+            "received" => {
+                let expected = list(what, |line| site.fill_in(text(line)));
+                let received = site.received();
+                want(received == expected, &expected, &received)?;
+            }
+            "notices" => {
+                room.settle().await?;
+                let expected = list(what, |line| site.fill_in(text(line)));
+                let notices: Vec<_> = room.page.take_notices().iter().map(say_notice).collect();
+                want(notices == expected, &expected, &notices)?;
+            }
+            "screenshot" => {
+                let picture = room.page.screenshot(soon()).await.map_err(say)?;
+                want(picture.starts_with(b"\x89PNG"), "a PNG", &picture.get(..8))?;
+            }
+            verb => {
+                let ask = room.question(verb, what, site);
+                let answer = room.ask(ask, step).await?;
+                expect(&answer, step, site)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<Room, Failed> {
+        let origins = self.case.origins.iter().map(|origin| self.site.fill_in(origin)).collect();
+        let context = self.browser.open(ContextOptions { origins, proxy: None }).await.map_err(say)?;
+        let page = context.page();
+        Ok(Room { context, page, aims: Vec::new(), aim_token: 0, edit_token: 0 })
+    }
+}
+
+impl Room {
+    fn question(&self, verb: &str, what: &Value, site: &Site) -> Ask {
+        match verb {
+            "probe" => Ask::Probe { conditions: list(what, condition), settle: false },
+            "await" => Ask::Await { any: list(what, condition) },
+            "aim" => Ask::Aim { target: target(what) },
+            "verdict" => Ask::Verdict { token: self.aim_token },
+            "edit" => Ask::Edit { target: target(what) },
+            "value" => Ask::Value { token: self.edit_token },
+            "set" => Ask::Set { token: self.edit_token, values: list(what, |value| text(value).to_owned()) },
+            "text" => {
+                Ask::Text { target: target(what), attribute: what["attribute"].as_str().map(str::to_owned) }
+            }
+            "records" => Ask::Records { view: view(what) },
+            "page" => Ask::Page,
+            "contains" => Ask::Contains { needles: list(what, |needle| site.fill_in(text(needle))) },
+            unknown => panic!("no step is called {unknown:?}"),
+        }
+    }
+
+    async fn ask(&mut self, ask: Ask, step: &Map<String, Value>) -> Result<Answer, Failed> {
+        let usual = if step.contains_key("refused") { IMPATIENCE } else { PATIENCE };
+        let within = step.get("within").and_then(Value::as_u64).unwrap_or(usual);
+        let watch = list(step.get("watch").unwrap_or(&Value::Null), condition);
+        let question = Question { ask, within, watch };
+        let answer = loop {
+            match self.page.ask(&question, soon()).await {
+                // It was the last document's; this one is to be asked.
+                Err(DriverError::Navigated) => {}
+                answer => break answer.map_err(say)?,
+            }
+        };
+        match &answer {
+            Answer::Aimed { token, at, .. } => {
+                self.aims.push(*at);
+                self.aim_token = *token;
+            }
+            Answer::Control(control) => self.edit_token = control.token,
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    /// Presses where it was aimed at. A press that leads away has arrived.
+    async fn press_aimed(&mut self) -> Result<(), Failed> {
+        let at = self.aims.last().copied().ok_or("nothing was aimed at")?;
+        self.page.click(at, soon()).await.map_err(say)?;
+        let ask = Ask::Verdict { token: self.aim_token };
+        let verdict = self.page.ask(&Question { ask, within: PATIENCE, watch: Vec::new() }, soon()).await;
+        match verdict {
+            Ok(Answer::Pressed { hit: true, .. }) | Err(DriverError::Navigated) => {}
+            Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {}
+            other => return Err(format!("the press came to {other:?}")),
+        }
+        self.settle().await
+    }
+
+    /// Lets what the last input set off come about.
+    async fn settle(&self) -> Result<(), Failed> {
+        let ask = Ask::Probe { conditions: Vec::new(), settle: true };
+        let question = Question { ask, within: PATIENCE, watch: Vec::new() };
+        self.page.ask(&question, soon()).await.map(drop).map_err(say)
+    }
+}
+
+/// Compares an answer with what a step expects; false if a refusal was expected, and came.
+fn expect(answer: &Answer, step: &Map<String, Value>, site: &Site) -> Result<bool, Failed> {
+    let fill_in = |value: &Value| -> Value { parsed_text(&site.fill_in(&value.to_string())) };
+    let Some(kind) = step.get("refused") else {
+        let expected = step.get("is").map_or(Value::Null, fill_in);
+        let real = serde_json::to_value(answer).expect("an answer in JSON");
+        let is_answered = expected.get("answer").is_some() || !matches!(answer, Answer::Refused(_));
+        want(is_answered && is_part(&expected, &real), &expected, &real)?;
+        return Ok(true);
+    };
+    let Answer::Refused(refusal) = answer else {
+        return Err(format!("wanted: a refusal\n   got: {answer:?}"));
+    };
+    want(refusal.kind == parsed(kind), kind, refusal)?;
+    if let Some(said) = step.get("says") {
+        want(refusal.message.contains(text(said)), said, refusal)?;
+    }
+    for wanted in list(step.get("candidates").unwrap_or(&Value::Null), |one| text(one).to_owned()) {
+        let is_there = refusal.candidates.iter().any(|candidate| candidate.contains(&wanted));
+        want(is_there, &wanted, refusal)?;
+    }
+    Ok(false)
+}
+
+/// Is all that is expected so? Of objects only the given fields count; lists are as long as given.
+fn is_part(expected: &Value, real: &Value) -> bool {
+    match (expected, real) {
+        (Value::Null, _) if real.is_object() => true,
+        (Value::Object(fields), _) => {
+            fields.iter().all(|(name, field)| real.get(name).is_some_and(|found| is_part(field, found)))
+        }
+        (Value::Array(items), Value::Array(found)) => {
+            items.len() == found.len() && items.iter().zip(found).all(|(item, found)| is_part(item, found))
+        }
+        _ => expected == real,
+    }
+}
+
+fn say_notice(notice: &Notice) -> String {
+    match notice {
+        Notice::DialogDismissed { kind, message } => format!("dismissed {kind} {message}"),
+        Notice::NavigationBlocked { url } => format!("blocked {url}"),
+        Notice::PopupClosed { url } => format!("popup {url}"),
+        Notice::DownloadRefused { url } => format!("download {url}"),
+    }
+}
+
+fn want(is_so: bool, wanted: impl Debug, got: &(impl Debug + ?Sized)) -> Result<(), Failed> {
+    if is_so { Ok(()) } else { Err(format!("wanted: {wanted:?}\n   got: {got:?}")) }
+}
+
+fn say(error: DriverError) -> Failed {
+    format!("the driver says: {error}")
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text"))
+}
+
+fn parsed<T: DeserializeOwned>(value: &Value) -> T {
+    serde_json::from_value(value.clone()).unwrap_or_else(|e| panic!("{value}: {e}"))
+}
+
+fn parsed_text(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON stays JSON")
+}

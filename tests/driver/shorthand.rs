@@ -1,0 +1,85 @@
+//! Targets and what they are made of, written short.
+//!
+//! A target is a query, or `{any: [query, ...], agree: true}`. A query is one of `{role, name}`, `{label}`, `{text}`,
+//! `{test_id}`, `{placeholder}`, `{title}`, `{css}`, `{xpath}`, `{record: {within, each, column, equals,
+//! ignore_case}}`, with `in` (a target around it), `has` (queries), `saying` (a text) and `nth` where wanted. A text is
+//! a string (exact), `{contains}`, `{whole}` or `{glob}`. A column is a header's text or `{cell: query}`. A condition is a target
+//! with `state`.
+
+use seatwright::ports::driver::{
+    By, Column, ColumnAt, Condition, Query, RecordQuery, Rows, Target, TextMatch, View,
+};
+use serde_json::Value;
+
+pub fn target(value: &Value) -> Target {
+    match value.get("any").and_then(Value::as_array) {
+        Some(any) => Target { any: any.iter().map(query).collect(), agree: value["agree"] == true },
+        None => query(value).into(),
+    }
+}
+
+fn query(value: &Value) -> Query {
+    Query {
+        by: by(value),
+        within: value.get("in").map(|outer| Box::new(target(outer))),
+        has: list(&value["has"], query),
+        text: value.get("saying").map(text),
+        nth: value["nth"].as_u64().map(|nth| nth as u32),
+    }
+}
+
+fn by(value: &Value) -> By {
+    let of = |key: &str| value.get(key);
+    let plain = |value: &Value| value.as_str().expect("a text").to_owned();
+    None.or_else(|| of("role").map(|role| By::Role { role: plain(role), name: of("name").map(text) }))
+        .or_else(|| of("label").map(|label| By::Label(text(label))))
+        .or_else(|| of("text").map(|wanted| By::Text(text(wanted))))
+        .or_else(|| of("test_id").map(|id| By::TestId(plain(id))))
+        .or_else(|| of("placeholder").map(|wanted| By::Placeholder(text(wanted))))
+        .or_else(|| of("title").map(|wanted| By::Title(text(wanted))))
+        .or_else(|| of("css").map(|css| By::Css(plain(css))))
+        .or_else(|| of("xpath").map(|xpath| By::Xpath(plain(xpath))))
+        .or_else(|| of("record").map(|record| By::Record(Box::new(self::record(record)))))
+        .unwrap_or_else(|| panic!("{value} finds nothing"))
+}
+
+fn record(value: &Value) -> RecordQuery {
+    RecordQuery {
+        rows: rows(value),
+        column: column(&value["column"]),
+        equals: value["equals"].as_str().expect("an identity").to_owned(),
+        ignore_case: value["ignore_case"] == true,
+    }
+}
+
+fn text(value: &Value) -> TextMatch {
+    match value.as_str() {
+        Some(exact) => TextMatch::Exact(exact.to_owned()),
+        None => serde_json::from_value(value.clone()).unwrap_or_else(|e| panic!("{value}: {e}")),
+    }
+}
+
+fn rows(value: &Value) -> Rows {
+    Rows { within: target(&value["within"]), each: value.get("each").map(query) }
+}
+
+fn column(value: &Value) -> ColumnAt {
+    match value.get("cell") {
+        Some(cell) => ColumnAt::Cell(query(cell)),
+        None => ColumnAt::Header(text(value)),
+    }
+}
+
+pub fn view(value: &Value) -> View {
+    let columns = list(&value["columns"], |at| Column { name: at.to_string(), at: column(at) });
+    View { rows: rows(value), columns }
+}
+
+pub fn condition(value: &Value) -> Condition {
+    let state = value.get("state").map(|state| serde_json::from_value(state.clone()).expect("a state"));
+    Condition { target: target(value), state: state.unwrap_or_default() }
+}
+
+pub fn list<T>(value: &Value, read: impl Fn(&Value) -> T) -> Vec<T> {
+    value.as_array().map(|items| items.iter().map(read).collect()).unwrap_or_default()
+}
