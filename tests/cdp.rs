@@ -683,7 +683,7 @@ async fn worker() {
     let blank = Url::parse("data:text/html,<h1>here").expect("an address");
     context.page().goto(&blank, soon()).await.expect("a page");
     fs::write(std::env::var("SEATWRIGHT_TEST_READY").expect("a pipe"), "ready").expect("written");
-    std::future::pending().await;
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]

@@ -40,6 +40,12 @@ fn the_committed_schemas_are_those_of_the_types() {
 }
 
 #[test]
+fn the_committed_reference_is_that_of_the_types() {
+    let committed = fs::read_to_string(root().join("docs/reference.md")).expect("a committed reference");
+    assert!(committed == seatwright::cli::reference(), "docs/reference.md is old: run `make schemas`");
+}
+
+#[test]
 fn every_sample_is_what_its_schema_and_its_type_say() {
     for (folder, schema) in [("jobs", "job"), ("results", "result"), ("events", "event")] {
         let validator = validator(schema);

@@ -15,7 +15,7 @@ pub(super) struct Schema {
     /// Which one: job, result, event or playbook.
     #[arg(value_parser = ["job", "result", "event", "playbook"], required_unless_present = "write")]
     name: Option<String>,
-    /// Write every schema into this folder: docs/schema.
+    /// Write every schema into this folder, and reference.md beside it: docs/schema.
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
 }
@@ -41,6 +41,9 @@ impl Schema {
                     .with_context(|| format!("{} cannot be written", file.display()))?;
                 println!("{}", file.display());
             }
+            let page = folder.join("../reference.md");
+            std::fs::write(&page, super::reference())
+                .with_context(|| format!("{} cannot be written", page.display()))?;
             return Ok(Ended::Done);
         }
         let wanted = self.name.unwrap_or_default();

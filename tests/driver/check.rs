@@ -75,10 +75,10 @@ impl Visit<'_> {
                 let done = room.page.goto(&site.url(text(what)), soon()).await;
                 match step.get("fails").map(text) {
                     Some("blocked") => {
-                        want(matches!(done, Err(DriverError::Blocked { .. })), "blocked", &done)?
+                        want(matches!(done, Err(DriverError::Blocked { .. })), "blocked", &done)?;
                     }
                     Some(_) => {
-                        want(matches!(done, Err(DriverError::NavigationFailed { .. })), "failed", &done)?
+                        want(matches!(done, Err(DriverError::NavigationFailed { .. })), "failed", &done)?;
                     }
                     None => done.map_err(say)?,
                 }

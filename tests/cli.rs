@@ -1,0 +1,139 @@
+//! The command line: what it prints, and how it ends.
+
+mod support;
+
+use assert_cmd::Command;
+use serde_json::Value;
+use support::{PASSWORD, member, root, site};
+
+fn seatwright() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seatwright"));
+    command.current_dir(root());
+    command
+}
+
+/// Exit code, standard output, standard error.
+fn ended(command: &mut Command) -> (i32, String, String) {
+    let out = command.output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (out.status.code().expect("an exit code"), text(&out.stdout), text(&out.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_job_is_done_without_a_broker_and_its_result_is_as_published() {
+    let site = site("ledgerly").await;
+    let evidence = tempfile::tempdir().expect("a folder");
+    let run = |job: &str| {
+        let mut command = seatwright();
+        command.args(["run", job, "--allow-no-sandbox", "--set", &format!("port={}", site.addr().port())]);
+        command.arg("--evidence").arg(evidence.path()).env("LEDGERLY_PASSWORD", PASSWORD);
+        tokio::task::spawn_blocking(move || ended(&mut command))
+    };
+    let (code, printed, progress) = run("fixtures/jobs/create.json").await.expect("no panic");
+    assert_eq!(code, 0, "{progress}");
+    let result: Value = serde_json::from_str(&printed).expect("JSON");
+    let schema = std::fs::read_to_string(root().join("docs/schema/result.schema.json")).expect("a schema");
+    let validator =
+        jsonschema::draft202012::new(&serde_json::from_str(&schema).expect("JSON")).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(&result).map(|e| e.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    assert_eq!(result["outcome"], "succeeded");
+    assert!(member(&site, "ada@acme.example").is_some());
+    assert!(progress.contains("commit") && !progress.contains(PASSWORD) && !printed.contains(PASSWORD));
+    // The commit is in the trace before the step that made it has ended.
+    let trace = std::fs::read_to_string(evidence.path().join("01JD8ZK3W7Q4.trace.ndjson")).expect("a trace");
+    assert!(!trace.contains(PASSWORD));
+    let events: Vec<Value> = trace.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let at = |event: &str| {
+        events.iter().position(|e| e["event"] == event && e["step"] == "user.create[3]").expect(event)
+    };
+    assert!(at("step_started") < at("commit_reached") && at("commit_reached") < at("step_ended"));
+
+    let (code, printed, _) = run("fixtures/jobs/wrong.json").await.expect("no panic");
+    let result: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(
+        (code, &result["outcome"], &result["error"]["code"]),
+        (1, &"rejected".into(), &"missing_attribute".into())
+    );
+    site.stop().await;
+}
+
+#[test]
+fn without_a_sandbox_nothing_is_opened_unless_it_is_said() {
+    let job = root().join("fixtures/jobs/connection.json");
+    let mut command = seatwright();
+    command.arg("run").arg(job).env("LEDGERLY_PASSWORD", PASSWORD).args([
+        "--browser",
+        "/nowhere/chromium",
+        "--evidence",
+    ]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, printed, _) = ended(command.arg(folder.path()));
+    let result: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(code, 1);
+    assert_eq!(result["error"]["code"], "browser_lost");
+    let message = result["error"]["message"].as_str().expect("a message");
+    assert!(message.contains("sandbox") || message.contains("/nowhere/chromium"), "{message}");
+}
+
+#[test]
+fn playbooks_are_checked_with_an_exit_code() {
+    let (code, out, _) = ended(seatwright().args(["check", "playbooks"]));
+    assert_eq!((code, out.contains("0 errors, 0 warnings")), (0, true), "{out}");
+    let (code, out, _) = ended(seatwright().args(["check", "tests/language/p032-commit-outside-identity"]));
+    assert_eq!((code, out.contains("error[P032]")), (1, true), "{out}");
+    let (code, _, err) = ended(seatwright().args(["check", "nowhere"]));
+    assert_eq!((code, err.contains("nowhere")), (3, true), "{err}");
+}
+
+#[test]
+fn a_worker_without_its_configuration_says_what_to_write() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("seatwright.yaml");
+    let told = |text: &str| {
+        std::fs::write(&file, text).expect("written");
+        ended(seatwright().arg("worker").arg("--config").arg(&file))
+    };
+    let (code, _, err) = ended(seatwright().args(["worker", "--config", "/nowhere.yaml"]));
+    assert_eq!((code, err.contains("/nowhere.yaml")), (3, true), "{err}");
+    let (code, _, err) = told("slotz: 1\n");
+    assert_eq!((code, err.contains("slotz")), (3, true), "{err}");
+    let (_, _, err) = told(
+        "service_accounts: { acme: { username: x } }\nintegrations: { i: { app: a, service_account: acm } }\n",
+    );
+    assert!(err.contains("did you mean `acme`?"), "{err}");
+    let (_, _, err) = told("service_accounts: { acme: { username: x, secrets: { password: hunter2 } } }\n");
+    assert!(err.contains("reference") && !err.contains("hunter2"), "{err}");
+    let (_, _, err) = told("slots: 2\n");
+    assert!(err.contains("broker.url"), "{err}");
+}
+
+#[test]
+fn help_teaches_and_completions_complete() {
+    let (code, out, _) = ended(seatwright().arg("--help"));
+    assert_eq!(code, 0);
+    for command in ["worker", "run", "enqueue", "check", "schema", "site", "doctor", "completions"] {
+        assert!(out.contains(command), "{command} is not in the help");
+        let (code, help, _) = ended(seatwright().args([command, "--help"]));
+        assert_eq!(code, 0);
+        assert!(help.len() > 100, "{command} --help teaches nothing");
+    }
+    assert!(out.contains("Exit codes"));
+    let (code, out, _) = ended(seatwright().args(["completions", "bash"]));
+    assert_eq!((code, out.contains("complete -F")), (0, true));
+    let (code, _, _) = ended(seatwright().arg("fly"));
+    assert_eq!(code, 2);
+}
+
+#[test]
+fn the_doctor_finds_what_is_missing() {
+    let (code, out, _) =
+        ended(seatwright().args(["doctor", "--allow-no-sandbox", "--broker", "amqp://127.0.0.1:1"]));
+    assert_eq!(code, 3);
+    assert!(out.contains("ok    browser: Chromium"), "{out}");
+    assert!(out.contains("wrong broker"), "{out}");
+    assert!(out.contains("ok    playbook ledgerly"), "{out}");
+    let (_, out, _) =
+        ended(seatwright().args(["doctor", "--browser", "/nowhere/chromium", "--allow-no-sandbox"]));
+    assert!(out.contains("wrong browser") && out.contains("/nowhere/chromium"), "{out}");
+}

@@ -1,0 +1,134 @@
+//! What the documents show is tried: playbooks are checked and played, jobs parse, configurations are read.
+//!
+//! A comment `<!-- test: kind name -->` before a block says what it is.
+
+mod support;
+
+use std::fs;
+
+use seatwright::{
+    config::Config,
+    contract::{Job, JobResult, Outcome},
+    playbook::load,
+    site::Site,
+    worker::books::Books,
+};
+use support::{Bench, PASSWORD, RealBrowser, member, root};
+
+/// The blocks of a document that are marked so: kind, name, text.
+fn marked(document: &str) -> Vec<(String, String, String)> {
+    let text = fs::read_to_string(root().join(document)).expect("the document");
+    let mut found = Vec::new();
+    for part in text.split("<!-- test: ").skip(1) {
+        let (mark, rest) = part.split_once(" -->\n").expect("a mark ends");
+        let (kind, name) = mark.split_once(' ').unwrap_or((mark, ""));
+        let block = rest.split_once("```").and_then(|(_, block)| block.split_once('\n')).expect("a block").1;
+        let block = block.split("```").next().expect("it ends");
+        found.push((kind.to_owned(), name.to_owned(), block.to_owned()));
+    }
+    found
+}
+
+fn one(document: &str, kind: &str) -> String {
+    let mut blocks = marked(document).into_iter().filter(|(k, ..)| k == kind);
+    let (_, _, text) = blocks.next().unwrap_or_else(|| panic!("{document} has no {kind}"));
+    assert!(blocks.next().is_none(), "{document} has several {kind}");
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_playbook_of_the_readme_can_be_played() {
+    let source = one("README.md", "playbook");
+    let loaded = load("playbook.yaml", "books", &source);
+    assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("books")).expect("a folder");
+    fs::write(folder.path().join("books/playbook.yaml"), &source).expect("written");
+    let bench =
+        Bench::with(Books::read(folder.path()).expect("playbooks"), std::sync::Arc::new(RealBrowser)).await;
+    let mut job = Job::parse(one("README.md", "job").as_bytes()).unwrap_or_else(|r| panic!("{}", r.failure));
+    job.integration.settings.insert("port".into(), bench.site.addr().port().to_string());
+    // The reader exports the password; here it lies in a file.
+    let file = seatwright::contract::SecretRef::parse("file:password").expect("a reference");
+    job.service_account.as_mut().expect("an account").secrets.insert("password".into(), file);
+    let done = bench.handler.work(&job, bench.heard.clone()).await;
+    assert_eq!(done.outcome, Outcome::Succeeded, "{:?}", done.error);
+    assert_eq!(member(&bench.site, "nada@acme.example").expect("she is there")["status"], "Suspended");
+    let again = bench.handler.work(&job, bench.heard.clone()).await;
+    assert_eq!(again.outcome, Outcome::NoChange);
+    bench.end().await;
+}
+
+#[test]
+fn the_readme_names_the_password_that_the_site_has() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("the README");
+    assert!(readme.contains(PASSWORD));
+}
+
+#[test]
+fn the_contract_shows_what_is_true() {
+    assert!(Job::parse(one("docs/contract.md", "job").as_bytes()).is_ok());
+    let result: JobResult = serde_json::from_str(&one("docs/contract.md", "result")).expect("a result");
+    assert_eq!(result.outcome, Outcome::Succeeded);
+    let client = fs::read_to_string(root().join("tests/gateway/client.py")).expect("the client");
+    assert_eq!(
+        one("docs/contract.md", "client"),
+        client,
+        "the client that is shown is the one that is tested"
+    );
+}
+
+#[test]
+fn the_configuration_that_is_shown_can_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("seatwright.yaml");
+    fs::write(&file, one("docs/configuration.md", "configuration")).expect("written");
+    let config = Config::read(&file).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.integrations["int-42"].service_account, "acme");
+}
+
+#[tokio::test]
+async fn the_site_that_is_shown_can_be_served() {
+    let text = fs::read_to_string(root().join("docs/sites.md")).expect("the document");
+    let yaml = text.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a site");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("site.yaml"), yaml).expect("written");
+    for page in ["login.html", "members.html"] {
+        fs::write(folder.path().join(page), "<h1>{{ title }}</h1>").expect("written");
+    }
+    let site = Site::load(folder.path()).unwrap_or_else(|e| panic!("{e}"));
+    let running = site.serve(([127, 0, 0, 1], 0).into()).await.unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(running.world()["members"].as_array().map(Vec::len), Some(3));
+    running.stop().await;
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut missing = Vec::new();
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/playbook.md",
+        "docs/contract.md",
+        "docs/queue.md",
+        "docs/sites.md",
+        "docs/configuration.md",
+        "docs/decisions.md",
+        "docs/reference.md",
+    ] {
+        let file = root().join(document);
+        let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{document}: {e}"));
+        for part in text.split("](").skip(1) {
+            let target = part.split([')', '#']).next().unwrap_or_default();
+            if !target.is_empty()
+                && !target.contains("://")
+                && !file.parent().expect("a folder").join(target).exists()
+            {
+                missing.push(format!("{document}: {target}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
