@@ -3,7 +3,7 @@
 //! Elements are numbered in document order, so what is inside one is a range. It must not know what its elements
 //! mean to people.
 
-use std::ops::Range;
+use std::{ops::Range, sync::OnceLock};
 
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
@@ -32,6 +32,8 @@ pub(super) struct Element {
     pub typed: Option<String>,
     /// Ticked, chosen (an option) or open (`details`, `dialog`).
     pub on: bool,
+    /// Worked out once: nothing that is done to a document changes it.
+    pub role: OnceLock<&'static str>,
 }
 
 #[derive(Debug)]
@@ -262,7 +264,16 @@ fn grow(elements: &mut Vec<Element>, from: ElementRef<'_>, parent: Option<Id>) -
         "details" | "dialog" => is_marked("open"),
         _ => false,
     };
-    elements.push(Element { tag, attributes, parent, children: Vec::new(), end: 0, typed: None, on });
+    elements.push(Element {
+        tag,
+        attributes,
+        parent,
+        children: Vec::new(),
+        end: 0,
+        typed: None,
+        on,
+        role: OnceLock::new(),
+    });
     for child in from.children() {
         let node = match ElementRef::wrap(child) {
             Some(element) => Node::Element(grow(elements, element, Some(id))),

@@ -14,15 +14,6 @@ const KNOWN: &str = "alert alertdialog application article banner blockquote but
     slider spinbutton status strong subscript superscript switch tab table tablist tabpanel term textbox time timer \
     toolbar tooltip tree treegrid treeitem";
 
-/// Elements that have one role wherever they stand.
-const PLAIN: &str = "article:article aside:complementary blockquote:blockquote button:button caption:caption \
-    code:code datalist:listbox dd:definition del:deletion details:group dfn:term dialog:dialog dt:term em:emphasis \
-    fieldset:group figure:figure form:form h1:heading h2:heading h3:heading h4:heading h5:heading h6:heading \
-    hgroup:group address:group hr:separator html:document ins:insertion main:main math:math menu:list meter:meter \
-    nav:navigation ol:list optgroup:group option:option output:status p:paragraph progress:progressbar s:deletion \
-    search:search strong:strong sub:subscript summary:button sup:superscript svg:img table:table textarea:textbox \
-    time:time ul:list";
-
 /// Asking for the first also finds the others: kinds of it, which are the same to a person.
 fn kinds(role: &str) -> &'static [&'static str] {
     match role {
@@ -49,7 +40,7 @@ impl Document {
 
     /// The ARIA role; empty where the element means nothing by itself.
     pub(super) fn role(&self, id: Id) -> &'static str {
-        self.explicit_role(id).unwrap_or_else(|| self.implicit_role(id))
+        self.element(id).role.get_or_init(|| self.explicit_role(id).unwrap_or_else(|| self.implicit_role(id)))
     }
 
     fn explicit_role(&self, id: Id) -> Option<&'static str> {
@@ -114,11 +105,7 @@ impl Document {
                 None => "",
             },
             "th" if self.table_role(id).is_some() => self.header_role(id),
-            tag => PLAIN
-                .split_whitespace()
-                .filter_map(|pair| pair.split_once(':'))
-                .find_map(|(known, role)| (known == tag).then_some(role))
-                .unwrap_or_default(),
+            tag => plain_role(tag),
         }
     }
 
@@ -163,5 +150,48 @@ impl Document {
     /// `thead`, `tbody` or `tfoot` around a part of a table.
     pub(super) fn section(&self, part: Id) -> Option<&str> {
         self.up(part).map(|outer| self.tag(outer)).find(|tag| matches!(*tag, "thead" | "tbody" | "tfoot"))
+    }
+}
+
+/// The role of elements that have one wherever they stand.
+fn plain_role(tag: &str) -> &'static str {
+    match tag {
+        "article" => "article",
+        "aside" => "complementary",
+        "blockquote" => "blockquote",
+        "button" | "summary" => "button",
+        "caption" => "caption",
+        "code" => "code",
+        "datalist" => "listbox",
+        "dd" => "definition",
+        "del" | "s" => "deletion",
+        "details" | "fieldset" | "hgroup" | "address" | "optgroup" => "group",
+        "dfn" | "dt" => "term",
+        "dialog" => "dialog",
+        "em" => "emphasis",
+        "figure" => "figure",
+        "form" => "form",
+        "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => "heading",
+        "hr" => "separator",
+        "html" => "document",
+        "ins" => "insertion",
+        "main" => "main",
+        "math" => "math",
+        "menu" | "ol" | "ul" => "list",
+        "meter" => "meter",
+        "nav" => "navigation",
+        "option" => "option",
+        "output" => "status",
+        "p" => "paragraph",
+        "progress" => "progressbar",
+        "search" => "search",
+        "strong" => "strong",
+        "sub" => "subscript",
+        "sup" => "superscript",
+        "svg" => "img",
+        "table" => "table",
+        "textarea" => "textbox",
+        "time" => "time",
+        _ => "",
     }
 }

@@ -81,7 +81,6 @@ impl Document {
     }
 
     fn hides(&self, id: Id) -> bool {
-        let style = self.attr(id, "style").unwrap_or_default().to_lowercase().replace(' ', "");
         let by_tag = match self.tag(id) {
             "input" => self.input_type(id) == "hidden",
             "dialog" => !self.element(id).on,
@@ -92,7 +91,10 @@ impl Document {
         by_tag
             || ["hidden", "inert", "popover"].iter().any(|name| self.has(id, name))
             || (aria_hidden && !matches!(self.tag(id), "html" | "body"))
-            || ["display:none", "visibility:hidden"].iter().any(|hidden| style.contains(hidden))
+            || self.attr(id, "style").is_some_and(|style| {
+                let style = style.to_lowercase().replace(' ', "");
+                style.contains("display:none") || style.contains("visibility:hidden")
+            })
     }
 
     /// Everything in closed `details` but the first summary.
