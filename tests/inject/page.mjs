@@ -28,7 +28,7 @@ export async function open(html, { width = 1280, height = 800 } = {}) {
   const context = await browser.newContext({ viewport: { width, height } });
   const page = await context.newPage();
   const body = html.trimStart().startsWith("<!doctype") ? html : `<!doctype html><html lang=en><head><title>Test</title></head><body>${html}</body></html>`;
-  await page.route("http://page.test/**", (route) => route.fulfill({ contentType: "text/html", status: 203, body: new URL(route.request().url()).pathname === "/" ? body : "" }));
+  await page.route("http://page.test/**", (route) => route.fulfill({ contentType: "text/html; charset=utf-8", status: 203, body: new URL(route.request().url()).pathname === "/" ? body : "" }));
   const cdp = await context.newCDPSession(page);
   // The isolated world of the document in front.
   let contextId;
@@ -52,6 +52,8 @@ export async function open(html, { width = 1280, height = 800 } = {}) {
   };
   return {
     page, cdp, ask, press, run,
+    /** Evaluates the script once more. */
+    again: () => run(SCRIPT),
     /** A value of the page's own world. */
     main: (expression) => page.evaluate(expression),
     /** Aims, presses, and says what became of it. */
