@@ -12,6 +12,11 @@ export const SCRIPT = (() => {
   return [...parts].map(([, file, text]) => (file ? readFileSync(new URL(file, folder), "utf8") : JSON.parse(`"${text}"`))).join("");
 })();
 
+/** With a window for the tests: what the script itself takes an element for. */
+const SCRIPT_WITH_WINDOW = SCRIPT.replace(/\}\)\(\);\s*$/, `
+  globalThis.__look = (id) => { forget(); const element = document.getElementById(id); return { role: roleOf(element), name: nameOf(element) }; };
+})();`);
+
 const executablePath = process.env.CHROMIUM ?? "/usr/lib/chromium/chromium-headless-shell";
 let browser;
 
@@ -22,16 +27,23 @@ export async function open(html, { width = 1280, height = 800 } = {}) {
   browser ??= await chromium.launch({ executablePath, args: ["--no-sandbox"] });
   const context = await browser.newContext({ viewport: { width, height } });
   const page = await context.newPage();
-  await page.setContent(html.trimStart().startsWith("<!doctype") ? html : `<!doctype html><html lang=en><head><title>Test</title></head><body>${html}</body></html>`);
+  const body = html.trimStart().startsWith("<!doctype") ? html : `<!doctype html><html lang=en><head><title>Test</title></head><body>${html}</body></html>`;
+  await page.route("http://page.test/**", (route) => route.fulfill({ contentType: "text/html; charset=utf-8", status: 203, body: new URL(route.request().url()).pathname === "/" ? body : "" }));
   const cdp = await context.newCDPSession(page);
-  const { frameTree } = await cdp.send("Page.getFrameTree");
-  const { executionContextId } = await cdp.send("Page.createIsolatedWorld", { frameId: frameTree.frame.id, worldName: "seatwright" });
+  // The isolated world of the document in front.
+  let contextId;
+  cdp.on("Runtime.executionContextCreated", ({ context: world }) => {
+    if (world.name === "seatwright") contextId = world.id;
+  });
+  await cdp.send("Page.enable");
+  await cdp.send("Runtime.enable");
+  await cdp.send("Page.addScriptToEvaluateOnNewDocument", { source: SCRIPT_WITH_WINDOW, worldName: "seatwright" });
+  await page.goto("http://page.test/", { waitUntil: "domcontentloaded" });
   const run = async (expression) => {
-    const { result, exceptionDetails } = await cdp.send("Runtime.evaluate", { expression, contextId: executionContextId, awaitPromise: true, returnByValue: true });
+    const { result, exceptionDetails } = await cdp.send("Runtime.evaluate", { expression, contextId, awaitPromise: true, returnByValue: true });
     if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
     return result.value;
   };
-  await run(SCRIPT);
   const ask = (question, within = 0, watch = []) => run(`__seatwright.ask(${JSON.stringify({ ask: question, within, watch })})`);
   const press = async (at) => {
     await page.mouse.move(at.x, at.y);
@@ -40,6 +52,8 @@ export async function open(html, { width = 1280, height = 800 } = {}) {
   };
   return {
     page, cdp, ask, press, run,
+    /** Evaluates the script once more. */
+    again: () => run(SCRIPT),
     /** A value of the page's own world. */
     main: (expression) => page.evaluate(expression),
     /** Aims, presses, and says what became of it. */

@@ -119,7 +119,9 @@ function candidates(by, scope, how) {
   switch (kind) {
     case "role": {
       const matches = value.name ? matcher(value.name) : null;
-      return collect(scope, roleSelector(value.role)).filter((element) => isRole(element, value.role) && wanted(element) && (!matches || matches(nameOf(element)) || (SAYS.test(value.role) && matches(textOf(element)))));
+      const called = (element) =>
+        (mayBeCalled(element, value.name) && matches(nameOf(element))) || (SAYS.test(value.role) && matches(textOf(element)));
+      return collect(scope, roleSelector(value.role)).filter((element) => isRole(element, value.role) && (!matches || called(element)) && wanted(element));
     }
     case "label":
       return byLabel(value, scope, wanted);
@@ -164,7 +166,7 @@ function byLabel(match, scope, wanted) {
 
 /** What people read as labels of a field, beside its accessible name. */
 function labelTexts(field) {
-  const labels = [...(field.labels ?? [])];
+  const labels = labelsOf(field);
   return labels.length > 1 || (labels.length && field.hasAttribute("aria-label") || field.hasAttribute("aria-labelledby")) ? labels.map(textOf) : [];
 }
 
@@ -197,8 +199,8 @@ function byText(match, scope, wanted, how) {
     found.push(element);
     return true;
   };
-  if (top && scope === document) visit(top);
-  else if (top) for (const child of childrenOf(top)) if (child.nodeType === Node.ELEMENT_NODE) visit(child);
+  // A container with that very text, in no element of its own, is where the text is.
+  if (top) visit(top);
   return found;
 }
 

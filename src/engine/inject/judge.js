@@ -24,6 +24,7 @@ async function aim(target, round) {
   const at = pressPoint(element);
   lastRects.set(element, rectOf(element));
   const token = nextToken();
+  stand();
   aimed = { token, target, element, at, phase: "armed", instead: null, told: [] };
   return { answer: "aimed", token, at, element: describe(element) };
 }
@@ -65,7 +66,7 @@ function bringIntoView(element, round) {
 
 /** @returns {{x: number, y: number}} the centre of what is visible of it @throws {Miss} */
 function pressPoint(element) {
-  const surfaces = [element, ...(element.labels ?? [])];
+  const surfaces = [element, ...labelsOf(element)];
   let first = null;
   for (const surface of surfaces) {
     const box = visibleBox(surface);
@@ -80,7 +81,7 @@ function pressPoint(element) {
     first ??= hits[0];
   }
   if (first === null) throw new Miss("hidden", () => `${describe(element)} cannot be scrolled into view`);
-  throw new Miss("covered", () => `covered by ${describeCover(first, element)}`);
+  throw new Miss("covered", () => `covered by ${describe(coverOf(first, element))}`);
 }
 
 /** The largest piece of an element that is inside the viewport and everything that clips it. */
@@ -134,18 +135,22 @@ function isNested(element, hit) {
 }
 
 /** The cover as people know it: the dialog it is part of, else the nearest thing with a role. */
-function describeCover(hit, element) {
+function coverOf(hit, element) {
   const outside = [];
   for (let at = hit; at && !isWithin(at, element); at = parentOf(at)) outside.push(at);
-  const cover = outside.find((one) => isRole(one, "dialog")) ?? outside.find((one) => roleOf(one) && !/^(?:generic|presentation|none|paragraph)$/.test(roleOf(one)) && nameOf(one)) ?? outside.at(-1) ?? hit;
-  return describe(cover);
+  return outside.find((one) => isRole(one, "dialog")) ?? outside.find((one) => roleOf(one) && !/^(?:generic|presentation|none|paragraph)$/.test(roleOf(one)) && nameOf(one)) ?? outside.at(-1) ?? hit;
 }
 
 // ---- the guard ----------------------------------------------------------------------------------
 
 const PRESS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu", "touchstart", "touchend"];
 
-for (const type of PRESS) addEventListener(type, guard, { capture: true, passive: false });
+/** Listening again changes nothing, unless the page wrote itself anew (`document.open`), which takes listeners away. */
+function stand() {
+  for (const type of PRESS) addEventListener(type, guard, { capture: true, passive: false });
+}
+
+stand();
 
 /**
  * Sees every event of the next press before the page does. It is decided by the first one: hits the very element, and
@@ -180,7 +185,10 @@ function whatInstead(event) {
     return error.refusal().message;
   }
   if (now !== element) return `${sayTarget(target)} is another element by now: ${describeWhere(now)}`;
-  if (!path.includes(element) && !belongsTo(element, hit)) return describeCover(hit, element);
+  if (!path.includes(element) && !belongsTo(element, hit)) {
+    const cover = coverOf(hit, element);
+    return isRole(cover, "dialog") ? describe(cover) : describeWhere(cover);
+  }
   return isDisabled(element) ? `${describe(element)}, disabled by now` : null;
 }
 

@@ -22,6 +22,14 @@ function nameOf(element) {
   return name;
 }
 
+/** False only for what surely has another name: a leaf with a text that is no part of it. Spares most of a big page. */
+function mayBeCalled(element, match) {
+  if (!match.exact || !NAMED_BY_CONTENT.has(roleOf(element)) || element.firstElementChild || element.shadowRoot) return true;
+  if (element.localName === "input" || element.hasAttribute("aria-label") || element.hasAttribute("aria-labelledby") || labelsOf(element).length) return true;
+  const text = fold(element.textContent);
+  return !text || fold(match.exact).includes(text);
+}
+
 /**
  * The text alternative of one element on the way to a name.
  * @param {{seen: Set<Element>, referenced: boolean, inside: boolean, hidden: boolean}} way `referenced`: reached by
@@ -123,7 +131,7 @@ function nativeText(element, way) {
 }
 
 function labelText(element, way) {
-  const texts = [...(element.labels ?? [])].map((label) => fold(alternative(label, { ...way, inside: true, hidden: !isExposed(label) })));
+  const texts = labelsOf(element).map((label) => fold(alternative(label, { ...way, inside: true })));
   return texts.filter(Boolean).join(" ") || null;
 }
 

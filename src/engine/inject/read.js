@@ -16,6 +16,7 @@ function shownText(element, values) {
   if (element.localName === "input") return values ? valueText(element) : BUTTON_TYPES.has(element.type) ? element.value : "";
   if (element.localName === "textarea") return values ? element.value : "";
   if (element.localName === "select") return values ? chosenTexts(element).join(", ") : "";
+  if (values && isSwitchable(element)) return "";
   if (values && pictured(element)) return nameOf(element);
   let text = "";
   for (const child of childrenOf(element)) {
@@ -33,7 +34,7 @@ const BUTTON_TYPES = new Set(["submit", "reset", "button"]);
 const valueText = (input) => (input.type === "password" || input.type === "checkbox" || input.type === "radio" || input.type === "hidden" ? "" : input.value);
 
 /** An image, or an icon that only has a name. */
-const pictured = (element) => roleOf(element) === "img" || (element.localName !== "svg" && element.childElementCount === 0 && !element.shadowRoot && !/\S/.test(element.textContent) && element.hasAttribute("aria-label"));
+const pictured = (element) => roleOf(element) === "img" || (!roleOf(element) && element.localName !== "svg" && element.childElementCount === 0 && !element.shadowRoot && !/\S/.test(element.textContent) && element.hasAttribute("aria-label"));
 
 /** What stands in a place of a record: text, values, pictures' names; of a lone checkbox or switch whether it is on. */
 function cellText(element) {

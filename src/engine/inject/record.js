@@ -29,9 +29,12 @@ function gridOf(table) {
   const records = [];
   /** Until which row a column is taken by a cell from above. @type {number[]} */
   const taken = [];
+  let lastSection = null;
   rows.forEach((row, index) => {
     const section = row.closest("thead, tbody, tfoot");
-    const rowsLeft = section && row.localName === "tr" ? rows.slice(index).filter((other) => other.closest("thead, tbody, tfoot") === section).length : rows.length - index;
+    // Nothing spans from one section of a table into the next.
+    if (section !== lastSection) taken.length = 0;
+    lastSection = section;
     const placed = [];
     let column = 0;
     for (const cell of cellsOf(row)) {
@@ -39,7 +42,7 @@ function gridOf(table) {
       if (said > 0) column = said - 1;
       else while ((taken[column] ?? 0) > index) column++;
       const width = span(cell, "colSpan", "aria-colspan");
-      const height = cell.rowSpan === 0 ? rowsLeft : Math.min(span(cell, "rowSpan", "aria-rowspan"), rowsLeft);
+      const height = cell.rowSpan === 0 ? rows.length : span(cell, "rowSpan", "aria-rowspan");
       for (let at = column; at < column + width; at++) taken[at] = index + height;
       placed.push({ element: cell, start: column, end: column + width });
       if (roleOf(cell) === "columnheader") headers.push({ text: textOf(cell) || nameOf(cell), element: cell, start: column, end: column + width });

@@ -8,7 +8,7 @@ let memo = blank();
 
 function blank() {
   return {
-    hosts: null, modal: undefined,
+    hosts: null, modal: undefined, labels: null,
     shielded: new Map(), rendered: new Map(), boxed: new Map(),
     roles: new Map(), names: new Map(), texts: new Map(), grids: new Map(),
   };
@@ -18,13 +18,16 @@ function forget() {
   memo = blank();
 }
 
+/** All but the most frequent of those that cannot have a shadow root: sorting them out in the browser is much cheaper. */
+const MAY_HOST = "*:not(a,b,br,button,em,form,g,i,img,input,label,li,option,path,script,select,strong,svg,table,tbody,td,textarea,th,thead,tr,ul,use)";
+
 /** All elements with an open shadow root, nested ones included, outer before inner. */
 function hosts() {
   if (!memo.hosts) {
     memo.hosts = [];
     const roots = [document];
     for (const root of roots) {
-      for (const element of root.querySelectorAll("*")) {
+      for (const element of root.querySelectorAll(MAY_HOST)) {
         if (element.shadowRoot) {
           memo.hosts.push(element);
           roots.push(element.shadowRoot);
@@ -37,6 +40,20 @@ function hosts() {
 
 /** The document and all open shadow roots. */
 const roots = () => [document, ...hosts().map((host) => host.shadowRoot)];
+
+/** The labels of a form control. One walk for all of them: the browser's own `labels` is one walk for each. */
+function labelsOf(element) {
+  if (!memo.labels) {
+    memo.labels = new Map();
+    for (const root of roots()) {
+      for (const label of root.querySelectorAll("label")) {
+        const control = label.control;
+        if (control) memo.labels.set(control, [...(memo.labels.get(control) ?? []), label]);
+      }
+    }
+  }
+  return memo.labels.get(element) ?? [];
+}
 
 /**
  * All elements below `scope` that match a selector: into open shadow roots and, from within one, into what is slotted
@@ -150,7 +167,7 @@ function hasBox(element) {
     }
   }
   // Checkboxes that are drawn by their label often have no size themselves.
-  if (!boxed && isTickable(element)) boxed = [...(element.labels ?? [])].some((label) => isRendered(label) && hasBox(label));
+  if (!boxed && isTickable(element)) boxed = labelsOf(element).some((label) => isRendered(label) && hasBox(label));
   memo.boxed.set(element, boxed);
   return boxed;
 }

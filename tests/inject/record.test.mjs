@@ -1,0 +1,89 @@
+// Records: tables, grids, lists, cards; identities compared whole.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { cell, css, header, label, on, record, role, rows, testId, text } from "./page.mjs";
+
+const view = (container, columns, each) => ({ rows: rows(container, each), columns: Object.entries(columns).map(([name, at]) => ({ name, at })) });
+const T = role("table", "T");
+const ada = (equals, ignoreCase) => record(rows(T), header("Email"), equals, ignoreCase);
+
+test("identities are compared whole", () => on(`<table aria-label=T><tr><th>Email<tr><td>nada@x<tr><td>ada@x.org<tr><td>ADA@x<tr><td> ada@x <tr><td>Ada  Love<tr><td>dup@x<tr><td>dup@x</table>`, async (page) => {
+  assert.equal((await page.text(ada("ada@x"))).text, "ada@x");
+  assert.equal((await page.text(ada("Ada Love"))).text, "Ada Love");
+  assert.equal((await page.text(ada("NADA@X"))).kind, "not_found");
+  assert.equal((await page.text(ada("NADA@X", true))).text, "nada@x");
+  assert.equal((await page.text(ada("ada@x", true))).kind, "ambiguous", "two that differ only in case");
+  assert.equal((await page.text(ada("dup@x"))).kind, "ambiguous");
+  const near = await page.text(ada("nadda@x"));
+  assert.deepEqual([near.kind, near.message, near.candidates[0]], ["not_found", 'no record "nadda@x"', '"nada@x"']);
+}));
+
+test("a record by an element of it", () => on(`
+  <ul aria-label=People><li><h3>Ada</h3><span class=mail>ada@x</span> <button>Edit</button></li><li><h3>Bob</h3><span class=mail>bob@x</span> <button>Edit</button><ul><li>nested</li></ul></li><li>No mail</li></ul>`, async (page) => {
+  const people = role("list", "People");
+  assert.equal((await page.aim(role("button", "Edit", { within: record(rows(people), cell(css(".mail")), "bob@x") }))).answer, "aimed");
+  assert.deepEqual((await page.records(view(people, { mail: cell(css(".mail")), name: cell(role("heading")) }))).rows, [["ada@x", "Ada"], ["bob@x", "Bob"], [null, null]]);
+}));
+
+test("cards: each says what one record is", () => on(`
+  <section data-testid=cards><article><b>Ada</b><i>ada@x</i></article><article><b>Bob</b><i>bob@x</i></article><article hidden><b>Eve</b></article></section>`, async (page) => {
+  assert.deepEqual((await page.records(view(testId("cards"), { name: cell(css("b")) }, role("article")))).rows, [["Ada"], ["Bob"]]);
+  assert.match((await page.records(view(testId("cards"), { name: cell(css("b")) }))).message, /neither a table nor a grid nor a list/);
+  const refused = await page.records(view(testId("cards"), { name: cell(css("b, i")) }, role("article")));
+  assert.equal(refused.kind, "ambiguous");
+}));
+
+test("cells stand under their headers, through colspan and rowspan", () => on(`<table aria-label=T>
+  <thead><tr><th rowspan=2>Email<th colspan=2>Name<th rowspan=2>Role</tr><tr><th>First<th>Last</tr></thead>
+  <tbody><tr><td>ada@x<td>Ada<td>Love<td rowspan=2>Admin</tr><tr><td>bob@x<td colspan=2>Bob</tr><tr><th scope=row>eve@x<td>Eve<td>Hill<td>Member</tr></tbody>
+  <tfoot><tr><td colspan=4>3 members</tfoot></table>`, async (page) => {
+  assert.deepEqual((await page.records(view(T, { e: header("Email"), f: header("First"), l: header("Last"), n: header("Name"), r: header("Role") }))).rows, [
+    ["ada@x", "Ada", "Love", "Ada", "Admin"], ["bob@x", "Bob", "Bob", "Bob", null], ["eve@x", "Eve", "Hill", "Eve", "Member"],
+  ]);
+}));
+
+test("a row that is one message is no record; a hidden row is none", () => on(`<table aria-label=T><tr><th>Email<th>Name<tr hidden><td>ada@x<td>Ada<tr><td colspan=2>No members match</table>`, async (page) => {
+  assert.deepEqual((await page.records(view(T, { e: header("Email") }))).rows, []);
+}));
+
+test("tables in tables keep their rows and columns apart", () => on(`<table aria-label=T><tr><th>Email<th>Teams<tr><td>ada@x<td><table><tr><th>Email<tr><td>inner</table></table>`, async (page) => {
+  assert.deepEqual((await page.records(view(T, { e: header("Email") }))).rows, [["ada@x"]]);
+}));
+
+test("grids of divs, and columns by aria-colindex where some are not rendered", () => on(`
+  <div role=grid aria-label=T aria-colcount=9><div role=rowgroup><div role=row><div role=columnheader aria-colindex=1>Email</div><div role=columnheader aria-colindex=4>Role</div></div></div>
+  <div role=rowgroup><div role=row><div role=gridcell aria-colindex=1>ada@x</div><div role=gridcell aria-colindex=3>?</div><div role=gridcell aria-colindex=4>Admin</div></div></div></div>`, async (page) => {
+  assert.deepEqual((await page.records(view(T, { e: header("Email"), r: header("Role") }))).rows, [["ada@x", "Admin"]]);
+}));
+
+test("what a cell says", () => on(`<table aria-label=T><tr><th>C<tr><td>Two <b>words</b><span hidden>no</span><tr><td>One<br>Two<tr><td><div>A</div><div>B</div><tr><td><input type=checkbox checked>
+  <tr><td><div role=switch aria-checked=false tabindex=0 aria-label=S>&nbsp;</div><tr><td><input value=typed><tr><td><img alt=Yes src=x width=9 height=9><tr><td><span role=img aria-label=Active>●</span>
+  <tr><td><select><option>No<option selected>Chosen</select><tr><td><i class=icon aria-label=Suspended></i><tr><td><i aria-hidden=true>edit</i> Ada<tr><td><label><input type=checkbox> Agree</label><tr><td><input type=password value=secret><tr><td></table>`, async (page) => {
+  assert.deepEqual((await page.records(view(T, { c: header("C") }))).rows.flat(), ["Two words", "One Two", "A B", "true", "false", "typed", "Yes", "Active", "Chosen", "Suspended", "Ada", "Agree", "", ""]);
+}));
+
+test("a column that is not there, one that is there twice, one that is sorted", () => on(`<table aria-label=T><tr><th>Email ▲<th>Role<th>Role<th><button>Name<span aria-hidden=true>↓</span></button><tr><td>a<td>b<td>c<td>d</table>`, async (page) => {
+  assert.deepEqual((await page.records(view(T, { e: header("Email"), n: header("Name"), g: header({ glob: "E*" }) }))).rows, [["a", "d", "a"]]);
+  const none = await page.records(view(T, { e: header("E-mail") }));
+  assert.deepEqual([none.kind, none.candidates], ["no_such_column", ['"Email ▲"', '"Role"', '"Role"', '"Name"']]);
+  assert.equal((await page.records(view(T, { r: header("Role") }))).kind, "ambiguous");
+  assert.equal((await page.text(record(rows(T), header("E-mail"), "a"))).kind, "no_such_column");
+}));
+
+test("the container is one, and is said when it is not there", () => on("<table aria-label=T><tr><th>E<tr><td>a</table><table aria-label=T><tr><th>E<tr><td>a</table>", async (page) => {
+  assert.equal((await page.records(view(T, { e: header("E") }))).kind, "ambiguous");
+  assert.equal((await page.records(view(role("table", "U"), { e: header("E") }))).kind, "not_found");
+  assert.equal((await page.text(record(rows(T), header("E"), "a"))).kind, "ambiguous", "an identity of which table?");
+}));
+
+test("rows and cells in shadow roots", () => on(`<x-table></x-table><script>
+  customElements.define("x-row", class extends HTMLElement { connectedCallback() { this.role = "row"; this.setAttribute("role", "row"); this.attachShadow({ mode: "open" }).innerHTML = "<slot></slot>" } });
+  document.querySelector("x-table").attachShadow({ mode: "open" }).innerHTML = '<div role=grid aria-label=T><div role=row><span role=columnheader>Email</span></div><x-row><span role=gridcell>ada@x</span></x-row></div>'
+</script>`, async (page) => {
+  assert.deepEqual((await page.records(view(T, { e: header("Email") }))).rows, [["ada@x"]]);
+  assert.equal((await page.aim(text("ada@x", { within: ada("ada@x") }))).answer, "aimed");
+}));
+
+test("a field in a record", () => on("<table aria-label=T><tr><th>Email<th>Role<tr><td>ada@x<td><select aria-label=Role><option>A</select><tr><td>bob@x<td><select aria-label=Role><option>B</select></table>", async (page) => {
+  assert.deepEqual((await page.edit(label("Role", { within: ada("bob@x") }))).values, ["B"]);
+}));
