@@ -90,6 +90,30 @@ fn every_operation_and_code_has_one_name() {
 }
 
 #[test]
+fn a_long_list_travels_in_parts_and_nobody_is_lost() {
+    let text = fs::read_to_string(root().join("fixtures/results/list.json")).expect("a sample");
+    let mut whole: JobResult = serde_json::from_str(&text).expect("a result");
+    let one = whole.users.as_ref().and_then(|u| u.first()).expect("a user").clone();
+    let named = |n: u32| seatwright::contract::UserRecord {
+        user_name: format!("user{n}@acme.example"),
+        ..one.clone()
+    };
+    whole.users = Some((0..5_000).map(named).collect());
+    assert_eq!(whole.clone().into_parts(usize::MAX), [whole.clone()]);
+    let parts = whole.clone().into_parts(64 * 1024);
+    assert!(parts.len() > 5);
+    let mut ids = std::collections::BTreeSet::new();
+    for (number, part) in (1..).zip(&parts) {
+        assert!(serde_json::to_vec(part).expect("JSON").len() <= 64 * 1024);
+        let told = part.part.as_ref().expect("which part");
+        assert_eq!((told.number, told.of as usize), (number, parts.len()));
+        assert!(ids.insert(part.message_id()), "each part has an id of its own");
+    }
+    let joined: Vec<_> = parts.into_iter().flat_map(|p| p.users.unwrap_or_default()).collect();
+    assert_eq!(Some(joined), whole.users);
+}
+
+#[test]
 fn what_is_refused_is_refused_with_its_place_and_without_its_secret() {
     let good = json!({
         "id": "1", "app": "ledgerly", "operation": "user.get", "integration": { "id": "i" },

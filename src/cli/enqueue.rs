@@ -98,7 +98,10 @@ impl Enqueue {
                         result.outcome,
                         Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal
                     );
-                    waiting.remove(&result.job);
+                    // A long list comes in parts, in order.
+                    if result.part.as_ref().is_none_or(|part| part.number == part.of) {
+                        waiting.remove(&result.job);
+                    }
                     let told = if self.json { serde_json::to_string(&result)? } else { told(&result) };
                     progress.suspend(|| println!("{told}"));
                 }

@@ -62,6 +62,57 @@ pub struct JobResult {
     #[serde(default)]
     pub drift: Vec<String>,
     pub finished_at: Timestamp,
+    /// Present where a long list travels in several messages; each is a whole result with a part of `users`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+/// Which part of a long result this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Part {
+    /// From 1.
+    pub number: u32,
+    pub of: u32,
+    /// Of the sorted identities of the whole list, one a line; the same in every part.
+    pub sha256: String,
+}
+
+impl JobResult {
+    /// The AMQP `message_id`: `<job>:result`, and the number of the part where there are several.
+    pub fn message_id(&self) -> String {
+        match &self.part {
+            Some(part) => format!("{}:result:{}", self.job, part.number),
+            None => format!("{}:result", self.job),
+        }
+    }
+
+    /// The result as it travels: whole, or a long list in parts of at most `most` bytes each.
+    pub fn into_parts(self, most: usize) -> Vec<JobResult> {
+        let size = |result: &JobResult| serde_json::to_vec(result).map_or(0, |body| body.len());
+        let (Some(users), true) = (&self.users, size(&self) > most) else { return vec![self] };
+        let bare = size(&JobResult { users: Some(Vec::new()), ..self.clone() }) + 256;
+        let room = most.saturating_sub(bare).max(1);
+        let mut chunks: Vec<Vec<UserRecord>> = vec![Vec::new()];
+        let mut used = 0;
+        for user in users {
+            let bytes = serde_json::to_vec(user).map_or(0, |body| body.len() + 1);
+            if used + bytes > room && used > 0 {
+                chunks.push(Vec::new());
+                used = 0;
+            }
+            used += bytes;
+            if let Some(chunk) = chunks.last_mut() {
+                chunk.push(user.clone());
+            }
+        }
+        let of = u32::try_from(chunks.len()).unwrap_or(u32::MAX);
+        let sha256 = self.completeness.as_ref().map(|c| c.sha256.clone()).unwrap_or_default();
+        let part = |number: u32| Some(Part { number, of, sha256: sha256.clone() });
+        (1..)
+            .zip(chunks)
+            .map(|(number, users)| JobResult { users: Some(users), part: part(number), ..self.clone() })
+            .collect()
+    }
 }
 
 /// How a job ended.

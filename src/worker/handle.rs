@@ -244,6 +244,7 @@ fn blank(id: &str, conclusion: Conclusion) -> JobResult {
         timings: Timings { ..conclusion.timings },
         drift: conclusion.drift,
         finished_at: Timestamp::now(),
+        part: None,
     }
 }
 

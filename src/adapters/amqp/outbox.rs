@@ -11,7 +11,7 @@ use lapin::{
 
 use super::{lost, topology};
 use crate::{
-    contract::{EVENT_TYPE, JobResult, RESULT_TYPE, WireEvent},
+    contract::{EVENT_TYPE, JobResult, MAX_RESULT_BYTES, RESULT_TYPE, WireEvent},
     ports::queue::{Outbox, QueueError},
 };
 
@@ -32,6 +32,27 @@ impl Rabbit {
         confirmed.confirm_select(ConfirmSelectOptions::default()).await.map_err(lost)?;
         let events = connection.create_channel().await.map_err(lost)?;
         Ok(Arc::new(Self { confirmed, events }))
+    }
+
+    async fn one_result(&self, reply_to: Option<&str>, result: &JobResult) -> Result<(), QueueError> {
+        let body = serde_json::to_vec(result).map_err(|e| QueueError::Refused(e.to_string()))?;
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_type(RESULT_TYPE.into())
+            .with_delivery_mode(PERSISTENT)
+            .with_message_id(result.message_id().into())
+            .with_correlation_id(result.job.as_str().into());
+        if let Some(queue) = reply_to
+            && self.publish("", queue, &body, properties.clone()).await?
+        {
+            return Ok(());
+        }
+        // No reply queue, or it is gone: the result waits where all results wait.
+        let key = result.integration.as_deref().unwrap_or("none");
+        if self.publish(topology::RESULTS, key, &body, properties).await? {
+            return Ok(());
+        }
+        Err(QueueError::Topology(format!("the exchange {} has no queue", topology::RESULTS)))
     }
 
     /// True: stored. False: there is no queue for it.
@@ -77,24 +98,10 @@ pub(super) async fn publish(
 #[async_trait]
 impl Outbox for Rabbit {
     async fn result(&self, reply_to: Option<&str>, result: &JobResult) -> Result<(), QueueError> {
-        let body = serde_json::to_vec(result).map_err(|e| QueueError::Refused(e.to_string()))?;
-        let properties = BasicProperties::default()
-            .with_content_type("application/json".into())
-            .with_type(RESULT_TYPE.into())
-            .with_delivery_mode(PERSISTENT)
-            .with_message_id(format!("{}:result", result.job).into())
-            .with_correlation_id(result.job.as_str().into());
-        if let Some(queue) = reply_to
-            && self.publish("", queue, &body, properties.clone()).await?
-        {
-            return Ok(());
+        for part in result.clone().into_parts(MAX_RESULT_BYTES) {
+            self.one_result(reply_to, &part).await?;
         }
-        // No reply queue, or it is gone: the result waits where all results wait.
-        let key = result.integration.as_deref().unwrap_or("none");
-        match self.publish(topology::RESULTS, key, &body, properties).await? {
-            true => Ok(()),
-            false => Err(QueueError::Topology(format!("the exchange {} has no queue", topology::RESULTS))),
-        }
+        Ok(())
     }
 
     async fn event(&self, lane: &str, event: &WireEvent) {
