@@ -37,8 +37,11 @@ const rectOf = (element) => {
 /** Still: where it was at the last look, and nothing runs that will move it; else the same over one frame. */
 async function isStill(element) {
   const rect = rectOf(element);
-  if (lastRects.get(element) === rect && !isAnimated(element)) return true;
+  const animated = isAnimated(element);
+  if (lastRects.get(element) === rect && !animated) return true;
   await frame();
+  // An animation that is only about to begin has not moved anything by the first frame; a busy page gives frames late.
+  if (animated) await frame(250);
   const after = element.isConnected ? rectOf(element) : null;
   lastRects.set(element, after);
   return after === rect;
@@ -49,9 +52,9 @@ function isAnimated(element) {
   return false;
 }
 
-/** The next animation frame; soon also where none comes (background tabs). */
-const frame = () => new Promise((resolve) => {
-  const timer = setTimeout(resolve, 50);
+/** The next animation frame; after `most` ms also where none comes (background tabs). */
+const frame = (most = 50) => new Promise((resolve) => {
+  const timer = setTimeout(resolve, most);
   requestAnimationFrame(() => {
     clearTimeout(timer);
     resolve();
