@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 use super::{
     check::check,
     diagnostic::{Diagnostic, Finding, Severity},
-    node::{self, Findings},
+    node,
+    reader::{self, Findings},
     syntax::Playbook,
 };
 
@@ -66,7 +67,7 @@ pub fn load(path: &str, folder: &str, source: &str) -> Loaded {
     let findings: Findings = RefCell::default();
     let tree = node::parse(source);
     let playbook = match &tree {
-        Ok(tree) => node::read::<Playbook>(tree, &findings),
+        Ok(tree) => reader::read::<Playbook>(tree, &findings),
         Err(diagnostic) => {
             findings.borrow_mut().push(diagnostic.clone());
             None

@@ -9,7 +9,7 @@ use serde::{
 use super::{
     at::{At, List, Names},
     locator::{Locator, read_map},
-    node::NOTHING_TO_DO,
+    reader::NOTHING_TO_DO,
 };
 use crate::ports::driver::Key;
 

@@ -161,9 +161,25 @@ test("events made by the page do not count as the press", () => on(`<button oncl
   assert.equal(await page.main("document.title"), "Test!!");
 }));
 
-test("no press, wrong token", () => on("<button>Go</button>", async (page) => {
+test("the verdict comes when the page has dealt with the click", () => on(`<button onclick="document.title = 'done'">Go</button>`, async (page) => {
+  const aimed = await page.aim(role("button", "Go"));
+  const verdict = page.run(`__seatwright.ask({ ask: { ask: "verdict", token: ${aimed.token} }, within: 20000 }).then((answer) => answer.hit && document.title)`);
+  await page.press(aimed.at);
+  assert.equal(await verdict, "done");
+}));
+
+test("what is positioned out of a clipping box", () => on(`
+  <div style="overflow:hidden;width:50px;height:50px"><div style="position:absolute;left:300px;top:100px"><button>Menu</button></div></div>
+  <div style="overflow:hidden;width:9px;height:9px"><button style="position:fixed;left:400px;top:200px">Toast</button></div>`, async (page) => {
+  assert.equal((await page.click(role("button", "Menu"))).hit, true);
+  assert.equal((await page.click(role("button", "Toast"))).hit, true);
+}));
+
+test("no press, wrong token", () => on(`<button onclick="document.title = 'pressed'">Go</button>`, async (page) => {
   const aimed = await page.aim(role("button", "Go"));
   assert.deepEqual(await page.ask({ ask: "verdict", token: aimed.token }), { answer: "pressed", hit: false, instead: "no press came" });
+  await page.press(aimed.at);
+  assert.equal(await page.main("document.title"), "Test", "too late is not at all");
   assert.equal((await page.ask({ ask: "verdict", token: aimed.token + 1 }, 1000)).kind, "not_found");
 }));
 

@@ -74,6 +74,7 @@ test("the container is one, and is said when it is not there", () => on("<table 
   assert.equal((await page.records(view(T, { e: header("E") }))).kind, "ambiguous");
   assert.equal((await page.records(view(role("table", "U"), { e: header("E") }))).kind, "not_found");
   assert.equal((await page.text(record(rows(T), header("E"), "a"))).kind, "ambiguous", "an identity of which table?");
+  assert.deepEqual(await page.probe([record(rows(T), header("E"), "a"), "hidden"]), [false], "yet it is not absent");
 }));
 
 test("rows and cells in shadow roots", () => on(`<x-table></x-table><script>

@@ -76,7 +76,7 @@ function takeOver(element) {
 function control(element, token) {
   const kind = kindOf(element);
   if (!kind) throw new Miss("not_editable", () => `${describe(element)} cannot be filled any more`);
-  const told = { answer: "control", token, kind, element: describe(element), values: [], checked: null, length: 0, options: [], origin: location.origin };
+  const told = { answer: "control", token, kind, element: describe(element), values: [], checked: null, length: 0, options: [], origin: globalThis.origin };
   switch (kind) {
     case "password":
       told.length = [...element.value].length;

@@ -100,7 +100,7 @@ function find(query, scope, how) {
   let found = scopes.flatMap((inside) => candidates(query.by, inside, how));
   if (scopes.length > 1) found = [...new Set(found)];
   if (query.text) {
-    const matches = matcher(query.text);
+    const matches = holder(query.text);
     found = found.filter((element) => matches(textOf(element)));
   }
   for (const inner of query.has ?? []) found = found.filter((element) => (attempt(() => find(inner, element, { lenient: true })) ?? []).length > 0);
@@ -166,8 +166,7 @@ function byLabel(match, scope, wanted) {
 
 /** What people read as labels of a field, beside its accessible name. */
 function labelTexts(field) {
-  const labels = labelsOf(field);
-  return labels.length > 1 || (labels.length && field.hasAttribute("aria-label") || field.hasAttribute("aria-labelledby")) ? labels.map(textOf) : [];
+  return labelsOf(field).map(textOf);
 }
 
 /** What has no name of its own (accname takes none from content) is called by what it says. */

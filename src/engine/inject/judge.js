@@ -13,13 +13,13 @@ const nextToken = () => ++lastToken;
 
 /** One attempt at aiming. @param {number} round from 0 @throws {Miss} */
 async function aim(target, round) {
-  let element = one(target);
-  if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
-  if (!(await isStill(element))) throw new Miss("moving", () => `${describe(element)} is moving`);
-  forget();
-  // The page ran meanwhile.
-  if (one(target) !== element) throw new Miss("moving", () => `${sayTarget(target)} was just replaced`);
-  if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
+  const element = usable(target);
+  if (lastRects.get(element) !== rectOf(element) || isAnimated(element)) {
+    if (!(await staysStill(element))) throw new Miss("moving", () => `${describe(element)} is moving`);
+    // The page ran meanwhile.
+    forget();
+    if (usable(target) !== element) throw new Miss("moving", () => `${sayTarget(target)} was just replaced`);
+  }
   bringIntoView(element, round);
   const at = pressPoint(element);
   lastRects.set(element, rectOf(element));
@@ -29,16 +29,24 @@ async function aim(target, round) {
   return { answer: "aimed", token, at, element: describe(element) };
 }
 
+function usable(target) {
+  const element = one(target);
+  if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
+  return element;
+}
+
 const rectOf = (element) => {
   const { x, y, width, height } = element.getBoundingClientRect();
   return [x, y, width, height].join(" ");
 };
 
-/** Still: where it was at the last look, and nothing runs that will move it; else the same over one frame. */
-async function isStill(element) {
+/** Is it in the same place over a frame? Asked only where something runs that may move it, or where it is new to us. */
+async function staysStill(element) {
   const rect = rectOf(element);
-  if (lastRects.get(element) === rect && !isAnimated(element)) return true;
+  const animated = isAnimated(element);
   await frame();
+  // An animation that is only about to begin has not moved anything by the first frame; a busy page gives frames late.
+  if (animated) await frame(250);
   const after = element.isConnected ? rectOf(element) : null;
   lastRects.set(element, after);
   return after === rect;
@@ -49,9 +57,9 @@ function isAnimated(element) {
   return false;
 }
 
-/** The next animation frame; soon also where none comes (background tabs). */
-const frame = () => new Promise((resolve) => {
-  const timer = setTimeout(resolve, 50);
+/** The next animation frame; after `most` ms also where none comes (background tabs). */
+const frame = (most = 50) => new Promise((resolve) => {
+  const timer = setTimeout(resolve, most);
   requestAnimationFrame(() => {
     clearTimeout(timer);
     resolve();
@@ -94,15 +102,19 @@ function visibleBox(element) {
     top = Math.max(top, 0);
     right = Math.min(right, innerWidth);
     bottom = Math.min(bottom, innerHeight);
+    let { position } = getComputedStyle(element);
     for (let at = parentOf(element); at; at = parentOf(at)) {
       const style = getComputedStyle(at);
+      const holdsAll = style.transform !== "none" || style.filter !== "none" || style.contain !== "none";
+      // What is positioned is clipped only from the box on that it is positioned in.
+      if ((position === "fixed" || (position === "absolute" && style.position === "static")) && !holdsAll) continue;
+      ({ position } = style);
       if (style.overflow === "visible" || at === document.body || at === document.documentElement) continue;
       const clipping = at.getBoundingClientRect();
       left = Math.max(left, clipping.left);
       top = Math.max(top, clipping.top);
       right = Math.min(right, clipping.right);
       bottom = Math.min(bottom, clipping.bottom);
-      if (style.position === "fixed") break;
     }
     const box = { left, top, width: right - left, height: bottom - top };
     if (box.width > 0 && box.height > 0 && (!best || box.width * box.height > best.width * best.height)) best = box;
@@ -168,9 +180,9 @@ function guard(event) {
     event.preventDefault();
     event.stopImmediatePropagation();
   }
-  if (event.type === "click") settle(aimed);
-  // No click follows where the element went away under the press, or is one that gets none.
-  else if (event.type === "mouseup") setTimeout(settle, 0, aimed);
+  if (event.type === "click") aimed.phase = "done";
+  // Told when the page has dealt with it. No click follows where the element went away under the press, or gets none.
+  if (event.type === "click" || event.type === "mouseup" || event.type === "pointerup") setTimeout(settle, 0, aimed);
 }
 
 function whatInstead(event) {
@@ -211,9 +223,8 @@ function wentAstray(event) {
 }
 
 function settle(press) {
-  if (press.phase === "done") return;
   press.phase = "done";
-  for (const tell of press.told) tell();
+  for (const tell of press.told.splice(0)) tell();
 }
 
 /** What became of the press. Waits until it was seen. */
@@ -227,9 +238,10 @@ async function verdict(token, within) {
     });
   }
   if (press.phase === "armed") {
-    // A press that comes after this answer must not count any more.
-    press.phase = "done";
-    return { answer: "pressed", hit: false, instead: "no press came" };
+    // A press that comes after this answer is swallowed: whoever was told that there was none may press again.
+    press.phase = "swallowing";
+    press.instead = "no press came";
+    return { answer: "pressed", hit: false, instead: press.instead };
   }
   return { answer: "pressed", hit: press.instead === null, instead: press.instead };
 }

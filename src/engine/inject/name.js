@@ -22,13 +22,26 @@ function nameOf(element) {
   return name;
 }
 
-/** False only for what surely has another name: a leaf with a text that is no part of it. Spares most of a big page. */
+/** False only for what surely has another name: one with a text of its own that is no part of it. Spares most of a big page. */
 function mayBeCalled(element, match) {
-  if (!match.exact || !NAMED_BY_CONTENT.has(roleOf(element)) || element.firstElementChild || element.shadowRoot) return true;
+  if (!match.exact || !NAMED_BY_CONTENT.has(roleOf(element)) || element.shadowRoot) return true;
   if (element.localName === "input" || element.hasAttribute("aria-label") || element.hasAttribute("aria-labelledby") || labelsOf(element).length) return true;
-  const text = fold(element.textContent);
-  return !text || fold(match.exact).includes(text);
+  return !saysOther(element, fold(match.exact));
 }
+
+/** Does it show a text that is no part of this? */
+function saysOther(element, wanted) {
+  for (let node = element.firstChild; node; node = node.nextSibling) {
+    if (node.nodeType === Node.TEXT_NODE) {
+      if (!wanted.includes(fold(node.data))) return true;
+    } else if (node.nodeType === Node.ELEMENT_NODE && PLAIN_TEXT.has(node.localName) && !TELLING.some((name) => node.hasAttribute(name)) && !node.shadowRoot && saysOther(node, wanted) && isExposed(node)) return true;
+  }
+  return false;
+}
+
+/** Elements that add just their text to a name, unless they bear one of the attributes. */
+const PLAIN_TEXT = new Set(["span", "div", "b", "i", "strong", "em", "p", "small", "u"]);
+const TELLING = ["role", "aria-label", "aria-labelledby"];
 
 /**
  * The text alternative of one element on the way to a name.

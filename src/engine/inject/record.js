@@ -107,16 +107,19 @@ function reader(at, container) {
   };
 }
 
-/** The records that show this identity. Their container is one, also where the question is lenient: an identity in another table is another's. */
+/** The records that show this identity. */
 function byRecord(record, scope, wanted, how) {
-  const container = one(record.rows.within, scope);
-  const read = reader(record.column, container);
+  // What is hidden has no cells to read.
+  if (how.hidden) return [];
+  const containers = how.lenient ? any(record.rows.within, scope) : [one(record.rows.within, scope)];
   const same = record.ignore_case ? (text) => fold(text).toLowerCase() : fold;
   const identity = same(record.equals);
-  if (how.hidden) return [];
-  return rowsOf(record.rows, container).filter((row) => {
-    const text = read(row);
-    return text !== null && same(text) === identity && wanted(row);
+  return containers.flatMap((container) => {
+    const read = reader(record.column, container);
+    return rowsOf(record.rows, container).filter((row) => {
+      const text = read(row);
+      return text !== null && same(text) === identity && wanted(row);
+    });
   });
 }
 

@@ -34,6 +34,20 @@ function matcher(match, trim = (text) => text) {
 
 /** Digits, in groups or not: `1,204`. */
 const NUMBER = "\\d+(?:[.,'\u00A0\u202F ]\\d{3})*";
+/**
+ * A predicate for a `TextMatch` that a text only has to hold. An exact one is held whole, case and all, and not as a
+ * part of something longer: `ada@x` is not in `nada@x` nor in `ada@x.org`.
+ */
+function holder(match) {
+  const [how, raw] = variant(match);
+  if (how !== "exact") return matcher(match);
+  const wanted = fold(raw);
+  if (!wanted) return () => true;
+  const before = /^[\p{L}\p{N}_]/u.test(wanted) ? "(?<![\\p{L}\\p{N}_@.+\\-])" : "";
+  const after = /[\p{L}\p{N}_]$/u.test(wanted) ? "(?![\\p{L}\\p{N}_@+\\-]|\\.[\\p{L}\\p{N}])" : "";
+  const pattern = new RegExp(before + escapeRegExp(wanted) + after, "u");
+  return (text) => pattern.test(text);
+}
 
 const escapeRegExp = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 

@@ -124,7 +124,7 @@ function isShielded(element) {
   // Chromium takes no `aria-hidden` from the root or the body: it would take away the page. A modal dialog is in the
   // top layer and escapes the inertness around it.
   const own = (element.getAttribute("aria-hidden") === "true" && element !== document.body && element !== document.documentElement)
-    || (element.inert && (element.hasAttribute("inert") || element.localName !== "dialog"));
+    || element.inert;
   const shielded = own || (parent !== null && !isModal(element) && isShielded(parent));
   memo.shielded.set(element, shielded);
   return shielded;

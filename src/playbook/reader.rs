@@ -1,0 +1,373 @@
+//! From the tree to typed syntax, with every fault noted.
+//!
+//! serde stops at the first fault; an author wants all of them. This reader notes what is wrong, leaves it out, and
+//! goes on.
+
+use std::cell::RefCell;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor},
+    forward_to_deserialize_any,
+};
+
+use super::{
+    at::{AT, Span},
+    diagnostic::{Diagnostic, Finding},
+    node::{Node, Value},
+};
+
+/// What was found so far.
+pub type Findings = RefCell<Vec<Diagnostic>>;
+
+/// Reads a typed value from a tree. `None` when the whole cannot be made sense of; everything wrong is noted.
+pub fn read<'n, T: Deserialize<'n>>(node: &'n Node, findings: &'n Findings) -> Option<T> {
+    T::deserialize(Reader { node, findings }).ok()
+}
+
+#[derive(Clone, Copy)]
+struct Reader<'n> {
+    node: &'n Node,
+    findings: &'n Findings,
+}
+
+/// A fault on its way up: noted already, or still a sentence without a place.
+#[derive(Debug)]
+enum Fault {
+    Noted,
+    Said(String),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Noted => f.write_str("noted"),
+            Fault::Said(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl serde::de::Error for Fault {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Fault::Said(message.to_string())
+    }
+}
+
+impl<'n> Reader<'n> {
+    fn child(self, node: &'n Node) -> Self {
+        Self { node, findings: self.findings }
+    }
+
+    fn note(self, diagnostic: Diagnostic) {
+        self.findings.borrow_mut().push(diagnostic);
+    }
+
+    /// Gives a fault without a place the place of this node.
+    fn located<T>(self, result: Result<T, Fault>) -> Result<T, Fault> {
+        result.map_err(|fault| {
+            if let Fault::Said(message) = fault {
+                // `finding|message` lets a visitor choose another kind than the usual one.
+                let (finding, message) = match message.strip_prefix("locator|") {
+                    Some(rest) => (Finding::LocatorShape, rest.to_owned()),
+                    None => (Finding::WrongShape, message),
+                };
+                // What an unknown key leaves undone is no second fault.
+                let known = message == NOTHING_TO_DO
+                    && self
+                        .findings
+                        .borrow()
+                        .iter()
+                        .any(|f| f.finding == Finding::UnknownKey && inside(f.span, self.node.span));
+                if !known {
+                    self.note(Diagnostic::new(finding, self.node.span, plain(&message)));
+                }
+            }
+            Fault::Noted
+        })
+    }
+
+    fn unknown_key(self, key: &'n Node, fields: &[&str]) {
+        if let Value::Text(name) = &key.value {
+            let message = format!("unknown key `{name}`");
+            self.note(
+                Diagnostic::new(Finding::UnknownKey, key.span, message)
+                    .did_you_mean(name, fields.iter().copied()),
+            );
+        }
+    }
+}
+
+impl<'n> Deserializer<'n> for Reader<'n> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let result = match &self.node.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(b) => visitor.visit_bool(*b),
+            Value::Number(n) => match (n.as_u64(), n.as_i64()) {
+                (Some(n), _) => visitor.visit_u64(n),
+                (_, Some(n)) => visitor.visit_i64(n),
+                _ => visitor.visit_f64(n.as_f64().unwrap_or_default()),
+            },
+            Value::Text(s) => visitor.visit_borrowed_str(s),
+            Value::List(items) => visitor.visit_seq(Items { reader: self, items: items.iter() }),
+            Value::Map(entries) => visitor.visit_map(Entries {
+                reader: self,
+                entries: entries.iter(),
+                value: None,
+                fields: None,
+            }),
+        };
+        self.located(result)
+    }
+
+    /// A number or a truth where a text is wanted is that text: `Code: 42`.
+    fn deserialize_str<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let result = match &self.node.value {
+            Value::Text(s) => visitor.visit_borrowed_str(s),
+            Value::Number(n) => visitor.visit_string(n.to_string()),
+            Value::Bool(b) => visitor.visit_string(b.to_string()),
+            other => Err(serde::de::Error::invalid_type(other.unexpected(), &"a text")),
+        };
+        self.located(result)
+    }
+
+    fn deserialize_string<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.node.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'n>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        if name == AT {
+            let Span { start, end } = self.node.span;
+            return visitor.visit_seq(Placed { reader: self, numbers: [start, end], next: 0 });
+        }
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let result = match &self.node.value {
+            Value::Map(entries) => visitor.visit_map(Entries {
+                reader: self,
+                entries: entries.iter(),
+                value: None,
+                fields: Some(fields),
+            }),
+            // An empty section is an empty map.
+            Value::Null => visitor.visit_map(Entries {
+                reader: self,
+                entries: [].iter(),
+                value: None,
+                fields: Some(fields),
+            }),
+            Value::List(_) | Value::Text(_) | Value::Bool(_) | Value::Number(_) => Err(
+                serde::de::Error::invalid_type(self.node.value.unexpected(), &keys_expected(fields).as_str()),
+            ),
+        };
+        self.located(result)
+    }
+
+    fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let none: &[(Node, Node)] = &[];
+        let result = match &self.node.value {
+            Value::Map(entries) => visitor.visit_map(Entries {
+                reader: self,
+                entries: entries.iter(),
+                value: None,
+                fields: None,
+            }),
+            Value::Null => {
+                visitor.visit_map(Entries { reader: self, entries: none.iter(), value: None, fields: None })
+            }
+            other => Err(serde::de::Error::invalid_type(other.unexpected(), &visitor)),
+        };
+        self.located(result)
+    }
+
+    fn deserialize_enum<V: Visitor<'n>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let Value::Text(name) = &self.node.value else {
+            let fault =
+                serde::de::Error::invalid_type(self.node.value.unexpected(), &"one of the known words");
+            return self.located(Err(fault));
+        };
+        if !variants.contains(&name.as_str()) {
+            let message = format!("`{name}` is none of the known words");
+            self.note(
+                Diagnostic::new(Finding::WrongShape, self.node.span, message)
+                    .did_you_mean(name, variants.iter().copied()),
+            );
+            return Err(Fault::Noted);
+        }
+        self.located(visitor.visit_enum(Word(name)))
+    }
+
+    forward_to_deserialize_any! {
+        <W: Visitor<'n>>
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
+        tuple_struct ignored_any
+    }
+}
+
+/// What is said of a step without an action.
+pub(super) const NOTHING_TO_DO: &str = "a step without an action";
+
+fn inside(inner: Span, outer: Span) -> bool {
+    // A map without braces has the place of its first key.
+    inner.start >= outer.start && inner.start <= outer.end
+}
+
+/// serde's words in ours.
+fn plain(message: &str) -> String {
+    if let Some(field) = message.strip_prefix("missing field ") {
+        return format!("{field} is missing");
+    }
+    let Some(rest) = message.strip_prefix("invalid type: ") else { return message.to_owned() };
+    let (is, expected) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
+    let is = is
+        .replace("string ", "the text ")
+        .replace("integer ", "the number ")
+        .replace("floating point ", "the number ");
+    let is = is
+        .replace("boolean ", "the truth ")
+        .replace("sequence", "a list")
+        .replace("map", "a map")
+        .replace("a a ", "a ");
+    let expected = expected
+        .replace("a sequence", "a list")
+        .replace("a boolean", "true or false")
+        .replace("u64", "a number")
+        .replace("u32", "a number");
+    format!("here is {is}; expected is {expected}")
+}
+
+fn keys_expected(fields: &[&str]) -> String {
+    format!("a map with some of: {}", fields.join(", "))
+}
+
+struct Items<'n> {
+    reader: Reader<'n>,
+    items: std::slice::Iter<'n, Node>,
+}
+
+impl<'n> SeqAccess<'n> for Items<'n> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        match self.items.next() {
+            Some(item) => seed.deserialize(self.reader.child(item)).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+struct Entries<'n> {
+    reader: Reader<'n>,
+    entries: std::slice::Iter<'n, (Node, Node)>,
+    value: Option<&'n Node>,
+    fields: Option<&'static [&'static str]>,
+}
+
+impl<'n> MapAccess<'n> for Entries<'n> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        for (key, value) in self.entries.by_ref() {
+            if let (Some(fields), Value::Text(name)) = (self.fields, &key.value)
+                && !fields.contains(&name.as_str())
+            {
+                self.reader.unknown_key(key, fields);
+                continue;
+            }
+            self.value = Some(value);
+            return seed.deserialize(self.reader.child(key)).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'n>>(&mut self, seed: S) -> Result<S::Value, Fault> {
+        match self.value.take() {
+            Some(node) => seed.deserialize(self.reader.child(node)),
+            None => Err(Fault::Said("a key without a value".into())),
+        }
+    }
+}
+
+/// The three elements that [`super::at::At`] reads.
+struct Placed<'n> {
+    reader: Reader<'n>,
+    numbers: [usize; 2],
+    next: usize,
+}
+
+impl<'n> SeqAccess<'n> for Placed<'n> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        let index = self.next;
+        self.next += 1;
+        match self.numbers.get(index) {
+            Some(number) => {
+                seed.deserialize(serde::de::value::U64Deserializer::<Fault>::new(*number as u64)).map(Some)
+            }
+            None => seed.deserialize(self.reader).map(Some),
+        }
+    }
+}
+
+struct Word<'n>(&'n str);
+
+impl<'n> EnumAccess<'n> for Word<'n> {
+    type Error = Fault;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'n>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
+        let name = serde::de::value::StrDeserializer::<Fault>::new(self.0);
+        seed.deserialize(name).map(|value| (value, self))
+    }
+}
+
+impl<'n> VariantAccess<'n> for Word<'n> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'n>>(self, _: T) -> Result<T::Value, Fault> {
+        Err(Fault::Said("a single word was expected".into()))
+    }
+
+    fn tuple_variant<V: Visitor<'n>>(self, _: usize, _: V) -> Result<V::Value, Fault> {
+        Err(Fault::Said("a single word was expected".into()))
+    }
+
+    fn struct_variant<V: Visitor<'n>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Fault> {
+        Err(Fault::Said("a single word was expected".into()))
+    }
+}
