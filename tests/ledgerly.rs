@@ -60,6 +60,9 @@ async fn a_users_life_from_create_to_delete() {
         .count();
     assert_eq!(reused, 1, "the session is used again");
 
+    let unnamed = bench.run("user.create", json!({ "user": ada() })).await;
+    assert_eq!(unnamed.outcome, Outcome::NoChange, "only what is sent is compared");
+
     let other = bench
         .run("user.create", json!({ "user": ada(), "entitlements": [{ "type": "role", "value": "Viewer" }] }))
         .await;

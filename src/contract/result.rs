@@ -25,7 +25,7 @@ pub struct JobResult {
     /// The user before, as read.
     #[serde(default)]
     pub before: Option<UserRecord>,
-    /// The user after, as read back; in a plan, as it would be.
+    /// The user after, as read back.
     #[serde(default)]
     pub after: Option<UserRecord>,
     /// What differs between what was asked for and what was there.

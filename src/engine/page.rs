@@ -17,6 +17,9 @@ use crate::{
 /// How much longer than the page itself its driver is waited for.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// How much longer than its deadline a job may take to read what its commit has done.
+const READING_TIME: Duration = Duration::from_secs(60);
+
 /// Why something asked of a page did not come about.
 #[derive(Debug, Clone)]
 pub(super) enum Trouble {
@@ -68,9 +71,10 @@ impl Run<'_> {
         }
     }
 
-    /// The end of a wait: never after the job's deadline.
+    /// The end of a wait: never after the job's deadline. What a commit has done is read all the same.
     pub(super) fn until(&self, within: Duration) -> Instant {
-        (Instant::now() + within).min(self.world.deadline)
+        let grace = if self.conclusion.commit_reached { READING_TIME } else { Duration::ZERO };
+        (Instant::now() + within).min(self.world.deadline + grace)
     }
 
     /// Something that the playbook watches for is in front: an overlay is put away, a screen has a meaning.

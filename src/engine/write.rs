@@ -121,7 +121,11 @@ impl Run<'_> {
 
     /// Is it so already, or can it not be at all?
     fn already(&mut self, before: Option<&UserRecord>, wanted: &Wanted) -> Result<Option<Outcome>, Failure> {
-        let open = self.remaining(before, wanted);
+        // Of somebody who is there already only what the job sends is compared, not what a new user would get.
+        let mut open = self.remaining(before, wanted);
+        if before.is_some() {
+            open.retain(|change| !self.plan.desired.defaulted.contains(&change.attribute));
+        }
         match (self.plan.operation, before) {
             (Operation::UserCreate, None) => {}
             (Operation::UserCreate, Some(_)) if !open.is_empty() => {

@@ -265,8 +265,9 @@ impl Compiler<'_> {
                 desired.active = self.job.user.as_ref().and_then(|u| u.active);
                 let mut wished = wished;
                 for (kind, rule) in self.source.playbook.entitlements.iter() {
-                    if let Some(default) = &rule.default {
-                        wished.entry(kind.value.clone()).or_insert_with(|| vec![default.value.clone()]);
+                    if let (Some(default), false) = (&rule.default, wished.contains_key(&kind.value)) {
+                        wished.insert(kind.value.clone(), vec![default.value.clone()]);
+                        desired.defaulted.push(kind.value.clone());
                     }
                 }
                 desired.entitlements = Wish::Be(wished);

@@ -19,6 +19,8 @@ pub struct Desired {
     pub attributes: BTreeMap<String, String>,
     pub active: Option<bool>,
     pub entitlements: Wish,
+    /// Kinds that the job does not name: a new user gets the playbook's default.
+    pub defaulted: Vec<String>,
 }
 
 /// What the job wants of entitlements, by kind.
