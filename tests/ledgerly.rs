@@ -203,19 +203,7 @@ async fn a_wrong_password_is_tried_once() {
     assert_eq!(code(&refused), Some(Code::BadCredentials), "{:?}", refused.error);
     let error = refused.error.expect("an error");
     assert!(error.page_said.expect("the page's words").contains("Incorrect email or password"));
-    let log: Value = reqwest::get(format!("http://{}/_site/log", bench.site.addr()))
-        .await
-        .expect("log")
-        .json()
-        .await
-        .expect("JSON");
-    let tries = log
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|l| l["method"] == "POST" && l["path"] == "/login")
-        .count();
-    assert_eq!(tries, 1);
+    assert_eq!(posts(&bench, "/login").await, 1);
 
     let missing = json!({ "service_account": { "username": "svc@acme.example", "secrets": { "password": "file:nowhere" } } });
     assert_eq!(code(&bench.run("connection.test", missing).await), Some(Code::SecretMissing));
@@ -285,28 +273,17 @@ async fn an_answer_lost_after_the_commit_is_read_and_never_repeated() {
     bench.end().await;
 }
 
+/// The requests that the site has had.
+async fn log(bench: &Bench) -> Vec<Value> {
+    let url = format!("http://{}/_site/log", bench.site.addr());
+    reqwest::get(url).await.expect("the site answers").json().await.expect("JSON")
+}
+
 async fn posts(bench: &Bench, ending: &str) -> usize {
-    let log: Value = reqwest::get(format!("http://{}/_site/log", bench.site.addr()))
-        .await
-        .expect("log")
-        .json()
-        .await
-        .expect("JSON");
     let is = |line: &&Value| {
         line["method"] == "POST" && line["path"].as_str().is_some_and(|p| p.ends_with(ending))
     };
-    log.as_array().expect("a list").iter().filter(is).count()
-}
-
-/// How many requests the site has had.
-async fn requests(bench: &Bench) -> usize {
-    let log: Value = reqwest::get(format!("http://{}/_site/log", bench.site.addr()))
-        .await
-        .expect("log")
-        .json()
-        .await
-        .expect("JSON");
-    log.as_array().expect("a list").len()
+    log(bench).await.iter().filter(is).count()
 }
 
 /// A real kill -9 of what this process started: its browser.
@@ -345,11 +322,11 @@ async fn a_browser_that_dies_is_replaced() {
     assert_eq!(bench.run("connection.test", json!({})).await.outcome, Outcome::Succeeded);
     // The page hangs on its way to the list; meanwhile the browser goes.
     control(&bench.site, "faults", json!([{ "on": "GET /members", "do": "hang_after" }])).await;
-    let before = requests(&bench).await;
+    let before = log(&bench).await.len();
     let lost = tokio::select! {
         result = bench.run("user.list", json!({})) => result,
         () = async {
-            while requests(&bench).await == before {}
+            while log(&bench).await.len() == before {}
             kill_children();
             std::future::pending::<()>().await;
         } => unreachable!(),
