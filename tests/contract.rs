@@ -150,6 +150,27 @@ fn what_is_refused_is_refused_with_its_place_and_without_its_secret() {
             "/service_account/secrets/password",
             "reference",
         ),
+        (with("/service_account", json!("hunter2")), "/service_account", "shape"),
+        (
+            with("/service_account", json!({ "username": "x", "secrets": "hunter2" })),
+            "/service_account/secrets",
+            "shape",
+        ),
+        (
+            with("/service_account", json!({ "username": "x", "secrets": ["hunter2"] })),
+            "/service_account/secrets",
+            "shape",
+        ),
+        (
+            with("/service_account", json!({ "username": "x", "pasword": "hunter2" })),
+            "/service_account/pasword",
+            "shape",
+        ),
+        (
+            with("/service_account", json!({ "username": "x", "login": "hunter2" })),
+            "/service_account/login",
+            "shape",
+        ),
         (with("/window", json!({ "deadline": "tomorrow" })), "/window/deadline", ""),
         (with("/safeguard", json!({ "known_users": -1 })), "/safeguard/known_users", ""),
         (with("/integration/settings", json!({ "a": { "b": 1 } })), "/integration/settings/a", ""),

@@ -307,6 +307,14 @@ impl Job {
         }
         let job: Job = serde_path_to_error::deserialize(&value).map_err(|e| {
             let pointer = pointer(e.path());
+            // Whatever is wrong around the secrets may be one: it is neither repeated nor kept.
+            if pointer.starts_with("/service_account") {
+                let message =
+                    format!("{pointer} is not of the published shape; what stands there is not repeated");
+                let mut refusal = JobRefusal::new(message, Some(&value));
+                refusal.safe_to_keep = false;
+                return Box::new(refusal);
+            }
             Box::new(JobRefusal::new(format!("{pointer}: {}", e.inner()), Some(&value)))
         })?;
         if let Some((pointer, problem)) = job.problem() {
