@@ -55,7 +55,7 @@ impl Visit {
 
     /// Only the site's own origin is allowed.
     async fn fenced() -> Self {
-        Self::with(|site| ContextOptions { origins: vec![site.origin()], proxy: None }).await
+        Self::with(|site| ContextOptions { origins: vec![site.origin()], ..ContextOptions::default() }).await
     }
 
     async fn at(path: &str) -> Self {
@@ -92,7 +92,7 @@ fn is_there(selector: &str) -> Condition {
 }
 
 fn question(ask: Ask) -> Question {
-    Question { ask, within: 10_000, watch: Vec::new() }
+    Question { ask, frame: Vec::new(), within: 10_000, watch: Vec::new() }
 }
 
 fn probe(selector: &str, settle: bool) -> Question {
@@ -289,7 +289,12 @@ async fn contexts_share_no_cookies() {
 
 #[tokio::test]
 async fn a_context_goes_out_through_its_proxy() {
-    let visit = Visit::with(|site| ContextOptions { origins: Vec::new(), proxy: Some(site.origin()) }).await;
+    let visit = Visit::with(|site| ContextOptions {
+        origins: Vec::new(),
+        proxy: Some(site.origin()),
+        ..ContextOptions::default()
+    })
+    .await;
     for there in ["http://app.invalid/there", "http://127.0.0.1:4711/there"] {
         let url = Url::parse(there).expect("an address");
         visit.page.goto(&url, soon()).await.expect("a page");
@@ -532,7 +537,7 @@ async fn only_allowed_origins_are_visited() {
 async fn the_fence_stands_around_frames_of_other_sites() {
     let visit = Visit::with(|site| ContextOptions {
         origins: vec![site.origin(), format!("http://localhost:{}", site.address.port())],
-        proxy: None,
+        ..ContextOptions::default()
     })
     .await;
     let page = &*visit.page;
@@ -564,7 +569,7 @@ async fn the_fence_stands_around_frames_of_other_sites() {
 #[tokio::test]
 async fn what_is_no_origin_is_refused() {
     let browser = launch().await;
-    let options = ContextOptions { origins: vec!["app.example".to_owned()], proxy: None };
+    let options = ContextOptions { origins: vec!["app.example".to_owned()], ..ContextOptions::default() };
     let error = browser.open(options).await.err();
     let expected = DriverError::Protocol("\"app.example\" is not an origin".to_owned());
     assert_eq!(error, Some(expected));

@@ -63,6 +63,7 @@ impl Run<'_> {
         }
         let question = Question {
             ask: Ask::Contains { needles: self.mask.needles() },
+            frame: Vec::new(),
             within: 1_000,
             watch: Vec::new(),
         };

@@ -101,7 +101,14 @@ impl Run<'_> {
                 }
                 Ok(())
             }
-            ControlKind::Combobox => self.choose_from(target, &control, &text(value), within).await,
+            ControlKind::File => {
+                Err(Failure::new(Code::PlaybookInvalid, format!("{} takes a file", control.element))
+                    .hint("write `upload`")
+                    .into())
+            }
+            ControlKind::Combobox | ControlKind::Listbox => {
+                self.choose_from(target, &control, &text(value), within).await
+            }
         }
     }
 

@@ -60,7 +60,7 @@ impl Run<'_> {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let watch = if self.watching { self.watch.clone() } else { Vec::new() };
-            let question = Question { ask: ask.clone(), within: millis(left), watch };
+            let question = Question { ask: ask.clone(), frame: Vec::new(), within: millis(left), watch };
             let answer = self.page.ask(&question, Instant::now() + left + GRACE).await;
             self.notices()?;
             match answer? {
@@ -137,7 +137,8 @@ impl Run<'_> {
             };
             let deadline = Instant::now() + GRACE;
             self.page.click(at, deadline).await?;
-            let question = Question { ask: Ask::Verdict { token }, within: 1_000, watch: Vec::new() };
+            let question =
+                Question { ask: Ask::Verdict { token }, frame: Vec::new(), within: 1_000, watch: Vec::new() };
             match self.page.ask(&question, deadline + GRACE).await {
                 Ok(Answer::Pressed { hit: true, .. }) | Err(DriverError::Navigated) => return Ok(element),
                 Ok(Answer::Pressed { hit: false, instead }) => {
@@ -182,7 +183,7 @@ impl Run<'_> {
 
     /// What is on the page, for a person who was not there. Never fails.
     async fn facts(&mut self) -> Option<PageFacts> {
-        let question = Question { ask: Ask::Page, within: 1_000, watch: Vec::new() };
+        let question = Question { ask: Ask::Page, frame: Vec::new(), within: 1_000, watch: Vec::new() };
         match self.page.ask(&question, Instant::now() + GRACE).await {
             Ok(Answer::Page(facts)) => Some(facts),
             _ => None,
@@ -233,8 +234,12 @@ impl Run<'_> {
             Condition { target: signed_in, state: State::Hidden },
             Condition { target: asks, state: State::Visible },
         ];
-        let question =
-            Question { ask: Ask::Probe { conditions, settle: false }, within: 1_000, watch: Vec::new() };
+        let question = Question {
+            ask: Ask::Probe { conditions, settle: false },
+            frame: Vec::new(),
+            within: 1_000,
+            watch: Vec::new(),
+        };
         matches!(
             self.page.ask(&question, Instant::now() + GRACE).await,
             Ok(Answer::Holds { holds }) if holds.iter().all(|h| *h)

@@ -77,7 +77,7 @@ impl Scope {
     pub fn target(&self, locator: &Locator, agree: bool) -> Result<Target, Failure> {
         let mut any = Vec::new();
         self.alternatives(locator, &mut any, 0)?;
-        Ok(Target { any, agree })
+        Ok(Target { any, agree, frame: Vec::new() })
     }
 
     fn alternatives(&self, locator: &Locator, any: &mut Vec<Query>, depth: usize) -> Result<(), Failure> {

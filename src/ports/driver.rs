@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::secret::Secret;
+
 /// One running browser program.
 #[async_trait]
 pub trait Browser: Send + Sync {
@@ -41,6 +43,30 @@ pub struct ContextOptions {
     pub origins: Vec<String>,
     /// A forward proxy for everything that this context sends: `http://127.0.0.1:4711`.
     pub proxy: Option<String>,
+    /// What lets the context in without a sign-in page.
+    pub tokens: Vec<Token>,
+}
+
+/// An access token, given to one origin and to no other, not even from its pages' frames.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// `https://app.example`
+    pub origin: String,
+    pub place: TokenPlace,
+    /// The header field, cookie or storage key.
+    pub name: String,
+    pub value: Secret,
+}
+
+/// Where an access token is put.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// A header field of every request to the origin (RFC 9110).
+    Header,
+    /// A cookie of the origin (RFC 6265), from the first request on.
+    Cookie,
+    /// An item of the origin's `localStorage`, there before the page's own scripts run.
+    Storage,
 }
 
 /// An isolated set of cookies and storage with one page in front.
@@ -66,6 +92,25 @@ pub trait Page: Send + Sync {
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError>;
     /// Presses and releases one key: trusted input.
     async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError>;
+    /// Moves the pointer there: trusted input.
+    async fn hover(&self, at: Point, deadline: Instant) -> Result<(), DriverError>;
+    /// Gives files to the file input of an [`Ask::Edit`] that was asked in this frame.
+    async fn upload(
+        &self,
+        frame: &[Target],
+        token: u32,
+        files: &[File],
+        deadline: Instant,
+    ) -> Result<(), DriverError>;
+    /// Lets the next input set off something that is otherwise put away: a window, a dialog, a download. Holds
+    /// until [`Page::came`] has told of it, or until something else is allowed.
+    fn allow(&self, allowed: Allowed);
+    /// Waits for what was allowed.
+    async fn came(&self, deadline: Instant) -> Result<Came, DriverError>;
+    /// False once the tab was closed, by the app or by the driver.
+    fn is_open(&self) -> bool;
+    /// Closes a tab that came as a window. The front page of a context stays.
+    async fn close(&self);
     /// A PNG of the viewport.
     async fn screenshot(&self, deadline: Instant) -> Result<Vec<u8>, DriverError>;
     /// The address of the top document, as last known.
@@ -98,6 +143,40 @@ pub enum Key {
     End,
     PageUp,
     PageDown,
+}
+
+/// A file for a file input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    pub name: String,
+    /// A media type: `text/csv`.
+    pub media_type: String,
+    pub content: Vec<u8>,
+}
+
+/// What the next input may set off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Allowed {
+    /// Nothing that has not been asked for.
+    Nothing,
+    /// A window or tab of its own: [`Came::Popup`].
+    Popup,
+    /// A native dialog that says this (any, where nothing is said): accepted, with this text in a prompt, or
+    /// dismissed: [`Came::Dialog`]. One that says something else is dismissed, with a notice.
+    Dialog { says: Option<TextMatch>, accept: bool, text: Option<String> },
+    /// A file of at most so many bytes: [`Came::Download`].
+    Download { max_bytes: u64 },
+}
+
+/// What was allowed, and came.
+pub enum Came {
+    /// Its page, held to the same origins. Usable at once; [`Page::ask`] waits for its document.
+    Popup(Arc<dyn Page>),
+    Dialog {
+        kind: String,
+        message: String,
+    },
+    Download(File),
 }
 
 /// Something that the driver dealt with on its own, so that the page could go on.
@@ -140,6 +219,10 @@ pub enum DriverError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     pub ask: Ask,
+    /// The frames to enter first, from the top document inwards: the question is asked in the last one. Points
+    /// are those of the viewport all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frame: Vec<Target>,
     /// How long the page may try, in milliseconds.
     pub within: u64,
     /// Conditions that end the waiting at once with [`Answer::Interrupted`] when one of them holds
@@ -165,6 +248,11 @@ pub enum Ask {
     /// scrolls it into view and arms a guard: the next pointer press is swallowed unless it lands in that very
     /// element and the target (with its record, if it is inside one) is still that element. → [`Answer::Aimed`]
     Aim { target: Target },
+    /// *Waits* until the target is exactly one visible element that is still and not covered, and scrolls it into
+    /// view. → [`Answer::Aimed`], with nothing armed.
+    Hover { target: Target },
+    /// *Waits* until the target is exactly one element, and scrolls → [`Answer::Scrolled`]
+    Scroll { target: Target, to: ScrollTo },
     /// What became of the press after [`Ask::Aim`]? → [`Answer::Pressed`]
     Verdict { token: u32 },
     /// *Waits* until the target is exactly one visible, enabled form control; focuses it and selects its content,
@@ -192,6 +280,18 @@ pub enum Ask {
     Contains { needles: Vec<String> },
 }
 
+/// Where to scroll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScrollTo {
+    /// Until the target is in view.
+    Itself,
+    /// What scrolls the target (itself, what is inside it, or the nearest around it; else the document): to its start.
+    Start,
+    /// The same: on by nine tenths of what it shows at a time.
+    Onward,
+}
+
 /// Alternatives in order. All that resolve must be the same element where `agree` is set; else the first
 /// that resolves counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,11 +299,15 @@ pub struct Target {
     pub any: Vec<Query>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub agree: bool,
+    /// The frames that it is in, from the top document inwards. For those who ask: a question is asked in one frame
+    /// ([`Question::frame`]), and inside a page this is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frame: Vec<Target>,
 }
 
 impl From<Query> for Target {
     fn from(query: Query) -> Self {
-        Self { any: vec![query], agree: false }
+        Self { any: vec![query], agree: false, frame: Vec::new() }
     }
 }
 
@@ -253,6 +357,8 @@ pub enum By {
     Title(TextMatch),
     Css(String),
     Xpath(String),
+    /// A frame (`iframe`, `frame`) by its title, accessible name, `name`, or the address that it was given.
+    Frame(TextMatch),
     /// The one record of a view whose identity is this: the row, card or list item.
     Record(Box<RecordQuery>),
 }
@@ -367,6 +473,10 @@ pub enum Answer {
     Text {
         text: String,
     },
+    /// `moved`: it was scrolled. Else it was at its end already.
+    Scrolled {
+        moved: bool,
+    },
     Records(Records),
     Page(PageFacts),
     Contains {
@@ -397,9 +507,15 @@ pub struct Control {
     /// How many characters are typed; the only thing told of a password.
     #[serde(default)]
     pub length: usize,
-    /// What can be chosen: the texts.
+    /// What can be chosen: the texts. Of a combobox those of its list, where it is open.
     #[serde(default)]
     pub options: Vec<String>,
+    /// Takes more than one of them.
+    #[serde(default)]
+    pub multiple: bool,
+    /// A combobox that can be typed into, so that its list shows what fits.
+    #[serde(default)]
+    pub editable: bool,
     /// The origin of the document that the control is in.
     pub origin: String,
 }
@@ -425,8 +541,12 @@ pub enum ControlKind {
     CheckboxGroup,
     /// An input with its own format: date, time, color, range.
     Formatted,
-    /// An ARIA combobox or listbox made by the app: opened by a click, chosen from by another.
+    /// An ARIA combobox made by the app: opened by a click, chosen from by another.
     Combobox,
+    /// An ARIA listbox that is there all the time: chosen from by a click.
+    Listbox,
+    /// A file input: see [`Page::upload`].
+    File,
 }
 
 /// The records of a view on this page.

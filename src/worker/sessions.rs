@@ -36,7 +36,7 @@ impl Sessions {
             }
             session.context.close().await;
         }
-        let options = ContextOptions { origins: origins.to_vec(), proxy: None };
+        let options = ContextOptions { origins: origins.to_vec(), ..ContextOptions::default() };
         let context = match browser.open(options.clone()).await {
             Ok(context) => context,
             // It died between the look and the call: one more, with a new one.

@@ -131,7 +131,8 @@ impl Visit<'_> {
 
     async fn open(&self) -> Result<Room, Failed> {
         let origins = self.case.origins.iter().map(|origin| self.site.fill_in(origin)).collect();
-        let context = self.browser.open(ContextOptions { origins, proxy: None }).await.map_err(say)?;
+        let context =
+            self.browser.open(ContextOptions { origins, ..ContextOptions::default() }).await.map_err(say)?;
         let page = context.page();
         Ok(Room { context, page, aims: Vec::new(), aim_token: 0, edit_token: 0 })
     }
@@ -161,7 +162,7 @@ impl Room {
         let usual = if step.contains_key("refused") { IMPATIENCE } else { PATIENCE };
         let within = step.get("within").and_then(Value::as_u64).unwrap_or(usual);
         let watch = list(step.get("watch").unwrap_or(&Value::Null), condition);
-        let question = Question { ask, within, watch };
+        let question = Question { ask, frame: Vec::new(), within, watch };
         let answer = loop {
             match self.page.ask(&question, soon()).await {
                 // It was the last document's; this one is to be asked.
@@ -185,7 +186,10 @@ impl Room {
         let at = self.aims.last().copied().ok_or("nothing was aimed at")?;
         self.page.click(at, soon()).await.map_err(say)?;
         let ask = Ask::Verdict { token: self.aim_token };
-        let verdict = self.page.ask(&Question { ask, within: PATIENCE, watch: Vec::new() }, soon()).await;
+        let verdict = self
+            .page
+            .ask(&Question { ask, frame: Vec::new(), within: PATIENCE, watch: Vec::new() }, soon())
+            .await;
         match verdict {
             Ok(Answer::Pressed { hit: true, .. }) | Err(DriverError::Navigated) => {}
             Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {}
@@ -197,7 +201,7 @@ impl Room {
     /// Lets what the last input set off come about.
     async fn settle(&self) -> Result<(), Failed> {
         let ask = Ask::Probe { conditions: Vec::new(), settle: true };
-        let question = Question { ask, within: PATIENCE, watch: Vec::new() };
+        let question = Question { ask, frame: Vec::new(), within: PATIENCE, watch: Vec::new() };
         self.page.ask(&question, soon()).await.map(drop).map_err(say)
     }
 }

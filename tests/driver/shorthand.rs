@@ -13,7 +13,9 @@ use serde_json::Value;
 
 pub fn target(value: &Value) -> Target {
     match value.get("any").and_then(Value::as_array) {
-        Some(any) => Target { any: any.iter().map(query).collect(), agree: value["agree"] == true },
+        Some(any) => {
+            Target { any: any.iter().map(query).collect(), agree: value["agree"] == true, frame: Vec::new() }
+        }
         None => query(value).into(),
     }
 }

@@ -18,7 +18,9 @@ use super::{
     targets::Room,
     wire::WireError,
 };
-use crate::ports::driver::{Answer, Ask, DriverError, Key, Notice, Page, Point, Question};
+use crate::ports::driver::{
+    Allowed, Answer, Ask, Came, DriverError, File, Key, Notice, Page, Point, Question, Target,
+};
 
 /// How the script in the page is asked.
 const ASK: &str = "function(q){return globalThis.__seatwright.ask(q)}";
@@ -180,6 +182,26 @@ impl Page for FrontPage {
         }
         Ok(())
     }
+
+    async fn hover(&self, _: Point, _: Instant) -> Result<(), DriverError> {
+        Err(DriverError::Protocol("hover".to_owned()))
+    }
+
+    async fn upload(&self, _: &[Target], _: u32, _: &[File], _: Instant) -> Result<(), DriverError> {
+        Err(DriverError::Protocol("upload".to_owned()))
+    }
+
+    fn allow(&self, _: Allowed) {}
+
+    async fn came(&self, _: Instant) -> Result<Came, DriverError> {
+        Err(DriverError::Protocol("came".to_owned()))
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    async fn close(&self) {}
 
     async fn screenshot(&self, deadline: Instant) -> Result<Vec<u8>, DriverError> {
         let clock = Clock::start();

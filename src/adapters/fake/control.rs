@@ -105,6 +105,8 @@ impl Document {
             checked: None,
             length: 0,
             options: Vec::new(),
+            multiple: false,
+            editable: false,
             origin,
         };
         let typed = self.value(id).unwrap_or_else(|| self.text(id));
@@ -129,7 +131,8 @@ impl Document {
                 control.values = names(self.parts(id).into_iter().filter(|&part| self.is_on(part)).collect());
                 control.options = names(self.parts(id));
             }
-            ControlKind::Combobox => {
+            ControlKind::File => {}
+            ControlKind::Combobox | ControlKind::Listbox => {
                 control.values = self.chosen_texts(id);
                 control.options = names(self.listed_options(id));
                 control.length = if self.tag(id) == "input" { typed.chars().count() } else { 0 };

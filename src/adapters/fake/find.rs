@@ -175,6 +175,7 @@ impl Document {
                 all(&|id| TEST_IDS.iter().any(|name| self.attr(id, name) == Some(wanted.as_str())))
             }
             By::Placeholder(text) => with_attribute("placeholder", text),
+            By::Frame(text) => with_attribute("title", text),
             By::Title(text) => with_attribute("title", text),
             By::Css(selector) => {
                 let found = self.select(selector, scope).ok_or_else(|| unreadable(selector))?;

@@ -21,7 +21,9 @@ use super::{
     network::{Arrival, Network, Request},
     tab::Tab,
 };
-use crate::ports::driver::{Answer, DriverError, Key, Notice, Page, Point, Question};
+use crate::ports::driver::{
+    Allowed, Answer, Came, DriverError, File, Key, Notice, Page, Point, Question, Target,
+};
 
 /// A picture of one white pixel: nothing is drawn here.
 const PIXEL: &str =
@@ -223,6 +225,26 @@ impl Page for TextPage {
         self.begin(&mut seat, effect);
         Ok(())
     }
+
+    async fn hover(&self, _: Point, _: Instant) -> Result<(), DriverError> {
+        Err(DriverError::Protocol("hover".to_owned()))
+    }
+
+    async fn upload(&self, _: &[Target], _: u32, _: &[File], _: Instant) -> Result<(), DriverError> {
+        Err(DriverError::Protocol("upload".to_owned()))
+    }
+
+    fn allow(&self, _: Allowed) {}
+
+    async fn came(&self, _: Instant) -> Result<Came, DriverError> {
+        Err(DriverError::Protocol("came".to_owned()))
+    }
+
+    fn is_open(&self) -> bool {
+        true
+    }
+
+    async fn close(&self) {}
 
     async fn screenshot(&self, deadline: Instant) -> Result<Vec<u8>, DriverError> {
         let _turn = self.turn(deadline).await?;

@@ -107,6 +107,7 @@ impl Document {
             By::Text(text) => format!("text {}", say_match(text)),
             By::TestId(text) => format!("test id {}", quote(text)),
             By::Placeholder(text) => format!("placeholder {}", say_match(text)),
+            By::Frame(text) => format!("frame {}", say_match(text)),
             By::Title(text) => format!("title {}", say_match(text)),
             By::Css(text) => format!("css {}", quote(text)),
             By::Xpath(text) => format!("xpath {}", quote(text)),
@@ -202,7 +203,7 @@ impl Document {
                 near.into_iter().map(quote).collect()
             }
             By::Record(record) => self.near_records(record, inside).unwrap_or_default(),
-            By::Css(_) | By::Xpath(_) => Vec::new(),
+            By::Css(_) | By::Xpath(_) | By::Frame(_) => Vec::new(),
         }
     }
 }

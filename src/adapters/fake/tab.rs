@@ -98,6 +98,8 @@ impl Tab {
                 holds: conditions.iter().map(|one| document.holds(one)).collect::<Result<_, _>>()?,
             },
             Ask::Await { any } => Answer::Which { index: self.which(any)? },
+            Ask::Hover { target } => self.aim(target)?,
+            Ask::Scroll { .. } => Answer::Scrolled { moved: false },
             Ask::Aim { target } => self.aim(target)?,
             Ask::Verdict { token } => self.verdict(*token)?,
             Ask::Edit { target } => self.edit(target)?,
