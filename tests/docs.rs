@@ -39,7 +39,7 @@ fn one(document: &str, kind: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_playbook_of_the_readme_can_be_played() {
     let source = one("README.md", "playbook");
-    let loaded = load("playbook.yaml", "books", &source);
+    let loaded = load("playbook.yaml", "books", &source, &Default::default());
     assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("books")).expect("a folder");

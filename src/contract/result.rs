@@ -249,6 +249,8 @@ pub struct Evidence {
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceKind {
     Screenshot,
+    /// A file that the app gave.
+    Download,
     PageText,
     Trace,
 }

@@ -11,10 +11,13 @@ use super::{
 use crate::{
     contract::{Code, EvidencePolicy, Failure, Mode},
     event::EventKind,
-    plan::PlannedStep,
+    plan::{Asked, PlannedStep},
     playbook::{Action, At, Condition, Step, step::Fill, template},
-    ports::driver::{Answer, Ask, DriverError, RefusalKind},
+    ports::driver::{Answer, Ask, DriverError, RefusalKind, ScrollTo},
 };
+
+/// Between two looks at what the page itself cannot wait for.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Whether the steps go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,11 @@ pub(super) fn title(step: &Step) -> String {
             Locator::Find(find) => match &find.by {
                 By::Role(role, Some(name)) => format!("{role} \"{}\"", name.text.value),
                 By::Role(role, None) => (*role).to_owned(),
-                By::Label(name) | By::Text(name) | By::Placeholder(name) | By::Title(name) => {
+                By::Label(name)
+                | By::Text(name)
+                | By::Placeholder(name)
+                | By::Title(name)
+                | By::Frame(name) => {
                     format!("\"{}\"", name.text.value)
                 }
                 By::TestId(text) | By::Css(text) | By::Xpath(text) => text.value.clone(),
@@ -54,6 +61,16 @@ pub(super) fn title(step: &Step) -> String {
         Action::Expect(_) => "expect".to_owned(),
         Action::Capture(_) => "capture".to_owned(),
         Action::Screenshot(reason) => format!("screenshot: {}", reason.value),
+        Action::Hover(locator) => format!("hover {}", called(locator)),
+        Action::ScrollTo(locator) => format!("scroll_to {}", called(locator)),
+        Action::Upload(upload) => format!("upload into {}", called(&upload.into)),
+        Action::Download(_) => "download".to_owned(),
+        Action::EnterCode(code) => format!("enter_code into {}", called(&code.into)),
+        Action::Popup(_) => "popup".to_owned(),
+        Action::AnswerDialog(_) => "answer".to_owned(),
+        Action::Repeat(_) => "repeat".to_owned(),
+        Action::Use(call) => format!("use {}", call.module.value),
+        Action::Collect(collect) => format!("collect {}", collect.view.value),
         Action::Branch(_) => "when".to_owned(),
     }
 }
@@ -89,7 +106,12 @@ impl Run<'_> {
                 .into());
             }
         }
-        match self.act(planned, within).await {
+        let dialog = self.dialog.take();
+        let acted = match self.act(planned, within).await {
+            Ok(flow) => self.answered(dialog).await.map(|()| flow),
+            failed => failed,
+        };
+        match acted {
             Err(Trouble::Refused(refusal))
                 if modifiers.optional
                     && matches!(refusal.kind, RefusalKind::NotFound | RefusalKind::Hidden) =>
@@ -108,7 +130,16 @@ impl Run<'_> {
         }
     }
 
+    /// The steps inside a step.
+    pub(super) async fn block(&mut self, planned: &PlannedStep, index: usize) -> Result<Flow, Trouble> {
+        match planned.blocks.get(index) {
+            Some(steps) => Box::pin(self.steps(steps)).await.map_err(Trouble::Known),
+            None => Ok(Flow::On),
+        }
+    }
+
     async fn act(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, Trouble> {
+        let modifiers = &planned.step.modifiers;
         match &planned.step.action {
             Action::Open(address) => self.open(address, within).await?,
             Action::Click(locator) => {
@@ -122,7 +153,7 @@ impl Run<'_> {
                 self.settle().await?;
             }
             Action::Fill(fill) => self.fill(fill, within).await?,
-            Action::Form(values) => self.form(values, within).await?,
+            Action::Form(values) => self.form(values, modifiers.within.as_ref(), within).await?,
             Action::Choose(choose) => {
                 let target = self.scope.target(&choose.from, planned.commits())?;
                 let option = Value::from(self.scope.text(&choose.option)?);
@@ -168,9 +199,53 @@ impl Run<'_> {
                 }
             }
             Action::Branch(branch) => {
-                let steps =
-                    if self.is_so(&branch.condition).await? { &planned.then } else { &planned.otherwise };
-                return self.steps(steps).await.map_err(Trouble::Known);
+                let way = usize::from(!self.is_so(&branch.condition).await?);
+                return self.block(planned, way).await;
+            }
+            Action::Hover(locator) => {
+                let target = self.scope.target(locator, false)?;
+                match self.ask(Ask::Hover { target }, within).await? {
+                    Answer::Aimed { at, .. } => {
+                        let page = std::sync::Arc::clone(&self.page);
+                        page.hover(at, self.until(within)).await?;
+                    }
+                    other => return Err(unexpected(&other)),
+                }
+                self.settle().await?;
+            }
+            Action::ScrollTo(locator) => {
+                let target = self.scope.target(locator, false)?;
+                self.ask(Ask::Scroll { target, to: ScrollTo::Itself }, within).await?;
+            }
+            Action::Upload(upload) => self.upload(upload, within).await?,
+            Action::EnterCode(code) => self.enter_code(code, within).await?,
+            Action::AnswerDialog(answer) => self.answer(answer, planned)?,
+            Action::Popup(_) => return self.popup(planned, within).await,
+            Action::Download(download) => {
+                let flow = self.download(download, planned, within).await?;
+                return Ok(flow);
+            }
+            Action::Repeat(repeat) => {
+                let mut times = 0;
+                while !self.is_so(&repeat.until).await? {
+                    if times >= repeat.max.value {
+                        let message = format!("not so after {} times: `until` of `repeat`", repeat.max.value);
+                        return Err(Failure::new(Code::TargetMissing, message)
+                            .hint("raise `max`, or see whether the steps bring it about")
+                            .into());
+                    }
+                    times += 1;
+                    if self.block(planned, 0).await? == Flow::Stop {
+                        return Ok(Flow::Stop);
+                    }
+                }
+            }
+            Action::Use(call) => return self.module(call, planned).await,
+            Action::Collect(collect) => {
+                let rows = self.collect_view(&collect.view.value).await?;
+                if let Some(name) = &planned.step.modifiers.name {
+                    self.scope.set(&name.value, rows);
+                }
             }
         }
         Ok(Flow::On)
@@ -232,21 +307,46 @@ impl Run<'_> {
 
     async fn expect(&mut self, condition: &Condition, within: Duration) -> Result<(), Trouble> {
         match self.scope.condition(condition)? {
-            crate::plan::Asked::Known(true) => Ok(()),
-            crate::plan::Asked::Known(false) => Err(Failure::new(
+            Asked::Known(true) => Ok(()),
+            Asked::Known(false) => Err(Failure::new(
                 Code::PreconditionFailed,
                 "what the step expects of the job's data is not so",
             )
             .into()),
-            crate::plan::Asked::Page(condition) => self.first_of(vec![condition], within).await.map(drop),
+            Asked::Page(condition) => self.first_of(vec![condition], within).await.map(drop),
+            Asked::Any(several) if several.iter().all(|one| matches!(one, Asked::Page(_))) => {
+                let any = several.iter().flat_map(Asked::questions).collect();
+                self.first_of(any, within).await.map(drop)
+            }
+            Asked::All(several) if several.iter().all(|one| matches!(one, Asked::Page(_))) => {
+                for one in several.iter().flat_map(Asked::questions) {
+                    self.first_of(vec![one], within).await?;
+                }
+                Ok(())
+            }
+            mixed => {
+                let until = self.until(within);
+                while !self.known(&mixed).await? {
+                    if tokio::time::Instant::now() >= until {
+                        let message = "what the step expects did not come about";
+                        return Err(Failure::new(Code::TargetMissing, message).into());
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                Ok(())
+            }
         }
     }
 
     /// Is it so now? Asked once, without waiting.
     pub(super) async fn is_so(&mut self, condition: &Condition) -> Result<bool, Trouble> {
-        match self.scope.condition(condition)? {
-            crate::plan::Asked::Known(holds) => Ok(holds),
-            crate::plan::Asked::Page(condition) => Ok(self.holds(vec![condition]).await? == [true]),
-        }
+        let asked = self.scope.condition(condition)?;
+        self.known(&asked).await
+    }
+
+    async fn known(&mut self, asked: &Asked) -> Result<bool, Trouble> {
+        let questions = asked.questions();
+        let answers = if questions.is_empty() { Vec::new() } else { self.holds(questions).await? };
+        Ok(asked.holds(&mut answers.into_iter()))
     }
 }

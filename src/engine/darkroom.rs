@@ -8,7 +8,7 @@ use super::run::Run;
 use crate::{
     contract::{Evidence, EvidenceKind},
     event::EventKind,
-    ports::driver::{Answer, Ask, Question},
+    ports::driver::{Answer, Ask, File, Question},
 };
 
 const PICTURE_TIME: Duration = Duration::from_secs(10);
@@ -46,6 +46,34 @@ impl Run<'_> {
             reference: evidence.reference.clone(),
             bytes: evidence.bytes,
         });
+        self.conclusion.evidence.push(evidence);
+    }
+
+    /// Keeps a file that the app gave.
+    pub(super) async fn keep_file(&mut self, reason: &str, step: Option<&str>, file: &File) {
+        let name = format!("{}.{reason}.{}", self.plan.job, file.name.rsplit('.').next().unwrap_or("bin"));
+        let mut evidence = Evidence {
+            kind: EvidenceKind::Download,
+            reason: reason.to_owned(),
+            step: step.map(str::to_owned),
+            sha256: String::new(),
+            media_type: file.media_type.clone(),
+            bytes: file.content.len() as u64,
+            reference: None,
+            withheld: None,
+        };
+        let shown = self.mask.text(&String::from_utf8_lossy(&file.content));
+        if shown.as_bytes() != file.content && shown.contains("[masked]") {
+            evidence.withheld = Some("a secret stands in it".to_owned());
+        } else {
+            match self.world.evidence.keep(&name, &file.content).await {
+                Ok(kept) => {
+                    evidence.sha256 = kept.sha256;
+                    evidence.reference = Some(kept.reference);
+                }
+                Err(error) => evidence.withheld = Some(error.to_string()),
+            }
+        }
         self.conclusion.evidence.push(evidence);
     }
 

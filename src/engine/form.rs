@@ -12,14 +12,19 @@ use super::{
 use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
-    playbook::{FormValue, Names},
+    playbook::{FormValue, Locator, Names},
     ports::driver::{Answer, Ask, By, Control, ControlKind, Key, Query, Target, TextMatch},
     secret::Secret,
 };
 
 impl Run<'_> {
     /// Many controls by label. What the job does not carry leaves its control alone.
-    pub(super) async fn form(&mut self, values: &Names<FormValue>, within: Duration) -> Result<(), Trouble> {
+    pub(super) async fn form(
+        &mut self,
+        values: &Names<FormValue>,
+        inside: Option<&Locator>,
+        within: Duration,
+    ) -> Result<(), Trouble> {
         for (label, value) in values.iter() {
             let value = match value {
                 FormValue::Clear => Value::from(""),
@@ -39,7 +44,10 @@ impl Run<'_> {
                 continue;
             }
             let name = TextMatch::Exact(self.scope.text(label)?);
-            let target = Target::from(Query::new(By::Label(name)));
+            let target = match inside {
+                Some(locator) => inside_of(self.scope.target(locator, false)?, Query::new(By::Label(name))),
+                None => Target::from(Query::new(By::Label(name))),
+            };
             let place = self.plan.playbook.place(label.span);
             if let Err(trouble) = self.set_control(target, &value, within).await {
                 return Err(match trouble {
@@ -237,8 +245,19 @@ impl Run<'_> {
 
     fn within(&self, group: &Target, role: &str, name: &str) -> Target {
         let by = By::Role { role: role.to_owned(), name: Some(TextMatch::Exact(folded(name))) };
-        Target::from(Query { within: Some(Box::new(group.clone())), ..Query::new(by) })
+        inside_of(group.clone(), Query::new(by))
     }
+}
+
+/// What is in a frame, or inside an element that may itself be in one.
+fn inside_of(outer: Target, query: Query) -> Target {
+    let mut outer = outer;
+    let mut frame = std::mem::take(&mut outer.frame);
+    if outer.any.iter().all(|query| matches!(query.by, By::Frame(_))) {
+        frame.push(outer);
+        return Target { frame, ..Target::from(query) };
+    }
+    Target { frame, ..Target::from(Query { within: Some(Box::new(outer)), ..query }) }
 }
 
 fn no_option(control: &Control, wanted: &str) -> Trouble {

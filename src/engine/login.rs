@@ -1,13 +1,19 @@
 //! Signing in, and whether one still is.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{Session, page::Trouble, run::Run};
 use crate::{
-    contract::{Code, Failure},
-    plan::PlannedStep,
-    playbook::{Step, locator::Locator},
-    ports::driver::{Answer, Ask, Condition, State},
+    contract::{Code, Failure, LoginMethod, SecretRef},
+    plan::{self, Plan, PlannedStep},
+    playbook::{
+        locator::Locator,
+        syntax::{SendToken, Token},
+    },
+    ports::{
+        driver::{self, Answer, Ask, Condition, State, TokenPlace},
+        secrets::{SecretError, Secrets},
+    },
 };
 
 /// How long a page may take to show that one is signed in.
@@ -33,7 +39,16 @@ impl Run<'_> {
                 Err(trouble) => return Err(self.explain(trouble).await),
             }
         }
-        let steps = login.password.as_ref().map(|steps| self.planned_login(steps)).unwrap_or_default();
+        let steps = match (self.plan.login, &login.password, &login.sso, &login.token) {
+            (LoginMethod::Password, Some(steps), ..) => plan::number(&source, steps, "login.password"),
+            (LoginMethod::Sso, _, Some(steps), _) => plan::number(&source, steps, "login.sso"),
+            (LoginMethod::Token, .., Some(token)) => {
+                self.enter_with(token).await?;
+                Vec::new()
+            }
+            // Refused at the desk.
+            _ => return Err(Failure::new(Code::PlaybookInvalid, "the app has no such sign-in")),
+        };
         self.signing_in = true;
         let signed = self.sign_in(&steps, &login.signed_in).await;
         self.signing_in = false;
@@ -43,28 +58,19 @@ impl Run<'_> {
         Ok(false)
     }
 
-    fn planned_login(&self, steps: &[Step]) -> Vec<PlannedStep> {
-        let number = |steps: &[Step], prefix: &str| -> Vec<PlannedStep> {
-            steps
-                .iter()
-                .enumerate()
-                .map(|(n, step)| PlannedStep {
-                    id: format!("{prefix}[{n}]"),
-                    at: self.plan.playbook.place(step.at.span),
-                    step: step.clone(),
-                    then: Vec::new(),
-                    otherwise: Vec::new(),
-                })
-                .collect()
-        };
-        let mut planned = number(steps, "login.password");
-        for step in &mut planned {
-            if let crate::playbook::Action::Branch(branch) = &step.step.action {
-                step.then = number(&branch.then, &format!("{}.do", step.id));
-                step.otherwise = number(&branch.otherwise, &format!("{}.else", step.id));
-            }
+    /// A token is in the context already, or goes with the first address.
+    async fn enter_with(&mut self, token: &Token) -> Result<(), Failure> {
+        let mut url = self.plan.start.clone();
+        if token.send == SendToken::Query {
+            let value = self.scope.secret_text(&token.value, &self.secrets)?;
+            url.query_pairs_mut().append_pair(&token.name.value, value.expose());
+            self.mask.add(value);
         }
-        planned
+        let place = self.plan.playbook.place(token.name.span);
+        match self.page.goto(&url, self.until(SIGN_IN_TIME)).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.explain(error.into()).await.at("login.token", place)),
+        }
     }
 
     async fn still_signed_in(&mut self, signed_in: &Locator) -> Result<bool, Trouble> {
@@ -135,4 +141,38 @@ fn locator_span(locator: &Locator) -> crate::playbook::Span {
         Locator::Any(any) => any.first().map(locator_span).unwrap_or_default(),
         Locator::Find(find) => find.at.span,
     }
+}
+
+/// The token that lets the context in, where the plan signs in by one that a browser carries.
+pub async fn tokens(
+    plan: &Plan,
+    secrets: &dyn Secrets,
+    references: &BTreeMap<String, SecretRef>,
+) -> Result<Vec<driver::Token>, Failure> {
+    let login = plan.playbook.playbook.login.as_ref();
+    let Some(token) =
+        login.and_then(|login| login.token.as_ref()).filter(|_| plan.login == LoginMethod::Token)
+    else {
+        return Ok(Vec::new());
+    };
+    let place = match token.send {
+        SendToken::Header => TokenPlace::Header,
+        SendToken::Cookie => TokenPlace::Cookie,
+        SendToken::Storage => TokenPlace::Storage,
+        SendToken::Query => return Ok(Vec::new()),
+    };
+    let mut known = BTreeMap::new();
+    for (name, reference) in references {
+        let secret = secrets.fetch(reference).await.map_err(|error| not_to_be_had(name, &error))?;
+        known.insert(name.clone(), secret);
+    }
+    let value = plan.scope.secret_text(&token.value, &known)?;
+    let origin = plan.start.origin().ascii_serialization();
+    Ok(vec![driver::Token { origin, place, name: token.name.value.clone(), value }])
+}
+
+/// A secret that no provider gives.
+pub(super) fn not_to_be_had(name: &str, error: &SecretError) -> Failure {
+    let message = format!("the secret `{name}` of the service account is not to be had: {error}");
+    Failure::new(Code::SecretMissing, message).hint("see the worker's environment and `secrets_root`")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::run::Run;
+use super::run::{Means, Run, Watched};
 use crate::{
     contract::{Code, Failure},
     event::EventKind,
@@ -19,6 +19,12 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// How much longer than its deadline a job may take to read what its commit has done.
 const READING_TIME: Duration = Duration::from_secs(60);
+
+/// How long one frame is asked while something is watched for in others.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// Between two looks at several frames.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why something asked of a page did not come about.
 #[derive(Debug, Clone)]
@@ -56,19 +62,101 @@ impl Run<'_> {
 
     /// Asks a question about something that this document holds (a token): not to be repeated in another one.
     pub(super) async fn ask_once(&mut self, ask: Ask, within: Duration) -> Result<Answer, Trouble> {
+        let mut ask = ask;
+        let frame = match frame_of(&mut ask) {
+            Asking::In(frame) => frame,
+            // About what was found by the question before.
+            Asking::Again => self.frame.clone(),
+            Asking::Several => return self.ask_several(ask, within).await,
+        };
+        self.frame.clone_from(&frame);
         let until = self.until(within);
+        let watched = if self.watching { self.watch.clone() } else { Vec::new() };
+        let (here, elsewhere): (Vec<Watched>, Vec<Watched>) =
+            watched.into_iter().partition(|watched| watched.condition.target.frame == frame);
         loop {
+            self.look_elsewhere(&elsewhere).await?;
             let left = until.saturating_duration_since(Instant::now());
-            let watch = if self.watching { self.watch.clone() } else { Vec::new() };
-            let question = Question { ask: ask.clone(), frame: Vec::new(), within: millis(left), watch };
-            let answer = self.page.ask(&question, Instant::now() + left + GRACE).await;
+            // While one frame is asked nobody looks into the others: not for long, then.
+            let slice = if elsewhere.is_empty() { left } else { left.min(SLICE) };
+            let watch = here.iter().map(|watched| inside(&watched.condition)).collect();
+            let question = Question { ask: ask.clone(), frame: frame.clone(), within: millis(slice), watch };
+            let answer = self.page.ask(&question, Instant::now() + slice + GRACE).await;
             self.notices()?;
             match answer? {
-                Answer::Interrupted { watch, text } => self.interrupted(watch, &text).await?,
+                Answer::Interrupted { watch, text } => {
+                    let means = here.get(watch).map(|watched| watched.means);
+                    self.interrupted(means, &text).await?;
+                }
+                Answer::Refused(_) if slice < left => {}
                 Answer::Refused(refusal) => return Err(Trouble::Refused(refusal)),
                 answer => return Ok(answer),
             }
         }
+    }
+
+    /// Looks once for what is watched for in other frames than the one that is asked.
+    async fn look_elsewhere(&mut self, elsewhere: &[Watched]) -> Result<(), Trouble> {
+        let mut rest = elsewhere.to_vec();
+        while let Some(first) = rest.first() {
+            let frame = first.condition.target.frame.clone();
+            let (now, later): (Vec<Watched>, Vec<Watched>) =
+                rest.into_iter().partition(|watched| watched.condition.target.frame == frame);
+            rest = later;
+            let question = Question {
+                ask: Ask::Probe { conditions: Vec::new(), settle: false },
+                frame,
+                within: 0,
+                watch: now.iter().map(|watched| inside(&watched.condition)).collect(),
+            };
+            // A frame that is not there shows nothing.
+            if let Ok(Answer::Interrupted { watch, text }) =
+                self.page.ask(&question, Instant::now() + GRACE).await
+            {
+                self.interrupted(now.get(watch).map(|watched| watched.means), &text).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Conditions of several frames: each frame is asked in turn.
+    async fn ask_several(&mut self, ask: Ask, within: Duration) -> Result<Answer, Trouble> {
+        match ask {
+            Ask::Probe { conditions, .. } => Ok(Answer::Holds { holds: self.holds_each(&conditions).await? }),
+            Ask::Await { any } => {
+                let until = self.until(within);
+                loop {
+                    if let Some(index) = self.holds_each(&any).await?.iter().position(|holds| *holds) {
+                        return Ok(Answer::Which { index });
+                    }
+                    if Instant::now() >= until {
+                        return Err(Trouble::Refused(Refusal {
+                            kind: RefusalKind::NotFound,
+                            message: "none of what was waited for came, in any of the frames".to_owned(),
+                            candidates: Vec::new(),
+                        }));
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+            }
+            _ => Err(Failure::new(Code::Internal, "one question about several frames").into()),
+        }
+    }
+
+    async fn holds_each(&mut self, conditions: &[Condition]) -> Result<Vec<bool>, Trouble> {
+        let mut holds = Vec::new();
+        for condition in conditions {
+            let ask = Ask::Probe { conditions: vec![condition.clone()], settle: false };
+            let hidden = condition.state == State::Hidden;
+            holds.push(match Box::pin(self.ask(ask, SLICE)).await {
+                Ok(Answer::Holds { holds }) => holds == [true],
+                Ok(other) => return Err(unexpected(&other)),
+                // Without its frame nothing of it is visible.
+                Err(Trouble::Refused(_)) => hidden,
+                Err(other) => return Err(other),
+            });
+        }
+        Ok(holds)
     }
 
     /// The end of a wait: never after the job's deadline. What a commit has done is read all the same.
@@ -78,34 +166,51 @@ impl Run<'_> {
     }
 
     /// Something that the playbook watches for is in front: an overlay is put away, a screen has a meaning.
-    async fn interrupted(&mut self, watch: usize, text: &str) -> Result<(), Trouble> {
+    async fn interrupted(&mut self, means: Option<Means>, text: &str) -> Result<(), Trouble> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
-        let overlays = &source.playbook.overlays;
-        if let Some(overlay) = overlays.get(watch) {
-            self.overlays_used[watch] += 1;
-            let max = overlay.max.as_ref().map_or(3, |max| max.value);
-            if self.overlays_used[watch] > max {
-                let message = format!("an overlay came up more than {max} times: {}", self.mask.text(text));
-                return Err(Failure::new(Code::TargetCovered, message).into());
-            }
-            self.watching = false;
-            let done = self.overlay(&overlay.steps, watch).await;
-            self.watching = true;
-            done?;
-            self.emit(EventKind::OverlayPutAway { when: self.mask.text(text) });
-            return Ok(());
-        }
-        let Some(screen) = source.playbook.screens.get(watch - overlays.len()) else {
-            return Err(Failure::new(Code::Internal, "the page reported a watch that nobody set").into());
-        };
         let said = self.mask.text(text);
-        let failure = Failure::new(screen.code, screen.code.meaning()).page_said(said);
-        Err(failure.into())
+        match means {
+            Some(Means::Overlay(index)) => {
+                let Some(overlay) = source.playbook.overlays.get(index) else { return Ok(()) };
+                self.overlays_used[index] += 1;
+                let max = overlay.max.as_ref().map_or(3, |max| max.value);
+                if self.overlays_used[index] > max {
+                    let message = format!("an overlay came up more than {max} times: {said}");
+                    return Err(Failure::new(Code::TargetCovered, message).into());
+                }
+                self.watching = false;
+                // An overlay is the playbook's, also while a module is at work.
+                let scope = std::mem::replace(&mut self.scope, self.plan.scope.clone());
+                let frame = self.frame.clone();
+                let done = self.overlay(&overlay.steps, index).await;
+                self.frame = frame;
+                self.scope = scope;
+                self.watching = true;
+                done?;
+                self.emit(EventKind::OverlayPutAway { when: said });
+                Ok(())
+            }
+            Some(Means::Screen(code)) => {
+                let mut failure = Failure::new(code, code.meaning()).page_said(said);
+                if code == Code::MfaRejected
+                    && let Some(hint) = self.clock_hint()
+                {
+                    failure = failure.hint(hint);
+                }
+                Err(failure.into())
+            }
+            None => Err(Failure::new(Code::Internal, "the page reported a watch that nobody set").into()),
+        }
     }
 
     /// Lets what the last input set off begin, then looks whether the app has something to say.
     pub(super) async fn settle(&mut self) -> Result<(), Trouble> {
-        self.ask(Ask::Probe { conditions: Vec::new(), settle: true }, Duration::from_secs(20)).await.map(drop)
+        let probe = Ask::Probe { conditions: Vec::new(), settle: true };
+        match self.ask(probe, Duration::from_secs(20)).await {
+            // A window that has closed itself has nothing more to say.
+            Err(Trouble::Driver(DriverError::PageClosed)) => Ok(()),
+            done => done.map(drop),
+        }
     }
 
     /// Which of these are so now?
@@ -137,10 +242,12 @@ impl Run<'_> {
             };
             let deadline = Instant::now() + GRACE;
             self.page.click(at, deadline).await?;
-            let question =
-                Question { ask: Ask::Verdict { token }, frame: Vec::new(), within: 1_000, watch: Vec::new() };
+            let frame = self.frame.clone();
+            let question = Question { ask: Ask::Verdict { token }, frame, within: 1_000, watch: Vec::new() };
             match self.page.ask(&question, deadline + GRACE).await {
-                Ok(Answer::Pressed { hit: true, .. }) | Err(DriverError::Navigated) => return Ok(element),
+                // A window that closes itself on the press was pressed.
+                Ok(Answer::Pressed { hit: true, .. })
+                | Err(DriverError::Navigated | DriverError::PageClosed) => return Ok(element),
                 Ok(Answer::Pressed { hit: false, instead }) => {
                     if Instant::now() >= until {
                         let instead = instead.unwrap_or_else(|| "something else".to_owned());
@@ -161,7 +268,7 @@ impl Run<'_> {
     }
 
     /// What the browser had to do by itself. A stopped navigation is a guard's business.
-    fn notices(&mut self) -> Result<(), Trouble> {
+    pub(super) fn notices(&mut self) -> Result<(), Trouble> {
         for notice in self.page.take_notices() {
             let what = match &notice {
                 Notice::DialogDismissed { kind, message } => format!("dismissed a native {kind}: {message}"),
@@ -170,6 +277,9 @@ impl Run<'_> {
                 Notice::DownloadRefused { url } => format!("refused a download: {url}"),
             };
             let what = self.mask.text(&what);
+            if let Notice::DialogDismissed { message, .. } = &notice {
+                self.dismissed = Some(self.mask.text(message));
+            }
             self.emit(EventKind::Noticed { what: what.clone() });
             if let Notice::NavigationBlocked { .. } = notice {
                 return Err(Failure::new(Code::OriginViolation, what)
@@ -225,25 +335,30 @@ impl Run<'_> {
         if self.signing_in {
             return false;
         }
-        let Some(asks) = login.password.iter().flat_map(|steps| steps.iter()).find_map(first_control) else {
-            return false;
-        };
+        let ways = login.password.iter().chain(&login.sso).flat_map(|steps| steps.iter());
+        let Some(asks) = ways.filter_map(first_control).next() else { return false };
         let target = |locator| self.scope.target(locator, false).ok();
         let (Some(signed_in), Some(asks)) = (target(&login.signed_in), target(&asks)) else { return false };
         let conditions = vec![
             Condition { target: signed_in, state: State::Hidden },
             Condition { target: asks, state: State::Visible },
         ];
-        let question = Question {
-            ask: Ask::Probe { conditions, settle: false },
-            frame: Vec::new(),
-            within: 1_000,
-            watch: Vec::new(),
-        };
-        matches!(
-            self.page.ask(&question, Instant::now() + GRACE).await,
-            Ok(Answer::Holds { holds }) if holds.iter().all(|h| *h)
-        )
+        for condition in conditions {
+            let question = Question {
+                frame: condition.target.frame.clone(),
+                ask: Ask::Probe { conditions: vec![inside(&condition)], settle: false },
+                within: 0,
+                watch: Vec::new(),
+            };
+            let holds = match self.page.ask(&question, Instant::now() + GRACE).await {
+                Ok(Answer::Holds { holds }) => holds == [true],
+                _ => condition.state == State::Hidden && !condition.target.frame.is_empty(),
+            };
+            if !holds {
+                return false;
+            }
+        }
+        true
     }
 
     fn masked(&self, mut failure: Failure) -> Failure {
@@ -271,6 +386,44 @@ fn first_control(step: &Step) -> Option<crate::playbook::Locator> {
         }),
         _ => None,
     }
+}
+
+/// Where a question is to be asked.
+enum Asking {
+    In(Vec<Target>),
+    /// Where the question before was.
+    Again,
+    /// In several frames.
+    Several,
+}
+
+/// Takes the frame out of a question: inside it nothing knows of frames.
+fn frame_of(ask: &mut Ask) -> Asking {
+    use std::mem::take;
+    match ask {
+        Ask::Aim { target } | Ask::Hover { target } | Ask::Scroll { target, .. } => {
+            Asking::In(take(&mut target.frame))
+        }
+        Ask::Edit { target } | Ask::Text { target, .. } => Asking::In(take(&mut target.frame)),
+        Ask::Records { view } => Asking::In(take(&mut view.rows.within.frame)),
+        Ask::Probe { conditions, .. } | Ask::Await { any: conditions } => {
+            let first = conditions.first().map(|one| one.target.frame.clone()).unwrap_or_default();
+            if conditions.iter().any(|one| one.target.frame != first) {
+                return Asking::Several;
+            }
+            conditions.iter_mut().for_each(|one| one.target.frame.clear());
+            Asking::In(first)
+        }
+        Ask::Verdict { .. } | Ask::Value { .. } | Ask::Set { .. } => Asking::Again,
+        Ask::Page | Ask::Contains { .. } => Asking::In(Vec::new()),
+    }
+}
+
+/// A condition as it is asked inside its frame.
+fn inside(condition: &Condition) -> Condition {
+    let mut condition = condition.clone();
+    condition.target.frame.clear();
+    condition
 }
 
 pub(super) fn millis(duration: Duration) -> u64 {

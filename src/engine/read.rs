@@ -6,34 +6,20 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
-    page::{Trouble, unexpected},
+    page::Trouble,
     run::{Run, STEP_TIME, ms},
+    walk::{READ_TIME, Row},
 };
 use crate::{
-    contract::{Code, Completeness, Failure, UserRecord},
+    contract::{Code, Completeness, Failure, Operation, UserRecord},
     event::EventKind,
     plan::diff,
-    playbook::{
-        Locator,
-        locator::By,
-        syntax::{FindUser, Search, Until, View},
-    },
-    ports::driver::{Answer, Ask, Condition, Key, State, Target, TextMatch},
+    playbook::syntax::{FindUser, Search, View},
+    ports::driver::{Ask, Condition, Key, State},
 };
 
-/// How long the app may take to show a list or the answer to a search.
-const READ_TIME: Duration = Duration::from_secs(15);
 /// How long a search within the same page may take to show before its list is read anyway.
 const SEARCH_TIME: Duration = Duration::from_millis(1_500);
-
-/// All rows of a view, over all its pages.
-struct Walked {
-    rows: Vec<Vec<Option<String>>>,
-    pages: u32,
-    shown: Option<u64>,
-    last_page_seen: bool,
-    stopped_by: &'static str,
-}
 
 impl Run<'_> {
     /// Looks for the user of the job by a fresh read. `None` is the app's own word that there is nobody.
@@ -57,7 +43,19 @@ impl Run<'_> {
         self.emit(EventKind::UserRead { found: !rows.is_empty(), pages, ms: ms(begun) });
         match rows.as_slice() {
             [] => Ok(None),
-            [row] => Ok(Some(diff::record(playbook, view, self.identity(), row))),
+            [row] => {
+                let row = match &view.detail {
+                    None => row.clone(),
+                    Some(detail) => {
+                        let who = self.plan.subject.as_ref().map_or(String::new(), |s| s.value.clone());
+                        match self.open_detail(view, detail, &who, row.clone()).await {
+                            Ok(row) => row,
+                            Err(trouble) => return Err(self.explain(trouble).await.at("find_user", place)),
+                        }
+                    }
+                };
+                Ok(Some(diff::record(playbook, view, self.identity(), &row)))
+            }
             _ => Err(Failure::new(
                 Code::AmbiguousUser,
                 format!(
@@ -71,7 +69,7 @@ impl Run<'_> {
         }
     }
 
-    fn identity(&self) -> &str {
+    pub(super) fn identity(&self) -> &str {
         self.plan.subject.as_ref().map_or_else(
             || {
                 self.plan
@@ -91,7 +89,7 @@ impl Run<'_> {
         view: &View,
         find: &FindUser,
         search: &Search,
-    ) -> Result<(Vec<Vec<Option<String>>>, u32), Trouble> {
+    ) -> Result<(Vec<Row>, u32), Trouble> {
         self.open_view(view).await?;
         let into = self.scope.target(&search.into, false)?;
         let value = serde_json::Value::from(self.scope.text(&search.value)?);
@@ -138,59 +136,18 @@ impl Run<'_> {
     }
 
     /// Without a search: page by page, until the user shows or everything has been read.
-    async fn walk_for_user(
-        &mut self,
-        view: &View,
-        find: &FindUser,
-    ) -> Result<(Vec<Vec<Option<String>>>, u32), Trouble> {
+    async fn walk_for_user(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Row>, u32), Trouble> {
         self.open_view(view).await?;
         self.walk_from_here(view, find).await
     }
 
-    async fn walk_from_here(
-        &mut self,
-        view: &View,
-        find: &FindUser,
-    ) -> Result<(Vec<Vec<Option<String>>>, u32), Trouble> {
-        let mut pages = 0;
-        let mut read = 0;
-        loop {
-            pages += 1;
-            if let Some(absent) = &find.absent {
-                let condition =
-                    Condition { target: self.scope.target(absent, false)?, state: State::Visible };
-                if self.holds(vec![condition]).await? == [true] {
-                    return Ok((Vec::new(), pages));
-                }
-            }
-            let rows = self.records(view).await?;
-            read += rows.len() as u64;
-            let mine = self.only_mine(view, rows);
-            if !mine.is_empty() {
-                return Ok((mine, pages));
-            }
-            if !self.next_page(view, pages).await? {
-                break;
-            }
-        }
-        match self.total(view).await? {
-            Some(total) if total == read => Ok((Vec::new(), pages)),
-            total => Err(Failure::new(
-                Code::ListIncomplete,
-                format!("{read} records were read on {pages} pages, {} are said to be there: that the user is not among them proves nothing",
-                    total.map_or("an unknown number".to_owned(), |t| t.to_string())),
-            )
-            .into()),
-        }
-    }
-
-    async fn rows_of_user(&mut self, view: &View) -> Result<Vec<Vec<Option<String>>>, Trouble> {
+    async fn rows_of_user(&mut self, view: &View) -> Result<Vec<Row>, Trouble> {
         let rows = self.records(view).await?;
         Ok(self.only_mine(view, rows))
     }
 
     /// Those with the exact identity; compared here again, whatever the page compared.
-    fn only_mine(&self, view: &View, rows: Vec<Vec<Option<String>>>) -> Vec<Vec<Option<String>>> {
+    pub(super) fn only_mine(&self, view: &View, rows: Vec<Row>) -> Vec<Row> {
         let Some(subject) = &self.plan.subject else { return Vec::new() };
         let Some(column) = view.columns.names().position(|name| name == subject.attribute) else {
             return Vec::new();
@@ -198,103 +155,6 @@ impl Run<'_> {
         rows.into_iter()
             .filter(|row| row.get(column).and_then(Option::as_deref).is_some_and(|shown| subject.is(shown)))
             .collect()
-    }
-
-    async fn open_view(&mut self, view: &View) -> Result<(), Trouble> {
-        let address = self.scope.text(&view.open)?;
-        self.go(&address, STEP_TIME).await
-    }
-
-    async fn records(&mut self, view: &View) -> Result<Vec<Vec<Option<String>>>, Trouble> {
-        let asked = self.scope.view(view)?;
-        match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
-            Answer::Records(records) => Ok(records.rows),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Goes on to the next page. False: this was the last one.
-    async fn next_page(&mut self, view: &View, pages: u32) -> Result<bool, Trouble> {
-        let Some(paging) = &view.pages else { return Ok(false) };
-        let next = self.scope.target(&paging.next, false)?;
-        let last = match paging.until {
-            Until::Disabled => State::Disabled,
-            Until::Absent => State::Hidden,
-        };
-        let more = Condition { target: next.clone(), state: State::Enabled };
-        let over = Condition { target: next.clone(), state: last };
-        if self.first_of(vec![more, over], READ_TIME).await? == 1 {
-            return Ok(false);
-        }
-        if u64::from(pages) >= paging.max.value {
-            let message = format!("the list has more pages than the playbook's `max: {}`", paging.max.value);
-            return Err(Failure::new(Code::ListIncomplete, message)
-                .hint("raise `pages.max`, or search instead of walking")
-                .into());
-        }
-        self.press_on(next, STEP_TIME).await?;
-        self.settle().await?;
-        Ok(true)
-    }
-
-    /// The text that says how many records there are, and what stands before and after the number.
-    fn total_target(&self, view: &View) -> Result<Option<(Target, String, String)>, Failure> {
-        let Some(Locator::Find(find)) = view.pages.as_ref().and_then(|p| p.total.as_ref()) else {
-            return Ok(None);
-        };
-        let By::Text(name) = &find.by else { return Ok(None) };
-        let Some((before, after)) = name.text.value.split_once("{n}") else { return Ok(None) };
-        let mut target: Target = self.scope.target(&Locator::Find(find.clone()), false)?;
-        for query in &mut target.any {
-            query.by = crate::ports::driver::By::Text(TextMatch::Glob(format!("{before}{{n}}{after}")));
-        }
-        Ok(Some((target, before.trim_start().to_owned(), after.trim_end().to_owned())))
-    }
-
-    /// How many records the app says there are.
-    async fn total(&mut self, view: &View) -> Result<Option<u64>, Trouble> {
-        let Some((target, before, after)) = self.total_target(view)? else { return Ok(None) };
-        let text = match self.ask(Ask::Text { target, attribute: None }, STEP_TIME).await? {
-            Answer::Text { text } => diff::folded(&text),
-            other => return Err(unexpected(&other)),
-        };
-        let number = text.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after));
-        let digits: String = number.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
-        Ok(digits.parse().ok())
-    }
-
-    async fn walk(&mut self, view: &View) -> Result<Walked, Trouble> {
-        self.open_view(view).await?;
-        let mut walked = Walked {
-            rows: Vec::new(),
-            pages: 0,
-            shown: None,
-            last_page_seen: false,
-            stopped_by: "no_paging",
-        };
-        loop {
-            walked.pages += 1;
-            let rows = self.records(view).await?;
-            walked.rows.extend(rows);
-            if walked.shown.is_none() {
-                walked.shown = self.total(view).await?;
-            }
-            match self.next_page(view, walked.pages).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    walked.last_page_seen = true;
-                    if view.pages.is_some() {
-                        walked.stopped_by = "last_page";
-                    }
-                    return Ok(walked);
-                }
-                Err(Trouble::Known(failure)) if failure.code == Code::ListIncomplete => {
-                    walked.stopped_by = "max_pages";
-                    return Ok(walked);
-                }
-                Err(other) => return Err(other),
-            }
-        }
     }
 
     /// Every user of the plan's view, and how complete that is.
@@ -315,7 +175,7 @@ impl Run<'_> {
         name: &str,
     ) -> Result<(Vec<UserRecord>, Completeness), Failure> {
         let Some(view) = source.playbook.views.get(name) else { return Err(no_view(name)) };
-        let walked = match self.walk(view).await {
+        let walked = match self.walk_with_details(view).await {
             Ok(walked) => walked,
             Err(trouble) => {
                 return Err(self
@@ -352,7 +212,13 @@ impl Run<'_> {
         &mut self,
     ) -> Result<Vec<(String, String, Option<String>)>, Failure> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
-        let name = self.plan.view.clone().unwrap_or_default();
+        let of_list =
+            || source.playbook.operations.get("entitlement.list").and_then(|body| body.view.as_ref());
+        let name = match self.plan.operation {
+            Operation::EntitlementList => self.plan.view.clone(),
+            _ => of_list().map(|view| view.value.clone()),
+        };
+        let name = name.unwrap_or_default();
         let Some(view) = source.playbook.views.get(&name) else { return Err(no_view(&name)) };
         let walked = match self.walk(view).await {
             Ok(walked) => walked,
@@ -381,6 +247,6 @@ impl Run<'_> {
     }
 }
 
-fn no_view(name: &str) -> Failure {
+pub(super) fn no_view(name: &str) -> Failure {
     Failure::new(Code::PlaybookInvalid, format!("there is no view `{name}`"))
 }

@@ -5,12 +5,13 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Conclusion, Session, World, outcome::outcome_of, page::Trouble};
+use super::{Conclusion, Session, World, outcome::outcome_of, page::Trouble, window::Expected};
 use crate::{
     contract::{Code, Entitled, EvidencePolicy, Failure, Mode, Operation, Outcome},
     event::{Event, EventKind},
-    plan::{Plan, PlannedStep, Scope},
-    ports::driver::{Condition, Page, State},
+    plan::{self, Plan, PlannedStep, Scope},
+    playbook::{Locator, syntax::Screen},
+    ports::driver::{Condition, Page, State, Target},
     secret::{Mask, Secret},
 };
 
@@ -33,6 +34,33 @@ pub async fn run(plan: &Plan, session: &mut Session, world: &World<'_>) -> Concl
     conclusion
 }
 
+/// Something that is looked out for, and what it means.
+#[derive(Debug, Clone)]
+pub(super) struct Watched {
+    pub(super) condition: Condition,
+    pub(super) means: Means,
+}
+
+/// What it means when it shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Means {
+    /// The overlay of this number is in the way.
+    Overlay(usize),
+    /// The app says this.
+    Screen(Code),
+}
+
+fn screens<'s>(scope: &'s Scope, list: &'s [Screen]) -> impl Iterator<Item = Watched> + 's {
+    list.iter().filter_map(|screen| {
+        Some(Watched { condition: visible(scope, &screen.when)?, means: Means::Screen(screen.code) })
+    })
+}
+
+/// A locator that cannot be made concrete was refused when the plan was made.
+fn visible(scope: &Scope, locator: &Locator) -> Option<Condition> {
+    scope.target(locator, false).ok().map(|target| Condition { target, state: State::Visible })
+}
+
 /// A run under way.
 pub(super) struct Run<'a> {
     pub(super) plan: &'a Plan,
@@ -41,12 +69,22 @@ pub(super) struct Run<'a> {
     pub(super) scope: Scope,
     pub(super) mask: Mask,
     pub(super) secrets: BTreeMap<String, Secret>,
-    /// Overlays, then screens, as conditions.
-    pub(super) watch: Vec<Condition>,
+    /// What is looked out for in all waits.
+    pub(super) watch: Vec<Watched>,
     pub(super) watching: bool,
     pub(super) signing_in: bool,
     pub(super) overlays_used: Vec<u64>,
     pub(super) drift: Vec<String>,
+    /// The frame of the last question about an element: what was found there is asked about again.
+    pub(super) frame: Vec<Target>,
+    /// The beginning of the one-time code that was entered last.
+    pub(super) code_of: Option<u64>,
+    /// What the last native dialog said that was dismissed.
+    pub(super) dismissed: Option<String>,
+    /// The picture of the failure was taken where it happened.
+    pub(super) pictured: bool,
+    /// A native dialog that the next step shall raise.
+    pub(super) dialog: Option<Expected>,
     pub(super) conclusion: Conclusion,
 }
 
@@ -54,13 +92,12 @@ impl<'a> Run<'a> {
     fn new(plan: &'a Plan, page: Arc<dyn Page>, world: &'a World<'a>) -> Self {
         let scope = plan.scope.clone();
         let playbook = &plan.playbook.playbook;
-        let locators =
-            playbook.overlays.iter().map(|o| &o.when).chain(playbook.screens.iter().map(|s| &s.when));
-        // A locator that cannot be made concrete was refused when the plan was made.
-        let watch = locators
-            .filter_map(|locator| scope.target(locator, false).ok())
-            .map(|target| Condition { target, state: State::Visible })
-            .collect();
+        let overlays = playbook.overlays.iter().enumerate().filter_map(|(index, overlay)| {
+            let condition = visible(&scope, &overlay.when)?;
+            Some(Watched { condition, means: Means::Overlay(index) })
+        });
+        let mut watch: Vec<Watched> = overlays.collect();
+        watch.extend(screens(&scope, &playbook.screens));
         Self {
             plan,
             page,
@@ -73,8 +110,18 @@ impl<'a> Run<'a> {
             signing_in: false,
             overlays_used: vec![0; playbook.overlays.len()],
             drift: Vec::new(),
+            frame: Vec::new(),
+            code_of: None,
+            dismissed: None,
+            pictured: false,
+            dialog: None,
             conclusion: Conclusion::default(),
         }
+    }
+
+    /// Screens, as they are looked out for from here.
+    pub(super) fn watched_screens(&self, list: &[Screen]) -> Vec<Watched> {
+        screens(&self.scope, list).collect()
     }
 
     fn into_conclusion(self) -> Conclusion {
@@ -98,22 +145,42 @@ impl<'a> Run<'a> {
             }
         };
         self.emit(EventKind::SessionReady { reused, ms: self.conclusion.timings.session_ms });
-        let done = match (self.plan.operation, self.plan.mode) {
-            (Operation::ConnectionTest, _) => Ok(Outcome::Succeeded),
-            (Operation::UserGet, _) => self.get().await,
-            (Operation::UserList, _) => self.list().await,
-            (Operation::EntitlementList, _) => self.list_entitlements().await,
-            (_, Mode::Verify) => self.compare().await,
-            (_, Mode::Execute | Mode::Plan) => self.write().await,
-        };
+        let mut done = self.operate().await;
+        if done.as_ref().is_err_and(|failure| failure.code == Code::SessionExpired)
+            && !self.conclusion.commit_reached
+        {
+            // Nothing has been changed yet: one new sign-in, and all of it again.
+            self.drift.push("the app ended the session midway; it was renewed".to_owned());
+            session.signed_in = false;
+            self.scope = self.plan.scope.clone();
+            self.conclusion =
+                Conclusion { timings: self.conclusion.timings.clone(), ..Conclusion::default() };
+            self.page = session.context.page();
+            if let Err(failure) = self.session(session).await {
+                self.picture_of_failure("sign_in").await;
+                return Err(failure);
+            }
+            done = self.operate().await;
+        }
         if done.is_err() && !self.conclusion.commit_reached {
             self.picture_of_failure("failed").await;
         }
         done
     }
 
+    async fn operate(&mut self) -> Result<Outcome, Failure> {
+        match (self.plan.operation, self.plan.mode) {
+            (Operation::ConnectionTest, _) => Ok(Outcome::Succeeded),
+            (Operation::UserGet, _) => self.get().await,
+            (Operation::UserList, _) => self.list().await,
+            (Operation::EntitlementList, _) => self.list_entitlements().await,
+            (_, Mode::Verify) => self.compare().await,
+            (_, Mode::Execute | Mode::Plan) => self.write().await,
+        }
+    }
+
     async fn picture_of_failure(&mut self, reason: &str) {
-        if self.plan.evidence != EvidencePolicy::None {
+        if self.plan.evidence != EvidencePolicy::None && !self.pictured {
             self.picture(reason, None).await;
         }
     }
@@ -127,10 +194,7 @@ impl<'a> Run<'a> {
                     self.secrets.insert(name.clone(), secret);
                 }
                 Err(error) => {
-                    let message =
-                        format!("the secret `{name}` of the service account is not to be had: {error}");
-                    return Err(Failure::new(Code::SecretMissing, message)
-                        .hint("see the worker's environment and `secrets_root`"));
+                    return Err(super::login::not_to_be_had(name, &error));
                 }
             }
         }
@@ -252,18 +316,7 @@ impl<'a> Run<'a> {
         steps: &[crate::playbook::Step],
         index: usize,
     ) -> Result<(), Trouble> {
-        let source = Arc::clone(&self.plan.playbook);
-        let planned: Vec<PlannedStep> = steps
-            .iter()
-            .enumerate()
-            .map(|(n, step)| PlannedStep {
-                id: format!("overlays[{index}].do[{n}]"),
-                at: source.place(step.at.span),
-                step: step.clone(),
-                then: Vec::new(),
-                otherwise: Vec::new(),
-            })
-            .collect();
+        let planned = plan::number(&self.plan.playbook, steps, &format!("overlays[{index}].do"));
         Box::pin(self.steps(&planned)).await.map(drop).map_err(Trouble::Known)
     }
 }

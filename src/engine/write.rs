@@ -15,6 +15,7 @@ use crate::{
     contract::{Change, Code, EvidencePolicy, Failure, Operation, Outcome, UserRecord, Verified},
     event::EventKind,
     plan::diff,
+    playbook::syntax::{Becomes, Values},
 };
 
 /// How long the app may take to show a change that it has made.
@@ -29,6 +30,7 @@ impl Run<'_> {
     /// precheck → act → commit → verify
     pub(super) async fn write(&mut self) -> Result<Outcome, Failure> {
         let begun = Instant::now();
+        self.discover().await?;
         let found = self.find_user().await;
         self.conclusion.timings.precheck_ms = ms(begun);
         let before = found?;
@@ -71,7 +73,43 @@ impl Run<'_> {
         self.conclusion.changed = changed;
         self.conclusion.soiled = error.is_some();
         self.conclusion.error = error;
-        Ok(outcome)
+        let waits = self.conclusion.after.as_ref().is_some_and(invited);
+        Ok(match (outcome, self.plan.operation) {
+            (Outcome::Succeeded, Operation::UserCreate | Operation::InviteResend) if waits => {
+                Outcome::PendingExternal
+            }
+            (outcome, _) => outcome,
+        })
+    }
+
+    /// Entitlements that only the app knows are looked up there before anything is done.
+    async fn discover(&mut self) -> Result<(), Failure> {
+        let source = std::sync::Arc::clone(&self.plan.playbook);
+        let wished = self.plan.desired.entitlements.wished();
+        let unknown: Vec<(&String, &Vec<String>)> = wished
+            .into_iter()
+            .flat_map(|wished| wished.iter())
+            .filter(|(kind, _)| {
+                let rule = source.playbook.entitlements.get(kind);
+                matches!(rule.and_then(|rule| rule.values()), Some(Values::Discovered(_)))
+            })
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let known = self.read_entitlements().await?;
+        for (kind, values) in unknown {
+            let there: Vec<&str> =
+                known.iter().filter(|(k, ..)| k == kind).map(|(_, value, _)| value.as_str()).collect();
+            if let Some(value) = values.iter().find(|value| !there.contains(&value.as_str())) {
+                return Err(Failure::new(
+                    Code::UnknownEntitlement,
+                    format!("the app has no {kind} `{value}`"),
+                )
+                .hint(format!("it has: {}", there.join(", "))));
+            }
+        }
+        Ok(())
     }
 
     /// Only reads and compares: `no_change` where it is as the job wants it.
@@ -100,13 +138,18 @@ impl Run<'_> {
             to: shall.then(|| self.subject().to_owned()),
         };
         match (shown, self.plan.operation) {
-            (None, Operation::UserDelete) => Vec::new(),
-            (Some(_), Operation::UserDelete) => vec![presence(true, false)],
+            (None, Operation::UserDelete | Operation::InviteCancel) => Vec::new(),
+            (Some(_), Operation::UserDelete | Operation::InviteCancel) => vec![presence(true, false)],
             (None, _) => vec![presence(false, true)],
-            (Some(record), _) => match self.view() {
-                Some(view) => self.plan.desired.differs(&self.plan.playbook.playbook, view, record, wanted),
-                None => Vec::new(),
-            },
+            (Some(record), _) => {
+                let Some(view) = self.view() else { return Vec::new() };
+                let mut open = self.plan.desired.differs(&self.plan.playbook.playbook, view, record, wanted);
+                // Somebody who has to accept first is not active, and need not be.
+                if self.plan.becomes == Some(Becomes::PendingExternal) && invited(record) {
+                    open.retain(|change| change.attribute != "active");
+                }
+                open
+            }
         }
     }
 
@@ -137,7 +180,17 @@ impl Run<'_> {
                     Failure::new(Code::UserExists, message).hint("decide whether to update: see `changes`")
                 );
             }
-            (Operation::UserDelete, None) => return Ok(Some(Outcome::NoChange)),
+            (Operation::UserCreate, Some(record)) if invited(record) => {
+                return Ok(Some(Outcome::PendingExternal));
+            }
+            (Operation::UserDelete | Operation::InviteCancel, None) => return Ok(Some(Outcome::NoChange)),
+            (Operation::InviteResend | Operation::InviteCancel, Some(record)) if !invited(record) => {
+                let message = format!("`{}` has accepted already: there is no invitation", self.subject());
+                return Err(Failure::new(Code::PreconditionFailed, message)
+                    .hint("a user who is there is removed by user.delete"));
+            }
+            // It is sent again: nothing of the record will tell.
+            (Operation::InviteResend, Some(_)) => return Ok(None),
             (_, None) => return Err(self.not_found()),
             (Operation::UserDisable | Operation::UserEnable, Some(record)) if record.active.is_none() => {
                 let pending = record.pending.clone().unwrap_or_else(|| "unknown".to_owned());
@@ -237,4 +290,9 @@ impl Run<'_> {
         let active = desired.active.map(|_| "active".to_owned());
         desired.attributes.keys().cloned().chain(active).chain(wanted.keys().cloned()).collect()
     }
+}
+
+/// Has the person not accepted yet?
+fn invited(record: &UserRecord) -> bool {
+    record.active.is_none() && record.pending.is_some()
 }

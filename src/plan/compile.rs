@@ -10,13 +10,13 @@ use super::{
     diff::{Desired, Wish, as_template_value},
 };
 use crate::{
-    contract::{Code, Entitlement, Failure, Job, Operation, User},
+    contract::{Code, Entitlement, Failure, Job, LoginMethod, Operation, User},
     playbook::{
         Action, At, FormValue, Locator, Step,
         at::Span,
         locator::{By, Find, Name},
         step::Condition,
-        syntax::OperationSteps,
+        syntax::{OperationSteps, Values},
         template::{self, TemplateError},
     },
 };
@@ -25,6 +25,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Account<'a> {
     pub username: &'a str,
+    pub login: LoginMethod,
     /// Settings of the integration.
     pub settings: &'a BTreeMap<String, String>,
     /// Users of the integration that are never touched.
@@ -64,8 +65,11 @@ impl Compiler<'_> {
         let mut scope = Scope::new(Arc::clone(self.source), subject.clone(), values.clone());
         let wanted = desired.entitlements_after(&self.source.playbook, None);
         scope.set_entitlements(&self.template_values(&wanted));
-        let steps =
-            body.steps.as_ref().map(|steps| self.number(steps, operation.as_str())).unwrap_or_default();
+        let steps = body
+            .steps
+            .as_ref()
+            .map(|steps| number(self.source, steps, operation.as_str()))
+            .unwrap_or_default();
         self.dry_render(&steps, &values)?;
         Ok(Plan {
             job: self.job.id.clone(),
@@ -77,6 +81,8 @@ impl Compiler<'_> {
             subject,
             desired,
             steps,
+            login: self.account.login,
+            becomes: body.becomes.as_ref().map(|becomes| becomes.value),
             view: body.view.as_ref().map(|view| view.value.clone()),
             safeguard: self.job.safeguard.clone(),
             scope,
@@ -313,8 +319,9 @@ impl Compiler<'_> {
                 .hint(format!("it has: {known}")));
             };
             let values: Vec<&str> =
-                rule.one_of.iter().chain(&rule.any_of).flatten().map(|v| v.value.as_str()).collect();
-            if !values.contains(&value.as_str()) {
+                rule.values().into_iter().flat_map(Values::listed).map(|v| v.value.as_str()).collect();
+            let discovered = matches!(rule.values(), Some(Values::Discovered(_)));
+            if !discovered && !values.contains(&value.as_str()) {
                 return Err(Failure::new(
                     Code::UnknownEntitlement,
                     format!("{} has no {kind} `{value}`", playbook.app.value),
@@ -372,24 +379,6 @@ impl Compiler<'_> {
             .collect()
     }
 
-    fn number(&self, steps: &[Step], prefix: &str) -> Vec<PlannedStep> {
-        steps
-            .iter()
-            .enumerate()
-            .map(|(index, step)| {
-                let id = format!("{prefix}[{index}]");
-                let (then, otherwise) = match &step.action {
-                    Action::Branch(branch) => (
-                        self.number(&branch.then, &format!("{id}.do")),
-                        self.number(&branch.otherwise, &format!("{id}.else")),
-                    ),
-                    _ => Default::default(),
-                };
-                PlannedStep { at: self.source.place(step.at.span), id, step: step.clone(), then, otherwise }
-            })
-            .collect()
-    }
-
     /// Renders what the job alone decides, so that a missing attribute is refused before a browser opens.
     fn dry_render(&self, steps: &[PlannedStep], values: &Value) -> Result<(), Failure> {
         let scope = Scope::new(Arc::clone(self.source), None, values.clone());
@@ -412,6 +401,43 @@ impl Compiler<'_> {
     }
 }
 
+/// Gives steps their names and places: `user.create[4].do[0]`.
+pub fn number(source: &Arc<Source>, steps: &[Step], prefix: &str) -> Vec<PlannedStep> {
+    let place = |span: Span| source.place(span);
+    numbered(source, &place, steps, prefix)
+}
+
+fn numbered(
+    source: &Arc<Source>,
+    place: &dyn Fn(Span) -> String,
+    steps: &[Step],
+    prefix: &str,
+) -> Vec<PlannedStep> {
+    let one = |(index, step): (usize, &Step)| {
+        let id = format!("{prefix}[{index}]");
+        let blocks = match &step.action {
+            Action::Use(call) => {
+                let module = source.loaded.modules.get(&call.module.value);
+                let steps = module.and_then(|loaded| Some((loaded, loaded.module.as_ref()?)));
+                steps
+                    .map(|(loaded, module)| {
+                        let place = |span: Span| loaded.place(span.start);
+                        numbered(source, &place, &module.steps, &format!("{id}.use"))
+                    })
+                    .into_iter()
+                    .collect()
+            }
+            action => action
+                .blocks()
+                .into_iter()
+                .map(|(key, steps)| numbered(source, place, steps, &format!("{id}.{key}")))
+                .collect(),
+        };
+        PlannedStep { at: place(step.at.span), id, step: step.clone(), blocks }
+    };
+    steps.iter().enumerate().map(one).collect()
+}
+
 /// The templates of a step that must give a text. Form values may give nothing: they leave the control alone.
 fn texts(step: &Step) -> Vec<&At<String>> {
     let mut found = Vec::new();
@@ -425,8 +451,16 @@ fn texts(step: &Step) -> Vec<&At<String>> {
             found.push(&choose.option);
             locator_texts(&choose.from, &mut found);
         }
-        Action::Click(locator) | Action::Check(locator) | Action::Uncheck(locator) => {
+        Action::Click(locator)
+        | Action::Check(locator)
+        | Action::Uncheck(locator)
+        | Action::Hover(locator)
+        | Action::ScrollTo(locator) => {
             locator_texts(locator, &mut found);
+        }
+        Action::Upload(upload) => {
+            found.extend(upload.name.iter().chain(&upload.content));
+            locator_texts(&upload.into, &mut found);
         }
         Action::Expect(Condition::Visible(locator)) => locator_texts(locator, &mut found),
         Action::Form(values) => {
@@ -439,6 +473,13 @@ fn texts(step: &Step) -> Vec<&At<String>> {
         Action::Expect(_)
         | Action::Capture(_)
         | Action::Branch(_)
+        | Action::Repeat(_)
+        | Action::Popup(_)
+        | Action::Download(_)
+        | Action::EnterCode(_)
+        | Action::AnswerDialog(_)
+        | Action::Use(_)
+        | Action::Collect(_)
         | Action::Press(_)
         | Action::Screenshot(_) => {}
     }
@@ -457,6 +498,7 @@ fn locator_texts<'s>(locator: &'s Locator, found: &mut Vec<&'s At<String>>) {
                 | By::Text(Name { text, .. })
                 | By::Placeholder(Name { text, .. })
                 | By::Title(Name { text, .. })
+                | By::Frame(Name { text, .. })
                 | By::TestId(text) => found.push(text),
                 By::Role(_, None) | By::Css(_) | By::Xpath(_) => {}
             }

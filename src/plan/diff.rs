@@ -36,6 +36,16 @@ pub enum Wish {
     Nothing,
 }
 
+impl Wish {
+    /// What is to be held, by kind; nothing where it is only taken away.
+    pub fn wished(&self) -> Option<&BTreeMap<String, Vec<String>>> {
+        match self {
+            Wish::Be(wanted) | Wish::Add(wanted) => Some(wanted),
+            Wish::Remove(_) | Wish::Nothing => None,
+        }
+    }
+}
+
 /// Text as it is compared: runs of white space are one space.
 pub fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -44,8 +54,8 @@ pub fn folded(text: &str) -> String {
 /// Makes a record of what a view read of one row.
 pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<String>]) -> UserRecord {
     let mut record = UserRecord::default();
-    for ((name, column), cell) in view.columns.iter().zip(row) {
-        let Some(cell) = cell else { continue };
+    for ((name, column), cell) in view.every_column().zip(row) {
+        let Some(cell) = cell.as_deref().or(column.without.as_deref()) else { continue };
         let shown = folded(cell);
         if playbook.entitlements.get(&name.value).is_some() {
             record.entitlements.extend(items(column, &shown).into_iter().map(|value| Entitlement {
@@ -157,7 +167,7 @@ impl Desired {
     ) -> Vec<Change> {
         let mut changes = Vec::new();
         for (attribute, value) in &self.attributes {
-            if view.columns.get(attribute).is_none() {
+            if view.column(attribute).is_none() {
                 continue;
             }
             let is = attribute_of(shown, attribute);
@@ -166,14 +176,14 @@ impl Desired {
             }
         }
         if let Some(active) = self.active
-            && view.columns.get("active").is_some()
+            && view.column("active").is_some()
             && shown.active != Some(active)
         {
             let is = shown.active.map(|a| a.to_string()).or_else(|| shown.pending.clone());
             changes.push(Change { attribute: "active".into(), from: is, to: Some(active.to_string()) });
         }
         for (kind, values) in wanted {
-            if view.columns.get(kind).is_none() || playbook.entitlements.get(kind).is_none() {
+            if view.column(kind).is_none() || playbook.entitlements.get(kind).is_none() {
                 continue;
             }
             let is = held(shown, kind);

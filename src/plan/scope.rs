@@ -8,26 +8,33 @@ use super::{Source, Subject};
 use crate::{
     contract::{Code, Failure},
     playbook::{
-        At, Condition, Locator, Names,
+        At, Condition, LoadedModule, Locator, Names, Span,
         check::USER_ROW,
         locator::{By, Find, Name},
-        syntax::{self, Column},
+        step::Use,
+        syntax::{self, Column, Detail, Module},
         template::{self, TemplateError},
     },
     ports::driver::{self as page, ColumnAt, Query, State, Target, TextMatch},
+    secret::Secret,
 };
 
 /// The values that templates see, and the playbook whose targets they name.
 #[derive(Debug, Clone)]
 pub struct Scope {
     source: Arc<Source>,
+    /// The module whose steps are being done.
+    module: Option<Arc<LoadedModule>>,
     subject: Option<Subject>,
     values: Value,
 }
 
+/// The frames that an element is in, from the top document inwards, and how it is found there.
+type Placed = (Vec<Target>, Query);
+
 impl Scope {
     pub(super) fn new(source: Arc<Source>, subject: Option<Subject>, values: Value) -> Self {
-        Self { source, subject, values }
+        Self { source, module: None, subject, values }
     }
 
     /// Names a value that was read from a page, or worked out after reading.
@@ -45,6 +52,51 @@ impl Scope {
         self.set("entitlements", Value::Object(all));
     }
 
+    /// The scope of a module's steps: it sees what it is given, and its own targets.
+    pub fn inside(&self, module: &Arc<LoadedModule>, with: serde_json::Map<String, Value>) -> Self {
+        let values = serde_json::json!({ "with": with, "account": self.values["account"] });
+        Self { module: Some(Arc::clone(module)), values, ..self.clone() }
+    }
+
+    /// What a module is given.
+    pub fn parameters(&self, module: &Module, call: &Use) -> Result<serde_json::Map<String, Value>, Failure> {
+        let mut with = serde_json::Map::new();
+        for (name, parameter) in module.parameters.iter() {
+            let value = match (call.with.get(&name.value), &parameter.default) {
+                (Some(given), _) => self.value(given)?,
+                (None, Some(default)) => Value::from(default.value.clone()),
+                (None, None) => Value::Null,
+            };
+            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if let Some(pattern) = &parameter.pattern
+                && !regex::Regex::new(&format!("^(?:{})$", pattern.value)).is_ok_and(|p| p.is_match(&shown))
+            {
+                let message = format!(
+                    "`{}` of the module `{}` is `{shown}`, which does not match `{}`",
+                    name.value, call.module.value, pattern.value
+                );
+                return Err(Failure::new(Code::InvalidValue, message).at("use", self.place(call.module.span)));
+            }
+            with.insert(name.value.clone(), value);
+        }
+        Ok(with)
+    }
+
+    /// Where something stands in the text of the playbook or module.
+    pub fn place(&self, span: Span) -> String {
+        match &self.module {
+            Some(module) => module.place(span.start),
+            None => self.source.place(span),
+        }
+    }
+
+    fn targets(&self) -> Option<&Names<Locator>> {
+        match &self.module {
+            Some(module) => module.module.as_ref().map(|module| &module.targets),
+            None => Some(&self.source.playbook.targets),
+        }
+    }
+
     /// The text that a template gives.
     pub fn text(&self, text: &At<String>) -> Result<String, Failure> {
         template::render(&text.value, &self.values).map_err(|error| self.refused(text, error))
@@ -55,8 +107,32 @@ impl Scope {
         template::evaluate(&text.value, &self.values).map_err(|error| self.refused(text, error))
     }
 
+    /// The text of a template that secrets go into. It is a secret itself.
+    pub fn secret_text(
+        &self,
+        text: &At<String>,
+        secrets: &BTreeMap<String, Secret>,
+    ) -> Result<Secret, Failure> {
+        let named = template::names(&text.value).map_err(|error| self.refused(text, error))?;
+        let missing = named.iter().filter_map(|name| name.strip_prefix("secret."));
+        if let Some(name) = missing.into_iter().find(|name| !secrets.contains_key(*name)) {
+            return Err(Failure::new(
+                Code::SecretMissing,
+                format!("the service account has no secret `{name}`"),
+            )
+            .hint(format!("give a reference: secrets: {{ {name}: env:NAME }}")));
+        }
+        let values: serde_json::Map<String, Value> =
+            secrets.iter().map(|(name, secret)| (name.clone(), Value::from(secret.expose()))).collect();
+        let mut scope = self.values.clone();
+        scope["secret"] = Value::Object(values);
+        template::render(&text.value, &scope)
+            .map(Secret::new)
+            .map_err(|_| Failure::new(Code::SecretMissing, "the token could not be made of its template"))
+    }
+
     fn refused(&self, text: &At<String>, error: TemplateError) -> Failure {
-        let place = self.source.place(text.span);
+        let place = self.place(text.span);
         match error {
             TemplateError::Missing(name) => Failure::new(
                 Code::MissingAttribute,
@@ -75,18 +151,23 @@ impl Scope {
 
     /// The element that a locator means. `agree`: all alternatives that resolve must be the same element.
     pub fn target(&self, locator: &Locator, agree: bool) -> Result<Target, Failure> {
-        let mut any = Vec::new();
-        self.alternatives(locator, &mut any, 0)?;
-        Ok(Target { any, agree, frame: Vec::new() })
+        let mut placed = Vec::new();
+        self.alternatives(locator, &mut placed, 0)?;
+        let frame = placed.first().map(|(frame, _)| frame.clone()).unwrap_or_default();
+        if placed.iter().any(|(other, _)| *other != frame) {
+            return Err(Failure::new(Code::PlaybookInvalid, "alternatives in different frames")
+                .hint("one locator is looked for in one frame"));
+        }
+        Ok(Target { any: placed.into_iter().map(|(_, query)| query).collect(), agree, frame })
     }
 
-    fn alternatives(&self, locator: &Locator, any: &mut Vec<Query>, depth: usize) -> Result<(), Failure> {
+    fn alternatives(&self, locator: &Locator, any: &mut Vec<Placed>, depth: usize) -> Result<(), Failure> {
         if depth > 16 {
             return Err(Failure::new(Code::PlaybookInvalid, "targets name each other in a circle"));
         }
         match locator {
             Locator::Named(name) if name.value == USER_ROW => any.push(self.user_row()?),
-            Locator::Named(name) => match self.source.playbook.targets.get(&name.value) {
+            Locator::Named(name) => match self.targets().and_then(|targets| targets.get(&name.value)) {
                 Some(target) => self.alternatives(target, any, depth + 1)?,
                 None => {
                     return Err(Failure::new(
@@ -105,28 +186,105 @@ impl Scope {
         Ok(())
     }
 
-    /// The record in which the user was read.
-    fn user_row(&self) -> Result<Query, Failure> {
+    /// The record in which the user was read: on their own page, where there is one, else in the list.
+    fn user_row(&self) -> Result<Placed, Failure> {
+        let view = self.find_view()?;
+        let Some(detail) = &view.detail else { return self.list_row() };
+        let mut rows = self.page_of_record(detail)?;
+        let frame = std::mem::take(&mut rows.within.frame);
+        self.record(rows, detail.columns.get(self.identity()?)).map(|query| (frame, query))
+    }
+
+    /// A page of its own, as a list with one record.
+    fn page_of_record(&self, detail: &Detail) -> Result<page::Rows, Failure> {
+        let record = self.target(&detail.within, false)?;
+        let document = Target::from(Query::new(page::By::Css("body".to_owned())));
+        Ok(page::Rows {
+            within: Target { frame: record.frame, ..document },
+            each: record.any.into_iter().next(),
+        })
+    }
+
+    /// The page of the record with this identity.
+    pub fn detail_record(&self, detail: &Detail, column: &Column, identity: &str) -> Result<Target, Failure> {
+        let mut rows = self.page_of_record(detail)?;
+        let frame = std::mem::take(&mut rows.within.frame);
+        let record = page::RecordQuery {
+            rows,
+            column: self.column(column)?,
+            equals: identity.to_owned(),
+            ignore_case: self.subject.as_ref().is_some_and(|subject| subject.ignore_case),
+        };
+        Ok(placed((frame, Query::new(page::By::Record(Box::new(record))))))
+    }
+
+    /// What a page of its own shows, as the page is asked for it.
+    pub fn detail_view(&self, detail: &Detail) -> Result<page::View, Failure> {
+        Ok(page::View { rows: self.page_of_record(detail)?, columns: self.columns(&detail.columns)? })
+    }
+
+    fn find_view(&self) -> Result<&syntax::View, Failure> {
+        let playbook = &self.source.playbook;
+        let view = playbook.find_user.as_ref().and_then(|find| playbook.views.get(&find.view.value));
+        view.ok_or_else(|| Failure::new(Code::Internal, "`user row` without find_user and its view"))
+    }
+
+    fn identity(&self) -> Result<&str, Failure> {
+        let subject = self.subject.as_ref().map(|subject| subject.attribute.as_str());
+        subject.ok_or_else(|| Failure::new(Code::Internal, "`user row` without a user"))
+    }
+
+    /// The user's record in the list.
+    fn list_row(&self) -> Result<Placed, Failure> {
+        let view = self.find_view()?;
+        let mut rows = self.rows(&view.rows)?;
+        let frame = std::mem::take(&mut rows.within.frame);
+        self.record(rows, view.columns.get(self.identity()?)).map(|query| (frame, query))
+    }
+
+    fn record(&self, rows: page::Rows, column: Option<&Column>) -> Result<Query, Failure> {
         let bug = |what: &str| Failure::new(Code::Internal, format!("`user row` without {what}"));
         let subject = self.subject.as_ref().ok_or_else(|| bug("a user"))?;
-        let find = self.source.playbook.find_user.as_ref().ok_or_else(|| bug("find_user"))?;
-        let view = self.source.playbook.views.get(&find.view.value).ok_or_else(|| bug("its view"))?;
-        let column = view.columns.get(&subject.attribute).ok_or_else(|| bug("an identity column"))?;
+        let column = self.column(column.ok_or_else(|| bug("an identity column"))?)?;
         Ok(Query::new(page::By::Record(Box::new(page::RecordQuery {
-            rows: self.rows(&view.rows)?,
-            column: self.column(column)?,
+            rows,
+            column,
             equals: subject.value.clone(),
             ignore_case: subject.ignore_case,
         }))))
     }
 
-    /// The record of the user, as something that may be there or not.
+    /// The record of the user in the list, as something that may be there or not.
     pub fn user_record(&self) -> Result<Target, Failure> {
-        self.user_row().map(Target::from)
+        self.list_row().map(placed)
     }
 
-    fn query(&self, find: &Find) -> Result<Query, Failure> {
-        let name = |name: &Name| self.name(name, find.exact);
+    /// Something inside a record of a view that has this identity.
+    pub fn inside_record(
+        &self,
+        view: &syntax::View,
+        column: &Column,
+        identity: &str,
+        inner: &Locator,
+    ) -> Result<Target, Failure> {
+        let mut rows = self.rows(&view.rows)?;
+        let frame = std::mem::take(&mut rows.within.frame);
+        let record = page::RecordQuery {
+            rows,
+            column: self.column(column)?,
+            equals: identity.to_owned(),
+            ignore_case: false,
+        };
+        let record = Target::from(Query::new(page::By::Record(Box::new(record))));
+        let mut target = self.target(inner, false)?;
+        for query in &mut target.any {
+            query.within = Some(Box::new(record.clone()));
+        }
+        Ok(Target { frame, ..target })
+    }
+
+    fn query(&self, find: &Find) -> Result<Placed, Failure> {
+        let name = |name: &Name| self.named(name, find.exact);
         let by = match &find.by {
             By::Role(role, named) => {
                 page::By::Role { role: (*role).to_owned(), name: named.as_ref().map(name).transpose()? }
@@ -136,6 +294,7 @@ impl Scope {
             By::TestId(id) => page::By::TestId(self.text(id)?),
             By::Placeholder(text) => page::By::Placeholder(name(text)?),
             By::Title(text) => page::By::Title(name(text)?),
+            By::Frame(text) => page::By::Frame(name(text)?),
             By::Css(selector) => page::By::Css(selector.value.clone()),
             By::Xpath(path) => page::By::Xpath(path.value.clone()),
         };
@@ -143,16 +302,28 @@ impl Scope {
         if let Some(locator) = &find.has {
             self.alternatives(locator, &mut has, 1)?;
         }
-        Ok(Query {
+        let mut frame = Vec::new();
+        let mut within = None;
+        if let Some(locator) = &find.within {
+            let mut target = self.target(locator, false)?;
+            frame = std::mem::take(&mut target.frame);
+            match target.any.iter().all(|query| matches!(query.by, page::By::Frame(_))) {
+                true => frame.push(target),
+                false => within = Some(Box::new(target)),
+            }
+        }
+        let query = Query {
             by,
-            within: find.within.as_ref().map(|l| self.target(l, false).map(Box::new)).transpose()?,
-            has,
+            within,
+            has: has.into_iter().map(|(_, query)| query).collect(),
             text: find.text.as_ref().map(|text| self.text(text).map(TextMatch::Whole)).transpose()?,
             nth: find.nth.as_ref().map(|n| n.value),
-        })
+        };
+        Ok((frame, query))
     }
 
-    fn name(&self, name: &Name, exact: bool) -> Result<TextMatch, Failure> {
+    /// What something must be called, or say.
+    pub fn named(&self, name: &Name, exact: bool) -> Result<TextMatch, Failure> {
         let text = self.text(&name.text)?;
         Ok(match (name.pattern, exact) {
             (true, _) => TextMatch::Glob(text),
@@ -161,19 +332,24 @@ impl Scope {
         })
     }
 
-    /// What is asked of the page. `None`: the condition is about the job's data, and `holds` says how it is.
+    /// What is asked of the page, and what is known without it.
     pub fn condition(&self, condition: &Condition) -> Result<Asked, Failure> {
+        let page =
+            |locator, state| Ok(Asked::Page(page::Condition { target: self.target(locator, false)?, state }));
+        let several = |several: &[Condition]| {
+            several.iter().map(|inner| self.condition(inner)).collect::<Result<Vec<_>, _>>()
+        };
         Ok(match condition {
-            Condition::Visible(locator) => {
-                Asked::Page(page::Condition { target: self.target(locator, false)?, state: State::Visible })
-            }
-            Condition::Not(inner) => match self.condition(inner)? {
-                Asked::Known(holds) => Asked::Known(!holds),
-                Asked::Page(page::Condition { target, state }) => {
-                    let state = if state == State::Hidden { State::Visible } else { State::Hidden };
-                    Asked::Page(page::Condition { target, state })
-                }
+            Condition::Visible(locator) => page(locator, State::Visible)?,
+            Condition::Enabled(locator) => page(locator, State::Enabled)?,
+            Condition::Disabled(locator) => page(locator, State::Disabled)?,
+            Condition::Not(inner) => match &**inner {
+                // The page itself waits until it is gone.
+                Condition::Visible(locator) => page(locator, State::Hidden)?,
+                inner => Asked::Not(Box::new(self.condition(inner)?)),
             },
+            Condition::All(inner) => Asked::All(several(inner)?),
+            Condition::Any(inner) => Asked::Any(several(inner)?),
             Condition::Given(text) => Asked::Known(given(&self.value(text)?)),
         })
     }
@@ -210,8 +386,13 @@ impl Scope {
         self.alternatives(locator, &mut any, 0)?;
         any.into_iter()
             .next()
+            .map(|(_, query)| query)
             .ok_or_else(|| Failure::new(Code::PlaybookInvalid, "a locator without alternatives"))
     }
+}
+
+fn placed((frame, query): Placed) -> Target {
+    Target { frame, ..Target::from(query) }
 }
 
 /// A condition: known already, or to be asked of the page.
@@ -219,6 +400,33 @@ impl Scope {
 pub enum Asked {
     Known(bool),
     Page(page::Condition),
+    Not(Box<Asked>),
+    All(Vec<Asked>),
+    Any(Vec<Asked>),
+}
+
+impl Asked {
+    /// What has to be asked of the page, in order.
+    pub fn questions(&self) -> Vec<page::Condition> {
+        match self {
+            Asked::Known(_) => Vec::new(),
+            Asked::Page(condition) => vec![condition.clone()],
+            Asked::Not(inner) => inner.questions(),
+            Asked::All(several) | Asked::Any(several) => several.iter().flat_map(Asked::questions).collect(),
+        }
+    }
+
+    /// How it is, given the answers in the same order.
+    pub fn holds(&self, answers: &mut impl Iterator<Item = bool>) -> bool {
+        match self {
+            Asked::Known(known) => *known,
+            Asked::Page(_) => answers.next().unwrap_or_default(),
+            Asked::Not(inner) => !inner.holds(answers),
+            // Each takes its answers, whatever those before it said.
+            Asked::All(several) => several.iter().fold(true, |all, one| one.holds(answers) && all),
+            Asked::Any(several) => several.iter().fold(false, |any, one| one.holds(answers) || any),
+        }
+    }
 }
 
 fn given(value: &Value) -> bool {

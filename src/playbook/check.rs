@@ -9,9 +9,10 @@ mod places;
 use super::{
     at::{At, Span},
     diagnostic::{Diagnostic, Finding},
+    load::Modules,
     locator::Locator,
     step::{Action, Condition, Step},
-    syntax::{OperationSteps, Playbook},
+    syntax::{Becomes, Module, OperationSteps, Playbook, Values},
 };
 use crate::contract::Operation;
 
@@ -42,8 +43,8 @@ pub const ATTRIBUTES: &[&str] = &[
 pub const USER_ROW: &str = "user row";
 
 /// Every finding of a playbook that could be read.
-pub fn check(playbook: &Playbook) -> Vec<Diagnostic> {
-    let mut checker = Checker { playbook, findings: Vec::new() };
+pub fn check(playbook: &Playbook, modules: &Modules) -> Vec<Diagnostic> {
+    let mut checker = Checker { playbook, modules, findings: Vec::new() };
     checker.version();
     checker.origins();
     checker.settings();
@@ -56,8 +57,31 @@ pub fn check(playbook: &Playbook) -> Vec<Diagnostic> {
     checker.findings
 }
 
+/// Every finding of a module that could be read.
+pub fn check_module(module: &Module) -> Vec<Diagnostic> {
+    // What a module shares with a playbook is checked as in one.
+    let playbook = Playbook {
+        targets: module.targets.clone(),
+        screens: module.screens.clone(),
+        origins: module.origins.clone(),
+        ..Playbook::default()
+    };
+    let modules = Modules::new();
+    let mut checker = Checker { playbook: &playbook, modules: &modules, findings: Vec::new() };
+    if module.module.value != 1 {
+        let message = format!("version {} of the language is not known here", module.module.value);
+        checker.note(Finding::LanguageVersion, module.module.span, message).help =
+            Some("write `module: 1`".into());
+    }
+    checker.wide_origins();
+    checker.no_commits(&module.steps, Finding::CommitInLoop, "a module has no commit of its own");
+    checker.names_of_module(module);
+    checker.findings
+}
+
 struct Checker<'p> {
     playbook: &'p Playbook,
+    modules: &'p Modules,
     findings: Vec<Diagnostic>,
 }
 
@@ -82,30 +106,41 @@ impl Checker<'_> {
         let Some(login) = &self.playbook.login else {
             let span = self.playbook.app.span;
             self.note(Finding::NoLogin, span, "nothing says how to sign in").help =
-                Some("add `login:` with `signed_in` and `password`".into());
+                Some("add `login:` with `signed_in` and `password`, `sso` or `token`".into());
             return;
         };
-        match &login.password {
+        let ways: Vec<&[Step]> =
+            login.password.iter().chain(&login.sso).map(|steps| &**steps as &[Step]).collect();
+        let first = match (ways.first().and_then(|steps| steps.first()), &login.token) {
+            (Some(step), _) => Some(step.at.span),
+            (None, Some(token)) => Some(token.name.span),
+            (None, None) => None,
+        };
+        match first {
             None => {
                 let span = self.playbook.app.span;
                 self.note(Finding::NoLogin, span, "`login` has no way to sign in").help =
-                    Some("add `password:` with its steps".into());
+                    Some("add `password:` or `sso:` with its steps, or `token:`".into());
             }
-            Some(steps) => {
-                self.no_commits(steps, "a sign-in");
-                if login.tenant.is_none() {
-                    let span = steps.first().map_or(self.playbook.app.span, |s| s.at.span);
-                    self.note(Finding::NoTenant, span, "nothing makes sure that the right tenant is in front").help =
-                        Some("add `tenant: { text_of: …, equals: … }`: acting in the wrong space is worse than not acting".into());
-                }
+            Some(span) if login.tenant.is_none() => {
+                self.note(Finding::NoTenant, span, "nothing makes sure that the right tenant is in front").help =
+                    Some("add `tenant: { text_of: …, equals: … }`: acting in the wrong space is worse than not acting".into());
             }
+            Some(_) => {}
+        }
+        for steps in ways {
+            self.no_commits(steps, Finding::CommitInRead, "a sign-in changes nothing, so it has no commit");
         }
         for overlay in self.playbook.overlays.iter() {
-            self.no_commits(&overlay.steps, "an overlay");
+            self.no_commits(
+                &overlay.steps,
+                Finding::CommitInRead,
+                "an overlay changes nothing, so it has no commit",
+            );
         }
     }
 
-    fn no_commits(&mut self, steps: &[Step], place: &str) {
+    fn no_commits(&mut self, steps: &[Step], finding: Finding, why: &str) {
         let mut spans = Vec::new();
         each_step(steps, &mut |step| {
             if step.modifiers.commit.as_ref().is_some_and(|c| c.value) {
@@ -113,7 +148,7 @@ impl Checker<'_> {
             }
         });
         for span in spans {
-            self.note(Finding::CommitInRead, span, format!("{place} changes nothing, so it has no commit"));
+            self.note(finding, span, why);
         }
     }
 
@@ -141,13 +176,6 @@ impl Checker<'_> {
     }
 
     fn operation(&mut self, operation: Operation, name: &At<String>, body: &OperationSteps) {
-        if matches!(operation, Operation::InviteResend | Operation::InviteCancel)
-            && body.unsupported.is_none()
-        {
-            self.note(Finding::NotYetPossible, name.span, format!("{operation} cannot be played yet")).help =
-                Some("leave it out, or say `unsupported: …`".into());
-            return;
-        }
         let parts = [body.unsupported.is_some(), body.view.is_some(), body.steps.is_some()];
         let given = parts.iter().filter(|p| **p).count();
         let implicit = matches!(operation, Operation::ConnectionTest | Operation::UserGet);
@@ -183,6 +211,11 @@ impl Checker<'_> {
         }
         if body.changes.is_some() && operation != Operation::UserUpdate {
             self.note(Finding::OperationShape, name.span, "`changes` belongs to user.update");
+        }
+        if let Some(becomes) = &body.becomes
+            && operation != Operation::UserCreate
+        {
+            self.note(Finding::OperationShape, becomes.span, "`becomes` belongs to user.create");
         }
         if operation.about_a_user() && self.playbook.find_user.is_none() {
             self.note(Finding::NoFindUser, name.span, format!("{operation} has to find the user first"))
@@ -225,6 +258,22 @@ impl Checker<'_> {
                 "add `active: { column: Status, map: { Active: true, … } }` to the view of find_user".into(),
             );
         }
+        let waits = body.becomes.as_ref().is_some_and(|becomes| becomes.value == Becomes::PendingExternal);
+        let invites = matches!(operation, Operation::InviteResend | Operation::InviteCancel);
+        if (waits || invites) && !self.reads_pending() {
+            self.note(Finding::PendingNotRead, name.span, "no column tells who is invited").help = Some(
+                "add `active: { column: Status, map: { Active: true, Invited: invited } }` to the view of find_user"
+                    .into(),
+            );
+        }
+        if operation == Operation::InviteResend && !expects_after_commit(steps) {
+            self.note(
+                Finding::ResendNotProved,
+                name.span,
+                "nothing shows that the invitation went out again",
+            )
+            .help = Some("add `expect:` with what the app says, behind the commit".into());
+        }
         if matches!(operation, Operation::EntitlementGrant | Operation::EntitlementRevoke)
             && !reads_entitlement
         {
@@ -237,20 +286,63 @@ impl Checker<'_> {
         }
     }
 
-    /// The columns of the view of `find_user`.
+    /// The columns of the view of `find_user`, with those of its detail page.
     fn found_columns(&self) -> impl Iterator<Item = &str> {
         let view = self.playbook.find_user.as_ref().and_then(|f| self.playbook.views.get(&f.view.value));
-        view.into_iter().flat_map(|v| v.columns.names())
+        view.into_iter().flat_map(|v| v.every_column().map(|(name, _)| name.value.as_str()))
+    }
+
+    /// Does the view of `find_user` tell who is invited?
+    fn reads_pending(&self) -> bool {
+        let view = self.playbook.find_user.as_ref().and_then(|f| self.playbook.views.get(&f.view.value));
+        let active = view.and_then(|v| v.every_column().find(|(name, _)| name.value == "active"));
+        active.and_then(|(_, column)| column.map.as_ref()).is_some_and(|map| {
+            map.iter().any(|(_, meaning)| !matches!(meaning.value.as_str(), "true" | "false"))
+        })
+    }
+
+    /// Is there an `entitlement.list` to discover from?
+    fn discovers(&self) -> bool {
+        self.playbook.operations.get("entitlement.list").is_some_and(|body| body.view.is_some())
+    }
+
+    fn discovered(values: Option<&Values>) -> Option<Span> {
+        match values {
+            Some(Values::Discovered(at)) => Some(at.span),
+            _ => None,
+        }
+    }
+}
+
+/// Is there an `expect` behind the commit?
+fn expects_after_commit(steps: &[Step]) -> bool {
+    let commits = |step: &Step| {
+        let mut found = false;
+        each_step(std::slice::from_ref(step), &mut |step| {
+            found |= step.modifiers.commit.as_ref().is_some_and(|c| c.value);
+        });
+        found
+    };
+    let after = steps.iter().skip_while(|step| !commits(step));
+    after.skip(1).any(|step| matches!(step.action, Action::Expect(_)))
+}
+
+/// Visits every step of a playbook.
+pub(super) fn each_step_of<'p>(playbook: &'p Playbook, visit: &mut dyn FnMut(&'p Step)) {
+    let login = playbook.login.iter().flat_map(|login| login.password.iter().chain(&login.sso));
+    let overlays = playbook.overlays.iter().map(|overlay| &overlay.steps);
+    let operations = playbook.operations.iter().filter_map(|(_, body)| body.steps.as_ref());
+    for steps in login.chain(overlays).chain(operations) {
+        each_step(steps, visit);
     }
 }
 
 /// Visits every step, those inside branches too.
-fn each_step<'s>(steps: &'s [Step], visit: &mut dyn FnMut(&'s Step)) {
+pub fn each_step<'s>(steps: &'s [Step], visit: &mut dyn FnMut(&'s Step)) {
     for step in steps {
         visit(step);
-        if let Action::Branch(branch) = &step.action {
-            each_step(&branch.then, visit);
-            each_step(&branch.otherwise, visit);
+        for (_, steps) in step.action.blocks() {
+            each_step(steps, visit);
         }
     }
 }
@@ -258,14 +350,30 @@ fn each_step<'s>(steps: &'s [Step], visit: &mut dyn FnMut(&'s Step)) {
 /// The locators of a step itself (not of the steps inside a branch).
 fn locators(step: &Step) -> Vec<&Locator> {
     let mut found = match &step.action {
-        Action::Click(locator) | Action::Check(locator) | Action::Uncheck(locator) => vec![locator],
+        Action::Click(locator)
+        | Action::Check(locator)
+        | Action::Uncheck(locator)
+        | Action::Hover(locator)
+        | Action::ScrollTo(locator) => vec![locator],
+        Action::Upload(upload) => vec![&upload.into],
+        Action::EnterCode(code) => vec![&code.into],
+        Action::Repeat(repeat) => condition_locators(&repeat.until),
         Action::Fill(fill) => vec![&fill.into],
         Action::Choose(choose) => vec![&choose.from],
         Action::Expect(condition) => condition_locators(condition),
         Action::Capture(capture) => capture.text_of.iter().chain(&capture.of).collect(),
         Action::Branch(branch) => condition_locators(&branch.condition),
-        Action::Open(_) | Action::Form(_) | Action::Press(_) | Action::Screenshot(_) => Vec::new(),
+        Action::Open(_)
+        | Action::Form(_)
+        | Action::Press(_)
+        | Action::Download(_)
+        | Action::Popup(_)
+        | Action::AnswerDialog(_)
+        | Action::Use(_)
+        | Action::Collect(_)
+        | Action::Screenshot(_) => Vec::new(),
     };
+    found.extend(&step.modifiers.within);
     for condition in step.modifiers.when.iter().chain(&step.modifiers.unless) {
         found.extend(condition_locators(condition));
     }
@@ -274,8 +382,13 @@ fn locators(step: &Step) -> Vec<&Locator> {
 
 fn condition_locators(condition: &Condition) -> Vec<&Locator> {
     match condition {
-        Condition::Visible(locator) => vec![locator],
+        Condition::Visible(locator) | Condition::Enabled(locator) | Condition::Disabled(locator) => {
+            vec![locator]
+        }
         Condition::Not(inner) => condition_locators(inner),
+        Condition::All(several) | Condition::Any(several) => {
+            several.iter().flat_map(condition_locators).collect()
+        }
         Condition::Given(_) => Vec::new(),
     }
 }

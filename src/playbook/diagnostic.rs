@@ -50,6 +50,8 @@ findings! {
     LocatorShape "P013" Error => "A locator that says nothing, or two things at once.";
     FragileLocator "P014" Warning => "A locator that breaks when the page's markup changes: css, xpath, nth.";
     TargetLoop "P015" Error => "Targets that name each other in a circle.";
+    UnknownModule "P016" Error => "A module that is not below `playbooks`, or that has errors of its own.";
+    ModuleParameter "P017" Error => "A parameter that a module does not have, or one that it needs and does not get.";
     BadTemplate "P020" Error => "A `{{ … }}` that cannot be read.";
     UnknownName "P021" Error => "A template names something that no job, setting or capture has.";
     TemplateInSelector "P022" Error => "A template inside css or xpath: values are data, never syntax.";
@@ -58,6 +60,9 @@ findings! {
     CommitOutsideIdentity "P032" Error => "A destructive commit that is not inside the user's row, nor in a dialog or page that shows the identity.";
     CommitInRead "P033" Error => "A commit in an operation that only reads, in a sign-in or in an overlay.";
     CommitOptional "P034" Error => "A commit that is optional, or that cannot be a commit.";
+    CommitInLoop "P035" Error => "A commit inside `repeat` or a module, where it could be made twice.";
+    NothingAnswered "P036" Error => "An `answer` with no step behind it that could raise the dialog.";
+    ResendNotProved "P037" Error => "An `invite.resend` without an `expect` behind its commit: no record shows that a mail was sent.";
     NoFindUser "P040" Error => "Operations on a user without `find_user`.";
     AbsentWithoutProof "P041" Error => "Nothing proves that a user is absent: no `absent`, and no `total` to compare a walked list with.";
     IdentityNotRead "P042" Error => "The view of `find_user` does not read the identity.";
@@ -66,16 +71,19 @@ findings! {
     BadColumn "P045" Error => "A column that says nowhere, or two places.";
     EntitlementRule "P046" Error => "An entitlement that says neither `one_of` nor `any_of`, or both, or a default that is none of its values.";
     EntitlementNotRead "P047" Error => "Entitlements are granted or revoked, but no view reads them.";
+    PendingNotRead "P048" Error => "Invitations without a view that tells who is invited: a value of `active` that is neither true nor false.";
+    NothingToDiscover "P049" Error => "`discovered` without an `entitlement.list` whose view shows what there is.";
     OperationShape "P050" Error => "An operation that has neither steps nor view nor `unsupported`, or what it cannot have.";
-    NotYetPossible "P051" Error => "Known to the contract, but not to this version of the engine.";
     NoOperations "P052" Error => "A playbook without operations.";
     SecretOutsideLogin "P060" Error => "A secret outside of `login`, or outside of a `secret:` slot.";
     WideOrigin "P061" Error => "An origin that is too wide, or plain http off the loopback.";
     StartOutsideOrigins "P062" Error => "`start` is not on one of the origins.";
     NoLogin "P063" Error => "No way to sign in, or nothing that shows that one is signed in.";
     NoTenant "P064" Warning => "Nothing makes sure that the right tenant is in front.";
+    TokenWithoutSecret "P065" Error => "An access token that holds no secret.";
     Unbounded "P070" Error => "Something repeats without a bound.";
     BadDuration "P071" Error => "Not a duration: write 500ms, 10s or 2m.";
+    BadSize "P073" Error => "Not a size: write 200KiB or 1MiB; at most 16MiB.";
     BadSetting "P072" Error => "A setting whose pattern cannot be read.";
 }
 

@@ -1,15 +1,16 @@
 //! From the text of a playbook to a checked one.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
 use super::{
-    check::check,
+    check::{check, check_module, each_step_of},
     diagnostic::{Diagnostic, Finding, Severity},
     node,
     reader::{self, Findings},
-    syntax::Playbook,
+    step::Action,
+    syntax::{Module, Playbook},
 };
 
 /// A playbook as loaded: the text, what it says, and everything that was found.
@@ -24,6 +25,10 @@ pub struct Loaded {
     pub playbook: Option<Playbook>,
     /// In the order of the text.
     pub findings: Vec<Diagnostic>,
+    /// The modules that it uses.
+    pub modules: Modules,
+    /// The files that it uploads, by their path in its folder. Filled in by whoever reads the folder.
+    pub files: BTreeMap<String, Arc<[u8]>>,
 }
 
 impl Loaded {
@@ -33,13 +38,79 @@ impl Loaded {
         if forbidden { None } else { self.playbook.as_ref() }
     }
 
+    /// The files that it uploads.
+    pub fn uploads(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        if let Some(playbook) = &self.playbook {
+            each_step_of(playbook, &mut |step| {
+                if let Action::Upload(upload) = &step.action {
+                    found.extend(upload.file.as_ref().map(|file| file.value.as_str()));
+                }
+            });
+        }
+        found
+    }
+
     /// Line and column (from 1) of a place.
     pub fn line_column(&self, offset: usize) -> (usize, usize) {
-        let before = &self.source[..self.source.floor_char_boundary(offset.min(self.source.len()))];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
-        (line, column)
+        line_column(&self.source, offset)
     }
+}
+
+/// Modules by name: `idp/gatehouse`.
+pub type Modules = BTreeMap<String, Arc<LoadedModule>>;
+
+/// A module as loaded.
+#[derive(Debug, Clone)]
+pub struct LoadedModule {
+    /// For people: `playbooks/idp/gatehouse.yaml`.
+    pub path: String,
+    pub source: String,
+    /// What could be read, good or bad.
+    pub module: Option<Module>,
+    /// In the order of the text.
+    pub findings: Vec<Diagnostic>,
+}
+
+impl LoadedModule {
+    /// The module, if nothing forbids playing it.
+    pub fn playable(&self) -> Option<&Module> {
+        let forbidden = self.findings.iter().any(|f| f.finding.severity() == Severity::Error);
+        if forbidden { None } else { self.module.as_ref() }
+    }
+
+    /// `idp/gatehouse.yaml:12:5`
+    pub fn place(&self, offset: usize) -> String {
+        let (line, column) = line_column(&self.source, offset);
+        let mut parts = self.path.rsplit('/');
+        let file = parts.next().unwrap_or_default();
+        let folder = parts.next().map(|folder| format!("{folder}/")).unwrap_or_default();
+        format!("{folder}{file}:{line}:{column}")
+    }
+}
+
+/// Reads and checks one module.
+pub fn load_module(path: &str, source: &str) -> LoadedModule {
+    let findings: Findings = RefCell::default();
+    let module = match &node::parse(source) {
+        Ok(tree) => reader::read::<Module>(tree, &findings),
+        Err(diagnostic) => {
+            findings.borrow_mut().push(diagnostic.clone());
+            None
+        }
+    };
+    let mut findings = findings.into_inner();
+    findings.extend(module.iter().flat_map(check_module));
+    findings.sort_by_key(|f| (f.span.start, f.finding.code()));
+    findings.dedup();
+    LoadedModule { path: path.to_owned(), source: source.to_owned(), module, findings }
+}
+
+fn line_column(source: &str, offset: usize) -> (usize, usize) {
+    let before = &source[..source.floor_char_boundary(offset.min(source.len()))];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
+    (line, column)
 }
 
 /// Does a finding only say that a part is missing which is there, but could not be read?
@@ -57,8 +128,8 @@ fn follows(finding: &Diagnostic, broken: &[String]) -> bool {
     broken.iter().any(|part| part == cause)
 }
 
-/// Reads and checks one playbook. `folder` is the name that its app must have.
-pub fn load(path: &str, folder: &str, source: &str) -> Loaded {
+/// Reads and checks one playbook. `folder` is the name that its app must have; `modules` are what it may use.
+pub fn load(path: &str, folder: &str, source: &str, modules: &Modules) -> Loaded {
     let digest = Sha256::digest(source.as_bytes()).iter().fold("sha256:".to_owned(), |mut out, byte| {
         use std::fmt::Write;
         let _ = write!(out, "{byte:02x}");
@@ -76,7 +147,7 @@ pub fn load(path: &str, folder: &str, source: &str) -> Loaded {
     let mut findings = findings.into_inner();
     if let (Some(playbook), Ok(tree)) = (&playbook, &tree) {
         let broken = node::broken_parts(tree, &findings);
-        findings.extend(check(playbook).into_iter().filter(|finding| !follows(finding, &broken)));
+        findings.extend(check(playbook, modules).into_iter().filter(|finding| !follows(finding, &broken)));
         if playbook.app.value != folder {
             let message = format!("the app is called `{}`, its folder `{folder}`", playbook.app.value);
             findings.push(
@@ -86,5 +157,26 @@ pub fn load(path: &str, folder: &str, source: &str) -> Loaded {
     }
     findings.sort_by_key(|f| (f.span.start, f.finding.code()));
     findings.dedup();
-    Loaded { path: path.to_owned(), source: source.to_owned(), digest, playbook, findings }
+    let mut used = std::collections::BTreeSet::new();
+    if let Some(playbook) = &playbook {
+        each_step_of(playbook, &mut |step| {
+            if let Action::Use(call) = &step.action {
+                used.insert(call.module.value.clone());
+            }
+        });
+    }
+    let modules = modules
+        .iter()
+        .filter(|(name, _)| used.contains(*name))
+        .map(|(n, m)| (n.clone(), Arc::clone(m)))
+        .collect();
+    Loaded {
+        path: path.to_owned(),
+        source: source.to_owned(),
+        digest,
+        playbook,
+        findings,
+        modules,
+        files: BTreeMap::new(),
+    }
 }

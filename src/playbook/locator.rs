@@ -51,7 +51,7 @@ pub const ROLES: &[&str] = &[
     "treeitem",
 ];
 
-const FORMS: &[&str] = &["label", "text", "testid", "placeholder", "title", "css", "xpath"];
+const FORMS: &[&str] = &["label", "text", "testid", "placeholder", "title", "frame", "css", "xpath"];
 
 /// How to find an element.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,6 +88,8 @@ pub enum By {
     TestId(At<String>),
     Placeholder(Name),
     Title(Name),
+    /// A frame, by its title, `name` or address.
+    Frame(Name),
     Css(At<String>),
     Xpath(At<String>),
 }
@@ -143,6 +145,23 @@ impl<'de> Deserialize<'de> for Name {
             Inner(_, Some(pattern)) => Ok(Name { text: pattern.matches, pattern: true }),
             Inner(None, None) => Err(D::Error::custom("a name was expected")),
         }
+    }
+}
+
+impl JsonSchema for Name {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Name".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Exactly this, after white-space folding; or a pattern with `*`.",
+            "anyOf": [
+                { "type": ["string", "number", "boolean"] },
+                { "type": "object", "required": ["matches"], "additionalProperties": false,
+                  "properties": { "matches": { "type": "string" } } }
+            ]
+        })
     }
 }
 
@@ -236,6 +255,7 @@ impl Parts {
             "testid" => self.by.push((key, By::TestId(map.next_value()?))),
             "placeholder" => self.by.push((key, By::Placeholder(map.next_value()?))),
             "title" => self.by.push((key, By::Title(map.next_value()?))),
+            "frame" => self.by.push((key, By::Frame(map.next_value()?))),
             "css" => self.by.push((key, By::Css(map.next_value()?))),
             "xpath" => self.by.push((key, By::Xpath(map.next_value()?))),
             "text" => self.text = Some((key, map.next_value()?)),
@@ -295,14 +315,7 @@ impl JsonSchema for Locator {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let this = generator.subschema_for::<Locator>();
-        let name = json_schema!({
-            "description": "Exactly this, after white-space folding; or a pattern with `*`.",
-            "anyOf": [
-                { "type": ["string", "number", "boolean"] },
-                { "type": "object", "required": ["matches"], "additionalProperties": false,
-                  "properties": { "matches": { "type": "string" } } }
-            ]
-        });
+        let name = Name::json_schema(generator);
         let mut properties = serde_json::Map::new();
         for role in ROLES {
             let mut with_null = name.clone();
@@ -320,6 +333,7 @@ impl JsonSchema for Locator {
             ("text", "The element with this text; beside a role: that also contains it."),
             ("placeholder", "The form control with this placeholder."),
             ("title", "The element with this title."),
+            ("frame", "The frame (iframe) with this title, `name` or address; inside `in:`, what is in it."),
         ] {
             let mut schema = name.clone();
             schema.insert("description".into(), what.into());

@@ -8,7 +8,7 @@ use serde::{
 
 use super::{
     at::{At, List, Names},
-    locator::{Locator, read_map},
+    locator::{Locator, Name, read_map},
     reader::NOTHING_TO_DO,
 };
 use crate::ports::driver::Key;
@@ -35,8 +35,10 @@ pub struct Modifiers {
     pub optional: bool,
     /// How long it may try: `10s`.
     pub timeout: Option<At<String>>,
-    /// The name that `capture` gives to what it reads.
+    /// The name that `capture`, `collect` and `download` give to what they read.
     pub name: Option<At<String>>,
+    /// Where `form` looks for its labels, and `press` for the focus: a dialog, a frame.
+    pub within: Option<Locator>,
     /// For the reader.
     pub note: Option<String>,
 }
@@ -55,7 +57,7 @@ macro_rules! steps {
         /// Key, documentation and an example of every step, for the reference.
         pub const STEPS: &[(&str, &str, &str)] = &[ $( ($key, concat!($($doc, "\n"),+), $example), )* ];
 
-        const KEYS: &[&str] = &[ $( $key, )* "commit", "when", "unless", "optional", "timeout", "as", "note", "do", "else" ];
+        const KEYS: &[&str] = &[ $( $key, )* "commit", "when", "unless", "optional", "timeout", "as", "in", "note", "do", "else" ];
 
         fn action<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Option<Action>, A::Error> {
             Ok(match key {
@@ -96,6 +98,26 @@ steps! {
     "expect" Expect(Condition) "expect: { status: Invite sent }";
     /// Reads a text or an attribute into the name given by `as`.
     "capture" Capture(Capture) "capture: { text_of: { testid: invite-id } }";
+    /// Moves the pointer there, for what shows only under it.
+    "hover" Hover(Locator) "hover: { row: Ada Byron }";
+    /// Scrolls until the element is in view, for what loads only then.
+    "scroll_to" ScrollTo(Locator) "scroll_to: { heading: Danger zone }";
+    /// Gives a file to a file input: one of the playbook's folder, or one made of a text.
+    "upload" Upload(Upload) "upload: { into: { label: CSV file }, name: users.csv, content: \"{{ user.userName }}\" }";
+    /// Keeps a file that the page gives when `by` is done; `as` names its text.
+    "download" Download(Box<Download>) "download: { by: { click: { button: Export } }, max: 1MiB }";
+    /// Types a one-time code (TOTP, RFC 6238) of the service account's secret: never the same code twice, and none that is about to expire. Only in `login`.
+    "enter_code" EnterCode(EnterCode) "enter_code: { into: { label: One-time code }, from: totp }";
+    /// Does `steps` in the window that `by` opens, until it closes.
+    "popup" Popup(Box<Popup>) "popup: { by: { click: { button: Continue with SSO } }, steps: [ { use: idp/gatehouse } ] }";
+    /// Answers the native dialog (alert, confirm, prompt) that the next step raises. One that nobody expects is dismissed.
+    "answer" AnswerDialog(AnswerDialog) "answer: { with: accept, says: { matches: \"Remove {{ user.userName }}*\" } }";
+    /// Does its steps again and again, until it is so; at most `max` times.
+    "repeat" Repeat(Box<Repeat>) "repeat: { until: { heading: May 2027 }, max: 24, do: [ { click: { button: Next month } } ] }";
+    /// Does the steps of a module, which has targets, screens and origins of its own.
+    "use" Use(Use) "use: { module: idp/gatehouse, with: { factor: totp } }";
+    /// Reads the records of a view into the name given by `as`.
+    "collect" Collect(Collect) "collect: { view: members }";
     /// Keeps a picture, with its reason.
     "screenshot" Screenshot(At<String>) "screenshot: the member's page";
 }
@@ -122,6 +144,7 @@ impl<'de> Deserialize<'de> for Step {
                         "optional" => modifiers.optional = map.next_value()?,
                         "timeout" => modifiers.timeout = Some(map.next_value()?),
                         "as" => modifiers.name = Some(map.next_value()?),
+                        "in" => modifiers.within = Some(map.next_value()?),
                         "note" => modifiers.note = Some(map.next_value()?),
                         "do" => then = Some((key, map.next_value()?)),
                         "else" => otherwise = Some(map.next_value()?),
@@ -168,6 +191,7 @@ impl JsonSchema for Step {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let condition = generator.subschema_for::<Condition>();
         let steps = generator.subschema_for::<List<Step>>();
+        let within = generator.subschema_for::<Locator>();
         let mut properties = serde_json::Map::new();
         action_schemas(generator, &mut properties);
         let modifiers = serde_json::json!({
@@ -176,7 +200,8 @@ impl JsonSchema for Step {
             "unless": { "description": "Only if this is not so.", "allOf": [condition] },
             "optional": { "type": "boolean", "description": "Skipped where its element is not there." },
             "timeout": { "type": "string", "pattern": "^[0-9]+(ms|s|m)$", "description": "How long it may try." },
-            "as": { "type": "string", "description": "The name of what `capture` reads." },
+            "as": { "type": "string", "description": "The name of what `capture`, `collect` or `download` reads." },
+            "in": { "description": "Where `form` looks for its labels: a dialog, a frame.", "allOf": [within] },
             "note": { "type": "string", "description": "For the reader." },
             "do": { "description": "What to do when it is so.", "allOf": [steps] },
             "else": { "description": "What to do when it is not.", "allOf": [steps] }
@@ -228,6 +253,179 @@ pub struct Capture {
     /// … of this element.
     #[serde(default)]
     pub of: Option<Locator>,
+}
+
+/// `upload`: a file for a file input.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Upload {
+    /// The file input.
+    pub into: Locator,
+    /// A file of the playbook's folder: `files/avatar.png`.
+    #[serde(default)]
+    pub file: Option<At<String>>,
+    /// Or a file of this name …
+    #[serde(default)]
+    pub name: Option<At<String>>,
+    /// … with this text in it.
+    #[serde(default)]
+    pub content: Option<At<String>>,
+}
+
+/// `download`: a file that the page gives.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Download {
+    /// The step that makes the page give it.
+    pub by: Step,
+    /// The most that it may be: `200KiB`, `1MiB`.
+    pub max: At<String>,
+}
+
+/// `enter_code`: a one-time code.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnterCode {
+    /// The control.
+    pub into: Locator,
+    /// The name of the secret: a base32 text, or an `otpauth://` address.
+    pub from: At<String>,
+}
+
+/// `popup`: what happens in a window.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Popup {
+    /// The step that opens it.
+    pub by: Step,
+    /// What is done in it.
+    pub steps: List<Step>,
+}
+
+/// `answer`: what a native dialog is told.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerDialog {
+    pub with: Reply,
+    /// What it must say; one that says something else is dismissed, and the step fails.
+    #[serde(default)]
+    pub says: Option<Name>,
+    /// Typed into a prompt.
+    #[serde(default)]
+    pub text: Option<At<String>>,
+}
+
+/// How a native dialog is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// OK.
+    Accept,
+    /// Cancel.
+    Dismiss,
+}
+
+/// `repeat`: again and again.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// Looked at before each time.
+    pub until: Condition,
+    /// The most times.
+    pub max: At<u64>,
+    #[serde(rename = "do")]
+    pub steps: List<Step>,
+}
+
+/// `collect`: the records of a view.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Collect {
+    pub view: At<String>,
+}
+
+/// `use`: a module, with its parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Use {
+    /// `idp/gatehouse`: the file `playbooks/idp/gatehouse.yaml`.
+    pub module: At<String>,
+    /// Its parameters, as texts with `{{ … }}`.
+    pub with: Names<At<String>>,
+}
+
+impl<'de> Deserialize<'de> for Use {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Long {
+            module: At<String>,
+            #[serde(default)]
+            with: Names<At<String>>,
+        }
+        enum Raw {
+            Short(String),
+            Long(Long),
+        }
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Raw;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a module such as idp/gatehouse, or { module: idp/gatehouse, with: { … } }")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Raw, E> {
+                Ok(Raw::Short(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Raw, A::Error> {
+                Long::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Raw::Long)
+            }
+        }
+        struct Inner(Raw);
+        impl<'de> Deserialize<'de> for Inner {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                d.deserialize_any(Either).map(Inner)
+            }
+        }
+        let read = At::<Inner>::deserialize(deserializer)?;
+        Ok(match read.value.0 {
+            Raw::Short(value) => Use { module: At { value, span: read.span }, with: Names::default() },
+            Raw::Long(long) => Use { module: long.module, with: long.with },
+        })
+    }
+}
+
+impl JsonSchema for Use {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Use".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let with = generator.subschema_for::<Names<At<String>>>();
+        schemars::json_schema!({
+            "description": "A module: the file of this name below `playbooks`.",
+            "anyOf": [
+                { "type": "string" },
+                { "type": "object", "required": ["module"], "additionalProperties": false,
+                  "properties": { "module": { "type": "string" }, "with": with } }
+            ]
+        })
+    }
+}
+
+impl Action {
+    /// The steps inside, by the key that they stand under.
+    pub fn blocks(&self) -> Vec<(&'static str, &[Step])> {
+        use std::slice::from_ref;
+        match self {
+            Action::Branch(branch) => vec![("do", &*branch.then), ("else", &*branch.otherwise)],
+            Action::Repeat(repeat) => vec![("do", &*repeat.steps)],
+            Action::Popup(popup) => vec![("by", from_ref(&popup.by)), ("steps", &*popup.steps)],
+            Action::Download(download) => vec![("by", from_ref(&download.by))],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// `when` with `do`.
@@ -332,6 +530,14 @@ pub enum Condition {
     Visible(Locator),
     /// None is.
     Not(Box<Condition>),
+    /// Such an element is visible and enabled.
+    Enabled(Locator),
+    /// Such an element is visible, and disabled.
+    Disabled(Locator),
+    /// All of these are so.
+    All(Vec<Condition>),
+    /// One of these is so.
+    Any(Vec<Condition>),
     /// The template gives something: not empty, not `false`.
     Given(At<String>),
 }
@@ -343,7 +549,7 @@ impl<'de> Deserialize<'de> for Condition {
             type Value = Raw;
 
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("a locator, { not: … } or { given: \"{{ … }}\" }")
+                f.write_str("a locator, { not: … }, { enabled: … }, { disabled: … }, { all: […] }, { any: […] } or { given: \"{{ … }}\" }")
             }
 
             fn visit_str<E>(self, name: &str) -> Result<Raw, E> {
@@ -365,6 +571,10 @@ impl<'de> Deserialize<'de> for Condition {
                 let first = map.next_key::<At<String>>()?;
                 let condition = match first.as_ref().map(|key| key.value.as_str()) {
                     Some("not") => Condition::Not(Box::new(map.next_value()?)),
+                    Some("enabled") => Condition::Enabled(map.next_value()?),
+                    Some("disabled") => Condition::Disabled(map.next_value()?),
+                    Some("all") => Condition::All(map.next_value()?),
+                    Some("any") => Condition::Any(map.next_value()?),
                     Some("given") => Condition::Given(map.next_value()?),
                     _ => Condition::Visible(Locator::Find(Box::new(read_map(first, &mut map)?))),
                 };
@@ -394,10 +604,14 @@ impl JsonSchema for Condition {
         let this = generator.subschema_for::<Condition>();
         let locator = generator.subschema_for::<Locator>();
         schemars::json_schema!({
-            "description": "A locator (such an element is visible), `not` another condition, or `given` a template that gives something.",
+            "description": "A locator (such an element is visible), `enabled` or `disabled` with one, `not` another condition, `all` or `any` of several, or `given` a template that gives something.",
             "anyOf": [
                 locator,
                 { "type": "object", "required": ["not"], "additionalProperties": false, "properties": { "not": this } },
+                { "type": "object", "required": ["enabled"], "additionalProperties": false, "properties": { "enabled": locator } },
+                { "type": "object", "required": ["disabled"], "additionalProperties": false, "properties": { "disabled": locator } },
+                { "type": "object", "required": ["all"], "additionalProperties": false, "properties": { "all": { "type": "array", "minItems": 1, "items": this } } },
+                { "type": "object", "required": ["any"], "additionalProperties": false, "properties": { "any": { "type": "array", "minItems": 1, "items": this } } },
                 { "type": "object", "required": ["given"], "additionalProperties": false, "properties": { "given": { "type": "string" } } }
             ]
         })

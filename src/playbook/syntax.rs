@@ -150,16 +150,97 @@ impl JsonSchema for Identity {
 pub struct EntitlementRule {
     /// A user has exactly one of these.
     #[serde(default)]
-    pub one_of: Option<Vec<At<String>>>,
+    pub one_of: Option<Values>,
     /// A user has any number of these.
     #[serde(default)]
-    pub any_of: Option<Vec<At<String>>>,
+    pub any_of: Option<Values>,
     /// What a new user gets where the job names none.
     #[serde(default)]
     pub default: Option<At<String>>,
     /// The last user with this one is never removed, disabled or changed.
     #[serde(default)]
     pub protect_last: Option<At<String>>,
+}
+
+impl EntitlementRule {
+    /// What there is to have.
+    pub fn values(&self) -> Option<&Values> {
+        self.one_of.as_ref().or(self.any_of.as_ref())
+    }
+}
+
+/// What there is to have.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// These, and no others.
+    Listed(Vec<At<String>>),
+    /// `discovered`: what the view of `entitlement.list` shows at the time.
+    Discovered(At<()>),
+}
+
+impl Values {
+    /// Those that the playbook names.
+    pub fn listed(&self) -> &[At<String>] {
+        match self {
+            Values::Listed(values) => values,
+            Values::Discovered(_) => &[],
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Raw;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a list of values, or `discovered`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Raw, E> {
+                match text {
+                    "discovered" => Ok(Raw(None)),
+                    other => Err(E::custom(format!("`{other}` is no list of values, nor `discovered`"))),
+                }
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(Raw(Some(values)))
+            }
+        }
+        struct Raw(Option<Vec<At<String>>>);
+        impl<'de> Deserialize<'de> for Raw {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                d.deserialize_any(Either)
+            }
+        }
+        let read = At::<Raw>::deserialize(deserializer)?;
+        Ok(match read.value.0 {
+            Some(values) => Values::Listed(values),
+            None => Values::Discovered(At { value: (), span: read.span }),
+        })
+    }
+}
+
+impl JsonSchema for Values {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Values".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "description": "The values, or `discovered`: what the view of `entitlement.list` shows at the time.",
+            "anyOf": [
+                { "type": "array", "items": { "type": ["string", "number", "boolean"] } },
+                { "const": "discovered" }
+            ]
+        })
+    }
 }
 
 /// A place where records are read.
@@ -174,6 +255,36 @@ pub struct View {
     /// How to go on to the next page.
     #[serde(default)]
     pub pages: Option<Pages>,
+    /// What a record shows only on a page of its own.
+    #[serde(default)]
+    pub detail: Option<Detail>,
+}
+
+impl View {
+    /// The columns of the list, and those of the detail page.
+    pub fn every_column(&self) -> impl Iterator<Item = &(At<String>, Column)> {
+        self.columns.iter().chain(self.detail.iter().flat_map(|detail| detail.columns.iter()))
+    }
+
+    /// Where an attribute is read, on the list or on the detail page.
+    pub fn column(&self, attribute: &str) -> Option<&Column> {
+        self.every_column().find(|(name, _)| name.value == attribute).map(|(_, column)| column)
+    }
+}
+
+/// A page of its own for each record.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Detail {
+    /// Clicked inside the record. After a user was read, their page is in front, and `user row` is on it.
+    pub open: Locator,
+    /// What holds the record there.
+    #[serde(rename = "in")]
+    pub within: Locator,
+    /// What it shows, the identity among it; each in a `cell`.
+    pub columns: Names<Column>,
+    /// Clicked to get back to the list.
+    pub back: Locator,
 }
 
 /// Which elements are the records.
@@ -198,6 +309,9 @@ pub struct Column {
     /// Or in this element inside the record.
     #[serde(default)]
     pub cell: Option<Locator>,
+    /// Taken where the record has no such element.
+    #[serde(default)]
+    pub without: Option<String>,
     /// What the page says → what it means: `{ Active: true, Suspended: false, Invited: invited }`.
     #[serde(default)]
     pub map: Option<Names<At<String>>>,
@@ -211,9 +325,17 @@ pub struct Column {
 #[serde(deny_unknown_fields)]
 pub struct Pages {
     /// Clicked for the next page.
-    pub next: Locator,
-    /// How the last page shows.
-    pub until: Until,
+    #[serde(default)]
+    pub next: Option<Locator>,
+    /// Or: clicked for more records below those that are there.
+    #[serde(default)]
+    pub more: Option<Locator>,
+    /// Or: more come by scrolling; those that went out of sight may be gone from the page.
+    #[serde(default)]
+    pub scroll: Option<At<bool>>,
+    /// How the last page shows: on `next` or `more`.
+    #[serde(default)]
+    pub until: Option<Until>,
     /// Never more pages than this.
     pub max: At<u64>,
     /// Where the app says how many there are: a text with `{n}`.
@@ -291,6 +413,74 @@ pub struct Login {
     /// The steps of a sign-in by password.
     #[serde(default)]
     pub password: Option<List<Step>>,
+    /// The steps of a sign-in through an identity provider.
+    #[serde(default)]
+    pub sso: Option<List<Step>>,
+    /// An access token instead of a sign-in page.
+    #[serde(default)]
+    pub token: Option<Token>,
+}
+
+/// An access token: how the app takes it.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    pub send: SendToken,
+    /// The header field, cookie, storage key or query parameter.
+    pub name: At<String>,
+    /// `Bearer {{ secret.token }}`
+    pub value: At<String>,
+}
+
+/// Where a token goes. To the origin of `start`, and to no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SendToken {
+    /// A header field of every request.
+    Header,
+    /// A cookie.
+    Cookie,
+    /// An item of `localStorage`.
+    Storage,
+    /// A parameter of the first address.
+    Query,
+}
+
+/// A module: steps that several playbooks share, such as the sign-in at an identity provider.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Module {
+    /// The version of the language: 1.
+    pub module: At<u64>,
+    #[serde(default)]
+    pub title: Option<String>,
+    /// What whoever uses it must bring; seen as `{{ with.… }}`.
+    #[serde(default, deserialize_with = "section")]
+    pub parameters: Names<Parameter>,
+    /// Where its pages are; added to those of the playbook.
+    #[serde(default, deserialize_with = "section")]
+    pub origins: List<At<String>>,
+    #[serde(default, deserialize_with = "section")]
+    pub targets: Names<Locator>,
+    /// Looked at while its steps are done, before those of the playbook.
+    #[serde(default, deserialize_with = "section")]
+    pub screens: List<Screen>,
+    #[serde(default, deserialize_with = "section")]
+    pub steps: List<Step>,
+}
+
+/// A parameter of a module.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// Taken where none is brought.
+    #[serde(default)]
+    pub default: Option<At<String>>,
+    /// A regular expression that the whole value must match.
+    #[serde(default)]
+    pub pattern: Option<At<String>>,
+    #[serde(default)]
+    pub help: Option<String>,
 }
 
 /// What shows the tenant.
@@ -320,7 +510,18 @@ pub struct OperationSteps {
     pub changes: Option<Vec<At<String>>>,
     #[serde(default)]
     pub steps: Option<List<Step>>,
+    /// `pending_external`: the person has to accept first (user.create).
+    #[serde(default)]
+    pub becomes: Option<At<Becomes>>,
     /// For the reader.
     #[serde(default)]
     pub note: Option<String>,
+}
+
+/// What a new user is at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Becomes {
+    /// Invited: not a user until they accept.
+    PendingExternal,
 }

@@ -96,6 +96,18 @@ fn bad(error: &minijinja::Error) -> TemplateError {
     })
 }
 
+/// `200KiB`, `1MiB`: in bytes, at most 16 MiB.
+pub fn size(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let number: u64 = text[..digits].parse().ok()?;
+    let bytes = match &text[digits..] {
+        "KiB" => number.checked_mul(1 << 10)?,
+        "MiB" => number.checked_mul(1 << 20)?,
+        _ => return None,
+    };
+    (bytes > 0 && bytes <= 16 << 20).then_some(bytes)
+}
+
 /// `500ms`, `10s`, `2m`.
 pub fn duration(text: &str) -> Option<std::time::Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;

@@ -9,8 +9,11 @@ use std::{
 use crate::{
     contract::{Code, Failure},
     plan::Source,
-    playbook::{self, Loaded, Severity},
+    playbook::{self, Loaded, Modules, Severity},
 };
+
+/// The largest file that a playbook may bring.
+const LARGEST_UPLOAD: u64 = 16 << 20;
 
 /// Playbooks by app.
 #[derive(Debug, Default)]
@@ -87,6 +90,7 @@ impl Books {
 pub fn load_all(folder: &Path) -> Result<Vec<(String, Loaded)>, BooksError> {
     let refuse =
         |reason: std::io::Error| BooksError { folder: folder.to_owned(), reason: reason.to_string() };
+    let modules = load_modules(folder);
     let mut all = Vec::new();
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(folder).map_err(refuse)?.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
@@ -95,22 +99,58 @@ pub fn load_all(folder: &Path) -> Result<Vec<(String, Loaded)>, BooksError> {
         let file = entry.join("playbook.yaml");
         if file.is_file() {
             let app = entry.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let loaded = load_file(&file).map_err(refuse)?;
+            let loaded = read_file(&file, &modules).map_err(refuse)?;
             all.push((app, loaded));
         }
     }
     Ok(all)
 }
 
-/// One playbook file; its folder has the name of the app.
+/// One playbook file; its folder has the name of the app, and the modules are beside that.
 pub fn load_file(file: &Path) -> std::io::Result<Loaded> {
-    let folder = file.canonicalize()?;
-    let folder = folder
-        .parent()
-        .and_then(Path::file_name)
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let beside = file.canonicalize()?.parent().and_then(Path::parent).map(load_modules).unwrap_or_default();
+    read_file(file, &beside)
+}
+
+fn read_file(file: &Path, modules: &Modules) -> std::io::Result<Loaded> {
+    let path = file.canonicalize()?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let bytes = std::fs::read(file)?;
     let source = String::from_utf8_lossy(&bytes);
-    Ok(playbook::load(&file.to_string_lossy(), &folder, &source))
+    let mut loaded = playbook::load(&file.to_string_lossy(), &name, &source, modules);
+    let uploads: Vec<String> = loaded.uploads().into_iter().map(str::to_owned).collect();
+    for upload in uploads {
+        let inside = folder.join(&upload).canonicalize().is_ok_and(|found| found.starts_with(folder));
+        let small = std::fs::metadata(folder.join(&upload)).is_ok_and(|found| found.len() <= LARGEST_UPLOAD);
+        if inside && small {
+            let content = std::fs::read(folder.join(&upload))?;
+            loaded.files.insert(upload, content.into());
+        }
+    }
+    Ok(loaded)
+}
+
+/// Every module: a YAML file in a folder without a playbook, such as `idp/gatehouse.yaml`.
+pub fn load_modules(folder: &Path) -> Modules {
+    let entries = |folder: &Path| {
+        let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
+            .map(|entries| entries.filter_map(|entry| entry.ok().map(|e| e.path())).collect())
+            .unwrap_or_default();
+        found.sort();
+        found
+    };
+    let mut modules = Modules::new();
+    let shelves = entries(folder).into_iter().filter(|shelf| !shelf.join("playbook.yaml").exists());
+    for file in shelves.flat_map(|shelf| entries(&shelf)) {
+        let name =
+            |path: &Path| path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        if file.extension().is_some_and(|extension| extension == "yaml")
+            && let (Some(shelf), Ok(bytes)) = (file.parent(), std::fs::read(&file))
+        {
+            let module = playbook::load_module(&file.to_string_lossy(), &String::from_utf8_lossy(&bytes));
+            modules.insert(format!("{}/{}", name(shelf), name(&file)), Arc::new(module));
+        }
+    }
+    modules
 }

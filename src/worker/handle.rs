@@ -116,17 +116,14 @@ impl Handler {
             return Err(Failure::new(Code::UnknownIntegration, message)
                 .hint("add it under `integrations`, or send `service_account`"));
         };
-        if account.login != LoginMethod::Password {
-            return Err(Failure::new(Code::UnsupportedOperation, "this version signs in by password only")
-                .hint("give the service account `login: password`"));
-        }
+        signs_in(&source, account.login)?;
         let mut settings = known.map(|k| k.settings.clone()).unwrap_or_default();
         settings.extend(job.integration.settings.clone());
         let protected = known.map(|k| k.protected.as_slice()).unwrap_or_default();
         let plan = plan::compile(
             job,
             &source,
-            &Account { username: &account.username, settings: &settings, protected },
+            &Account { username: &account.username, login: account.login, settings: &settings, protected },
         )?;
         Ok(Desk { tenant: format!("{} {settings:?}", plan.start), plan, account })
     }
@@ -151,7 +148,11 @@ impl Handler {
         events: &Arc<dyn Reader>,
     ) -> Conclusion {
         let account = &desk.account.username;
-        let mut session = match self.sessions.take(account, &desk.tenant, &plan.origins).await {
+        let tokens = match engine::tokens(plan, &*self.secrets, &desk.account.secrets).await {
+            Ok(tokens) => tokens,
+            Err(failure) => return refused(failure),
+        };
+        let mut session = match self.sessions.take(account, &desk.tenant, &plan.origins, tokens).await {
             Ok(session) => session,
             Err(failure) => return refused(failure),
         };
@@ -160,6 +161,7 @@ impl Handler {
             evidence: &*self.evidence,
             events: Arc::clone(events),
             references: &desk.account.secrets as &BTreeMap<String, SecretRef>,
+            codes: &self.sessions.codes,
             deadline,
         };
         let conclusion = engine::run(plan, &mut session, &world).await;
@@ -181,6 +183,23 @@ impl Handler {
             ..blank(&job.id, conclusion)
         }
     }
+}
+
+/// Has the app this way to sign in?
+fn signs_in(source: &plan::Source, method: LoginMethod) -> Result<(), Failure> {
+    let Some(login) = &source.playbook.login else { return Ok(()) };
+    let ways = [
+        (LoginMethod::Password, "password", login.password.is_some()),
+        (LoginMethod::Sso, "sso", login.sso.is_some()),
+        (LoginMethod::Token, "token", login.token.is_some()),
+    ];
+    if ways.iter().any(|(way, _, has)| *way == method && *has) {
+        return Ok(());
+    }
+    let known: Vec<&str> = ways.iter().filter(|(.., has)| *has).map(|(_, name, _)| *name).collect();
+    let message = format!("the playbook of {} has no such sign-in", source.playbook.app.value);
+    Err(Failure::new(Code::UnsupportedOperation, message)
+        .hint(format!("give the service account `login:` one of {}", known.join(", "))))
 }
 
 /// The end of everything: the job's deadline, or the longest that a job may take.

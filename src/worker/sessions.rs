@@ -6,8 +6,8 @@ use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
     contract::{Code, Failure},
-    engine::Session,
-    ports::driver::{Browser, ContextOptions, DriverError, Launch},
+    engine::{Codes, Session},
+    ports::driver::{Browser, ContextOptions, DriverError, Launch, Token},
 };
 
 /// A session that nobody used for this long is ended by the next look.
@@ -18,16 +18,24 @@ pub struct Sessions {
     launch: Arc<dyn Launch>,
     browser: Mutex<Option<Arc<dyn Browser>>>,
     idle: Mutex<BTreeMap<String, (Session, Instant)>>,
+    /// Which one-time codes were used up.
+    pub(super) codes: Codes,
 }
 
 impl Sessions {
     /// No browser is started before the first job needs one.
     pub fn new(launch: Arc<dyn Launch>) -> Self {
-        Self { launch, browser: Mutex::default(), idle: Mutex::default() }
+        Self { launch, browser: Mutex::default(), idle: Mutex::default(), codes: Codes::default() }
     }
 
     /// The session of a service account in one tenant: the one from before, or a fresh one.
-    pub async fn take(&self, account: &str, tenant: &str, origins: &[String]) -> Result<Session, Failure> {
+    pub async fn take(
+        &self,
+        account: &str,
+        tenant: &str,
+        origins: &[String],
+        tokens: Vec<Token>,
+    ) -> Result<Session, Failure> {
         let browser = self.browser().await?;
         let kept = self.idle.lock().await.remove(account);
         if let Some((session, since)) = kept {
@@ -36,7 +44,7 @@ impl Sessions {
             }
             session.context.close().await;
         }
-        let options = ContextOptions { origins: origins.to_vec(), ..ContextOptions::default() };
+        let options = ContextOptions { origins: origins.to_vec(), proxy: None, tokens };
         let context = match browser.open(options.clone()).await {
             Ok(context) => context,
             // It died between the look and the call: one more, with a new one.

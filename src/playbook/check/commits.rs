@@ -7,7 +7,7 @@ use crate::{
         at::At,
         diagnostic::Finding,
         locator::{By, Locator},
-        step::{Action, Step},
+        step::{Action, AnswerDialog, Step},
         template,
     },
 };
@@ -46,11 +46,28 @@ impl Checker<'_> {
                 Some("after a commit nothing is done again without a read: split it into two operations, or mark only the last".into());
         }
         for step in committed {
-            self.commit(operation, step);
+            let says = answers_before(steps, step)
+                .and_then(|answer| answer.says.as_ref())
+                .is_some_and(|says| self.names_identity(&says.text.value));
+            self.commit(operation, step, says);
+        }
+        let mut looped = Vec::new();
+        super::each_step(steps, &mut |step| {
+            if let Action::Repeat(repeat) = &step.action {
+                super::each_step(&repeat.steps, &mut |inner| {
+                    if inner.modifiers.commit.as_ref().is_some_and(|c| c.value) {
+                        looped.push(inner.at.span);
+                    }
+                });
+            }
+        });
+        for span in looped {
+            self.note(Finding::CommitInLoop, span, "a commit in a loop could be made twice").help =
+                Some("put the step behind the loop".into());
         }
     }
 
-    fn commit(&mut self, operation: Operation, step: &Step) {
+    fn commit(&mut self, operation: Operation, step: &Step, asked: bool) {
         let span = step.at.span;
         if step.modifiers.optional || step.modifiers.when.is_some() || step.modifiers.unless.is_some() {
             self.note(Finding::CommitOptional, span, "a commit that may be skipped").help =
@@ -67,7 +84,7 @@ impl Checker<'_> {
             }
         };
         let inside = locator.is_some_and(|locator| self.shows_identity(locator, 0));
-        if operation.destructive() && !inside {
+        if operation.destructive() && !inside && !asked {
             self.note(
                 Finding::CommitOutsideIdentity,
                 span,
@@ -89,6 +106,12 @@ impl Checker<'_> {
                     let (a1, b1) = self.commit_range(&branch.then);
                     let (a2, b2) = self.commit_range(&branch.otherwise);
                     (a1.min(a2), b1.max(b2))
+                }
+                action if !action.blocks().is_empty() => {
+                    action.blocks().iter().fold((0, 0), |(least, most), (_, steps)| {
+                        let (a, b) = self.commit_range(steps);
+                        (least + a, most + b)
+                    })
                 }
                 _ => {
                     let is = u32::from(step.modifiers.commit.as_ref().is_some_and(|c| c.value));
@@ -130,4 +153,21 @@ impl Checker<'_> {
         let identity = self.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
         template::names(source).is_ok_and(|names| names.contains(&format!("user.{identity}")))
     }
+}
+
+/// The `answer` that stands directly before a step, wherever that is.
+fn answers_before<'s>(steps: &'s [Step], wanted: &Step) -> Option<&'s AnswerDialog> {
+    for (index, step) in steps.iter().enumerate() {
+        if std::ptr::eq(step, wanted) {
+            return match index.checked_sub(1).map(|before| &steps[before].action) {
+                Some(Action::AnswerDialog(answer)) => Some(answer),
+                _ => None,
+            };
+        }
+        let inside = step.action.blocks().into_iter().find_map(|(_, steps)| answers_before(steps, wanted));
+        if inside.is_some() {
+            return inside;
+        }
+    }
+    None
 }

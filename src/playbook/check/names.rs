@@ -7,7 +7,8 @@ use crate::playbook::{
     at::{At, Span},
     diagnostic::{Diagnostic, Finding, nearest},
     locator::{By, Find, Locator, Name},
-    step::{Action, Condition, FormValue, Step},
+    step::{Action, Condition, FormValue, Step, Use},
+    syntax::{Module, Token},
     template::{self, TemplateError},
 };
 
@@ -21,6 +22,8 @@ struct Place {
     /// May secrets be typed here?
     secrets: bool,
     captures: BTreeSet<String>,
+    /// The parameters of the module that this is.
+    with: Option<BTreeSet<String>>,
 }
 
 impl Checker<'_> {
@@ -35,16 +38,11 @@ impl Checker<'_> {
         for (_, view) in self.playbook.views.iter() {
             self.template(&view.open, &anywhere);
             self.locator(&view.rows.within, &nobody, &mut used);
-            for locator in
-                view.rows.each.iter().chain(view.columns.iter().filter_map(|(_, c)| c.cell.as_ref()))
-            {
+            let cells = view.every_column().filter_map(|(_, c)| c.cell.as_ref());
+            let detail = view.detail.iter().flat_map(|d| [&d.open, &d.within, &d.back]);
+            let pages = view.pages.iter().flat_map(|p| p.next.iter().chain(&p.more).chain(&p.total));
+            for locator in view.rows.each.iter().chain(cells).chain(detail).chain(pages) {
                 self.locator(locator, &nobody, &mut used);
-            }
-            if let Some(pages) = &view.pages {
-                self.locator(&pages.next, &nobody, &mut used);
-                if let Some(total) = &pages.total {
-                    self.locator(total, &nobody, &mut used);
-                }
             }
         }
         if let Some(find) = &self.playbook.find_user {
@@ -69,8 +67,11 @@ impl Checker<'_> {
                 self.locator(&tenant.text_of, &nobody, &mut used);
                 self.template(&tenant.equals, &nobody);
             }
-            if let Some(steps) = &login.password {
+            for steps in login.password.iter().chain(&login.sso) {
                 self.steps(steps, &Place { secrets: true, ..Place::default() }, &mut used);
+            }
+            if let Some(token) = &login.token {
+                self.token(token);
             }
         }
         for (name, operation) in self.playbook.operations.iter() {
@@ -80,6 +81,93 @@ impl Checker<'_> {
             }
         }
         self.targets(&mut used);
+    }
+
+    /// The value of a token is the one place where a secret stands in a template.
+    fn token(&mut self, token: &Token) {
+        match template::names(&token.value.value) {
+            Ok(names) => {
+                let (secrets, others): (Vec<&String>, Vec<&String>) =
+                    names.iter().partition(|name| name.starts_with("secret."));
+                if secrets.is_empty() {
+                    self.note(Finding::TokenWithoutSecret, token.value.span, "this token holds no secret")
+                        .help = Some("write `value: \"Bearer {{ secret.token }}\"`".into());
+                }
+                for name in others {
+                    self.template_name(name, token.value.span, &Place::default());
+                }
+            }
+            Err(_) => self.template(&token.value, &Place::default()),
+        }
+    }
+
+    /// The names of a module.
+    pub(super) fn names_of_module(&mut self, module: &Module) {
+        let mut used = BTreeSet::new();
+        let with = module.parameters.names().map(str::to_owned).collect();
+        let place = Place { secrets: true, with: Some(with), ..Place::default() };
+        for origin in module.origins.iter() {
+            self.template(origin, &Place { secrets: false, ..place.clone() });
+        }
+        for screen in module.screens.iter() {
+            self.locator(&screen.when, &place, &mut used);
+        }
+        for (_, parameter) in module.parameters.iter() {
+            if let Some(pattern) = &parameter.pattern
+                && regex::Regex::new(&pattern.value).is_err()
+            {
+                self.note(Finding::BadSetting, pattern.span, "this pattern cannot be read");
+            }
+        }
+        self.steps(&module.steps, &place, &mut used);
+        self.targets(&mut used);
+    }
+
+    /// A module, and what it is given.
+    fn module(&mut self, call: &Use, place: &Place) {
+        for (_, value) in call.with.iter() {
+            self.template(value, place);
+        }
+        let name = &call.module.value;
+        let Some(module) = self.modules.get(name) else {
+            let known = self.modules.keys().map(String::as_str);
+            let finding = Diagnostic::new(
+                Finding::UnknownModule,
+                call.module.span,
+                format!("there is no module `{name}`"),
+            )
+            .help(format!("a module is a file below the playbooks: `playbooks/{name}.yaml`"))
+            .did_you_mean(name, known);
+            self.findings.push(finding);
+            return;
+        };
+        let Some(module) = module.playable() else {
+            let message = format!("the module `{name}` has errors of its own");
+            self.note(Finding::UnknownModule, call.module.span, message).help =
+                Some(format!("run `seatwright check {}`", module.path));
+            return;
+        };
+        for (given, _) in call.with.iter() {
+            if module.parameters.get(&given.value).is_none() {
+                let finding = Diagnostic::new(
+                    Finding::ModuleParameter,
+                    given.span,
+                    format!("the module `{name}` has no parameter `{}`", given.value),
+                )
+                .did_you_mean(&given.value, module.parameters.names());
+                self.findings.push(finding);
+            }
+        }
+        for (parameter, rule) in module.parameters.iter() {
+            if rule.default.is_none() && call.with.get(&parameter.value).is_none() {
+                let message = format!("the module `{name}` needs `{}`", parameter.value);
+                self.note(Finding::ModuleParameter, call.module.span, message).help =
+                    Some(match &rule.help {
+                        Some(help) => format!("{}: {help}", parameter.value),
+                        None => format!("add it to `with: {{ {}: … }}`", parameter.value),
+                    });
+            }
+        }
     }
 
     /// Targets: what they name themselves, circles, and those that nothing uses.
@@ -124,6 +212,12 @@ impl Checker<'_> {
         });
         let mut all = Vec::new();
         super::each_step(steps, &mut |step| all.push(step));
+        let mut last = Vec::new();
+        unanswered(steps, &mut last);
+        for span in last {
+            self.note(Finding::NothingAnswered, span, "no step behind this raises a dialog").help =
+                Some("put `answer` directly before the step that raises the dialog".into());
+        }
         for step in all {
             self.step(step, &place, used);
         }
@@ -176,9 +270,68 @@ impl Checker<'_> {
             }
             Action::Expect(condition) => self.given(condition, place),
             Action::Branch(branch) => self.given(&branch.condition, place),
+            Action::Repeat(repeat) => {
+                self.given(&repeat.until, place);
+                if !(1..=1_000).contains(&repeat.max.value) {
+                    self.note(Finding::Unbounded, repeat.max.span, "between 1 and 1000 times").help =
+                        Some("give the most times that this app could ever need".into());
+                }
+            }
+            Action::Upload(upload) => {
+                upload.content.iter().chain(&upload.name).for_each(|text| self.template(text, place));
+                let one = upload.file.is_some() && upload.name.is_none() && upload.content.is_none();
+                let other = upload.file.is_none() && upload.name.is_some() && upload.content.is_some();
+                if !(one || other) {
+                    self.note(
+                        Finding::WrongShape,
+                        step.at.span,
+                        "`upload` needs `file`, or `name` with `content`",
+                    );
+                }
+                if let Some(file) = &upload.file
+                    && (file.value.starts_with('/') || file.value.split('/').any(|part| part == ".."))
+                {
+                    self.note(Finding::WrongShape, file.span, "a file outside the playbook's folder").help =
+                        Some("put it beside the playbook: `files/avatar.png`".into());
+                }
+            }
+            Action::Download(download) => {
+                if template::size(&download.max.value).is_none() {
+                    let message = format!("`{}` is no size", download.max.value);
+                    self.note(Finding::BadSize, download.max.span, message).help =
+                        Some("write 200KiB or 1MiB; at most 16MiB".into());
+                }
+            }
+            Action::EnterCode(code) if !place.secrets => {
+                self.note(Finding::SecretOutsideLogin, code.from.span, "a code is entered in `login` only");
+            }
+            Action::AnswerDialog(answer) => {
+                answer.says.iter().for_each(|name| self.name(name, place));
+                answer.text.iter().for_each(|text| self.template(text, place));
+            }
+            Action::Use(call) => self.module(call, place),
+            Action::Collect(collect) => {
+                if self.playbook.views.get(&collect.view.value).is_none() {
+                    let message = format!("there is no view `{}`", collect.view.value);
+                    let finding = Diagnostic::new(Finding::UnknownView, collect.view.span, message)
+                        .did_you_mean(&collect.view.value, self.playbook.views.names());
+                    self.findings.push(finding);
+                }
+                if step.modifiers.name.is_none() {
+                    self.note(
+                        Finding::WrongShape,
+                        step.at.span,
+                        "`collect` needs `as`: the name for what is read",
+                    );
+                }
+            }
             Action::Click(_)
             | Action::Check(_)
             | Action::Uncheck(_)
+            | Action::Hover(_)
+            | Action::ScrollTo(_)
+            | Action::EnterCode(_)
+            | Action::Popup(_)
             | Action::Press(_)
             | Action::Screenshot(_) => {}
         }
@@ -197,7 +350,10 @@ impl Checker<'_> {
         match condition {
             Condition::Given(text) => self.template(text, place),
             Condition::Not(inner) => self.given(inner, place),
-            Condition::Visible(_) => {}
+            Condition::All(several) | Condition::Any(several) => {
+                several.iter().for_each(|inner| self.given(inner, place));
+            }
+            Condition::Visible(_) | Condition::Enabled(_) | Condition::Disabled(_) => {}
         }
     }
 
@@ -238,7 +394,7 @@ impl Checker<'_> {
     fn find(&mut self, find: &Find, place: &Place, used: &mut BTreeSet<String>) {
         match &find.by {
             By::Role(_, name) => name.iter().for_each(|name| self.name(name, place)),
-            By::Label(name) | By::Text(name) | By::Placeholder(name) | By::Title(name) => {
+            By::Label(name) | By::Text(name) | By::Placeholder(name) | By::Title(name) | By::Frame(name) => {
                 self.name(name, place);
             }
             By::TestId(text) => self.template(text, place),
@@ -284,6 +440,10 @@ impl Checker<'_> {
     fn template_name(&mut self, name: &str, span: Span, place: &Place) {
         let (first, rest) = name.split_once('.').unwrap_or((name, ""));
         let problem = match first {
+            "start" | "settings" if place.with.is_some() => Some((
+                format!("a module does not know `{first}`: it has what it is given, as `with.…`"),
+                None,
+            )),
             "start" if rest.is_empty() => None,
             "account" if matches!(rest, "" | "username") => None,
             "settings" => {
@@ -291,6 +451,11 @@ impl Checker<'_> {
                 (!known).then(|| {
                     (format!("there is no setting `{rest}`"), nearest(rest, self.playbook.settings.names()))
                 })
+            }
+            "with" if place.with.is_some() => {
+                let known = place.with.iter().flatten().map(String::as_str);
+                (!known.clone().any(|parameter| parameter == rest))
+                    .then(|| (format!("the module has no parameter `{rest}`"), nearest(rest, known)))
             }
             "user" if place.job => {
                 let known = rest.is_empty()
@@ -347,4 +512,16 @@ fn reaches(
         .into_iter()
         .flatten()
         .any(|next| next == to || (seen.insert(next.clone()) && reaches(graph, next, to, seen)))
+}
+
+/// Answers with nothing behind them.
+fn unanswered(steps: &[Step], found: &mut Vec<Span>) {
+    for (index, step) in steps.iter().enumerate() {
+        if matches!(step.action, Action::AnswerDialog(_)) && index + 1 == steps.len() {
+            found.push(step.at.span);
+        }
+        for (_, inner) in step.action.blocks() {
+            unanswered(inner, found);
+        }
+    }
 }

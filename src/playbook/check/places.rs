@@ -5,7 +5,7 @@ use crate::playbook::{
     at::At,
     diagnostic::{Diagnostic, Finding},
     locator::{By, Locator},
-    syntax::{EntitlementRule, View},
+    syntax::View,
 };
 
 /// What the view of `entitlement.list` may read.
@@ -18,12 +18,7 @@ impl Checker<'_> {
             self.note(Finding::WideOrigin, span, "`origins` is empty: nothing could be opened").help =
                 Some("list every origin that the app's pages are on".into());
         }
-        for origin in self.playbook.origins.iter() {
-            if let Some(problem) = origin_problem(&origin.value) {
-                self.note(Finding::WideOrigin, origin.span, problem).help =
-                    Some("write scheme, host and port: https://{{ settings.tenant }}.app.example".into());
-            }
-        }
+        self.wide_origins();
         let start = &self.playbook.start;
         let inside = |origin: &At<String>| {
             start
@@ -34,6 +29,15 @@ impl Checker<'_> {
         if !self.playbook.origins.is_empty() && !self.playbook.origins.iter().any(inside) {
             self.note(Finding::StartOutsideOrigins, start.span, "`start` is on none of the origins").help =
                 Some("list its origin, written in the same way".into());
+        }
+    }
+
+    pub(super) fn wide_origins(&mut self) {
+        for origin in self.playbook.origins.iter() {
+            if let Some(problem) = origin_problem(&origin.value) {
+                self.note(Finding::WideOrigin, origin.span, problem).help =
+                    Some("write scheme, host and port: https://{{ settings.tenant }}.app.example".into());
+            }
         }
     }
 
@@ -60,7 +64,15 @@ impl Checker<'_> {
                 .help = Some("one_of: a user has exactly one; any_of: a user has any number".into());
                 continue;
             }
-            let values = values(rule);
+            if let Some(span) = Self::discovered(rule.values()) {
+                if !self.discovers() {
+                    self.note(Finding::NothingToDiscover, span, "nothing shows what there is to discover")
+                        .help = Some("add `entitlement.list: { view: … }`, or list the values".into());
+                }
+                continue;
+            }
+            let values: Vec<&str> =
+                rule.values().into_iter().flat_map(|v| v.listed()).map(|v| v.value.as_str()).collect();
             for word in rule.default.iter().chain(&rule.protect_last) {
                 if !values.contains(&word.value.as_str()) {
                     let message = format!("`{}` is none of the values of `{}`", word.value, name.value);
@@ -98,7 +110,14 @@ impl Checker<'_> {
     }
 
     fn view(&mut self, view: &View, of_entitlements: bool) {
-        for (column, at) in view.columns.iter() {
+        if let Some(detail) = &view.detail {
+            for (column, at) in detail.columns.iter().filter(|(_, at)| at.column.is_some()) {
+                let _ = at;
+                self.note(Finding::BadColumn, column.span, "a page of its own has no column headers").help =
+                    Some("name the element: `cell: { testid: email }`".into());
+            }
+        }
+        for (column, at) in view.every_column() {
             if at.column.is_some() == at.cell.is_some() {
                 self.note(
                     Finding::BadColumn,
@@ -129,6 +148,21 @@ impl Checker<'_> {
                 Locator::Find(find) => matches!(&find.by, By::Text(name) if name.text.value.contains("{n}")),
                 _ => false,
             };
+            let ways = [pages.next.is_some(), pages.more.is_some(), pages.scroll.is_some()];
+            let span = pages.max.span;
+            if ways.iter().filter(|way| **way).count() != 1 {
+                self.note(
+                    Finding::WrongShape,
+                    span,
+                    "`pages` goes on by `next`, by `more`, or by `scroll`",
+                )
+                .help = Some(
+                    "next: a button for the next page; more: a button that adds records; scroll: true".into(),
+                );
+            } else if pages.scroll.is_none() && pages.until.is_none() {
+                self.note(Finding::WrongShape, span, "nothing says how the last page shows").help =
+                    Some("add `until: disabled` or `until: absent`".into());
+            }
             if let Some(total) = &pages.total
                 && !counts(total)
             {
@@ -162,6 +196,13 @@ impl Checker<'_> {
             );
             self.note(Finding::IdentityNotRead, find.view.span, message).help =
                 Some(format!("add `{identity}: {{ column: … }}` to its columns"));
+        } else if view.detail.as_ref().is_some_and(|detail| detail.columns.get(identity).is_none()) {
+            let message = format!(
+                "the detail page of `{}` does not read `{identity}`: whose page it is stays unproved",
+                find.view.value
+            );
+            self.note(Finding::IdentityNotRead, find.view.span, message).help =
+                Some(format!("add `{identity}: {{ cell: … }}` to `detail.columns`"));
         }
         let counted = view.pages.as_ref().is_some_and(|p| p.total.is_some());
         let proved = find.absent.is_some() || (find.search.is_none() && counted);
@@ -174,11 +215,6 @@ impl Checker<'_> {
             .help = Some("add `absent:` with what the app says when nobody is found".into());
         }
     }
-}
-
-/// The values of a rule.
-fn values(rule: &EntitlementRule) -> Vec<&str> {
-    rule.one_of.iter().chain(&rule.any_of).flatten().map(|v| v.value.as_str()).collect()
 }
 
 /// What is wrong with an origin, if anything. Templates may fill whole labels of the host and the port only.

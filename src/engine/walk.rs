@@ -1,0 +1,402 @@
+//! Going through a view: its pages, what comes by scrolling, and the page that each record has of its own.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{
+    page::{Trouble, unexpected},
+    read::no_view,
+    run::{Run, STEP_TIME},
+};
+use crate::{
+    contract::{Code, Failure},
+    plan::diff,
+    playbook::{
+        Locator,
+        locator::By,
+        syntax::{Detail, FindUser, Pages, Until, View},
+    },
+    ports::driver::{Answer, Ask, By as Found, Condition, ScrollTo, State, Target, TextMatch},
+};
+
+/// How long the app may take to show a list or the answer to a search.
+pub(super) const READ_TIME: Duration = Duration::from_secs(15);
+/// How long more records may take to come when a list is at its end.
+const MORE_TIME: Duration = Duration::from_millis(1_500);
+/// Between two looks at a list that fills itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// What a record shows, in the order of the view's columns; those of its own page last.
+pub(super) type Row = Vec<Option<String>>;
+
+/// All rows of a view, over all its pages.
+pub(super) struct Walked {
+    pub(super) rows: Vec<Row>,
+    pub(super) pages: u32,
+    pub(super) shown: Option<u64>,
+    pub(super) last_page_seen: bool,
+    pub(super) stopped_by: &'static str,
+}
+
+/// The records read so far, however the list shows them.
+struct Read {
+    rows: Vec<Row>,
+    /// Where the identity stands, if the view reads it.
+    key: Option<usize>,
+    /// Those that the list showed before, by identity: a list that scrolls shows them again.
+    known: BTreeMap<String, usize>,
+    way: Way,
+}
+
+/// How a list goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// One page after the other, each with records of its own.
+    Pages,
+    /// More records below those that are there.
+    Grows,
+    /// A window that moves over the records.
+    Scrolls,
+}
+
+impl Read {
+    fn new(view: &View, identity: &str) -> Self {
+        let way = match &view.pages {
+            Some(pages) if pages.scroll.is_some() => Way::Scrolls,
+            Some(pages) if pages.more.is_some() => Way::Grows,
+            _ => Way::Pages,
+        };
+        let key = view.columns.names().position(|name| name == identity);
+        Self { rows: Vec::new(), key, known: BTreeMap::new(), way }
+    }
+
+    fn add(&mut self, page: Vec<Row>) {
+        match self.way {
+            Way::Pages => self.rows.extend(page),
+            Way::Grows => self.rows = page,
+            Way::Scrolls => {
+                for row in page {
+                    let key = match self.key.and_then(|key| row.get(key).cloned().flatten()) {
+                        Some(identity) => identity,
+                        None => row.iter().flatten().cloned().collect::<Vec<_>>().join("\u{1f}"),
+                    };
+                    // A row that is still empty is read when it has come.
+                    if key.trim().is_empty() {
+                        continue;
+                    }
+                    let next = self.rows.len();
+                    let at = *self.known.entry(key).or_insert(next);
+                    match self.rows.get_mut(at) {
+                        Some(before) => *before = row,
+                        None => self.rows.push(row),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Is there a row that has not come yet?
+    fn waits(&self, page: &[Row]) -> bool {
+        let empty = |row: &Row| match self.key {
+            Some(key) => row.get(key).and_then(Option::as_deref).is_none_or(|shown| shown.trim().is_empty()),
+            None => row.iter().flatten().all(|shown| shown.trim().is_empty()),
+        };
+        self.way == Way::Scrolls && page.iter().any(empty)
+    }
+}
+
+impl Run<'_> {
+    pub(super) async fn open_view(&mut self, view: &View) -> Result<(), Trouble> {
+        let address = self.scope.text(&view.open)?;
+        self.go(&address, STEP_TIME).await
+    }
+
+    /// The records that are on the page now.
+    pub(super) async fn records(&mut self, view: &View) -> Result<Vec<Row>, Trouble> {
+        let asked = self.scope.view(view)?;
+        match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
+            Answer::Records(records) => Ok(records.rows),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The records of a page whose rows have all come.
+    async fn whole_page(&mut self, view: &View, read: &Read) -> Result<Vec<Row>, Trouble> {
+        let until = self.until(READ_TIME);
+        loop {
+            let page = self.records(view).await?;
+            if !read.waits(&page) || Instant::now() >= until {
+                return Ok(page);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// From the page in front on, until the user shows or everything has been read.
+    pub(super) async fn walk_from_here(
+        &mut self,
+        view: &View,
+        find: &FindUser,
+    ) -> Result<(Vec<Row>, u32), Trouble> {
+        let mut pages = 0;
+        let mut read = Read::new(view, self.identity());
+        self.to_start(view).await?;
+        loop {
+            pages += 1;
+            if let Some(absent) = &find.absent {
+                let condition =
+                    Condition { target: self.scope.target(absent, false)?, state: State::Visible };
+                if self.holds(vec![condition]).await? == [true] {
+                    return Ok((Vec::new(), pages));
+                }
+            }
+            let page = self.whole_page(view, &read).await?;
+            let mine = self.only_mine(view, page.clone());
+            if !mine.is_empty() {
+                return Ok((mine, pages));
+            }
+            read.add(page);
+            if !self.next_page(view, pages, &mut read).await? {
+                break;
+            }
+        }
+        let count = read.rows.len() as u64;
+        match self.total(view).await? {
+            Some(total) if total == count => Ok((Vec::new(), pages)),
+            total => Err(Failure::new(
+                Code::ListIncomplete,
+                format!("{count} records were read on {pages} pages, {} are said to be there: that the user is not among them proves nothing",
+                    total.map_or("an unknown number".to_owned(), |t| t.to_string())),
+            )
+            .into()),
+        }
+    }
+
+    /// A list that scrolls is read from its start.
+    async fn to_start(&mut self, view: &View) -> Result<(), Trouble> {
+        if view.pages.as_ref().is_none_or(|pages| pages.scroll.is_none()) {
+            return Ok(());
+        }
+        let target = self.scope.target(&view.rows.within, false)?;
+        self.ask(Ask::Scroll { target, to: ScrollTo::Start }, READ_TIME).await.map(drop)
+    }
+
+    /// Goes on to the next page. False: this was the last one.
+    async fn next_page(&mut self, view: &View, pages: u32, read: &mut Read) -> Result<bool, Trouble> {
+        let Some(paging) = &view.pages else { return Ok(false) };
+        let next = paging.next.as_ref().or(paging.more.as_ref());
+        let next = match next {
+            None => {
+                if !self.scroll_on(view, read).await? {
+                    return Ok(false);
+                }
+                return within_bounds(paging, pages).map(|()| true);
+            }
+            Some(next) => self.scope.target(next, false)?,
+        };
+        let last = match paging.until {
+            Some(Until::Disabled) => State::Disabled,
+            Some(Until::Absent) | None => State::Hidden,
+        };
+        let more = Condition { target: next.clone(), state: State::Enabled };
+        let over = Condition { target: next.clone(), state: last };
+        if self.first_of(vec![more, over], READ_TIME).await? == 1 {
+            return Ok(false);
+        }
+        within_bounds(paging, pages)?;
+        let before = read.rows.len();
+        self.press_on(next, STEP_TIME).await?;
+        self.settle().await?;
+        if read.way == Way::Grows {
+            // The same page, with more on it: when they have come is seen by their number.
+            let until = self.until(READ_TIME);
+            while self.records(view).await?.len() <= before && Instant::now() < until {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Scrolls on. False: everything has been seen, or nothing more comes.
+    async fn scroll_on(&mut self, view: &View, read: &mut Read) -> Result<bool, Trouble> {
+        let target = self.scope.target(&view.rows.within, false)?;
+        let until = self.until(MORE_TIME);
+        loop {
+            match self.ask(Ask::Scroll { target: target.clone(), to: ScrollTo::Onward }, READ_TIME).await? {
+                Answer::Scrolled { moved: true } => return Ok(true),
+                Answer::Scrolled { moved: false } => {}
+                other => return Err(unexpected(&other)),
+            }
+            // At the end of what is there: more may be on its way.
+            let page = self.whole_page(view, read).await?;
+            read.add(page);
+            let all = self.total(view).await?.is_some_and(|total| total <= read.rows.len() as u64);
+            if all || Instant::now() >= until {
+                return Ok(false);
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// The text that says how many records there are, and what stands before and after the number.
+    pub(super) fn total_target(&self, view: &View) -> Result<Option<(Target, String, String)>, Failure> {
+        let Some(Locator::Find(find)) = view.pages.as_ref().and_then(|p| p.total.as_ref()) else {
+            return Ok(None);
+        };
+        let By::Text(name) = &find.by else { return Ok(None) };
+        let Some((before, after)) = name.text.value.split_once("{n}") else { return Ok(None) };
+        let mut target: Target = self.scope.target(&Locator::Find(find.clone()), false)?;
+        for query in &mut target.any {
+            query.by = Found::Text(TextMatch::Glob(format!("{before}{{n}}{after}")));
+        }
+        Ok(Some((target, before.trim_start().to_owned(), after.trim_end().to_owned())))
+    }
+
+    /// How many records the app says there are.
+    async fn total(&mut self, view: &View) -> Result<Option<u64>, Trouble> {
+        let Some((target, before, after)) = self.total_target(view)? else { return Ok(None) };
+        let text = match self.ask(Ask::Text { target, attribute: None }, STEP_TIME).await? {
+            Answer::Text { text } => diff::folded(&text),
+            other => return Err(unexpected(&other)),
+        };
+        let number = text.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after));
+        let digits: String = number.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+        Ok(digits.parse().ok())
+    }
+
+    /// All records of a view, as its list shows them.
+    pub(super) async fn walk(&mut self, view: &View) -> Result<Walked, Trouble> {
+        self.open_view(view).await?;
+        let mut read = Read::new(view, self.identity());
+        self.to_start(view).await?;
+        let (mut pages, mut shown) = (0, None);
+        let (last_page_seen, stopped_by) = loop {
+            pages += 1;
+            let page = self.whole_page(view, &read).await?;
+            read.add(page);
+            if shown.is_none() {
+                shown = self.total(view).await?;
+            }
+            match self.next_page(view, pages, &mut read).await {
+                Ok(true) => {}
+                Ok(false) => break (true, if view.pages.is_some() { "last_page" } else { "no_paging" }),
+                Err(Trouble::Known(failure)) if failure.code == Code::ListIncomplete => {
+                    break (false, "max_pages");
+                }
+                Err(other) => return Err(other),
+            }
+        };
+        Ok(Walked { rows: read.rows, pages, shown, last_page_seen, stopped_by })
+    }
+
+    /// All records of a view, with what each shows on a page of its own.
+    pub(super) async fn walk_with_details(&mut self, view: &View) -> Result<Walked, Trouble> {
+        let mut walked = self.walk(view).await?;
+        let (Some(detail), Some(key)) =
+            (&view.detail, view.columns.names().position(|name| name == self.identity()))
+        else {
+            return Ok(walked);
+        };
+        for row in &mut walked.rows {
+            let Some(who) = row.get(key).cloned().flatten() else { continue };
+            self.show_record(view, detail, &who).await?;
+            *row = self.open_detail(view, detail, &who, std::mem::take(row)).await?;
+            let back = self.scope.target(&detail.back, false)?;
+            self.press_on(back, STEP_TIME).await?;
+            self.settle().await?;
+        }
+        Ok(walked)
+    }
+
+    /// Goes where the list shows this record.
+    async fn show_record(&mut self, view: &View, detail: &Detail, who: &str) -> Result<(), Trouble> {
+        let Some(column) = view.columns.get(self.identity()) else { return Ok(()) };
+        let target = self.scope.inside_record(view, column, who, &detail.open)?;
+        let there = Condition { target, state: State::Visible };
+        let list = Condition { target: self.scope.target(&view.rows.within, false)?, state: State::Visible };
+        self.first_of(vec![there.clone(), list], READ_TIME).await?;
+        if self.holds(vec![there.clone()]).await? == [true] {
+            return Ok(());
+        }
+        self.open_view(view).await?;
+        let mut read = Read::new(view, self.identity());
+        let mut pages = 0;
+        loop {
+            pages += 1;
+            let page = self.whole_page(view, &read).await?;
+            read.add(page);
+            if self.holds(vec![there.clone()]).await? == [true] {
+                return Ok(());
+            }
+            if !self.next_page(view, pages, &mut read).await? {
+                let message = format!("`{who}` was in the list, and is not there any more");
+                return Err(Failure::new(Code::ListIncomplete, message).into());
+            }
+        }
+    }
+
+    /// Opens the page of the record of this identity, and reads it. It stays in front.
+    pub(super) async fn open_detail(
+        &mut self,
+        view: &View,
+        detail: &Detail,
+        who: &str,
+        mut row: Row,
+    ) -> Result<Row, Trouble> {
+        let identity = self.identity().to_owned();
+        let (Some(column), Some(there)) = (view.columns.get(&identity), detail.columns.get(&identity)) else {
+            return Err(Failure::new(Code::PlaybookInvalid, "a detail page without its identity").into());
+        };
+        let shown = row.get(view.columns.names().position(|name| name == identity).unwrap_or_default());
+        let shown = shown.cloned().flatten().unwrap_or_else(|| who.to_owned());
+        let open = self.scope.inside_record(view, column, &shown, &detail.open)?;
+        self.press_on(open, STEP_TIME).await?;
+        self.settle().await?;
+        let page = self.scope.detail_record(detail, there, &shown)?;
+        self.first_of(vec![Condition { target: page, state: State::Visible }], READ_TIME).await?;
+        let asked = self.scope.detail_view(detail)?;
+        let read = match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
+            Answer::Records(records) => records.rows,
+            other => return Err(unexpected(&other)),
+        };
+        match <[Row; 1]>::try_from(read) {
+            Ok([more]) => {
+                row.extend(more);
+                Ok(row)
+            }
+            Err(rows) => Err(Failure::new(
+                Code::AmbiguousUser,
+                format!("the page of `{who}` shows {} records", rows.len()),
+            )
+            .hint("name one element in `detail.in`")
+            .into()),
+        }
+    }
+
+    /// The records of a view, as a list of maps for templates.
+    pub(super) async fn collect_view(&mut self, name: &str) -> Result<Value, Trouble> {
+        let source = std::sync::Arc::clone(&self.plan.playbook);
+        let Some(view) = source.playbook.views.get(name) else { return Err(no_view(name).into()) };
+        let walked = self.walk(view).await?;
+        let record = |row: Row| {
+            let cells = view.columns.iter().zip(row).map(|((name, column), cell)| {
+                let value = cell.map(|cell| diff::meaning(column, &diff::folded(&self.mask.text(&cell))));
+                (name.value.clone(), value.map_or(Value::Null, Value::from))
+            });
+            Value::Object(cells.collect())
+        };
+        Ok(Value::Array(walked.rows.into_iter().map(record).collect()))
+    }
+}
+
+fn within_bounds(paging: &Pages, pages: u32) -> Result<(), Trouble> {
+    if u64::from(pages) < paging.max.value {
+        return Ok(());
+    }
+    let message = format!("the list has more pages than the playbook's `max: {}`", paging.max.value);
+    Err(Failure::new(Code::ListIncomplete, message)
+        .hint("raise `pages.max`, or search instead of walking")
+        .into())
+}

@@ -1,0 +1,199 @@
+//! What a step sets off beside its page: windows, native dialogs, downloads; and the steps of modules.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{
+    action::Flow,
+    page::{Trouble, unexpected},
+    run::Run,
+};
+use crate::{
+    contract::{Code, Failure},
+    plan::PlannedStep,
+    playbook::{
+        locator::Name,
+        step::{AnswerDialog, Download, Reply, Upload, Use},
+        template,
+    },
+    ports::driver::{Allowed, Answer, Ask, Came, ControlKind, File},
+};
+
+/// How long a window may take to close when its steps are done.
+const CLOSING_TIME: Duration = Duration::from_secs(10);
+/// How long a dialog may take to come up after the step that raises it.
+const DIALOG_TIME: Duration = Duration::from_secs(3);
+/// Between two looks whether a window is open.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A native dialog that the next step shall raise.
+#[derive(Debug, Clone)]
+pub(super) struct Expected {
+    /// For people.
+    says: Option<String>,
+    at: String,
+}
+
+impl Run<'_> {
+    /// Readies the answer to the dialog that the next step raises.
+    pub(super) fn answer(&mut self, answer: &AnswerDialog, planned: &PlannedStep) -> Result<(), Trouble> {
+        let says = answer.says.as_ref().map(|name: &Name| self.scope.named(name, true)).transpose()?;
+        let text = answer.text.as_ref().map(|text| self.scope.text(text)).transpose()?;
+        let shown = answer.says.as_ref().map(|name| self.scope.text(&name.text)).transpose()?;
+        self.page.allow(Allowed::Dialog { says, accept: answer.with == Reply::Accept, text });
+        self.dismissed = None;
+        self.dialog = Some(Expected { says: shown, at: planned.at.clone() });
+        Ok(())
+    }
+
+    /// The dialog has to have come, and to have said what it should.
+    pub(super) async fn answered(&mut self, expected: Option<Expected>) -> Result<(), Trouble> {
+        let Some(expected) = expected else { return Ok(()) };
+        if self.dismissed.is_none()
+            && let Ok(Came::Dialog { .. }) = self.page.came(Instant::now() + DIALOG_TIME).await
+        {
+            return Ok(());
+        }
+        self.page.allow(Allowed::Nothing);
+        self.notices()?;
+        let wanted = expected.says.map_or_else(String::new, |says| format!(" that says `{says}`"));
+        let failure = match self.dismissed.take() {
+            // Nothing was agreed to: the app has done nothing.
+            Some(said) => Failure::new(
+                Code::PreconditionFailed,
+                format!("a dialog{wanted} was expected; the one that came was dismissed: {said}"),
+            )
+            .hint("see whom it is about; if the app only says it in other words, change `says`"),
+            None => Failure::new(Code::UnexpectedPage, format!("no dialog{wanted} came up"))
+                .hint("put `answer` directly before the step that raises the dialog"),
+        };
+        Err(failure.at("answer", expected.at).into())
+    }
+
+    /// Does steps in the window that another step opens.
+    pub(super) async fn popup(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, Trouble> {
+        self.page.allow(Allowed::Popup);
+        if self.block(planned, 0).await? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+        let window = match self.page.came(self.until(within)).await {
+            Ok(Came::Popup(window)) => window,
+            _ => {
+                self.page.allow(Allowed::Nothing);
+                return Err(Failure::new(Code::UnexpectedPage, "no window came up")
+                    .hint("if the app goes on in the same window, leave out `popup`")
+                    .into());
+            }
+        };
+        let opener = std::mem::replace(&mut self.page, Arc::clone(&window));
+        let done = self.block(planned, 1).await;
+        if done.is_err() && window.is_open() {
+            self.picture("failed", Some(&planned.id)).await;
+            self.pictured = true;
+        }
+        self.page = opener;
+        match done {
+            // Closed before the steps were through: it was not needed any longer.
+            Err(_) if !window.is_open() => {}
+            Ok(Flow::On) => {}
+            other => {
+                window.close().await;
+                return other;
+            }
+        }
+        let until = self.until(CLOSING_TIME);
+        while window.is_open() && Instant::now() < until {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        if window.is_open() {
+            window.close().await;
+            self.drift.push("a window was left open by the app, and closed".to_owned());
+        }
+        self.settle().await?;
+        Ok(Flow::On)
+    }
+
+    /// Keeps the file that a step makes the page give.
+    pub(super) async fn download(
+        &mut self,
+        download: &Download,
+        planned: &PlannedStep,
+        within: Duration,
+    ) -> Result<Flow, Trouble> {
+        let max_bytes = template::size(&download.max.value).unwrap_or(1 << 20);
+        self.page.allow(Allowed::Download { max_bytes });
+        if self.block(planned, 0).await? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+        let file = match self.page.came(self.until(within)).await {
+            Ok(Came::Download(file)) => file,
+            Ok(_) => return Err(Failure::new(Code::UnexpectedPage, "no file came").into()),
+            Err(error) => {
+                self.page.allow(Allowed::Nothing);
+                self.notices()?;
+                let message = format!("no file of at most {} came: {error}", download.max.value);
+                return Err(Failure::new(Code::UnexpectedPage, message)
+                    .hint("see whether `by` starts the download, and whether it is larger than `max`")
+                    .into());
+            }
+        };
+        if let Some(name) = &planned.step.modifiers.name {
+            let text = self.mask.text(&String::from_utf8_lossy(&file.content));
+            self.scope.set(&name.value, Value::from(text));
+        }
+        self.keep_file("download", Some(&planned.id), &file).await;
+        Ok(Flow::On)
+    }
+
+    pub(super) async fn upload(&mut self, upload: &Upload, within: Duration) -> Result<(), Trouble> {
+        let file = match (&upload.file, &upload.name, &upload.content) {
+            (Some(path), ..) => self.plan.playbook.file(&path.value).map_err(|reason| {
+                let message = format!("`{}` of the playbook's folder cannot be read: {reason}", path.value);
+                Failure::new(Code::PlaybookInvalid, message).at("upload", self.scope.place(path.span))
+            })?,
+            (None, Some(name), Some(content)) => File {
+                name: self.scope.text(name)?,
+                media_type: "text/plain".to_owned(),
+                content: self.scope.text(content)?.into_bytes(),
+            },
+            _ => return Err(Failure::new(Code::PlaybookInvalid, "`upload` of nothing").into()),
+        };
+        let target = self.scope.target(&upload.into, false)?;
+        let frame = target.frame.clone();
+        let control = match self.ask(Ask::Edit { target }, within).await? {
+            Answer::Control(control) => control,
+            other => return Err(unexpected(&other)),
+        };
+        if control.kind != ControlKind::File {
+            let message = format!("{} takes no file", control.element);
+            return Err(Failure::new(Code::TargetMissing, message)
+                .hint("name the file input itself: { label: … }")
+                .into());
+        }
+        self.page.upload(&frame, control.token, &[file], self.until(within)).await?;
+        self.settle().await
+    }
+
+    /// The steps of a module, which see what they are given and nothing else.
+    pub(super) async fn module(&mut self, call: &Use, planned: &PlannedStep) -> Result<Flow, Trouble> {
+        let source = Arc::clone(&self.plan.playbook);
+        let name = &call.module.value;
+        let Some((loaded, module)) =
+            source.loaded.modules.get(name).and_then(|loaded| Some((loaded, loaded.playable()?)))
+        else {
+            return Err(Failure::new(Code::PlaybookInvalid, format!("there is no module `{name}`")).into());
+        };
+        let with = self.scope.parameters(module, call)?;
+        let inner = self.scope.inside(loaded, with);
+        let outer = std::mem::replace(&mut self.scope, inner);
+        let watch = self.watch.clone();
+        let screens = self.watched_screens(&module.screens);
+        self.watch.splice(0..0, screens);
+        let done = self.block(planned, 0).await;
+        self.watch = watch;
+        self.scope = outer;
+        done
+    }
+}
