@@ -2,11 +2,11 @@
 //!
 //! To accept new reports after reading them: `GOLDEN=write cargo nextest run --test language`.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use seatwright::{
     cli::finding_text,
-    playbook::{Finding, load},
+    playbook::{Finding, Modules, load, load_module},
 };
 
 fn cases() -> Vec<(String, String)> {
@@ -23,11 +23,19 @@ fn cases() -> Vec<(String, String)> {
     cases
 }
 
+/// The module of a case, where it has one.
+fn modules(case: &str) -> Modules {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language").join(case).join("module.yaml");
+    let source = fs::read_to_string(path).ok();
+    let module = source.map(|source| load_module("idp/gatehouse.yaml", &source));
+    module.into_iter().map(|module| ("idp/gatehouse".to_owned(), Arc::new(module))).collect()
+}
+
 #[test]
 fn every_report_reads_as_its_golden_file() {
     let mut wrong = Vec::new();
     for (name, source) in cases() {
-        let loaded = load("playbook.yaml", &name, &source);
+        let loaded = load("playbook.yaml", &name, &source, &modules(&name));
         let report: Vec<String> = loaded.findings.iter().map(|f| finding_text(&loaded, f, false)).collect();
         let report = if report.is_empty() {
             "nothing is wrong\n".to_owned()
@@ -51,8 +59,11 @@ fn every_report_reads_as_its_golden_file() {
 fn every_finding_has_a_bad_example_and_each_case_shows_its_own() {
     let mut shown = BTreeSet::new();
     for (name, source) in cases() {
-        let codes: Vec<&str> =
-            load("playbook.yaml", &name, &source).findings.iter().map(|f| f.finding.code()).collect();
+        let codes: Vec<&str> = load("playbook.yaml", &name, &source, &modules(&name))
+            .findings
+            .iter()
+            .map(|f| f.finding.code())
+            .collect();
         if let Some((code, _)) = name.split_once('-') {
             assert!(codes.contains(&code.to_uppercase().as_str()), "{name} shows {codes:?}");
         } else {
@@ -73,8 +84,11 @@ fn all_that_is_wrong_is_said_at_once() {
         .replace("commit: true", "comit: true")
         .replace("in: members table", "in: membres table")
         .replace("code: no_seat", "code: no_seats");
-    let codes: BTreeSet<&str> =
-        load("playbook.yaml", "ledgerly", &broken).findings.iter().map(|f| f.finding.code()).collect();
+    let codes: BTreeSet<&str> = load("playbook.yaml", "ledgerly", &broken, &Default::default())
+        .findings
+        .iter()
+        .map(|f| f.finding.code())
+        .collect();
     for code in ["P003", "P004", "P010"] {
         assert!(codes.contains(code), "{code} is not among {codes:?}");
     }
@@ -83,7 +97,7 @@ fn all_that_is_wrong_is_said_at_once() {
 #[test]
 fn a_file_over_a_mebibyte_is_refused() {
     let source = format!("playbook: 1\n# {}\n", "x".repeat(1024 * 1024));
-    let loaded = load("playbook.yaml", "x", &source);
+    let loaded = load("playbook.yaml", "x", &source, &Default::default());
     assert_eq!(loaded.findings.first().map(|f| f.finding.code()), Some("P001"));
     assert!(loaded.playable().is_none());
 }
@@ -92,7 +106,7 @@ proptest::proptest! {
     /// Whatever stands in the file, it is findings or a playbook.
     #[test]
     fn no_text_breaks_the_reader(text in "[ -~\n]{0,300}") {
-        let _ = load("playbook.yaml", "x", &text);
+        let _ = load("playbook.yaml", "x", &text, &Default::default());
     }
 
     /// Nor does a playbook with a piece cut out.
@@ -102,6 +116,6 @@ proptest::proptest! {
         let from = source.floor_char_boundary(from % source.len());
         let to = source.floor_char_boundary((from + length).min(source.len()));
         let cut = format!("{}{}", &source[..from], &source[to..]);
-        let _ = load("playbook.yaml", "ledgerly", &cut);
+        let _ = load("playbook.yaml", "ledgerly", &cut, &Default::default());
     }
 }
