@@ -81,7 +81,7 @@ test("read-only, disabled, no field, two fields", () => on(`
   assert.equal((await page.edit(label("Fixed"))).kind, "not_editable");
   assert.equal((await page.edit(label("Off"))).kind, "disabled");
   assert.equal((await page.edit(role("button", "Press"))).kind, "not_editable");
-  assert.equal((await page.edit(label("Photo"))).kind, "not_editable");
+  assert.equal((await page.edit(label("Photo"))).kind, "file");
   assert.equal((await page.edit(testId("both"))).kind, "not_editable");
   assert.deepEqual((await page.edit(testId("single"))).values, ["in"], "a wrapper of one field is that field");
   assert.deepEqual((await page.edit(text("Zip"))).values, ["label"], "a label is its field");
