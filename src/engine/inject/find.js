@@ -165,8 +165,10 @@ function byLabel(match, scope, wanted) {
     if (!matches(nameOf(field)) && !labelTexts(field).some((text) => matches(text))) return false;
     return wanted(field);
   });
-  // A radio group in a fieldset of the same name is what is meant, not the fieldset around it.
-  return found.length < 2 ? found : found.filter((field) => !(isGroup(field) && found.some((other) => other !== field && isWithin(field, other))));
+  if (found.length < 2) return found;
+  // A radio group in a fieldset of the same name is what is meant, not the fieldset around it; a combobox, not its line.
+  const stands = (field) => !(isGroup(field) && found.some((other) => other !== field && isWithin(field, other))) && !found.includes(wrapperOf(field));
+  return found.filter(stands);
 }
 
 /** What people read as labels of a field, beside its accessible name. */

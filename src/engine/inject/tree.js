@@ -183,7 +183,10 @@ function textBox(node) {
 const isTickable = (element) => element.localName === "input" && (element.type === "checkbox" || element.type === "radio");
 
 /** Exposed and of some size. */
-const isVisible = (element) => isExposed(element) && hasBox(element);
+const isVisible = (element) => (isExposed(element) && hasBox(element)) || isPickedByLabel(element);
+
+/** A file input that is put away behind a label made to look like a button: what people press is that label. */
+const isPickedByLabel = (element) => element.localName === "input" && element.type === "file" && labelsOf(element).some((label) => isExposed(label) && hasBox(label));
 
 /** The modal dialog on top, which makes the rest of the page unreachable. @returns {Element | null} */
 function modal() {
