@@ -93,7 +93,7 @@ function any(target, scope = document) {
 
 /**
  * @param {{lenient?: boolean, hidden?: boolean}} how `hidden`: only those that match but are not visible
- * @returns {Element[]} in document order
+ * @returns {Element[]} in the order in which they are shown
  */
 function find(query, scope, how) {
   const scopes = !query.within ? [scope] : how.lenient ? any(query.within, scope) : [one(query.within, scope)];
@@ -109,6 +109,7 @@ function find(query, scope, how) {
     const reachable = found.filter((element) => !isBehind(element));
     if (reachable.length) found = reachable;
   }
+  found = inOrder(found);
   if (query.nth === undefined || query.nth === null) return found;
   return found.slice(query.nth, query.nth + 1);
 }

@@ -12,7 +12,7 @@ function rowsOf(rows, container) {
   const role = roleOf(container);
   const item = ITEMS[role];
   if (!item) throw new Miss("not_found", () => `${describe(container)} is neither a table nor a grid nor a list: it does not say what one record is`);
-  return collect(container, roleSelector(item)).filter((part) => isRole(part, item) && isVisible(part) && around(part, (outer) => roleOf(outer) === role) === container);
+  return inOrder(collect(container, roleSelector(item)).filter((part) => isRole(part, item) && isVisible(part) && around(part, (outer) => roleOf(outer) === role) === container));
 }
 
 /**
@@ -23,7 +23,7 @@ function gridOf(table) {
   const known = memo.grids.get(table);
   if (known) return known;
   const owned = (part) => around(part, isTable) === table;
-  const rows = collect(table, roleSelector("row")).filter((row) => isRole(row, "row") && owned(row) && isExposed(row));
+  const rows = inOrder(collect(table, roleSelector("row")).filter((row) => isRole(row, "row") && owned(row) && isExposed(row)));
   const cells = new Map();
   const headers = [];
   const records = [];
@@ -70,7 +70,7 @@ const CELLS = ["cell", "gridcell", "columnheader", "rowheader"].map(roleSelector
 const isCell = (element) => /^(?:cell|gridcell|columnheader|rowheader)$/.test(roleOf(element));
 
 function cellsOf(row) {
-  return collect(row, CELLS).filter((cell) => isCell(cell) && isExposed(cell) && around(cell, (outer) => isRole(outer, "row")) === row);
+  return inOrder(collect(row, CELLS).filter((cell) => isCell(cell) && isExposed(cell) && around(cell, (outer) => isRole(outer, "row")) === row));
 }
 
 /** @returns {number} the column under the header of this name @throws {Miss} */
