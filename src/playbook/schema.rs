@@ -80,6 +80,24 @@ fn refine(name: &str, definition: &mut Value, definitions: &str) {
             definition["properties"]["max"] = word("The most that it may be: `200KiB`, `1MiB`.", SIZE)
         }
         "OperationSteps" => definition["defaultSnippets"] = operation_snippets(),
+        "Pages" => pages(definition),
+        "Name" => definition["anyOf"][2]["properties"]["matches"]["description"] = json!(MATCHES),
+        "Condition" => {
+            for way in definition["anyOf"].as_array_mut().into_iter().flatten() {
+                for (key, says) in CONDITIONS {
+                    let property = way.get_mut("properties").and_then(|properties| properties.get_mut(*key));
+                    if let Some(property) = property.and_then(Value::as_object_mut) {
+                        explain(property, says);
+                    }
+                }
+            }
+        }
+        "Use" => {
+            definition["anyOf"][1]["properties"]["module"]["description"] =
+                json!("The module: `idp/gatehouse` is the file `idp/gatehouse.yaml` below the playbooks.");
+            definition["anyOf"][1]["properties"]["with"]["description"] =
+                json!("Its parameters: texts with `{{ … }}`.");
+        }
         "View" | "Detail" => columns(definition, definitions),
         "Identity" => {
             definition["anyOf"][0]["examples"] = json!(ATTRIBUTES);
@@ -138,6 +156,11 @@ fn locator(definition: &mut Value) {
         json!({ "required": ["text"], "not": { "anyOf": keys.iter().map(required).collect::<Vec<_>>() } }),
     );
     find["oneOf"] = ways.into();
+    for property in find["properties"].as_object_mut().into_iter().flat_map(|p| p.values_mut()) {
+        if let Some(matches) = property.pointer_mut("/anyOf/2/properties/matches") {
+            matches["description"] = json!(MATCHES);
+        }
+    }
     for role in ROLES {
         let property = &mut find["properties"][*role];
         let says = words::role(role);
@@ -152,11 +175,9 @@ fn locator(definition: &mut Value) {
     }
     for (key, says, example) in words::LOCATOR_KEYS {
         let property = &mut find["properties"][*key];
-        // A reference takes nothing beside it in draft-07.
-        if let Some(reference) = property.as_object_mut().and_then(|p| p.remove("$ref")) {
-            property["allOf"] = json!([{ "$ref": reference }]);
+        if let Some(property) = property.as_object_mut() {
+            explain(property, says);
         }
-        property["description"] = (*says).into();
         property["markdownDescription"] = format!("{says}\n\n```yaml\n{example}\n```").into();
     }
     find["defaultSnippets"] = [
@@ -289,6 +310,45 @@ fn one_of(definition: &mut Value, ways: &[&[&str]], keys: &[&str]) {
         json!({ "required": way, "properties": properties })
     };
     definition["oneOf"] = ways.iter().map(way).collect();
+}
+
+/// Says what a key is for; a reference takes nothing beside it in draft-07.
+fn explain(property: &mut Map<String, Value>, says: &str) {
+    if let Some(reference) = property.remove("$ref") {
+        property.insert("allOf".into(), json!([{ "$ref": reference }]));
+    }
+    property.insert("description".into(), says.into());
+}
+
+const MATCHES: &str = "A pattern: `*` stands for anything.";
+
+/// The conditions beside a locator.
+pub const CONDITIONS: &[(&str, &str)] = &[
+    ("not", "This is not so: no such element is visible."),
+    ("enabled", "Such an element is visible, and can be used."),
+    ("disabled", "Such an element is visible, and cannot be used."),
+    ("all", "All of these are so."),
+    ("any", "One of these is so."),
+    (
+        "given",
+        "The template gives something: not empty, not `false`. What the job does not carry is not given.",
+    ),
+];
+
+/// One way of going on, and a total that says where its number stands.
+fn pages(definition: &mut Value) {
+    one_of(definition, &[&["next", "until"], &["more", "until"], &["scroll"]], &["next", "more", "scroll"]);
+    let number = json!({ "type": "string", "x-word": true, "pattern": "\\{n\\}" });
+    let found = json!({
+        "type": ["object", "null"], "x-whole": true, "required": ["text"],
+        "propertyNames": { "enum": ["text", "in", "has", "nth", "exact"] },
+        "properties": { "text": { "anyOf": [number, { "type": "object", "x-whole": true, "properties": { "matches": number } }] } }
+    });
+    let mut all = vec![found];
+    if let Some(total) = definition["properties"]["total"].as_object_mut() {
+        all.extend(total.remove("anyOf").map(|any| json!({ "anyOf": any })));
+        total.insert("allOf".into(), all.into());
+    }
 }
 
 fn word(says: &str, pattern: &str) -> Value {

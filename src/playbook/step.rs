@@ -567,6 +567,9 @@ impl<'de> Deserialize<'de> for Condition {
                 while let Some(locator) = seq.next_element()? {
                     any.push(locator);
                 }
+                if any.is_empty() {
+                    return Err(A::Error::custom("locator|an empty list of alternatives finds nothing"));
+                }
                 Ok(Raw(Condition::Visible(Locator::Any(any))))
             }
 
@@ -590,6 +593,9 @@ impl<'de> Deserialize<'de> for Condition {
                         "a condition says one thing; here are `{}` and `{}`: put both into `all: [ … ]` or `any: [ … ]`",
                         first.value, second.value
                     )));
+                }
+                if matches!(&condition, Condition::All(inner) | Condition::Any(inner) if inner.is_empty()) {
+                    return Err(A::Error::custom("an empty list of conditions says nothing"));
                 }
                 Ok(Raw(condition))
             }
