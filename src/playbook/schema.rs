@@ -55,6 +55,15 @@ fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
         for (name, definition) in all.iter_mut() {
             refine(name, definition, definitions);
         }
+        if let Some(locator) = all.get("Locator").cloned()
+            && let Some(definition) = all.get_mut("Condition")
+        {
+            condition(definition, &locator);
+        }
+        // Where a key is explained, the explanation of what it takes would stand before it in the editor.
+        for definition in all.values_mut().filter_map(Value::as_object_mut) {
+            definition.remove("description");
+        }
     }
     as_read(&mut schema);
     if draft == Draft::Seven {
@@ -81,28 +90,22 @@ fn refine(name: &str, definition: &mut Value, definitions: &str) {
         }
         "OperationSteps" => definition["defaultSnippets"] = operation_snippets(),
         "Pages" => pages(definition),
-        "Name" => definition["anyOf"][2]["properties"]["matches"]["description"] = json!(MATCHES),
-        "Condition" => {
-            for way in definition["anyOf"].as_array_mut().into_iter().flatten() {
-                for (key, says) in CONDITIONS {
-                    let property = way.get_mut("properties").and_then(|properties| properties.get_mut(*key));
-                    if let Some(property) = property.and_then(Value::as_object_mut) {
-                        explain(property, says);
-                    }
-                }
-            }
+        "Name" => {
+            flatten(definition);
+            definition["properties"]["matches"]["description"] = json!(MATCHES);
         }
         "Use" => {
-            definition["anyOf"][1]["properties"]["module"]["description"] =
+            flatten(definition);
+            definition["properties"]["module"]["description"] =
                 json!("The module: `idp/gatehouse` is the file `idp/gatehouse.yaml` below the playbooks.");
-            definition["anyOf"][1]["properties"]["with"]["description"] =
-                json!("Its parameters: texts with `{{ … }}`.");
+            definition["properties"]["with"]["description"] = json!("Its parameters: texts with `{{ … }}`.");
         }
         "View" | "Detail" => columns(definition, definitions),
         "Identity" => {
-            definition["anyOf"][0]["examples"] = json!(ATTRIBUTES);
-            definition["anyOf"][1]["properties"]["attribute"]["examples"] = json!(ATTRIBUTES);
-            definition["anyOf"][1]["properties"]["attribute"]["description"] =
+            flatten(definition);
+            definition["examples"] = json!(ATTRIBUTES);
+            definition["properties"]["attribute"]["examples"] = json!(ATTRIBUTES);
+            definition["properties"]["attribute"]["description"] =
                 json!("The attribute, such as `userName`.");
         }
         _ => {}
@@ -118,7 +121,11 @@ fn step(definition: &mut Value) {
     let action = |key: &str| json!({ "required": [key] });
     let mut ways: Vec<Value> = STEPS.iter().map(|(key, ..)| action(key)).collect();
     ways.push(json!({ "required": ["do"] }));
-    definition["oneOf"] = ways.into();
+    exactly_one(
+        definition,
+        ways,
+        "A step does one thing: open, click, fill, form, … Two things are two steps.",
+    );
     definition["dependentRequired"] =
         json!({ "do": ["when"], "else": ["when", "do"], "capture": ["as"], "collect": ["as"] });
     definition["properties"]["timeout"] = word("How long it may try: `500ms`, `10s`, `2m`.", DURATION);
@@ -139,25 +146,16 @@ fn step(definition: &mut Value) {
 }
 
 /// Exactly one way of finding; `text` is one only where there is no other.
-fn locator(definition: &mut Value) {
-    let Some(find) =
-        definition["anyOf"].as_array_mut().and_then(|forms| forms.iter_mut().find(|f| f["type"] == "object"))
-    else {
-        return;
-    };
-    let keys: Vec<&str> = ROLES
-        .iter()
-        .copied()
-        .chain(["label", "testid", "placeholder", "title", "frame", "css", "xpath"])
-        .collect();
-    let required = |key: &&str| json!({ "required": [key] });
-    let mut ways: Vec<Value> = keys.iter().map(required).collect();
-    ways.push(
-        json!({ "required": ["text"], "not": { "anyOf": keys.iter().map(required).collect::<Vec<_>>() } }),
+fn locator(find: &mut Value) {
+    flatten(find);
+    exactly_one(
+        find,
+        ways_of_finding(),
+        "A locator finds in one way: put the other into `in:` or `has:`, or make a list of alternatives.",
     );
-    find["oneOf"] = ways.into();
     for property in find["properties"].as_object_mut().into_iter().flat_map(|p| p.values_mut()) {
-        if let Some(matches) = property.pointer_mut("/anyOf/2/properties/matches") {
+        flatten(property);
+        if let Some(matches) = property.pointer_mut("/properties/matches") {
             matches["description"] = json!(MATCHES);
         }
     }
@@ -192,6 +190,62 @@ fn locator(definition: &mut Value) {
     .into_iter()
     .filter_map(|(label, example)| snippet(label, "How to find an element.", example))
     .collect();
+}
+
+fn ways_of_finding() -> Vec<Value> {
+    let others = ["label", "testid", "placeholder", "title", "frame", "css", "xpath"];
+    let mut ways: Vec<Value> = ROLES.iter().chain(&others).map(|key| json!({ "required": [key] })).collect();
+    ways.push(json!({ "required": ["text"], "not": { "anyOf": ways } }));
+    ways
+}
+
+/// A locator, or one of the keys of a condition.
+fn condition(definition: &mut Value, locator: &Value) {
+    let mut conditions = Map::new();
+    for way in definition["anyOf"].as_array().into_iter().flatten() {
+        conditions.extend(way.get("properties").and_then(Value::as_object).cloned().into_iter().flatten());
+    }
+    *definition = locator.clone();
+    let mut ways = ways_of_finding();
+    for (key, says) in CONDITIONS {
+        let mut property = conditions.get(*key).cloned().map(object).unwrap_or_default();
+        explain(&mut property, says);
+        definition["properties"][*key] = property.into();
+        ways.push(json!({ "required": [key], "maxProperties": 1 }));
+    }
+    exactly_one(
+        definition,
+        ways,
+        "A condition says one thing: put several into `all: [ … ]` or `any: [ … ]`.",
+    );
+}
+
+/// Alternatives of different kinds as one schema: an editor then says what is wrong inside of one.
+fn flatten(schema: &mut Value) {
+    let Some(Value::Array(alternatives)) = schema.as_object_mut().and_then(|s| s.remove("anyOf")) else {
+        return;
+    };
+    let mut kinds = Vec::new();
+    for alternative in alternatives {
+        for (key, value) in object(alternative) {
+            match (key.as_str(), value) {
+                ("type", Value::Array(several)) => kinds.extend(several),
+                ("type", one) => kinds.push(one),
+                ("description", _) => {}
+                (_, value) => schema[key] = value,
+            }
+        }
+    }
+    schema["type"] = kinds.into();
+}
+
+/// Exactly one of these ways. What has unknown keys is told about those alone.
+fn exactly_one(definition: &mut Value, ways: Vec<Value>, says: &str) {
+    let known: Vec<String> =
+        definition["properties"].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+    definition["if"] =
+        json!({ "type": "object", "propertyNames": { "enum": known }, "not": { "oneOf": ways } });
+    definition["then"] = json!({ "type": "null", "errorMessage": says });
 }
 
 fn example_name(role: &str) -> &'static str {
