@@ -2,19 +2,18 @@
 //!
 //! To accept new reports after reading them: `GOLDEN=write cargo nextest run --test language`.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use seatwright::{
     cli::finding_text,
-    playbook::{Finding, Loaded, load},
-    worker::books::load_modules,
+    playbook::{Finding, Loaded, Modules, load, load_module},
 };
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folders, and the one file of each with its findings; modules stand in a folder `modules` beside it.
+/// The folders, and the one file of each with its findings.
 fn cases(file: &str) -> Vec<(String, Loaded)> {
     let mut cases: Vec<(String, Loaded)> = fs::read_dir(root().join("tests/language"))
         .expect("the cases")
@@ -23,12 +22,19 @@ fn cases(file: &str) -> Vec<(String, Loaded)> {
         .map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             let text = fs::read_to_string(entry.path().join(file)).expect("a playbook");
-            let loaded = load("playbook.yaml", &name, &text, &load_modules(&entry.path().join("modules")));
+            let loaded = load("playbook.yaml", &name, &text, &modules(&entry.path()));
             (name, loaded)
         })
         .collect();
     cases.sort_by(|a, b| a.0.cmp(&b.0));
     cases
+}
+
+/// The module of a case, where it has one.
+fn modules(case: &Path) -> Modules {
+    let source = fs::read_to_string(case.join("module.yaml")).ok();
+    let module = source.map(|source| load_module("idp/gatehouse.yaml", &source));
+    module.into_iter().map(|module| ("idp/gatehouse".to_owned(), Arc::new(module))).collect()
 }
 
 fn codes(loaded: &Loaded) -> BTreeSet<&'static str> {

@@ -2,18 +2,22 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde_json::Value;
+
 use super::{Session, page::Trouble, run::Run};
 use crate::{
     contract::{Code, Failure, LoginMethod, SecretRef},
-    plan::{self, Plan, PlannedStep},
+    plan::{self, Plan, PlannedStep, Scope},
     playbook::{
         locator::Locator,
         syntax::{SendToken, Token},
+        template,
     },
     ports::{
         driver::{self, Answer, Ask, Condition, State, TokenPlace},
         secrets::{SecretError, Secrets},
     },
+    secret::Secret,
 };
 
 /// How long a page may take to show that one is signed in.
@@ -62,7 +66,7 @@ impl Run<'_> {
     async fn enter_with(&mut self, token: &Token) -> Result<(), Failure> {
         let mut url = self.plan.start.clone();
         if token.send == SendToken::Query {
-            let value = self.scope.secret_text(&token.value, &self.secrets)?;
+            let value = value_of(token, &self.scope, &self.secrets)?;
             url.query_pairs_mut().append_pair(&token.name.value, value.expose());
             self.mask.add(value);
         }
@@ -166,9 +170,22 @@ pub async fn tokens(
         let secret = secrets.fetch(reference).await.map_err(|error| not_to_be_had(name, &error))?;
         known.insert(name.clone(), secret);
     }
-    let value = plan.scope.secret_text(&token.value, &known)?;
+    let value = value_of(token, &plan.scope, &known)?;
     let origin = plan.start.origin().ascii_serialization();
     Ok(vec![driver::Token { origin, place, name: token.name.value.clone(), value }])
+}
+
+/// The value of a token, made of its template.
+fn value_of(token: &Token, scope: &Scope, secrets: &BTreeMap<String, Secret>) -> Result<Secret, Failure> {
+    let named = template::names(&token.value.value).unwrap_or_default();
+    let mut missing = named.iter().filter_map(|name| name.strip_prefix("secret."));
+    if let Some(name) = missing.find(|name| !secrets.contains_key(*name)) {
+        return Err(Failure::new(Code::SecretMissing, format!("the service account has no secret `{name}`"))
+            .hint(format!("give a reference: secrets: {{ {name}: env:NAME }}")));
+    }
+    let known: serde_json::Map<String, Value> =
+        secrets.iter().map(|(name, secret)| (name.clone(), Value::from(secret.expose()))).collect();
+    scope.text_with(&token.value, "secret", Value::Object(known)).map(Secret::new)
 }
 
 /// A secret that no provider gives.

@@ -142,7 +142,7 @@ impl Run<'_> {
     ) -> Result<(Vec<Row>, u32), Trouble> {
         let mut pages = 0;
         let mut read = Read::new(view, self.identity());
-        self.to_start(view).await?;
+        self.scroll_back(view).await?;
         loop {
             pages += 1;
             if let Some(absent) = &find.absent {
@@ -175,7 +175,7 @@ impl Run<'_> {
     }
 
     /// A list that scrolls is read from its start.
-    async fn to_start(&mut self, view: &View) -> Result<(), Trouble> {
+    async fn scroll_back(&mut self, view: &View) -> Result<(), Trouble> {
         if view.pages.as_ref().is_none_or(|pages| pages.scroll.is_none()) {
             return Ok(());
         }
@@ -270,7 +270,7 @@ impl Run<'_> {
     pub(super) async fn walk(&mut self, view: &View) -> Result<Walked, Trouble> {
         self.open_view(view).await?;
         let mut read = Read::new(view, self.identity());
-        self.to_start(view).await?;
+        self.scroll_back(view).await?;
         let (mut pages, mut shown) = (0, None);
         let (last_page_seen, stopped_by) = loop {
             pages += 1;

@@ -78,14 +78,11 @@ impl Run<'_> {
         if self.block(planned, 0).await? == Flow::Stop {
             return Ok(Flow::Stop);
         }
-        let window = match self.page.came(self.until(within)).await {
-            Ok(Came::Popup(window)) => window,
-            _ => {
-                self.page.allow(Allowed::Nothing);
-                return Err(Failure::new(Code::UnexpectedPage, "no window came up")
-                    .hint("if the app goes on in the same window, leave out `popup`")
-                    .into());
-            }
+        let Ok(Came::Popup(window)) = self.page.came(self.until(within)).await else {
+            self.page.allow(Allowed::Nothing);
+            return Err(Failure::new(Code::UnexpectedPage, "no window came up")
+                .hint("if the app goes on in the same window, leave out `popup`")
+                .into());
         };
         let opener = std::mem::replace(&mut self.page, Arc::clone(&window));
         let done = self.block(planned, 1).await;

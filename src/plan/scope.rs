@@ -16,7 +16,6 @@ use crate::{
         template::{self, TemplateError},
     },
     ports::driver::{self as page, ColumnAt, Query, State, Target, TextMatch},
-    secret::Secret,
 };
 
 /// The values that templates see, and the playbook whose targets they name.
@@ -107,28 +106,11 @@ impl Scope {
         template::evaluate(&text.value, &self.values).map_err(|error| self.refused(text, error))
     }
 
-    /// The text of a template that secrets go into. It is a secret itself.
-    pub fn secret_text(
-        &self,
-        text: &At<String>,
-        secrets: &BTreeMap<String, Secret>,
-    ) -> Result<Secret, Failure> {
-        let named = template::names(&text.value).map_err(|error| self.refused(text, error))?;
-        let missing = named.iter().filter_map(|name| name.strip_prefix("secret."));
-        if let Some(name) = missing.into_iter().find(|name| !secrets.contains_key(*name)) {
-            return Err(Failure::new(
-                Code::SecretMissing,
-                format!("the service account has no secret `{name}`"),
-            )
-            .hint(format!("give a reference: secrets: {{ {name}: env:NAME }}")));
-        }
-        let values: serde_json::Map<String, Value> =
-            secrets.iter().map(|(name, secret)| (name.clone(), Value::from(secret.expose()))).collect();
-        let mut scope = self.values.clone();
-        scope["secret"] = Value::Object(values);
-        template::render(&text.value, &scope)
-            .map(Secret::new)
-            .map_err(|_| Failure::new(Code::SecretMissing, "the token could not be made of its template"))
+    /// The text that a template gives that sees one name more.
+    pub fn text_with(&self, text: &At<String>, name: &str, value: Value) -> Result<String, Failure> {
+        let mut values = self.values.clone();
+        values[name] = value;
+        template::render(&text.value, &values).map_err(|error| self.refused(text, error))
     }
 
     fn refused(&self, text: &At<String>, error: TemplateError) -> Failure {
@@ -423,10 +405,14 @@ impl Asked {
             Asked::Page(_) => answers.next().unwrap_or_default(),
             Asked::Not(inner) => !inner.holds(answers),
             // Each takes its answers, whatever those before it said.
-            Asked::All(several) => several.iter().fold(true, |all, one| one.holds(answers) && all),
-            Asked::Any(several) => several.iter().fold(false, |any, one| one.holds(answers) || any),
+            Asked::All(several) => !each(several, answers).contains(&false),
+            Asked::Any(several) => each(several, answers).contains(&true),
         }
     }
+}
+
+fn each(several: &[Asked], answers: &mut impl Iterator<Item = bool>) -> Vec<bool> {
+    several.iter().map(|one| one.holds(answers)).collect()
 }
 
 fn given(value: &Value) -> bool {

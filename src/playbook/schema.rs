@@ -154,8 +154,7 @@ fn locator(find: &mut Value) {
         "A locator finds in one way: put the other into `in:` or `has:`, or make a list of alternatives.",
     );
     for property in find["properties"].as_object_mut().into_iter().flat_map(|p| p.values_mut()) {
-        flatten(property);
-        if let Some(matches) = property.pointer_mut("/properties/matches") {
+        if let Some(matches) = property.pointer_mut("/anyOf/2/properties/matches") {
             matches["description"] = json!(MATCHES);
         }
     }

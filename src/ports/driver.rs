@@ -390,6 +390,41 @@ pub enum TextMatch {
     Glob(String),
 }
 
+impl TextMatch {
+    /// Is it this? Of text that a page does not hold: what a native dialog says.
+    pub fn matches(&self, text: &str) -> bool {
+        let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = fold(text);
+        match self {
+            TextMatch::Exact(wanted) => text == fold(wanted),
+            TextMatch::Contains(wanted) => text.to_lowercase().contains(&fold(wanted).to_lowercase()),
+            TextMatch::Whole(wanted) => {
+                let (text, wanted) = (text.to_lowercase(), fold(wanted).to_lowercase());
+                text.match_indices(&wanted)
+                    .any(|(at, _)| stands_alone(&text[..at], &text[at + wanted.len()..]))
+            }
+            TextMatch::Glob(wanted) => {
+                let pattern = regex::escape(&fold(wanted)).replace(r"\*", ".*").replace(r"\{n\}", NUMBER);
+                regex::Regex::new(&format!("(?s)^{pattern}$")).is_ok_and(|glob| glob.is_match(&text))
+            }
+        }
+    }
+}
+
+/// Digits, in groups or not: `1,204`.
+pub const NUMBER: &str = r"[0-9]+(?:[.,' \u{A0}\u{202F}][0-9]{3})*";
+
+/// Do neither the text before nor the text after go on with a word or an address?
+pub fn stands_alone(before: &str, after: &str) -> bool {
+    let goes_on = |letter: char| letter.is_alphanumeric() || "@_+-".contains(letter);
+    let mut next = after.chars();
+    let is_end = match next.next() {
+        Some('.') => !next.next().is_some_and(char::is_alphanumeric),
+        letter => !letter.is_some_and(goes_on),
+    };
+    is_end && !before.ends_with(|letter| letter == '.' || goes_on(letter))
+}
+
 /// Something that is so or not so on a page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Condition {

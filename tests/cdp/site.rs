@@ -94,6 +94,12 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         .and_then(|cookie| cookie.to_str().ok())
         .unwrap_or("none")
         .to_owned();
+    let authorization = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("none")
+        .to_owned();
     seen.requests.lock().expect("unpoisoned").push(format!("{host} {path}?{query}"));
     seen.changed.notify_waiters();
     let page = |body: &str| Html(format!("<!doctype html><title>t</title>{body}")).into_response();
@@ -145,6 +151,13 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
             r#"<h1 id=here>here</h1><a id=there href="/slow?ahead">there</a><script type=speculationrules>
             {"prerender":[{"source":"list","urls":["/slow?ahead"],"eagerness":"immediate"}]}</script>"#,
         ),
+        "/beside" => page(include_str!("beside.html")),
+        "/child" => page(include_str!("child.html")),
+        "/inner" => page(
+            "<div style='height:1200px'>far</div><label>Inner <input id=inner></label>
+             <button id=press onclick=\"out.textContent = 'pressed ' + inner.value\">Press</button><p id=out>nothing</p>",
+        ),
+        "/headers" => page(&format!("<h1 id=authorization>{authorization}</h1>")),
         "/strange" => {
             page(r#"<h1 id=strange></h1><script>strange.textContent = "a\ud800b\u0000c\u2028";</script>"#)
         }

@@ -16,7 +16,7 @@ use super::{
     targets::{Room, Targets},
     wire::{Wire, WireError},
 };
-use crate::ports::driver::{Context, ContextOptions, DriverError, Page};
+use crate::ports::driver::{Context, ContextOptions, DriverError, Page, Token, TokenPlace};
 
 /// Making or ending a context takes a tenth of a second, or something is wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,10 +65,11 @@ impl FrontContext {
         let answer = answer.map_err(|error| clock.wire_error(error))?;
         let made: BrowserContext = events::result(method, &answer)?;
         let lease = Lease { wire, targets, id: made.browser_context_id };
-        let room = Arc::new(Room::new(fence));
+        let room = Arc::new(Room::new(fence, options.tokens));
         lease.targets.enter(&lease.id, Arc::clone(&room));
+        lease.set_cookies(room.tokens(), deadline).await.map_err(|error| clock.wire_error(error))?;
         let tab = lease.furnish(&room, deadline).await.map_err(|error| clock.wire_error(error))?;
-        let page = Arc::new(FrontPage::new(tab, room));
+        let page = Arc::new(FrontPage::new(tab, room, Some(lease.id.clone())));
         Ok(Self { lease, page })
     }
 }
@@ -98,16 +99,23 @@ impl Lease {
                 Err(_) => return Err(WireError::Late),
             }
         };
-        for (method, reply) in tab.take_setup() {
-            reply.by(deadline).await.map_err(|error| match error {
-                WireError::Refused { code, message } => {
-                    WireError::Refused { code, message: format!("{method}: {message}") }
-                }
-                error => error,
-            })?;
-        }
-        tab.world(deadline).await?;
+        tab.set_up(deadline).await?;
+        tab.world(tab.top(), deadline).await?;
         Ok(tab)
+    }
+
+    /// Cookies are there before the first request.
+    async fn set_cookies(&self, tokens: &[Token], deadline: Instant) -> Result<(), WireError> {
+        let cookies: Vec<_> = tokens
+            .iter()
+            .filter(|token| token.place == TokenPlace::Cookie)
+            .map(|token| json!({"name": token.name, "value": token.value.expose(), "url": token.origin}))
+            .collect();
+        if cookies.is_empty() {
+            return Ok(());
+        }
+        let params = json!({"browserContextId": self.id, "cookies": cookies});
+        self.wire.call(None, "Storage.setCookies", params).by(deadline).await.map(drop)
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct TargetInfo {
     pub(super) url: String,
     #[serde(default)]
     pub(super) browser_context_id: Option<String>,
+    #[serde(default)]
+    pub(super) opener_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,6 +64,8 @@ pub(super) struct RequestPaused {
     pub(super) request: Request,
     #[serde(default)]
     pub(super) frame_id: Option<String>,
+    #[serde(default)]
+    pub(super) resource_type: String,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +73,8 @@ pub(super) struct Request {
     pub(super) url: String,
     #[serde(default, rename = "urlFragment")]
     pub(super) fragment: String,
+    #[serde(default)]
+    pub(super) headers: std::collections::BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -161,7 +167,29 @@ pub(super) struct JavascriptDialogOpening {
     pub(super) message: String,
 }
 
-/// `Page.windowOpen`, `Page.downloadWillBegin`: something with an address.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DownloadWillBegin {
+    #[serde(default)]
+    pub(super) url: String,
+    pub(super) guid: String,
+    #[serde(default)]
+    pub(super) suggested_filename: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct DownloadProgress {
+    pub(super) guid: String,
+    #[serde(default)]
+    pub(super) total_bytes: f64,
+    #[serde(default)]
+    pub(super) received_bytes: f64,
+    #[serde(default)]
+    pub(super) state: String,
+}
+
+/// `Page.windowOpen`: something with an address.
 #[derive(Deserialize)]
 pub(super) struct Addressed {
     #[serde(default)]
@@ -189,9 +217,26 @@ pub(super) struct Evaluated<'a> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct RemoteObject<'a> {
     #[serde(default, borrow)]
     pub(super) value: Option<&'a RawValue>,
+    /// What is told by reference.
+    #[serde(default)]
+    pub(super) object_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Described {
+    pub(super) node: Node,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Node {
+    /// Of an element that holds a frame.
+    #[serde(default)]
+    pub(super) frame_id: Option<String>,
 }
 
 #[derive(Deserialize)]

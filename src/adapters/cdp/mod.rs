@@ -9,6 +9,7 @@
 mod context;
 mod events;
 mod fence;
+mod frames;
 mod keyboard;
 mod launch;
 mod navigation;

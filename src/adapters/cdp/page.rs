@@ -2,19 +2,24 @@
 //!
 //! It must not know how events are followed, only what they amount to.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
+use tempfile::TempDir;
 use tokio::time::Instant;
 use url::Url;
 
 use super::{
     events::{self, Evaluated, Navigate, Screenshot},
+    frames::Place,
     keyboard,
-    tab::Tab,
+    tab::{Arrival, Tab},
     targets::Room,
     wire::WireError,
 };
@@ -25,19 +30,51 @@ use crate::ports::driver::{
 /// How the script in the page is asked.
 const ASK: &str = "function(q){return globalThis.__seatwright.ask(q)}";
 
-/// The page in front of a context.
+/// The page in front of a context, or a window that it opened.
 pub(super) struct FrontPage {
-    tab: Arc<Tab>,
-    room: Arc<Room>,
+    pub(super) tab: Arc<Tab>,
+    pub(super) room: Arc<Room>,
+    /// The context, where downloads are settled.
+    context: Option<String>,
+    /// Where the keys go: the session of the frame that was asked about a control last.
+    focus: Mutex<Option<Arc<Tab>>>,
+    /// What was uploaded is read by the browser only when it is sent.
+    uploads: Mutex<Vec<TempDir>>,
+    downloads: Mutex<Option<TempDir>>,
 }
 
 impl FrontPage {
-    pub(super) fn new(tab: Arc<Tab>, room: Arc<Room>) -> Self {
-        Self { tab, room }
+    pub(super) fn new(tab: Arc<Tab>, room: Arc<Room>, context: Option<String>) -> Self {
+        Self {
+            tab,
+            room,
+            context,
+            focus: Mutex::default(),
+            uploads: Mutex::default(),
+            downloads: Mutex::default(),
+        }
+    }
+
+    fn keys(&self) -> Arc<Tab> {
+        let focus = locked(&self.focus).clone();
+        focus.filter(|tab| tab.is_open()).unwrap_or_else(|| Arc::clone(&self.tab))
+    }
+
+    /// Where downloads go in this context: nowhere, or into a folder of ours.
+    fn settle_downloads(&self, folder: Option<&TempDir>) {
+        let Some(context) = &self.context else { return };
+        let params = match folder {
+            Some(folder) => json!({
+                "behavior": "allowAndName", "browserContextId": context, "eventsEnabled": true,
+                "downloadPath": folder.path(),
+            }),
+            None => json!({"behavior": "deny", "browserContextId": context, "eventsEnabled": true}),
+        };
+        self.tab.post_to_browser("Browser.setDownloadBehavior", params);
     }
 
     async fn navigate(&self, url: &Url, deadline: Instant) -> Result<(), Missed> {
-        let (before, steps) = self.tab.frame(|frame| (frame.documents, frame.steps));
+        let (before, steps) = self.tab.frame(self.tab.top(), |frame| (frame.documents, frame.steps));
         self.tab.take_blocked();
         let reply = self.tab.call("Page.navigate", json!({"url": url.as_str()}));
         let answer = reply.by(deadline).await?;
@@ -47,13 +84,13 @@ impl FrontPage {
         }
         let Some(loader) = navigated.loader_id else {
             // The same document, at another place of it.
-            let moved = self.tab.wait(deadline, |frame| match frame.steps > steps {
+            let moved = self.tab.wait(self.tab.top(), deadline, |frame| match frame.steps > steps {
                 true => Ok(()),
                 false => Err(deadline),
             });
             return Ok(moved.await?);
         };
-        let arrived = self.tab.wait(deadline, |frame| match frame.arrived(&loader, before) {
+        let arrived = self.tab.wait(self.tab.top(), deadline, |frame| match frame.arrived(&loader, before) {
             true => Ok(()),
             false => Err(deadline),
         });
@@ -80,9 +117,10 @@ impl FrontPage {
         DriverError::NavigationFailed { url: url.to_string(), reason }
     }
 
-    async fn ask_once(&self, question: &Question, deadline: Instant) -> Result<Answer, Missed> {
-        let world = self.tab.world(deadline).await?;
-        let reply = self.tab.call(
+    async fn ask_in(&self, place: &Place, question: &Question, deadline: Instant) -> Result<Answer, Missed> {
+        let Place { tab, frame, .. } = place;
+        let world = tab.world(frame, deadline).await?;
+        let reply = tab.call(
             "Runtime.callFunctionOn",
             CallFunctionOn {
                 function_declaration: ASK,
@@ -92,7 +130,7 @@ impl FrontPage {
                 return_by_value: true,
             },
         );
-        let world_gone = self.tab.wait(deadline, |frame| match frame.is_world(&world) {
+        let world_gone = tab.wait(frame, deadline, |frame| match frame.is_world(&world) {
             true => Err(deadline),
             false => Ok(()),
         });
@@ -110,8 +148,56 @@ impl FrontPage {
             Err(WireError::Refused { message, .. }) if is_navigation(&message) => {
                 Err(DriverError::Navigated.into())
             }
+            // A frame that went away went elsewhere.
+            Err(WireError::Closed) if place.is_inner() && self.tab.is_open() => {
+                Err(DriverError::Navigated.into())
+            }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Enters the frames of a question, and asks it there.
+    async fn ask_once(&self, question: &Question, deadline: Instant) -> Result<Answer, Missed> {
+        let within = Duration::from_millis(question.within);
+        let place = match self.enter(&question.frame, within, deadline).await? {
+            Ok(place) => place,
+            Err(refusal) => return Ok(Answer::Refused(refusal)),
+        };
+        if matches!(question.ask, Ask::Aim { .. } | Ask::Edit { .. } | Ask::Hover { .. }) {
+            *locked(&self.focus) = Some(Arc::clone(&place.tab));
+        }
+        if question.frame.is_empty() {
+            return self.ask_in(&place, question, deadline).await;
+        }
+        let inner = Question { frame: Vec::new(), ..question.clone() };
+        let answer = self.ask_in(&place, &inner, deadline).await;
+        let answer = match answer {
+            Ok(Answer::Aimed { token, at, element }) => {
+                let (left, top) = place.offset(deadline).await?;
+                Ok(Answer::Aimed { token, at: Point { x: at.x + left, y: at.y + top }, element })
+            }
+            other => other,
+        };
+        place.leave();
+        answer
+    }
+
+    /// Whether a secret shows is a question to every frame.
+    async fn any_frame_contains(&self, question: &Question, deadline: Instant) -> Result<bool, Missed> {
+        let tabs = [Arc::clone(&self.tab)].into_iter().chain(self.room.every_part());
+        for tab in tabs {
+            for frame in tab.frames() {
+                let place = Place::of(Arc::clone(&tab), frame);
+                // A frame that is on its way shows nothing yet, and one that is gone nothing any more.
+                let soon = deadline.min(Instant::now() + Duration::from_millis(500));
+                match self.ask_in(&place, question, soon).await {
+                    Ok(Answer::Contains { contains: true }) => return Ok(true),
+                    Err(missed) if place.frame == self.tab.top() => return Err(missed),
+                    Ok(_) | Err(_) => {}
+                }
+            }
+        }
+        Ok(false)
     }
 }
 
@@ -133,12 +219,18 @@ impl Page for FrontPage {
 
     async fn ask(&self, question: &Question, deadline: Instant) -> Result<Answer, DriverError> {
         let clock = Clock::start();
+        if matches!(question.ask, Ask::Contains { .. }) {
+            let contains = self.any_frame_contains(question, deadline).await;
+            return contains
+                .map(|contains| Answer::Contains { contains })
+                .map_err(|missed| clock.error(missed));
+        }
         let settles = matches!(question.ask, Ask::Probe { settle: true, .. });
         loop {
             let answer = self.ask_once(question, deadline).await;
             let outdated = match &answer {
                 // It was about a document that is being left, as we have learnt meanwhile.
-                Ok(_) => self.tab.frame(super::navigation::MainFrame::is_leaving),
+                Ok(_) => self.tab.frame(self.tab.top(), super::navigation::MainFrame::is_leaving),
                 Err(Missed::Driver(DriverError::Navigated)) => true,
                 Err(_) => false,
             };
@@ -168,40 +260,110 @@ impl Page for FrontPage {
 
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError> {
         let clock = Clock::start();
-        let reply = self.tab.call("Input.insertText", InsertText { text });
+        let reply = self.keys().call("Input.insertText", InsertText { text });
         reply.by(deadline).await.map_err(|e| clock.error(e))?;
         Ok(())
     }
 
     async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError> {
         let clock = Clock::start();
-        let replies = [keyboard::down(key), keyboard::up(key)]
-            .map(|params| self.tab.call("Input.dispatchKeyEvent", params));
+        let tab = self.keys();
+        let replies =
+            [keyboard::down(key), keyboard::up(key)].map(|params| tab.call("Input.dispatchKeyEvent", params));
         for reply in replies {
             reply.by(deadline).await.map_err(|e| clock.error(e))?;
         }
         Ok(())
     }
 
-    async fn hover(&self, _: Point, _: Instant) -> Result<(), DriverError> {
-        Err(DriverError::Protocol("hover".to_owned()))
+    async fn hover(&self, at: Point, deadline: Instant) -> Result<(), DriverError> {
+        let clock = Clock::start();
+        let params = json!({
+            "type": "mouseMoved", "x": at.x, "y": at.y, "button": "none", "buttons": 0, "pointerType": "mouse",
+        });
+        let reply = self.tab.call("Input.dispatchMouseEvent", params);
+        reply.by(deadline).await.map(drop).map_err(|e| clock.error(e))
     }
 
-    async fn upload(&self, _: &[Target], _: u32, _: &[File], _: Instant) -> Result<(), DriverError> {
-        Err(DriverError::Protocol("upload".to_owned()))
+    async fn upload(
+        &self,
+        frame: &[Target],
+        token: u32,
+        files: &[File],
+        deadline: Instant,
+    ) -> Result<(), DriverError> {
+        let clock = Clock::start();
+        let place = self.enter(frame, Duration::ZERO, deadline).await.map_err(|e| clock.error(e))?;
+        let place = place.map_err(|refusal| DriverError::Protocol(refusal.message))?;
+        let held = place.held(token, deadline).await.map_err(|e| clock.error(e))?;
+        let disk = |error: std::io::Error| DriverError::Protocol(format!("a file for the page: {error}"));
+        let folder = tempfile::Builder::new().prefix("seatwright-upload-").tempdir().map_err(disk)?;
+        let mut paths = Vec::new();
+        for file in files {
+            // Nothing of the name may become a path.
+            let name = file.name.replace(['/', '\\', '\0'], "_");
+            let path = folder.path().join(if name.starts_with('.') { format!("_{name}") } else { name });
+            tokio::fs::write(&path, &file.content).await.map_err(disk)?;
+            paths.push(path);
+        }
+        let params = json!({"files": paths, "objectId": held});
+        let done = place.tab.call("DOM.setFileInputFiles", params).by(deadline).await;
+        locked(&self.uploads).push(folder);
+        place.leave();
+        done.map(drop).map_err(|e| clock.error(e))
     }
 
-    fn allow(&self, _: Allowed) {}
+    fn allow(&self, allowed: Allowed) {
+        let mut downloads = locked(&self.downloads);
+        if matches!(allowed, Allowed::Download { .. }) {
+            let folder = tempfile::Builder::new().prefix("seatwright-download-").tempdir().ok();
+            self.settle_downloads(folder.as_ref());
+            *downloads = folder;
+        } else if downloads.take().is_some() {
+            self.settle_downloads(None);
+        }
+        self.tab.allow(allowed);
+    }
 
-    async fn came(&self, _: Instant) -> Result<Came, DriverError> {
-        Err(DriverError::Protocol("came".to_owned()))
+    async fn came(&self, deadline: Instant) -> Result<Came, DriverError> {
+        let clock = Clock::start();
+        let came = self.tab.came(deadline).await.map_err(|e| clock.error(e));
+        let came = match came {
+            Ok(Arrival::Popup(tab)) => {
+                tab.set_up(deadline).await.map_err(|e| clock.error(e))?;
+                // The pointer reaches only what is in front.
+                tab.call("Page.bringToFront", json!({})).by(deadline).await.map_err(|e| clock.error(e))?;
+                Ok(Came::Popup(Arc::new(FrontPage::new(tab, Arc::clone(&self.room), self.context.clone()))))
+            }
+            Ok(Arrival::Dialog { kind, message }) => Ok(Came::Dialog { kind, message }),
+            Ok(Arrival::Download { guid, name, .. }) => {
+                let folder = locked(&self.downloads).take();
+                let path = folder.as_ref().map(|folder| folder.path().join(&guid));
+                let content = match path {
+                    Some(path) => tokio::fs::read(&path).await.map_err(|e| e.to_string()),
+                    None => Err("it has no place".to_owned()),
+                };
+                let content = content
+                    .map_err(|reason| DriverError::Protocol(format!("the file {name} was lost: {reason}")))?;
+                let media_type = "application/octet-stream".to_owned();
+                Ok(Came::Download(File { name, media_type, content }))
+            }
+            Err(error) => Err(error),
+        };
+        self.allow(Allowed::Nothing);
+        came
     }
 
     fn is_open(&self) -> bool {
-        true
+        self.tab.is_open()
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        let front = self.room.front().borrow().as_ref().is_some_and(|front| Arc::ptr_eq(front, &self.tab));
+        if !front {
+            self.tab.post_to_browser("Target.closeTarget", json!({"targetId": self.tab.top()}));
+        }
+    }
 
     async fn screenshot(&self, deadline: Instant) -> Result<Vec<u8>, DriverError> {
         let clock = Clock::start();
@@ -213,12 +375,16 @@ impl Page for FrontPage {
     }
 
     fn url(&self) -> String {
-        self.tab.frame(|frame| frame.url.clone())
+        self.tab.frame(self.tab.top(), |frame| frame.url.clone())
     }
 
     fn take_notices(&self) -> Vec<Notice> {
         self.tab.take_notices()
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Serialize)]
@@ -261,7 +427,7 @@ fn read_answer(question: &Question, answer: &RawValue) -> Result<Answer, DriverE
 }
 
 /// Does this refusal say that the document went away?
-fn is_navigation(message: &str) -> bool {
+pub(super) fn is_navigation(message: &str) -> bool {
     [
         "Cannot find context",
         "uniqueContextId not found",
@@ -294,7 +460,7 @@ fn explain(error: &str) -> Option<&'static str> {
 }
 
 /// Either half of what can go wrong in a call.
-enum Missed {
+pub(super) enum Missed {
     Wire(WireError),
     Driver(DriverError),
 }

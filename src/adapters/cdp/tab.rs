@@ -3,7 +3,7 @@
 //! It must not know what is asked inside a page.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -14,37 +14,55 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     events::{
-        self, Addressed, ExecutionContextCreated, ExecutionContextDestroyed, FrameNavigated,
-        FrameRequestedNavigation, FrameStartedNavigating, FrameStoppedLoading, JavascriptDialogOpening,
-        LifecycleEvent, NavigatedWithinDocument,
+        self, Addressed, DownloadProgress, DownloadWillBegin, ExecutionContextCreated,
+        ExecutionContextDestroyed, FrameNavigated, FrameRequestedNavigation, FrameStartedNavigating,
+        FrameStoppedLoading, JavascriptDialogOpening, LifecycleEvent, NavigatedWithinDocument,
     },
     navigation::{MainFrame, Readiness},
     targets::WORLD,
     wire::{Reply, Wire, WireError},
 };
-use crate::ports::driver::Notice;
+use crate::ports::driver::{Allowed, Notice};
 
 /// A page that does the same thing over and over is not remembered for ever.
 const MOST_NOTICES: usize = 256;
 
-/// The page in front.
+/// A page, or a frame of one that has a process of its own: what is spoken to in one session.
 pub(super) struct Tab {
     wire: Arc<Wire>,
     session: String,
-    /// The main frame has the name of its target.
+    /// The topmost frame has the name of its target.
     frame: String,
     desk: Mutex<Desk>,
     changed: watch::Sender<()>,
 }
 
 struct Desk {
-    frame: MainFrame,
+    /// Where each frame of this session is, the topmost one among them.
+    frames: HashMap<String, MainFrame>,
+    allowed: Allowed,
+    came: Option<Arrival>,
     notices: Vec<Notice>,
     /// Addresses of windows that the page opened and that have not come up yet.
     opening: VecDeque<String>,
     /// The last address that the main frame was kept from.
     blocked: Option<String>,
     setup: Vec<(&'static str, Reply)>,
+}
+
+/// What was allowed, and is there.
+pub(super) enum Arrival {
+    Popup(Arc<Tab>),
+    Dialog {
+        kind: String,
+        message: String,
+    },
+    /// A file that the browser has put into its folder under this name; `complete`: to its end.
+    Download {
+        guid: String,
+        name: String,
+        complete: bool,
+    },
 }
 
 impl Tab {
@@ -59,7 +77,9 @@ impl Tab {
             session,
             frame,
             desk: Mutex::new(Desk {
-                frame: MainFrame::default(),
+                frames: HashMap::new(),
+                allowed: Allowed::Nothing,
+                came: None,
                 notices: Vec::new(),
                 opening: VecDeque::new(),
                 blocked: None,
@@ -81,21 +101,110 @@ impl Tab {
         self.wire.post(Some(&self.session), method, params);
     }
 
-    /// What was sent to prepare the page, once.
-    pub(super) fn take_setup(&self) -> Vec<(&'static str, Reply)> {
-        mem::take(&mut self.desk().setup)
+    /// Waits for the answers to what was sent to prepare the page.
+    pub(super) async fn set_up(&self, deadline: Instant) -> Result<(), WireError> {
+        let setup = mem::take(&mut self.desk().setup);
+        for (method, reply) in setup {
+            reply.by(deadline).await.map_err(|error| match error {
+                WireError::Refused { code, message } => {
+                    WireError::Refused { code, message: format!("{method}: {message}") }
+                }
+                error => error,
+            })?;
+        }
+        Ok(())
     }
 
-    /// Waits until `look` finds something in the main frame; fails when page or browser are no more.
+    /// Sends a command to the browser itself.
+    pub(super) fn post_to_browser(&self, method: &'static str, params: impl Serialize) {
+        self.wire.post(None, method, params);
+    }
+
+    /// The frames of this session that can be asked something; the topmost one in any case.
+    pub(super) fn frames(&self) -> Vec<String> {
+        let now = Instant::now();
+        let mut found = Vec::new();
+        for (name, frame) in &mut self.desk().frames {
+            if *name == self.frame || matches!(frame.readiness(now), Readiness::Ready { .. }) {
+                found.push(name.clone());
+            }
+        }
+        found
+    }
+
+    /// The name of the topmost frame.
+    pub(super) fn top(&self) -> &str {
+        &self.frame
+    }
+
+    /// Is anybody there?
+    pub(super) fn is_open(&self) -> bool {
+        self.wire.fate(Some(&self.session)).is_ok()
+    }
+
+    /// Can this frame be asked something in this session? One that has moved to another process cannot.
+    pub(super) fn has_frame(&self, frame: &str) -> bool {
+        let mut desk = self.desk();
+        let known = desk.frames.get_mut(frame);
+        known.is_some_and(|frame| matches!(frame.readiness(Instant::now()), Readiness::Ready { .. }))
+    }
+
+    /// What the next input may set off. What came before is forgotten.
+    pub(super) fn allow(&self, allowed: Allowed) {
+        let mut desk = self.desk();
+        desk.allowed = allowed;
+        desk.came = None;
+    }
+
+    /// Does it wait for a window? Then it is not waited for any longer.
+    pub(super) fn takes_popup(&self) -> bool {
+        let mut desk = self.desk();
+        let takes = desk.allowed == Allowed::Popup;
+        if takes {
+            desk.allowed = Allowed::Nothing;
+            desk.opening.pop_front();
+        }
+        takes
+    }
+
+    /// It is here.
+    pub(super) fn arrived(&self, arrival: Arrival) {
+        self.desk().came = Some(arrival);
+        self.wake();
+    }
+
+    /// Waits for what was allowed.
+    pub(super) async fn came(&self, deadline: Instant) -> Result<Arrival, WireError> {
+        let mut changed = self.changed.subscribe();
+        loop {
+            {
+                let mut desk = self.desk();
+                if !matches!(desk.came, None | Some(Arrival::Download { complete: false, .. }))
+                    && let Some(arrival) = desk.came.take()
+                {
+                    desk.allowed = Allowed::Nothing;
+                    return Ok(arrival);
+                }
+            }
+            self.wire.fate(Some(&self.session))?;
+            if Instant::now() >= deadline {
+                return Err(WireError::Late);
+            }
+            let _ = tokio::time::timeout_at(deadline, changed.changed()).await;
+        }
+    }
+
+    /// Waits until `look` finds something in a frame; fails when page or browser are no more.
     pub(super) async fn wait<T>(
         &self,
+        frame: &str,
         deadline: Instant,
         mut look: impl FnMut(&mut MainFrame) -> Result<T, Instant>,
     ) -> Result<T, WireError> {
         let mut changed = self.changed.subscribe();
         loop {
             self.wire.fate(Some(&self.session))?;
-            let again_at = match look(&mut self.desk().frame) {
+            let again_at = match look(self.desk().frame(frame)) {
                 Ok(found) => return Ok(found),
                 Err(again_at) => again_at.min(deadline),
             };
@@ -108,8 +217,8 @@ impl Tab {
     }
 
     /// The world in which questions are asked, as soon as no navigation is under way.
-    pub(super) async fn world(&self, deadline: Instant) -> Result<String, WireError> {
-        self.wait(deadline, |frame| match frame.readiness(Instant::now()) {
+    pub(super) async fn world(&self, frame: &str, deadline: Instant) -> Result<String, WireError> {
+        self.wait(frame, deadline, |frame| match frame.readiness(Instant::now()) {
             Readiness::Ready { world } => Ok(world),
             Readiness::Wait => Err(deadline),
             Readiness::WaitUntil(then) => Err(then),
@@ -117,9 +226,9 @@ impl Tab {
         .await
     }
 
-    /// Looks at the main frame.
-    pub(super) fn frame<T>(&self, look: impl FnOnce(&MainFrame) -> T) -> T {
-        look(&self.desk().frame)
+    /// Looks at a frame.
+    pub(super) fn frame<T>(&self, frame: &str, look: impl FnOnce(&MainFrame) -> T) -> T {
+        look(self.desk().frame(frame))
     }
 
     /// What the main frame was kept from since this was last asked.
@@ -153,11 +262,15 @@ impl Tab {
         self.notice(Notice::PopupClosed { url });
     }
 
-    /// What happened in a frame of this page that has a process of its own.
-    pub(super) fn event_of_part(&self, method: &str, params: &RawValue) {
-        if method == "Page.windowOpen" || method == "Page.downloadWillBegin" {
-            self.event(method, params);
-        }
+    /// Is the page told of this, though it happened in a frame that has a process of its own?
+    pub(super) fn is_told(&self, method: &str) -> bool {
+        const TOLD: [&str; 4] = [
+            "Page.windowOpen",
+            "Page.downloadWillBegin",
+            "Page.downloadProgress",
+            "Page.javascriptDialogOpening",
+        ];
+        TOLD.contains(&method)
     }
 
     pub(super) fn event(&self, method: &str, params: &RawValue) {
@@ -168,8 +281,13 @@ impl Tab {
                 }
             }
             "Page.downloadWillBegin" => {
-                if let Some(Addressed { url }) = events::read(method, params) {
-                    self.notice(Notice::DownloadRefused { url });
+                if let Some(begins) = events::read(method, params) {
+                    self.download(begins);
+                }
+            }
+            "Page.downloadProgress" => {
+                if let Some(progress) = events::read(method, params) {
+                    self.downloading(&progress);
                 }
             }
             "Page.windowOpen" => {
@@ -190,52 +308,54 @@ impl Tab {
         match method {
             "Page.frameRequestedNavigation" => {
                 let event: FrameRequestedNavigation = events::read(method, params)?;
-                if self.is_main(&event.frame_id) && event.disposition == "currentTab" {
-                    self.desk().frame.requested();
+                if event.disposition == "currentTab" {
+                    self.desk().frame(&event.frame_id).requested();
                 }
             }
             "Page.frameStartedNavigating" => {
                 let event: FrameStartedNavigating = events::read(method, params)?;
-                if self.is_main(&event.frame_id) {
-                    self.desk().frame.started(event);
-                }
+                let frame = event.frame_id.clone();
+                self.desk().frame(&frame).started(event);
             }
             "Page.frameStoppedLoading" => {
                 let event: FrameStoppedLoading = events::read(method, params)?;
-                if self.is_main(&event.frame_id) {
-                    self.desk().frame.stopped();
-                }
+                self.desk().frame(&event.frame_id).stopped();
             }
             "Page.frameNavigated" => {
                 let event: FrameNavigated = events::read(method, params)?;
-                if self.is_main(&event.frame.id) {
-                    self.desk().frame.committed(event.frame);
-                }
+                let frame = event.frame.id.clone();
+                self.desk().frame(&frame).committed(event.frame);
+            }
+            "Page.frameDetached" => {
+                let event: FrameStoppedLoading = events::read(method, params)?;
+                self.desk().frames.remove(&event.frame_id);
             }
             "Page.navigatedWithinDocument" => {
                 let event: NavigatedWithinDocument = events::read(method, params)?;
-                if self.is_main(&event.frame_id) {
-                    self.desk().frame.moved_within(event.url);
-                }
+                self.desk().frame(&event.frame_id).moved_within(event.url);
             }
             "Page.lifecycleEvent" => {
                 let event: LifecycleEvent = events::read(method, params)?;
-                if self.is_main(&event.frame_id) && event.name == "DOMContentLoaded" {
-                    self.desk().frame.parsed(&event.loader_id);
+                if event.name == "DOMContentLoaded" {
+                    self.desk().frame(&event.frame_id).parsed(&event.loader_id);
                 }
             }
             "Runtime.executionContextCreated" => {
                 let ExecutionContextCreated { context } = events::read(method, params)?;
-                let frame = context.aux_data.frame_id;
-                if context.name == WORLD && frame.is_some_and(|frame| self.is_main(&frame)) {
-                    self.desk().frame.world_made(context.unique_id);
+                if context.name == WORLD
+                    && let Some(frame) = context.aux_data.frame_id
+                {
+                    self.desk().frame(&frame).world_made(context.unique_id);
                 }
             }
             "Runtime.executionContextDestroyed" => {
                 let event: ExecutionContextDestroyed = events::read(method, params)?;
-                self.desk().frame.world_gone(&event.execution_context_unique_id);
+                let world = &event.execution_context_unique_id;
+                self.desk().frames.values_mut().for_each(|frame| frame.world_gone(world));
             }
-            "Runtime.executionContextsCleared" => self.desk().frame.worlds_gone(),
+            "Runtime.executionContextsCleared" => {
+                self.desk().frames.values_mut().for_each(MainFrame::worlds_gone);
+            }
             _ => return None,
         }
         Some(())
@@ -244,9 +364,54 @@ impl Tab {
     /// An open dialog freezes its page.
     fn dismiss(&self, dialog: JavascriptDialogOpening) {
         let JavascriptDialogOpening { kind, message } = dialog;
+        let allowed = std::mem::replace(&mut self.desk().allowed, Allowed::Nothing);
+        match allowed {
+            Allowed::Dialog { says, accept, text }
+                if kind != "beforeunload" && says.as_ref().is_none_or(|says| says.matches(&message)) =>
+            {
+                let text = text.unwrap_or_default();
+                let params = json!({"accept": accept, "promptText": text});
+                self.post("Page.handleJavaScriptDialog", params);
+                self.arrived(Arrival::Dialog { kind, message });
+                return;
+            }
+            other => self.desk().allowed = other,
+        }
         let accept = kind == "beforeunload";
         self.post("Page.handleJavaScriptDialog", json!({"accept": accept}));
         self.notice(Notice::DialogDismissed { kind, message });
+    }
+
+    fn download(&self, begins: DownloadWillBegin) {
+        let mut desk = self.desk();
+        if matches!(desk.allowed, Allowed::Download { .. }) && desk.came.is_none() {
+            let DownloadWillBegin { guid, suggested_filename: name, .. } = begins;
+            desk.came = Some(Arrival::Download { guid, name, complete: false });
+            return;
+        }
+        drop(desk);
+        self.notice(Notice::DownloadRefused { url: begins.url });
+    }
+
+    fn downloading(&self, progress: &DownloadProgress) {
+        let mut desk = self.desk();
+        let max = match desk.allowed {
+            Allowed::Download { max_bytes } => max_bytes as f64,
+            _ => return,
+        };
+        let Some(Arrival::Download { guid, complete, .. }) = &mut desk.came else { return };
+        if *guid != progress.guid {
+            return;
+        }
+        if progress.total_bytes.max(progress.received_bytes) > max {
+            let params = json!({"guid": guid});
+            desk.came = None;
+            self.wire.post(None, "Browser.cancelDownload", params);
+        } else if progress.state == "completed" {
+            *complete = true;
+        }
+        drop(desk);
+        self.wake();
     }
 
     fn notice(&self, notice: Notice) {
@@ -256,11 +421,13 @@ impl Tab {
         }
     }
 
-    fn is_main(&self, frame: &str) -> bool {
-        self.frame == frame
-    }
-
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Desk {
+    fn frame(&mut self, name: &str) -> &mut MainFrame {
+        self.frames.entry(name.to_owned()).or_default()
     }
 }

@@ -13,11 +13,12 @@ use serde_json::{json, value::RawValue};
 use tokio::sync::watch;
 
 use super::{
-    events::{self, AttachedToTarget, DetachedFromTarget, RequestPaused, TargetInfo},
+    events::{self, AttachedToTarget, DetachedFromTarget, Request, RequestPaused, TargetInfo},
     fence::Fence,
-    tab::Tab,
+    tab::{Arrival, Tab},
     wire::{Listener, Wire},
 };
+use crate::ports::driver::{Token, TokenPlace};
 
 /// The name of the isolated world in which questions are answered.
 pub(super) const WORLD: &str = "seatwright";
@@ -38,15 +39,20 @@ struct Known {
 /// A context as the events know it.
 pub(super) struct Room {
     fence: Fence,
+    tokens: Vec<Token>,
     front: watch::Sender<Option<Arc<Tab>>>,
+    /// Frames that have processes of their own, by their name.
+    parts: Mutex<HashMap<String, Arc<Tab>>>,
 }
 
 /// Who is behind a session.
 #[derive(Clone)]
 enum Seat {
-    /// The page in front.
+    /// The page in front, or a window that was waited for.
     Front(Arc<Room>, Arc<Tab>),
-    /// A frame or worker of a page in this context.
+    /// A frame of a page in this context.
+    Frame(Arc<Room>, Arc<Tab>),
+    /// A worker of a page in this context.
     Part(Arc<Room>),
     /// A page that came up unasked: whatever it asks for is refused, and it is closed.
     Unwanted { target: String },
@@ -55,8 +61,80 @@ enum Seat {
 }
 
 impl Room {
-    pub(super) fn new(fence: Fence) -> Self {
-        Self { fence, front: watch::Sender::new(None) }
+    pub(super) fn new(fence: Fence, tokens: Vec<Token>) -> Self {
+        Self { fence, tokens, front: watch::Sender::new(None), parts: Mutex::default() }
+    }
+
+    /// The frame of this name, if it has a process of its own.
+    pub(super) fn part(&self, frame: &str) -> Option<Arc<Tab>> {
+        self.parts().get(frame).cloned()
+    }
+
+    pub(super) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// All frames that have processes of their own.
+    pub(super) fn every_part(&self) -> Vec<Arc<Tab>> {
+        self.parts().values().cloned().collect()
+    }
+
+    /// Makes everyone look again who waits for a frame.
+    pub(super) fn wake(&self) {
+        if let Some(tab) = self.tab() {
+            tab.wake();
+        }
+    }
+
+    fn parts(&self) -> MutexGuard<'_, HashMap<String, Arc<Tab>>> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn headers(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().filter(|token| token.place == TokenPlace::Header)
+    }
+
+    /// Which requests are stopped to be looked at: documents, or all where one has to carry a header.
+    fn patterns(&self) -> Option<serde_json::Value> {
+        match (self.headers().next(), self.fence.is_open()) {
+            (Some(_), _) => Some(json!({"patterns": [{"urlPattern": "*"}]})),
+            (None, false) => Some(json!({"patterns": [{"urlPattern": "*", "resourceType": "Document"}]})),
+            (None, true) => None,
+        }
+    }
+
+    /// The header fields of a request, where they are not those that the browser would send. To each origin its
+    /// own token, and to no other.
+    fn fields(&self, request: &Request) -> Option<serde_json::Value> {
+        self.headers().next()?;
+        let origin = url::Url::parse(&request.url).map(|url| url.origin().ascii_serialization());
+        let ours = |name: &str| self.headers().any(|token| token.name.eq_ignore_ascii_case(name));
+        let mut fields: Vec<serde_json::Value> = request
+            .headers
+            .iter()
+            .filter(|(name, _)| !ours(name))
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        for token in self.headers().filter(|token| origin.as_ref().is_ok_and(|o| *o == token.origin)) {
+            fields.push(json!({"name": token.name, "value": token.value.expose()}));
+        }
+        Some(fields.into())
+    }
+
+    /// A script that puts the tokens into the storage of their origins.
+    fn storage(&self) -> Option<String> {
+        let items = self.tokens.iter().filter(|token| token.place == TokenPlace::Storage);
+        let lines: Vec<String> = items
+            .map(|token| {
+                format!(
+                    "if (location.origin === {}) localStorage.setItem({}, {});",
+                    json!(token.origin),
+                    json!(token.name),
+                    json!(token.value.expose())
+                )
+            })
+            .collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
     /// Follows which page is in front.
@@ -103,20 +181,41 @@ impl Targets {
         let room =
             target.browser_context_id.as_ref().and_then(|context| self.known().rooms.get(context).cloned());
         let seat = match (room, target.kind.as_str()) {
-            (Some(room), "page") if room.tab().is_none() => self.welcome(&session, &target, room),
-            (room, "page") => self.turn_away(&session, &target, room.as_deref()),
-            (Some(room), kind) => {
-                if kind == "iframe" {
-                    self.put_up_fence(&session, &room.fence);
-                    self.wire.post(Some(&session), "Page.enable", json!({}));
+            (Some(room), "page") if room.tab().is_none() => {
+                let tab = self.furnish(&session, &target, &room, true);
+                Seat::Front(room, tab)
+            }
+            (room, "page") => match self.opener(&target, room.as_deref()) {
+                Some(opener) => {
+                    let Some(room) = room else { return };
+                    let tab = self.furnish(&session, &target, &room, true);
+                    self.known().seats.insert(session.clone(), Seat::Front(room, Arc::clone(&tab)));
+                    self.follow(&session);
+                    self.resume(&session);
+                    opener.arrived(Arrival::Popup(tab));
+                    return;
+                }
+                None => self.turn_away(&session, &target, room.as_deref()),
+            },
+            (Some(room), "iframe") => {
+                let tab = self.furnish(&session, &target, &room, false);
+                room.parts().insert(target.target_id.clone(), Arc::clone(&tab));
+                Seat::Frame(room, tab)
+            }
+            (Some(room), _) => {
+                if room.headers().next().is_some()
+                    && let Some(patterns) = room.patterns()
+                {
+                    self.wire.post(Some(&session), "Fetch.enable", patterns);
                 }
                 Seat::Part(room)
             }
             (None, _) => Seat::Stranger,
         };
-        let front = match &seat {
-            Seat::Front(room, tab) => Some((Arc::clone(room), Arc::clone(tab))),
-            _ => None,
+        let (front, framed) = match &seat {
+            Seat::Front(room, tab) => (Some((Arc::clone(room), Arc::clone(tab))), None),
+            Seat::Frame(room, _) => (None, Some(Arc::clone(room))),
+            _ => (None, None),
         };
         self.known().seats.insert(session.clone(), seat);
         self.follow(&session);
@@ -124,13 +223,37 @@ impl Targets {
         if let Some((room, tab)) = front {
             room.front.send_replace(Some(tab));
         }
+        if let Some(room) = framed {
+            room.wake();
+        }
     }
 
-    /// The page that we asked for.
-    fn welcome(&self, session: &str, target: &TargetInfo, room: Arc<Room>) -> Seat {
+    /// The page that waits for this window.
+    fn opener(&self, target: &TargetInfo, room: Option<&Room>) -> Option<Arc<Tab>> {
+        let seats: Vec<Seat> = self.known().seats.values().cloned().collect();
+        let by_id = seats.into_iter().find_map(|seat| match seat {
+            Seat::Front(_, tab) | Seat::Frame(_, tab) if target.opener_id.as_deref() == Some(tab.top()) => {
+                Some(tab)
+            }
+            _ => None,
+        });
+        let front = room.and_then(Room::tab);
+        [by_id, front].into_iter().flatten().find(|tab| tab.takes_popup())
+    }
+
+    /// A page that we asked for or waited for, or a frame of one.
+    fn furnish(&self, session: &str, target: &TargetInfo, room: &Room, is_page: bool) -> Arc<Tab> {
         let mut setup = Vec::new();
-        let fenced = (!room.fence.is_open()).then(|| ("Fetch.enable", documents()));
-        let commands = fenced.into_iter().chain([
+        let fenced = room.patterns().map(|patterns| ("Fetch.enable", patterns));
+        let stored =
+            room.storage().map(|source| ("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})));
+        let page = is_page.then(|| {
+            (
+                "Emulation.setDeviceMetricsOverride",
+                json!({"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false}),
+            )
+        });
+        let commands = fenced.into_iter().chain(stored).chain(page).chain([
             ("Page.enable", json!({})),
             ("Page.setLifecycleEventsEnabled", json!({"enabled": true})),
             ("Runtime.enable", json!({})),
@@ -139,17 +262,12 @@ impl Targets {
                 json!({"source": self.script, "worldName": WORLD, "runImmediately": true}),
             ),
             ("Emulation.setFocusEmulationEnabled", json!({"enabled": true})),
-            (
-                "Emulation.setDeviceMetricsOverride",
-                json!({"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false}),
-            ),
         ]);
         for (method, params) in commands {
             setup.push((method, self.wire.call(Some(session), method, params)));
         }
         let wire = Arc::clone(&self.wire);
-        let tab = Tab::new(wire, session.to_owned(), target.target_id.clone(), setup);
-        Seat::Front(room, Arc::new(tab))
+        Arc::new(Tab::new(wire, session.to_owned(), target.target_id.clone(), setup))
     }
 
     /// A page that came up unasked. It has to be let go, because a paused one holds its opener for ever, and to
@@ -172,12 +290,6 @@ impl Targets {
         self.wire.post(None, "Target.closeTarget", params);
     }
 
-    fn put_up_fence(&self, session: &str, fence: &Fence) {
-        if !fence.is_open() {
-            self.wire.post(Some(session), "Fetch.enable", documents());
-        }
-    }
-
     /// What a target makes in its turn is attached to and paused as well.
     fn follow(&self, session: &str) {
         self.wire.post(Some(session), "Target.setAutoAttach", auto_attach());
@@ -189,14 +301,22 @@ impl Targets {
 
     fn detached(&self, session: &str) {
         self.wire.detach(session);
-        if let Some(Seat::Front(_, tab)) = self.known().seats.remove(session) {
-            tab.wake();
+        match self.known().seats.remove(session) {
+            Some(Seat::Front(_, tab)) => tab.wake(),
+            Some(Seat::Frame(room, tab)) => {
+                let mut parts = room.parts();
+                if parts.get(tab.top()).is_some_and(|known| Arc::ptr_eq(known, &tab)) {
+                    parts.remove(tab.top());
+                }
+                tab.wake();
+            }
+            _ => {}
         }
     }
 
     fn crashed(&self, session: &str) {
         self.wire.crash(session);
-        if let Some(Seat::Front(_, tab)) = self.seat(session) {
+        if let Some(Seat::Front(_, tab) | Seat::Frame(_, tab)) = self.seat(session) {
             tab.wake();
         }
     }
@@ -205,12 +325,23 @@ impl Targets {
         let url = format!("{}{}", event.request.url, event.request.fragment);
         let seat = self.seat(session);
         let blocked = match &seat {
-            Some(Seat::Front(room, _) | Seat::Part(room)) => !room.fence.allows(&url),
+            Some(Seat::Front(room, _) | Seat::Frame(room, _) | Seat::Part(room)) => {
+                event.resource_type == "Document" && !room.fence.allows(&url)
+            }
             Some(Seat::Unwanted { .. } | Seat::Stranger) | None => true,
         };
         let request = &event.request_id;
         if !blocked {
-            let params = json!({"requestId": request});
+            let fields = match &seat {
+                Some(Seat::Front(room, _) | Seat::Frame(room, _) | Seat::Part(room)) => {
+                    room.fields(&event.request)
+                }
+                _ => None,
+            };
+            let params = match fields {
+                Some(fields) => json!({"requestId": request, "headers": fields}),
+                None => json!({"requestId": request}),
+            };
             self.wire.post(Some(session), "Fetch.continueRequest", params);
             return;
         }
@@ -218,7 +349,7 @@ impl Targets {
         self.wire.post(Some(session), "Fetch.failRequest", params);
         match seat {
             Some(Seat::Front(_, tab)) => tab.blocked(url, event.frame_id.as_deref()),
-            Some(Seat::Part(room)) => {
+            Some(Seat::Part(room) | Seat::Frame(room, _)) => {
                 if let Some(tab) = room.tab() {
                     tab.blocked(url, None);
                 }
@@ -252,15 +383,14 @@ impl Listener for Targets {
                 let seat = self.seat(session);
                 match seat {
                     Some(Seat::Front(_, tab)) => tab.event(method, params),
-                    Some(Seat::Part(room)) => {
-                        if let Some(tab) = room.tab() {
-                            tab.event_of_part(method, params);
-                        }
-                    }
+                    Some(Seat::Frame(room, tab)) => match room.tab() {
+                        Some(front) if front.is_told(method) => front.event(method, params),
+                        _ => tab.event(method, params),
+                    },
                     Some(Seat::Unwanted { target }) if method == "Page.frameStoppedLoading" => {
                         self.close(&target);
                     }
-                    Some(Seat::Unwanted { .. } | Seat::Stranger) | None => {}
+                    Some(Seat::Part(_) | Seat::Unwanted { .. } | Seat::Stranger) | None => {}
                 }
             }
             (_, None) => {}
@@ -270,7 +400,7 @@ impl Listener for Targets {
     fn gone(&self) {
         let mut known = self.known();
         for seat in known.seats.values() {
-            if let Seat::Front(_, tab) = seat {
+            if let Seat::Front(_, tab) | Seat::Frame(_, tab) = seat {
                 tab.wake();
             }
         }
@@ -295,8 +425,4 @@ pub(super) fn auto_attach() -> serde_json::Value {
             {},
         ],
     })
-}
-
-fn documents() -> serde_json::Value {
-    json!({"patterns": [{"urlPattern": "*", "resourceType": "Document"}]})
 }

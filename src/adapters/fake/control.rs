@@ -23,7 +23,8 @@ impl Document {
             (_, "checkbox" | "menuitemcheckbox") => ControlKind::Checkbox,
             (_, "radio" | "menuitemradio") => ControlKind::Radio,
             ("input", _) => match self.input_type(id) {
-                "file" | "hidden" | "submit" | "reset" | "button" | "image" => return None,
+                "file" => ControlKind::File,
+                "hidden" | "submit" | "reset" | "button" | "image" => return None,
                 "password" => ControlKind::Password,
                 kind if FORMATTED.contains(&kind) => ControlKind::Formatted,
                 _ if role == "combobox" && !self.has(id, "list") => ControlKind::Combobox,

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::ports::driver::TextMatch;
+use crate::ports::driver::{NUMBER, TextMatch, stands_alone};
 
 /// Runs of white space are one space, none at the ends.
 pub(super) fn fold(text: &str) -> String {
@@ -22,9 +22,6 @@ enum How {
     Whole(String),
     Glob(Option<Regex>),
 }
-
-/// Digits, in groups or not: `1,204`.
-const NUMBER: &str = r"[0-9]+(?:[.,' \u{A0}\u{202F}][0-9]{3})*";
 
 impl Matcher {
     pub(super) fn new(text: &TextMatch) -> Self {
@@ -59,17 +56,6 @@ impl Matcher {
             }
         }
     }
-}
-
-/// Do neither the text before nor the text after go on with a word or an address?
-fn stands_alone(before: &str, after: &str) -> bool {
-    let goes_on = |letter: char| letter.is_alphanumeric() || "@_+-".contains(letter);
-    let mut next = after.chars();
-    let is_end = match next.next() {
-        Some('.') => !next.next().is_some_and(char::is_alphanumeric),
-        letter => !letter.is_some_and(goes_on),
-    };
-    is_end && !before.ends_with(|letter| letter == '.' || goes_on(letter))
 }
 
 /// A label that says "required" or leads over to its field is still that label.

@@ -3,7 +3,7 @@
 /** Between attempts, when nothing changes. */
 const PAUSES = [20, 50, 100, 250];
 
-const WATCHED = new Set(["await", "aim", "edit", "set", "text", "records"]);
+const WATCHED = new Set(["await", "aim", "hover", "scroll", "edit", "set", "text", "records"]);
 
 /** Answers a `Question` with an `Answer`, both as `ports/driver.rs` has them. */
 async function ask({ ask: asked, within, watch = [] }) {
@@ -17,6 +17,10 @@ async function ask({ ask: asked, within, watch = [] }) {
         return await trying(within, watched, () => ({ answer: "which", index: whichHolds(asked.any) }));
       case "aim":
         return await trying(within, watched, (round) => aim(asked.target, round));
+      case "hover":
+        return await trying(within, watched, (round) => hover(asked.target, round));
+      case "scroll":
+        return await trying(within, watched, () => scroll(asked.target, asked.to));
       case "verdict":
         return await verdict(asked.token, within);
       case "edit":
@@ -151,4 +155,20 @@ function interruption(watched) {
   return { answer: "interrupted", watch: index, text: element ? clip(textOf(element) || nameOf(element), 400) : "" };
 }
 
-Object.defineProperty(globalThis, "__seatwright", { value: Object.freeze({ ask }) });
+/** The element of a frame, for whoever asks inside it; else, as text, the answer that says why not. */
+async function frameElement(target, within) {
+  try {
+    return await trying(within, [], () => {
+      const element = one(target);
+      if (/^i?frame$/.test(element.localName)) return element;
+      throw new Miss("not_found", () => `${describe(element)} is no frame`, undefined, true);
+    });
+  } catch (error) {
+    if (error instanceof Miss) return JSON.stringify({ answer: "refused", ...error.refusal() });
+    throw error;
+  } finally {
+    forget();
+  }
+}
+
+Object.defineProperty(globalThis, "__seatwright", { value: Object.freeze({ ask, frame: frameElement, held }) });

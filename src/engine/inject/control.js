@@ -4,7 +4,7 @@
 const edited = new Map();
 
 const FORMATTED = new Set(["date", "time", "datetime-local", "month", "week", "color", "range"]);
-const UNTYPED = new Set(["file", "hidden", "submit", "reset", "button", "image"]);
+const UNTYPED = new Set(["hidden", "submit", "reset", "button", "image"]);
 
 /** @returns {string | null} a `ControlKind`, or null for what is none */
 function kindOf(element) {
@@ -15,6 +15,7 @@ function kindOf(element) {
   if (role === "checkbox" || role === "menuitemcheckbox") return "checkbox";
   if (role === "radio" || role === "menuitemradio") return "radio";
   if (tag === "input") {
+    if (element.type === "file") return "file";
     if (UNTYPED.has(element.type)) return null;
     if (FORMATTED.has(element.type)) return "formatted";
     if (element.type === "password") return "password";

@@ -136,6 +136,11 @@ function candidates(by, scope, how) {
       const matches = matcher(value);
       return collect(scope, `[${kind}]`).filter((element) => matches(fold(element.getAttribute(kind))) && wanted(element));
     }
+    case "frame": {
+      const matches = matcher(value);
+      const called = (element) => [nameOf(element), element.title, element.name, element.getAttribute("src"), element.src].some((name) => name && matches(fold(name)));
+      return collect(scope, "iframe,frame").filter((element) => called(element) && wanted(element));
+    }
     case "css":
       return legible(value, () => collect(scope, value)).filter(wanted);
     case "xpath":
@@ -255,6 +260,7 @@ function near(query, scope) {
     return nearest(value, [...new Set(ids)].slice(0, 400), (id) => id).map((id) => quote(id));
   }
   if (kind === "record") return nearRecords(value, inside);
+  if (kind === "frame") return collect(inside, "iframe,frame").filter(isVisible).map((element) => `frame ${quote(element.title || nameOf(element) || element.name || element.src)}`);
   return [];
 }
 

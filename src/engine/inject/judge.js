@@ -29,6 +29,47 @@ async function aim(target, round) {
   return { answer: "aimed", token, at, element: describe(element) };
 }
 
+/** One attempt at bringing it under the pointer: nothing is armed. @throws {Miss} */
+async function hover(target, round) {
+  const element = one(target);
+  if (lastRects.get(element) !== rectOf(element) || isAnimated(element)) {
+    if (!(await staysStill(element))) throw new Miss("moving", () => `${describe(element)} is moving`);
+    forget();
+  }
+  bringIntoView(element, round);
+  const at = pressPoint(element);
+  lastRects.set(element, rectOf(element));
+  return { answer: "aimed", token: nextToken(), at, element: describe(element) };
+}
+
+/** @param {"itself" | "start" | "onward"} to @throws {Miss} */
+async function scroll(target, to) {
+  const element = one(target);
+  if (to === "itself") {
+    element.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
+    await frame();
+    return { answer: "scrolled", moved: true };
+  }
+  const box = scrollerOf(element);
+  const before = box.scrollTop;
+  box.scrollTo({ top: to === "start" ? 0 : before + Math.max(1, Math.floor(box.clientHeight * 0.9)), behavior: "instant" });
+  const moved = Math.abs(box.scrollTop - before) >= 1;
+  // The page hears of it with the next frame, and draws what is new in the one after that.
+  if (moved) {
+    await frame();
+    await frame();
+  }
+  return { answer: "scrolled", moved };
+}
+
+/** What scrolls an element: itself, what is inside it, the nearest around it; else the document. */
+function scrollerOf(element) {
+  const scrolls = (one) => one.scrollHeight > one.clientHeight + 1 && /^(?:auto|scroll|overlay)$/.test(getComputedStyle(one).overflowY);
+  if (scrolls(element)) return element;
+  for (let at = parentOf(element); at; at = parentOf(at)) if (at !== document.body && at !== document.documentElement && scrolls(at)) return at;
+  return collect(element, "*").find(scrolls) ?? document.scrollingElement ?? document.documentElement;
+}
+
 function usable(target) {
   const element = one(target);
   if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);

@@ -5,7 +5,7 @@ use crate::playbook::{
     at::At,
     diagnostic::{Diagnostic, Finding},
     locator::{By, Locator},
-    syntax::View,
+    syntax::{Values, View},
 };
 
 /// What the view of `entitlement.list` may read.
@@ -72,7 +72,7 @@ impl Checker<'_> {
                 continue;
             }
             let values: Vec<&str> =
-                rule.values().into_iter().flat_map(|v| v.listed()).map(|v| v.value.as_str()).collect();
+                rule.values().into_iter().flat_map(Values::listed).map(|v| v.value.as_str()).collect();
             for word in rule.default.iter().chain(&rule.protect_last) {
                 if !values.contains(&word.value.as_str()) {
                     let message = format!("`{}` is none of the values of `{}`", word.value, name.value);
