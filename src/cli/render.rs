@@ -6,6 +6,16 @@ use crate::playbook::{Diagnostic, Loaded, Severity};
 
 /// One finding with its place in the source.
 pub fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
+    linked(loaded, diagnostic, color, None)
+}
+
+/// The same; on a terminal the code links to the reference.
+pub(super) fn linked(
+    loaded: &Loaded,
+    diagnostic: &Diagnostic,
+    color: bool,
+    reference: Option<&str>,
+) -> String {
     let level = match diagnostic.finding.severity() {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -17,7 +27,10 @@ pub fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String 
     let label = diagnostic.label.as_deref().unwrap_or_default();
     let annotation =
         AnnotationKind::Primary.span(diagnostic.span.start.min(loaded.source.len())..end).label(label);
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.finding.code());
+    let mut title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.finding.code());
+    if let Some(reference) = reference.filter(|_| color) {
+        title = title.id_url(super::findings::address(diagnostic.finding, reference));
+    }
     let snippet = Snippet::source(loaded.source.as_str()).path(loaded.path.as_str()).annotation(annotation);
     let mut group = Group::with_title(title).element(snippet);
     if let Some(help) = &diagnostic.help {

@@ -1,6 +1,6 @@
 //! `seatwright schema`: the JSON Schemas.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub(super) struct Schema {
         required_unless_present = "write",
     )]
     name: Option<String>,
-    /// Write every schema into this folder, and reference.md beside it: docs/schema.
+    /// Write every schema into this folder, and the reference beside it, with the examples of tests/language: docs/schema.
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
 }
@@ -48,9 +48,18 @@ impl Schema {
                     .with_context(|| format!("{} cannot be written", file.display()))?;
                 println!("{}", file.display());
             }
-            let page = folder.join("../reference.md");
-            std::fs::write(&page, super::reference())
-                .with_context(|| format!("{} cannot be written", page.display()))?;
+            let language = Path::new("tests/language");
+            let pages = super::reference(language)
+                .with_context(|| format!("the examples in {} cannot be read", language.display()))?;
+            let reference = folder.join("../reference");
+            std::fs::create_dir_all(&reference)
+                .with_context(|| format!("{} cannot be made", reference.display()))?;
+            for (name, text) in pages {
+                let page = reference.join(name);
+                std::fs::write(&page, text)
+                    .with_context(|| format!("{} cannot be written", page.display()))?;
+                println!("{}", page.display());
+            }
             return Ok(Ended::Done);
         }
         let wanted = self.name.unwrap_or_default();
