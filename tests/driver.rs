@@ -45,7 +45,7 @@ async fn chromium_answers_as_agreed() {
         Arc::new(chromium.expect("chromium-headless-shell must be installed for this test"))
             as Arc<dyn Browser>
     };
-    conforms(start, &[Need::Scripts, Need::Layout, Need::Xpath]).await;
+    conforms(start, &[Need::Scripts, Need::Layout, Need::Xpath, Need::Beside]).await;
 }
 
 /// Runs all cases that a driver is able to; says of all that fail where.

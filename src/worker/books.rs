@@ -16,7 +16,7 @@ use crate::{
 const LARGEST_UPLOAD: u64 = 16 << 20;
 
 /// Playbooks by app.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Books {
     books: BTreeMap<String, Result<Arc<Source>, Box<Loaded>>>,
 }

@@ -18,11 +18,20 @@
 //! - value:                                   # of the control of the last `edit`; `set: [...]` too
 //! - press: Enter
 //! - url: /saved                              # where the page is now
+//! - hover: {text: More}                     # brings the pointer there
+//! - scroll: {css: ul, to: onward}           # `to`: itself, start, onward
+//!   is: {moved: true}
+//! - allow: popup                            # what the next input may set off: `Allowed` in YAML, in lower case
+//! - came: {popup: child}                    # and it came: `in: child` is that window; or {dialog: says}, {download:
+//!                                           # {name, content}}, or `nothing`
+//! - is_open: false                          # waits until it is so; `close:` closes the window
+//! - upload: [{name: a.csv, content: text}]  # into the control of the last `edit`
 //! - received: [GET /save?email=ada]          # what the server was asked for since the last `received` or `goto`
 //! - notices: [blocked $there/]               # what the driver had to do
 //! ```
 //!
-//! Every step may say `in: another`, which is another context; every question `watch` and `within`. In pages and
+//! Every step may say `in: another`, which is another context; every question `watch` and `within`, and `frame`: the
+//! targets of the frames that it is asked in, from the top inwards. In pages and
 //! cases, `$here` and `$there` are the site's two origins. Targets are written short: see `shorthand.rs`.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
@@ -37,6 +46,7 @@ pub struct Case {
     pub folder: PathBuf,
     pub needs: Vec<Need>,
     pub origins: Vec<String>,
+    pub tokens: Vec<WrittenToken>,
     pub site: BTreeMap<String, Reply>,
     pub steps: Vec<Map<String, Value>>,
 }
@@ -50,6 +60,8 @@ pub enum Need {
     /// Style sheets and positions: things cover each other.
     Layout,
     Xpath,
+    /// What is beside a page: frames, windows, native dialogs, files, tokens.
+    Beside,
 }
 
 /// What the server answers at one path.
@@ -65,6 +77,17 @@ pub struct Reply {
     pub page: Option<String>,
 }
 
+/// A token of the contexts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrittenToken {
+    pub origin: String,
+    /// `header`, `cookie` or `storage`
+    pub place: String,
+    pub name: String,
+    pub value: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -73,6 +96,8 @@ struct Written {
     needs: Vec<Need>,
     #[serde(default)]
     origins: Vec<String>,
+    #[serde(default)]
+    tokens: Vec<WrittenToken>,
     #[serde(default)]
     site: BTreeMap<String, Reply>,
     steps: Vec<Map<String, Value>>,
@@ -92,8 +117,8 @@ impl Case {
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = fs::read_to_string(folder.join("case.yaml")).unwrap_or_else(|e| panic!("{name}: {e}"));
         let written: Written = serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let Written { about, needs, origins, site, steps } = written;
+        let Written { about, needs, origins, tokens, site, steps } = written;
         assert!(!about.is_empty(), "{name} is about nothing");
-        Self { name, folder, needs, origins, site, steps }
+        Self { name, folder, needs, origins, tokens, site, steps }
     }
 }

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 
 use seatwright::ports::driver::{
-    Answer, Ask, Browser, Context, ContextOptions, DriverError, Notice, Page, Point, Question, RefusalKind,
+    Allowed, Answer, Ask, Browser, Came, Context, ContextOptions, DriverError, File, Notice, Page, Point,
+    Question, RefusalKind, Target, Token, TokenPlace,
 };
+use seatwright::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -20,7 +22,7 @@ const PATIENCE: u64 = 5_000;
 const IMPATIENCE: u64 = 150;
 
 /// What a step may say beside what it does.
-const MORE: [&str; 8] = ["in", "fails", "is", "refused", "says", "candidates", "watch", "within"];
+const MORE: [&str; 9] = ["in", "frame", "fails", "is", "refused", "says", "candidates", "watch", "within"];
 
 type Failed = String;
 
@@ -34,8 +36,8 @@ pub async fn check(browser: &dyn Browser, case: &Case) -> Result<(), Failed> {
             break;
         }
     }
-    for (_, room) in visit.rooms {
-        room.context.close().await;
+    for context in visit.rooms.into_values().filter_map(|room| room.context) {
+        context.close().await;
     }
     outcome
 }
@@ -50,7 +52,8 @@ struct Visit<'a> {
 
 /// One context, and what was learnt in it.
 struct Room {
-    context: Box<dyn Context>,
+    /// None of a window of another one.
+    context: Option<Box<dyn Context>>,
     page: Arc<dyn Page>,
     /// Where was aimed at, oldest first.
     aims: Vec<Point>,
@@ -89,7 +92,7 @@ impl Visit<'_> {
             "click" => {
                 let aimed = room.ask(Ask::Aim { target: target(what) }, step).await?;
                 if expect(&aimed, step, site)? {
-                    room.press_aimed().await?;
+                    room.press_aimed(step).await?;
                 }
             }
             "click_at" => {
@@ -116,6 +119,37 @@ impl Visit<'_> {
                 let notices: Vec<_> = room.page.take_notices().iter().map(say_notice).collect();
                 want(notices == expected, &expected, &notices)?;
             }
+            "hover" => {
+                let aimed = room.ask(Ask::Hover { target: target(what) }, step).await?;
+                if expect(&aimed, step, site)? {
+                    let at = *room.aims.last().ok_or("no point to hover over")?;
+                    room.page.hover(at, soon()).await.map_err(say)?;
+                }
+            }
+            "allow" => room.page.allow(allowed(what)),
+            "came" => {
+                let patience = if what == "nothing" { IMPATIENCE } else { PATIENCE };
+                let came = room.page.came(Instant::now() + Duration::from_millis(patience)).await;
+                if let Some((name, page)) = check_came(what, came)? {
+                    self.rooms.insert(name, Room::of(None, page));
+                }
+            }
+            "is_open" => {
+                let until = Instant::now() + Duration::from_millis(PATIENCE);
+                while Value::Bool(room.page.is_open()) != *what && Instant::now() < until {
+                    tokio::task::yield_now().await;
+                }
+                want(Value::Bool(room.page.is_open()) == *what, what, &room.page.is_open())?;
+            }
+            "close" => room.page.close().await,
+            "upload" => {
+                let files = list(what, |file| File {
+                    name: text(&file["name"]).to_owned(),
+                    media_type: "text/csv".to_owned(),
+                    content: text(&file["content"]).as_bytes().to_vec(),
+                });
+                room.page.upload(&frame(step), room.edit_token, &files, soon()).await.map_err(say)?;
+            }
             "screenshot" => {
                 let picture = room.page.screenshot(soon()).await.map_err(say)?;
                 want(picture.starts_with(b"\x89PNG"), "a PNG", &picture.get(..8))?;
@@ -131,14 +165,29 @@ impl Visit<'_> {
 
     async fn open(&self) -> Result<Room, Failed> {
         let origins = self.case.origins.iter().map(|origin| self.site.fill_in(origin)).collect();
-        let context =
-            self.browser.open(ContextOptions { origins, ..ContextOptions::default() }).await.map_err(say)?;
+        let tokens = self.case.tokens.iter().map(|token| Token {
+            origin: self.site.fill_in(&token.origin),
+            place: match token.place.as_str() {
+                "header" => TokenPlace::Header,
+                "cookie" => TokenPlace::Cookie,
+                "storage" => TokenPlace::Storage,
+                unknown => panic!("no place is called {unknown:?}"),
+            },
+            name: token.name.clone(),
+            value: Secret::new(token.value.clone()),
+        });
+        let options = ContextOptions { origins, tokens: tokens.collect(), ..ContextOptions::default() };
+        let context = self.browser.open(options).await.map_err(say)?;
         let page = context.page();
-        Ok(Room { context, page, aims: Vec::new(), aim_token: 0, edit_token: 0 })
+        Ok(Room::of(Some(context), page))
     }
 }
 
 impl Room {
+    fn of(context: Option<Box<dyn Context>>, page: Arc<dyn Page>) -> Self {
+        Self { context, page, aims: Vec::new(), aim_token: 0, edit_token: 0 }
+    }
+
     fn question(&self, verb: &str, what: &Value, site: &Site) -> Ask {
         match verb {
             "probe" => Ask::Probe { conditions: list(what, condition), settle: false },
@@ -146,6 +195,7 @@ impl Room {
             "aim" => Ask::Aim { target: target(what) },
             "verdict" => Ask::Verdict { token: self.aim_token },
             "edit" => Ask::Edit { target: target(what) },
+            "scroll" => Ask::Scroll { target: target(what), to: parsed(&what["to"]) },
             "value" => Ask::Value { token: self.edit_token },
             "set" => Ask::Set { token: self.edit_token, values: list(what, |value| text(value).to_owned()) },
             "text" => {
@@ -162,7 +212,7 @@ impl Room {
         let usual = if step.contains_key("refused") { IMPATIENCE } else { PATIENCE };
         let within = step.get("within").and_then(Value::as_u64).unwrap_or(usual);
         let watch = list(step.get("watch").unwrap_or(&Value::Null), condition);
-        let question = Question { ask, frame: Vec::new(), within, watch };
+        let question = Question { ask, frame: frame(step), within, watch };
         let answer = loop {
             match self.page.ask(&question, soon()).await {
                 // It was the last document's; this one is to be asked.
@@ -182,20 +232,25 @@ impl Room {
     }
 
     /// Presses where it was aimed at. A press that leads away has arrived.
-    async fn press_aimed(&mut self) -> Result<(), Failed> {
+    async fn press_aimed(&mut self, step: &Map<String, Value>) -> Result<(), Failed> {
         let at = self.aims.last().copied().ok_or("nothing was aimed at")?;
         self.page.click(at, soon()).await.map_err(say)?;
         let ask = Ask::Verdict { token: self.aim_token };
         let verdict = self
             .page
-            .ask(&Question { ask, frame: Vec::new(), within: PATIENCE, watch: Vec::new() }, soon())
+            .ask(&Question { ask, frame: frame(step), within: PATIENCE, watch: Vec::new() }, soon())
             .await;
         match verdict {
             Ok(Answer::Pressed { hit: true, .. }) | Err(DriverError::Navigated) => {}
+            // A window may close itself under the press.
+            Err(DriverError::PageClosed) => return Ok(()),
             Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {}
             other => return Err(format!("the press came to {other:?}")),
         }
-        self.settle().await
+        match self.settle().await {
+            Err(_) if !self.page.is_open() => Ok(()),
+            settled => settled,
+        }
     }
 
     /// Lets what the last input set off come about.
@@ -204,6 +259,47 @@ impl Room {
         let question = Question { ask, frame: Vec::new(), within: PATIENCE, watch: Vec::new() };
         self.page.ask(&question, soon()).await.map(drop).map_err(say)
     }
+}
+
+/// The frames that a step is asked in.
+fn frame(step: &Map<String, Value>) -> Vec<Target> {
+    list(step.get("frame").unwrap_or(&Value::Null), target)
+}
+
+fn allowed(what: &Value) -> Allowed {
+    match what.as_str() {
+        Some("nothing") => Allowed::Nothing,
+        Some("popup") => Allowed::Popup,
+        Some(unknown) => panic!("nothing is allowed by {unknown:?}"),
+        None if what["download"].is_u64() => Allowed::Download { max_bytes: parsed(&what["download"]) },
+        None => {
+            let dialog = &what["dialog"];
+            let says = dialog.get("says").map(crate::shorthand::text);
+            let text = dialog["text"].as_str().map(str::to_owned);
+            Allowed::Dialog { says, accept: dialog["accept"] == true, text }
+        }
+    }
+}
+
+/// A window comes with the name that it is to have.
+fn check_came(
+    what: &Value,
+    came: Result<Came, DriverError>,
+) -> Result<Option<(String, Arc<dyn Page>)>, Failed> {
+    match came {
+        Ok(Came::Popup(page)) => {
+            let name = what["popup"].as_str().ok_or_else(|| format!("wanted: {what}\n   got: a window"))?;
+            return Ok(Some((name.to_owned(), page)));
+        }
+        Ok(Came::Dialog { message, .. }) => want(what["dialog"] == message.as_str(), what, &message)?,
+        Ok(Came::Download(file)) => {
+            let got = json!({"name": file.name, "content": String::from_utf8_lossy(&file.content)});
+            want(what["download"] == got, what, &got)?;
+        }
+        Err(error) if what != "nothing" => return Err(say(error)),
+        Err(_) => {}
+    }
+    Ok(None)
 }
 
 /// Compares an answer with what a step expects; false if a refusal was expected, and came.

@@ -1,7 +1,7 @@
 //! Targets and what they are made of, written short.
 //!
 //! A target is a query, or `{any: [query, ...], agree: true}`. A query is one of `{role, name}`, `{label}`, `{text}`,
-//! `{test_id}`, `{placeholder}`, `{title}`, `{css}`, `{xpath}`, `{record: {within, each, column, equals,
+//! `{test_id}`, `{placeholder}`, `{title}`, `{frame}`, `{css}`, `{xpath}`, `{record: {within, each, column, equals,
 //! ignore_case}}`, with `in` (a target around it), `has` (queries), `saying` (a text) and `nth` where wanted. A text is
 //! a string (exact), `{contains}`, `{whole}` or `{glob}`. A column is a header's text or `{cell: query}`. A condition is a target
 //! with `state`.
@@ -39,6 +39,7 @@ fn by(value: &Value) -> By {
         .or_else(|| of("test_id").map(|id| By::TestId(plain(id))))
         .or_else(|| of("placeholder").map(|wanted| By::Placeholder(text(wanted))))
         .or_else(|| of("title").map(|wanted| By::Title(text(wanted))))
+        .or_else(|| of("frame").map(|wanted| By::Frame(text(wanted))))
         .or_else(|| of("css").map(|css| By::Css(plain(css))))
         .or_else(|| of("xpath").map(|xpath| By::Xpath(plain(xpath))))
         .or_else(|| of("record").map(|record| By::Record(Box::new(self::record(record)))))
@@ -54,7 +55,7 @@ fn record(value: &Value) -> RecordQuery {
     }
 }
 
-fn text(value: &Value) -> TextMatch {
+pub fn text(value: &Value) -> TextMatch {
     match value.as_str() {
         Some(exact) => TextMatch::Exact(exact.to_owned()),
         None => serde_json::from_value(value.clone()).unwrap_or_else(|e| panic!("{value}: {e}")),

@@ -64,8 +64,9 @@ fn fill_in(address: SocketAddr, text: &str) -> String {
 async fn answer(State(book): State<Arc<Book>>, request: Request) -> Response<String> {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let cookie =
-        head.headers.get(header::COOKIE).and_then(|cookie| cookie.to_str().ok()).unwrap_or("none").to_owned();
+    let said =
+        |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("none").to_owned();
+    let (cookie, token) = (said(header::COOKIE), said(header::AUTHORIZATION));
     let body: Bytes = to_bytes(body, 1 << 20).await.unwrap_or_default();
     let body = String::from_utf8_lossy(&body);
     let asked = format!("{} {} {body}", head.method, head.uri);
@@ -77,8 +78,9 @@ async fn answer(State(book): State<Arc<Book>>, request: Request) -> Response<Str
         "/" => "page.html".to_owned(),
         path => format!("{}.html", &path[1..]),
     });
-    let page = fs::read_to_string(book.case.folder.join(name))
-        .unwrap_or_else(|_| format!("<title>Nothing special</title><h1>{path}</h1><p>Cookie: {cookie}</p>"));
+    let page = fs::read_to_string(book.case.folder.join(name)).unwrap_or_else(|_| {
+        format!("<title>Nothing special</title><h1>{path}</h1><p>Cookie: {cookie}</p><i>Token: {token}</i>")
+    });
     respond(&reply, book.address, &page)
 }
 

@@ -31,7 +31,7 @@ test("the kinds", () => on(`
   assert.deepEqual(kinds, {
     text: "text", email: "text", number: "text", search: "text", area: "text", rich: "text", datalist: "text", password: "password", select: "select", many: "select_many",
     checkbox: "checkbox", acheckbox: "checkbox", switch: "switch", iswitch: "switch", radio: "radio", radios: "radio_group", aradios: "radio_group", checks: "checkbox_group",
-    date: "formatted", time: "formatted", color: "formatted", range: "formatted", combo: "combobox", divcombo: "combobox", buttoncombo: "combobox", list: "combobox",
+    date: "formatted", time: "formatted", color: "formatted", range: "formatted", combo: "combobox", divcombo: "combobox", buttoncombo: "combobox", list: "listbox",
   });
   const radios = await page.edit(label("radios"));
   assert.deepEqual([radios.options, radios.values, radios.origin], [["A", "B"], ["B"], "http://page.test"]);
@@ -81,7 +81,7 @@ test("read-only, disabled, no field, two fields", () => on(`
   assert.equal((await page.edit(label("Fixed"))).kind, "not_editable");
   assert.equal((await page.edit(label("Off"))).kind, "disabled");
   assert.equal((await page.edit(role("button", "Press"))).kind, "not_editable");
-  assert.equal((await page.edit(label("Photo"))).kind, "not_editable");
+  assert.equal((await page.edit(label("Photo"))).kind, "file");
   assert.equal((await page.edit(testId("both"))).kind, "not_editable");
   assert.deepEqual((await page.edit(testId("single"))).values, ["in"], "a wrapper of one field is that field");
   assert.deepEqual((await page.edit(text("Zip"))).values, ["label"], "a label is its field");
@@ -157,6 +157,74 @@ test("an app's own combobox tells what it offers once it is open", () => on(`<in
   assert.deepEqual((await page.edit(label("Team"))).options, []);
   await page.click(label("Team"));
   assert.deepEqual((await page.edit(label("Team"))).options, ["Red", "Blue"]);
+}));
+
+test("a combobox that is only opened", () => on(`
+  <span id=r>Role</span><button role=combobox aria-haspopup=listbox aria-expanded=false aria-labelledby=r aria-controls=l onclick="l.hidden = false; this.ariaExpanded = 'true'">Viewer <span aria-hidden=true>expand_more</span> ▾</button>
+  <div id=l role=listbox hidden><div role=option aria-selected=false>Admin</div><div role=option aria-selected=true>Viewer</div></div>
+  <div role=listbox aria-label=Other><div role=option>Nothing</div></div>`, async (page) => {
+  const closed = await page.edit(label("Role"));
+  assert.deepEqual([closed.kind, closed.editable, closed.multiple, closed.values, closed.options], ["combobox", false, false, ["Viewer"], []]);
+  await page.click(label("Role"));
+  const open = await page.edit(label("Role"));
+  assert.deepEqual([open.values, open.options], [["Viewer"], ["Admin", "Viewer"]]);
+}));
+
+test("a combobox that is typed into, its list drawn elsewhere", () => on(`
+  <label>Person <input role=combobox aria-autocomplete=list oninput="pop.hidden = !this.value; this.ariaExpanded = String(!!this.value)" aria-expanded=false></label>
+  <div id=pop hidden><ul role=listbox><li role=option aria-selected=true>Ada<li role=option aria-disabled=true>Adam</ul></div>`, async (page) => {
+  const closed = await page.edit(label("Person"));
+  assert.deepEqual([closed.editable, closed.values, closed.options], [true, [], []]);
+  await page.page.keyboard.insertText("Ad");
+  const open = await page.edit(label("Person"));
+  assert.deepEqual([open.options, open.values, open.length], [["Ada", "Adam"], ["Ad"], 2], "what the arrow keys are on is not chosen");
+}));
+
+test("a combobox of many: what its open list marks", () => on(`
+  <div role=combobox aria-label=Teams tabindex=0 aria-expanded=true aria-controls=l>2 chosen</div>
+  <div id=l role=listbox aria-multiselectable=true><div role=option aria-selected=true>Red</div><div role=option aria-checked=true>Blue</div><div role=option>Green</div></div>`, async (page) => {
+  const { multiple, values, options } = await page.edit(label("Teams"));
+  assert.deepEqual([multiple, values, options], [true, ["Red", "Blue"], ["Red", "Blue", "Green"]]);
+  await page.main("for (const one of l.children) { one.ariaSelected = 'false'; one.ariaChecked = null }");
+  assert.deepEqual((await page.edit(label("Teams"))).values, []);
+}));
+
+test("a box with the role around the line that is typed into is one field", () => on(`
+  <div data-testid=f><label id=n for=i>City</label><div role=combobox aria-labelledby=n aria-expanded=true aria-owns=l><input id=i value=Be aria-controls=l></div></div><ul id=l role=listbox><li role=option>Bern</ul>`, async (page) => {
+  for (const target of [label("City"), css("#i"), testId("f")]) {
+    const { kind, editable, values, options } = await page.edit(target);
+    assert.deepEqual([kind, editable, values, options], ["combobox", true, ["Be"], ["Bern"]]);
+  }
+  await page.page.keyboard.insertText("Rome");
+  assert.deepEqual((await page.edit(label("City"))).values, ["Rome"]);
+}));
+
+test("two open lists: whose is whose is not guessed", () => on(`
+  <div role=combobox aria-label=A tabindex=0>x</div><div role=listbox><div role=option>1</div></div><div role=listbox><div role=option>2</div></div>`, async (page) => {
+  assert.deepEqual((await page.edit(label("A"))).options, []);
+}));
+
+test("a list with a search line in a dialog of its own; a list of another combobox", () => on(`
+  <button aria-haspopup=listbox aria-expanded=true aria-label=A aria-controls=d>x</button><div id=d><input aria-label=Search><div role=listbox><div role=option>1</div></div></div>
+  <button role=combobox aria-label=B>y</button>`, async (page) => {
+  assert.deepEqual((await page.edit(label("A"))).options, ["1"]);
+  await page.main("document.querySelector('[aria-label=A]').setAttribute('aria-controls', 'm'); document.querySelector('[role=listbox]').id = 'm'");
+  assert.deepEqual((await page.edit(label("B"))).options, []);
+}));
+
+test("a list of one's own", () => on(`<div role=listbox aria-label=Tags aria-multiselectable=true><div role=option aria-selected=true>X</div><div role=option>Y</div></div>`, async (page) => {
+  const { kind, multiple, values, options } = await page.edit(label("Tags"));
+  assert.deepEqual([kind, multiple, values, options], ["listbox", true, ["X"], ["X", "Y"]]);
+}));
+
+test("a file input, also one behind a label that looks like a button", () => on(`
+  <label>One <input type=file></label><label>Many <input type=file multiple style="display:none"></label><input type=file hidden aria-label=Gone><label hidden>Away <input type=file></label>`, async (page) => {
+  assert.deepEqual([(await page.edit(label("One"))).kind, (await page.edit(label("One"))).multiple], ["file", false]);
+  const { kind, multiple, values } = await page.edit(label("Many"));
+  assert.deepEqual([kind, multiple, values], ["file", true, []]);
+  assert.equal((await page.edit(text("Many"))).kind, "file", "a label is its field");
+  assert.equal((await page.edit(label("Gone"))).kind, "hidden");
+  assert.equal((await page.edit(label("Away"))).kind, "hidden");
 }));
 
 test("a field that gives the focus away cannot be typed into", () => on('<input aria-label=A onfocus="this.blur()">', async (page) => {

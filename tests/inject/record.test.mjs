@@ -38,8 +38,17 @@ test("cells stand under their headers, through colspan and rowspan", () => on(`<
   <tbody><tr><td>ada@x<td>Ada<td>Love<td rowspan=2>Admin</tr><tr><td>bob@x<td colspan=2>Bob</tr><tr><th scope=row>eve@x<td>Eve<td>Hill<td>Member</tr></tbody>
   <tfoot><tr><td colspan=4>3 members</tfoot></table>`, async (page) => {
   assert.deepEqual((await page.records(view(T, { e: header("Email"), f: header("First"), l: header("Last"), n: header("Name"), r: header("Role") }))).rows, [
-    ["ada@x", "Ada", "Love", "Ada", "Admin"], ["bob@x", "Bob", "Bob", "Bob", null], ["eve@x", "Eve", "Hill", "Eve", "Member"],
+    ["ada@x", "Ada", "Love", "Ada", "Admin"], ["bob@x", "Bob", "Bob", "Bob", "Admin"], ["eve@x", "Eve", "Hill", "Eve", "Member"],
   ]);
+}));
+
+test("a cell over many rows is read in each, and makes no two of one", () => on(`<table aria-label=T><tr><th>Team<th>Email<th>Role
+  <tr><td rowspan=3>Red<td>ada@x<td rowspan=2>Admin<tr><td>bob@x<tr><td>eve@x<td>Member<tr><td>Blue<td>kim@x<td>Member</table>`, async (page) => {
+  assert.deepEqual((await page.records(view(T, { t: header("Team"), e: header("Email"), r: header("Role") }))).rows, [
+    ["Red", "ada@x", "Admin"], ["Red", "bob@x", "Admin"], ["Red", "eve@x", "Member"], ["Blue", "kim@x", "Member"],
+  ]);
+  assert.equal((await page.text(record(rows(T), header("Team"), "Red"))).kind, "ambiguous");
+  assert.equal((await page.text(ada("bob@x"))).text, "bob@x");
 }));
 
 test("a row that is one message is no record; a hidden row is none", () => on(`<table aria-label=T><tr><th>Email<th>Name<tr hidden><td>ada@x<td>Ada<tr><td colspan=2>No members match</table>`, async (page) => {

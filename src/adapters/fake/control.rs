@@ -28,11 +28,13 @@ impl Document {
                 "password" => ControlKind::Password,
                 kind if FORMATTED.contains(&kind) => ControlKind::Formatted,
                 _ if role == "combobox" && !self.has(id, "list") => ControlKind::Combobox,
+                _ if self.wrapper(id).is_some() || self.opens_list(id) => ControlKind::Combobox,
                 _ => ControlKind::Text,
             },
+            (_, "combobox") => ControlKind::Combobox,
             ("textarea", _) => ControlKind::Text,
-            (_, "combobox" | "listbox") => ControlKind::Combobox,
-            ("button", _) if self.attr(id, "aria-haspopup") == Some("listbox") => ControlKind::Combobox,
+            (_, "listbox") => ControlKind::Listbox,
+            ("button", _) if self.opens_list(id) => ControlKind::Combobox,
             _ if self.is_content_editable(id) => ControlKind::Text,
             _ if self.is_group(id) => return self.group_kind(id),
             _ => return None,
@@ -53,7 +55,11 @@ impl Document {
     /// The visible controls in a container.
     fn parts(&self, container: Id) -> Vec<Id> {
         let is_part = |&id: &Id| {
-            self.is_field(id) && !self.is_group(id) && self.kind(id).is_some() && self.is_visible(id)
+            self.is_field(id)
+                && !self.is_group(id)
+                && self.kind(id).is_some()
+                && self.wrapper(id).is_none()
+                && self.is_visible(id)
         };
         self.inside(Some(container)).filter(is_part).collect()
     }
@@ -122,6 +128,7 @@ impl Document {
                 control.values = self.chosen_texts(id);
                 control.options =
                     self.options(id).into_iter().map(|option| self.option_text(option)).collect();
+                control.multiple = kind == ControlKind::SelectMany;
             }
             ControlKind::Checkbox | ControlKind::Switch | ControlKind::Radio => {
                 let is_on = self.is_on(id);
@@ -131,26 +138,17 @@ impl Document {
             ControlKind::RadioGroup | ControlKind::CheckboxGroup => {
                 control.values = names(self.parts(id).into_iter().filter(|&part| self.is_on(part)).collect());
                 control.options = names(self.parts(id));
+                control.multiple = kind == ControlKind::CheckboxGroup;
             }
-            ControlKind::File => {}
-            ControlKind::Combobox | ControlKind::Listbox => {
-                control.values = self.chosen_texts(id);
-                control.options = names(self.listed_options(id));
-                control.length = if self.tag(id) == "input" { typed.chars().count() } else { 0 };
+            ControlKind::File => control.multiple = self.has(id, "multiple"),
+            ControlKind::Listbox => {
+                control.values = names(self.marked_options(id));
+                control.options = names(self.list_options(id));
+                control.multiple = self.is_said(id, "aria-multiselectable");
             }
+            ControlKind::Combobox => self.tell_combobox(id, &mut control),
         }
         Ok(control)
-    }
-
-    /// What an app's own combobox offers, as far as it is there.
-    fn listed_options(&self, id: Id) -> Vec<Id> {
-        let named = self.attr(id, "aria-controls").or_else(|| self.attr(id, "aria-owns"));
-        let list = match self.role(id) {
-            "listbox" => Some(id),
-            _ => named.and_then(|names| names.split_whitespace().next()).and_then(|name| self.by_id(name)),
-        };
-        let is_option = |&part: &Id| self.role(part) == "option" && self.is_visible(part);
-        list.map(|list| self.inside(Some(list)).filter(is_option).collect()).unwrap_or_default()
     }
 
     /// Sets a control that cannot be typed into.

@@ -233,11 +233,13 @@ impl Document {
         let is_meant =
             |&id: &Id| self.is_field(id) && (wanted.matches(&self.name(id)) || labels_say(id)) && seen(id);
         let mut found: Vec<Id> = self.inside(scope).filter(is_meant).collect();
-        // A radio group in a fieldset of the same name is what is meant, not the fieldset around it.
+        // A radio group in a fieldset of the same name is what is meant, not the fieldset around it; a combobox, not
+        // its line.
         let whole = found.clone();
         found.retain(|&field| {
-            !self.is_group(field)
-                || !whole.iter().any(|&other| other != field && self.is_within(field, other))
+            let holds = |&other: &Id| other != field && self.is_within(field, other);
+            let is_around = self.is_group(field) && whole.iter().any(holds);
+            !is_around && !self.wrapper(field).is_some_and(|outer| whole.contains(&outer))
         });
         found
     }

@@ -112,13 +112,18 @@ impl Document {
         };
         let rows: Vec<Id> = self.inside(Some(table)).filter(own_rows).collect();
         let mut grid = Grid { headers: Vec::new(), records: Vec::new(), cells: Vec::new() };
-        // Until which row a column is taken by a cell from above.
-        let mut taken: Vec<usize> = Vec::new();
+        // Until which row a column is taken by a cell from above, and by which.
+        let mut taken: Vec<(usize, Option<Cell>)> = Vec::new();
         for (index, &row) in rows.iter().enumerate() {
             let mut column = 0;
-            let mut placed = Vec::new();
+            let mut placed: Vec<Cell> = Vec::new();
+            // A cell that began further up stands in this row, too. A header does not: it is none of a record's values.
+            let from_above = taken.iter().filter(|(until, _)| *until > index).filter_map(|(_, cell)| *cell);
+            let mut spanning: Vec<Cell> =
+                from_above.filter(|cell| self.role(cell.id) != "columnheader").collect();
+            spanning.dedup_by_key(|cell| cell.id);
             for id in self.cells_of(row) {
-                while taken.get(column).is_some_and(|&until| until > index) {
+                while taken.get(column).is_some_and(|&(until, _)| until > index) {
                     column += 1;
                 }
                 let end = column + self.span(id, "colspan");
@@ -126,9 +131,10 @@ impl Document {
                     Some("0") => rows.len() - index,
                     _ => self.span(id, "rowspan").min(rows.len() - index),
                 };
-                taken.resize(taken.len().max(end), 0);
-                taken[column..end].fill(index + height);
-                placed.push(Cell { id, start: column, end });
+                let cell = Cell { id, start: column, end };
+                taken.resize(taken.len().max(end), (0, None));
+                taken[column..end].fill((index + height, Some(cell)));
+                placed.push(cell);
                 column = end;
             }
             let is_header = |cell: &&Cell| self.role(cell.id) == "columnheader";
@@ -137,6 +143,7 @@ impl Document {
             if in_body && self.has_box(row) && !placed.iter().all(|cell| is_header(&cell)) {
                 grid.records.push(row);
             }
+            placed.extend(spanning);
             grid.cells.push((row, placed));
         }
         // One cell across the whole table is a message ("nothing found"), no record.

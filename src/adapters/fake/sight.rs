@@ -109,7 +109,13 @@ impl Document {
 
     /// Exposed and of some size.
     pub(super) fn is_visible(&self, id: Id) -> bool {
-        self.is_exposed(id) && self.has_box(id)
+        (self.is_exposed(id) && self.has_box(id)) || self.is_picked_by_label(id)
+    }
+
+    /// A file input that is put away behind a label: what people press is that label.
+    fn is_picked_by_label(&self, id: Id) -> bool {
+        self.is_input(id, &["file"])
+            && self.labels(id).into_iter().any(|label| self.is_exposed(label) && self.has_box(label))
     }
 
     pub(super) fn has_box(&self, id: Id) -> bool {

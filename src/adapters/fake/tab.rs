@@ -192,8 +192,12 @@ impl Tab {
         if (is_typed || kind == Some(ControlKind::Formatted)) && document.is_readonly(id) {
             return Err(document.not_editable(id, "is read-only"));
         }
-        if is_typed || (kind == Some(ControlKind::Combobox) && document.tag(id) == "input") {
-            self.focus = Some(id);
+        let line = match kind {
+            Some(ControlKind::Combobox) => document.line(id),
+            _ => Some(id).filter(|_| is_typed),
+        };
+        if line.is_some() {
+            self.focus = line;
             self.is_selected = true;
         }
         let token = self.next_token();
@@ -288,7 +292,7 @@ impl Tab {
     fn focused_text(&self) -> Option<Id> {
         let is_typed = |&id: &Id| match self.document.kind(id) {
             Some(ControlKind::Text | ControlKind::Password) => !self.document.is_readonly(id),
-            Some(ControlKind::Combobox) => self.document.tag(id) == "input",
+            Some(ControlKind::Combobox) => self.document.line(id) == Some(id),
             _ => false,
         };
         self.focus.filter(is_typed)

@@ -20,10 +20,11 @@ function kindOf(element) {
     if (FORMATTED.has(element.type)) return "formatted";
     if (element.type === "password") return "password";
     // With a native list of suggestions it is still typed into.
-    return role === "combobox" && !element.hasAttribute("list") ? "combobox" : "text";
+    return (role === "combobox" && !element.hasAttribute("list")) || wrapperOf(element) || opensList(element) ? "combobox" : "text";
   }
-  if (tag === "textarea") return "text";
-  if (role === "combobox" || role === "listbox" || (tag === "button" && element.getAttribute("aria-haspopup") === "listbox")) return "combobox";
+  if (tag === "textarea") return role === "combobox" ? "combobox" : "text";
+  if (role === "listbox") return "listbox";
+  if (role === "combobox" || (tag === "button" && opensList(element))) return "combobox";
   if (element.isContentEditable) return "text";
   if (isGroup(element)) return groupKind(element);
   return null;
@@ -39,7 +40,7 @@ function groupKind(group) {
 
 /** The visible controls in a container. */
 function partsOf(container) {
-  return collect(container, FIELDS).filter((field) => !isGroup(field) && kindOf(field) !== null && isVisible(field));
+  return collect(container, FIELDS).filter((field) => !isGroup(field) && kindOf(field) !== null && !wrapperOf(field) && isVisible(field));
 }
 
 /** The control that is meant: itself, what a label is for, or the only one inside (a custom element around an input). */
@@ -57,8 +58,12 @@ function edit(target) {
   const kind = kindOf(element);
   if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
   const typed = kind === "text" || kind === "password";
-  if ((typed || kind === "formatted") && (element.readOnly || element.getAttribute("aria-readonly") === "true")) throw new Miss("not_editable", () => `${describe(element)} is read-only`);
-  if (typed || (kind === "combobox" && element.localName === "input")) takeOver(element);
+  if ((typed || kind === "formatted") && isReadOnly(element)) throw new Miss("not_editable", () => `${describe(element)} is read-only`);
+  if (typed) takeOver(element);
+  else if (kind === "combobox") {
+    const line = lineOf(element);
+    if (line) takeOver(line);
+  }
   forget();
   const token = nextToken();
   edited.set(token, new WeakRef(element));
@@ -77,7 +82,7 @@ function takeOver(element) {
 function control(element, token) {
   const kind = kindOf(element);
   if (!kind) throw new Miss("not_editable", () => `${describe(element)} cannot be filled any more`);
-  const told = { answer: "control", token, kind, element: describe(element), values: [], checked: null, length: 0, options: [], origin: globalThis.origin };
+  const told = { answer: "control", token, kind, element: describe(element), values: [], checked: null, length: 0, options: [], multiple: false, editable: false, origin: globalThis.origin };
   switch (kind) {
     case "password":
       told.length = [...element.value].length;
@@ -93,6 +98,7 @@ function control(element, token) {
     case "select_many":
       told.values = chosenTexts(element);
       told.options = [...element.options].map(optionText);
+      told.multiple = element.multiple;
       break;
     case "checkbox":
     case "switch":
@@ -105,24 +111,98 @@ function control(element, token) {
       const parts = partsOf(element);
       told.options = parts.map(nameOf);
       told.values = parts.filter(isOn).map(nameOf);
+      told.multiple = kind === "checkbox_group";
       break;
     }
-    case "combobox":
-      told.values = chosenTexts(element);
-      told.options = listedOptions(element);
-      told.length = element.localName === "input" ? [...element.value].length : 0;
+    case "file":
+      told.values = [...element.files].map((file) => file.name);
+      told.multiple = element.multiple;
       break;
+    case "listbox":
+      Object.assign(told, listed(element));
+      break;
+    case "combobox": {
+      const line = lineOf(element);
+      const list = listOf(element);
+      const open = list ? listed(list) : { options: [], values: [], multiple: false };
+      const marked = element.getAttribute("aria-multiselectable") === "true";
+      told.editable = line !== null;
+      told.length = line ? [...typedText(line)].length : 0;
+      told.options = open.options;
+      told.multiple = open.multiple || marked;
+      // One that is typed into shows what is chosen itself: what its list marks is only where the arrow keys are.
+      const byList = list && (told.multiple || (!line && open.values.length > 0));
+      told.values = byList ? open.values : [line ? typedText(line) : bareHeader(shownIn(element))].filter(Boolean);
+      break;
+    }
   }
   return told;
 }
 
 const typedText = (element) => (typeof element.value === "string" ? element.value : element.innerText.replace(/\n$/, ""));
 
-/** What an app's own combobox offers, as far as it is there. */
-function listedOptions(element) {
-  const id = (element.getAttribute("aria-controls") ?? element.getAttribute("aria-owns") ?? "").split(/\s+/)[0];
-  const list = roleOf(element) === "listbox" ? element : id ? element.getRootNode().getElementById?.(id) ?? document.getElementById(id) : null;
-  return list ? collect(list, roleSelector("option")).filter((option) => roleOf(option) === "option" && isVisible(option)).map(nameOf) : [];
+const isReadOnly = (element) => element.readOnly || element.getAttribute("aria-readonly") === "true";
+
+// ---- comboboxes and lists that apps make ----------------------------------------------------------
+
+const opensList = (element) => element.getAttribute("aria-haspopup") === "listbox";
+
+/** The combobox around a line of text (ARIA 1.1 put the role on a box around it). */
+const wrapperOf = (element) => around(element, (outer) => roleOf(outer) === "combobox");
+
+/** Where a combobox is typed into: itself, or the line in it. Null: it is only opened. */
+function lineOf(combobox) {
+  const typed = (one) => (one.localName === "input" ? !UNTYPED.has(one.type) : one.localName === "textarea" || one.isContentEditable);
+  const line = typed(combobox) ? combobox : collect(combobox, "input,textarea").find((one) => typed(one) && isVisible(one));
+  return line && !isReadOnly(line) ? line : null;
+}
+
+/** What an only-opened combobox shows: of a read-only line its value. */
+function shownIn(combobox) {
+  if (combobox.localName === "input" || combobox.localName === "textarea") return combobox.value;
+  return textOf(combobox) || fold(shownText(combobox, true));
+}
+
+/** The visible list of a combobox: the one that it points at, else the only one that can be its own. Null: it is closed. */
+function listOf(combobox) {
+  const line = lineOf(combobox);
+  const parts = [combobox, line, wrapperOf(combobox)].filter(Boolean);
+  for (const id of parts.flatMap(pointedIds)) {
+    const pointed = byId(combobox, id);
+    if (!pointed || !isVisible(pointed)) continue;
+    // A box around the list: with a search line of its own, in a dialog.
+    const list = isList(pointed) ? pointed : collect(pointed, roleSelector("listbox")).find((inner) => isList(inner) && isVisible(inner));
+    if (list || collect(pointed, roleSelector("option")).length) return list ?? pointed;
+  }
+  const told = parts.map((part) => part.getAttribute("aria-expanded")).filter(Boolean);
+  if (told.includes("false")) return null;
+  // Of one that does not say whether it is open: no list that stands by itself, under a name of its own.
+  const mayPop = (list) => told.length > 0 || nameOf(list) === "" || nameOf(list) === nameOf(combobox);
+  const others = new Set(collect(document, COMBOS).filter((other) => !parts.includes(other)).flatMap((other) => pointedIds(other).map((id) => byId(other, id))));
+  const free = collect(document, roleSelector("listbox")).filter((list) => isList(list) && isVisible(list) && !others.has(list) && mayPop(list));
+  return free.length === 1 ? free[0] : null;
+}
+
+const isList = (element) => element.localName !== "select" && roleOf(element) === "listbox";
+
+const COMBOS = "[role~=combobox i],[aria-haspopup=listbox]";
+
+const pointedIds = (element) => ["aria-controls", "aria-owns"].flatMap((name) => (element.getAttribute(name) ?? "").split(/\s+/)).filter(Boolean);
+
+/** In the same tree, else wherever the app draws what pops up. */
+function byId(element, id) {
+  for (const root of [element.getRootNode(), ...roots()]) {
+    const found = root.getElementById?.(id);
+    if (found) return found;
+  }
+  return null;
+}
+
+/** What a list offers and what is chosen in it, as far as it is drawn. */
+function listed(list) {
+  const options = collect(list, roleSelector("option")).filter((option) => roleOf(option) === "option" && isVisible(option));
+  const chosen = (option) => option.getAttribute("aria-selected") === "true" || option.getAttribute("aria-checked") === "true";
+  return { options: options.map(nameOf), values: options.filter(chosen).map(nameOf), multiple: list.getAttribute("aria-multiselectable") === "true" };
 }
 
 function held(token) {

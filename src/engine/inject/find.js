@@ -93,7 +93,7 @@ function any(target, scope = document) {
 
 /**
  * @param {{lenient?: boolean, hidden?: boolean}} how `hidden`: only those that match but are not visible
- * @returns {Element[]} in document order
+ * @returns {Element[]} in the order in which they are shown
  */
 function find(query, scope, how) {
   const scopes = !query.within ? [scope] : how.lenient ? any(query.within, scope) : [one(query.within, scope)];
@@ -109,6 +109,7 @@ function find(query, scope, how) {
     const reachable = found.filter((element) => !isBehind(element));
     if (reachable.length) found = reachable;
   }
+  found = inOrder(found);
   if (query.nth === undefined || query.nth === null) return found;
   return found.slice(query.nth, query.nth + 1);
 }
@@ -165,8 +166,10 @@ function byLabel(match, scope, wanted) {
     if (!matches(nameOf(field)) && !labelTexts(field).some((text) => matches(text))) return false;
     return wanted(field);
   });
-  // A radio group in a fieldset of the same name is what is meant, not the fieldset around it.
-  return found.length < 2 ? found : found.filter((field) => !(isGroup(field) && found.some((other) => other !== field && isWithin(field, other))));
+  if (found.length < 2) return found;
+  // A radio group in a fieldset of the same name is what is meant, not the fieldset around it; a combobox, not its line.
+  const stands = (field) => !(isGroup(field) && found.some((other) => other !== field && isWithin(field, other))) && !found.includes(wrapperOf(field));
+  return found.filter(stands);
 }
 
 /** What people read as labels of a field, beside its accessible name. */

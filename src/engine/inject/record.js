@@ -12,7 +12,7 @@ function rowsOf(rows, container) {
   const role = roleOf(container);
   const item = ITEMS[role];
   if (!item) throw new Miss("not_found", () => `${describe(container)} is neither a table nor a grid nor a list: it does not say what one record is`);
-  return collect(container, roleSelector(item)).filter((part) => isRole(part, item) && isVisible(part) && around(part, (outer) => roleOf(outer) === role) === container);
+  return inOrder(collect(container, roleSelector(item)).filter((part) => isRole(part, item) && isVisible(part) && around(part, (outer) => roleOf(outer) === role) === container));
 }
 
 /**
@@ -23,11 +23,11 @@ function gridOf(table) {
   const known = memo.grids.get(table);
   if (known) return known;
   const owned = (part) => around(part, isTable) === table;
-  const rows = collect(table, roleSelector("row")).filter((row) => isRole(row, "row") && owned(row) && isExposed(row));
+  const rows = inOrder(collect(table, roleSelector("row")).filter((row) => isRole(row, "row") && owned(row) && isExposed(row)));
   const cells = new Map();
   const headers = [];
   const records = [];
-  /** Until which row a column is taken by a cell from above. @type {number[]} */
+  /** The cell from above that takes a column, and until which row. @type {{until: number, cell: object}[]} */
   const taken = [];
   let lastSection = null;
   rows.forEach((row, index) => {
@@ -35,20 +35,23 @@ function gridOf(table) {
     // Nothing spans from one section of a table into the next.
     if (section !== lastSection) taken.length = 0;
     lastSection = section;
+    // A cell that began further up stands in this row, too. A header does not: it is none of a record's values.
+    const spanning = new Set(taken.filter(({ until, cell }) => until > index && roleOf(cell.element) !== "columnheader").map(({ cell }) => cell));
     const placed = [];
     let column = 0;
     for (const cell of cellsOf(row)) {
       const said = Number(cell.getAttribute("aria-colindex"));
       if (said > 0) column = said - 1;
-      else while ((taken[column] ?? 0) > index) column++;
+      else while (taken[column]?.until > index) column++;
       const width = span(cell, "colSpan", "aria-colspan");
       const height = cell.rowSpan === 0 ? rows.length : span(cell, "rowSpan", "aria-rowspan");
-      for (let at = column; at < column + width; at++) taken[at] = index + height;
-      placed.push({ element: cell, start: column, end: column + width });
-      if (roleOf(cell) === "columnheader") headers.push({ text: textOf(cell) || nameOf(cell), element: cell, start: column, end: column + width });
+      const place = { element: cell, start: column, end: column + width };
+      for (let at = column; at < place.end; at++) taken[at] = { until: index + height, cell: place };
+      placed.push(place);
+      if (roleOf(cell) === "columnheader") headers.push({ text: textOf(cell) || nameOf(cell), ...place });
       column += width;
     }
-    cells.set(row, placed);
+    cells.set(row, [...placed, ...spanning]);
     const isHead = section?.localName === "thead" || section?.localName === "tfoot";
     if (!isHead && hasBox(row) && placed.some(({ element }) => roleOf(element) !== "columnheader")) records.push(row);
   });
@@ -67,7 +70,7 @@ const CELLS = ["cell", "gridcell", "columnheader", "rowheader"].map(roleSelector
 const isCell = (element) => /^(?:cell|gridcell|columnheader|rowheader)$/.test(roleOf(element));
 
 function cellsOf(row) {
-  return collect(row, CELLS).filter((cell) => isCell(cell) && isExposed(cell) && around(cell, (outer) => isRole(outer, "row")) === row);
+  return inOrder(collect(row, CELLS).filter((cell) => isCell(cell) && isExposed(cell) && around(cell, (outer) => isRole(outer, "row")) === row));
 }
 
 /** @returns {number} the column under the header of this name @throws {Miss} */

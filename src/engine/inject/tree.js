@@ -104,6 +104,26 @@ function childrenOf(element) {
   return element.childNodes;
 }
 
+/** Those around an element and itself, from the outside in, as they are shown. */
+function pathTo(element) {
+  const path = [];
+  for (let at = element; at; at = parentOf(at)) path.unshift(at);
+  return path;
+}
+
+/** The same elements in the order in which they are shown: slotted ones where their slots are. */
+function inOrder(elements) {
+  if (elements.length < 2 || hosts().length === 0) return elements;
+  const paths = new Map(elements.map((element) => [element, pathTo(element)]));
+  return [...elements].sort((one, other) => {
+    const [path, beside] = [paths.get(one), paths.get(other)];
+    const parting = path.findIndex((element, depth) => element !== beside[depth]);
+    if (parting < 0) return path.length - beside.length;
+    if (!beside[parting]) return 1;
+    return path[parting].compareDocumentPosition(beside[parting]) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1;
+  });
+}
+
 /** Is it this element, or shown inside it? */
 function isWithin(container, element) {
   for (let at = element; at; at = parentOf(at)) if (at === container) return true;
@@ -183,7 +203,10 @@ function textBox(node) {
 const isTickable = (element) => element.localName === "input" && (element.type === "checkbox" || element.type === "radio");
 
 /** Exposed and of some size. */
-const isVisible = (element) => isExposed(element) && hasBox(element);
+const isVisible = (element) => (isExposed(element) && hasBox(element)) || isPickedByLabel(element);
+
+/** A file input that is put away behind a label made to look like a button: what people press is that label. */
+const isPickedByLabel = (element) => element.localName === "input" && element.type === "file" && labelsOf(element).some((label) => isExposed(label) && hasBox(label));
 
 /** The modal dialog on top, which makes the rest of the page unreachable. @returns {Element | null} */
 function modal() {
