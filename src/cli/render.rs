@@ -6,11 +6,17 @@ use crate::playbook::{Diagnostic, Loaded, Severity};
 
 /// One finding with its place in the source.
 pub fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
-    finding_in(&loaded.path, &loaded.source, diagnostic, color)
+    linked(&loaded.path, &loaded.source, diagnostic, color, None)
 }
 
-/// One finding in any text.
-pub fn finding_in(path: &str, source: &str, diagnostic: &Diagnostic, color: bool) -> String {
+/// One finding in any text; on a terminal its code links to the reference.
+pub(super) fn linked(
+    path: &str,
+    source: &str,
+    diagnostic: &Diagnostic,
+    color: bool,
+    reference: Option<&str>,
+) -> String {
     let level = match diagnostic.finding.severity() {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -21,7 +27,10 @@ pub fn finding_in(path: &str, source: &str, diagnostic: &Diagnostic, color: bool
     let end = text.find('\n').map_or(end, |line| diagnostic.span.start + line);
     let label = diagnostic.label.as_deref().unwrap_or_default();
     let annotation = AnnotationKind::Primary.span(diagnostic.span.start.min(source.len())..end).label(label);
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.finding.code());
+    let mut title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.finding.code());
+    if let Some(reference) = reference.filter(|_| color) {
+        title = title.id_url(super::findings::address(diagnostic.finding, reference));
+    }
     let snippet = Snippet::source(source).path(path).annotation(annotation);
     let mut group = Group::with_title(title).element(snippet);
     if let Some(help) = &diagnostic.help {

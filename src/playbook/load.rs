@@ -183,7 +183,8 @@ pub fn load(path: &str, folder: &str, source: &str, modules: &Modules) -> Loaded
         if playbook.app.value != folder {
             let message = format!("the app is called `{}`, its folder `{folder}`", playbook.app.value);
             findings.push(
-                Diagnostic::new(Finding::AppName, playbook.app.span, message).help("give both the same name"),
+                Diagnostic::new(Finding::AppName, playbook.app.span, message)
+                    .help(format!("write `app: {folder}`, or rename the folder")),
             );
         }
     }
