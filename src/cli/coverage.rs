@@ -54,7 +54,12 @@ impl Coverage {
                 println!("  {operation:<20} {}", states.join(", "));
             }
             for hole in holes {
-                println!("  hole: {} has no scenario for `{}`: {}", hole.operation, hole.state, hole.about);
+                match hole.state {
+                    "any" => println!("  hole: {} has no scenario at all", hole.operation),
+                    state => {
+                        println!("  hole: {} has no scenario for `{state}`: {}", hole.operation, hole.about)
+                    }
+                }
             }
         }
         if self.json {
