@@ -121,3 +121,33 @@ fn ledgerlys_scenarios_leave_nothing_out() {
     let out = command.current_dir(root()).args(["coverage", "ledgerly"]).output().expect("it runs");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
 }
+
+#[test]
+fn the_document_shows_a_file_that_can_be_read_and_the_table_that_is_asked_for() {
+    let document = fs::read_to_string(root().join("docs/scenarios.md")).expect("the document");
+    let marked = document.split("<!-- test: scenarios -->\n```yaml\n").nth(1).expect("a file");
+    let source = marked.split("```").next().expect("it ends");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("ledgerly")).expect("a folder");
+    fs::write(folder.path().join("ledgerly/scenarios.yaml"), source).expect("written");
+    let suites = seatwright::scenario::load(folder.path(), Path::new("fixtures/sites")).expect("scenarios");
+    assert_eq!(suites[0].scenarios().len(), 1);
+
+    for (state, about) in seatwright::scenario::STATES {
+        assert!(
+            document.contains(&format!("| `{state}` | {about} |")),
+            "{state} is not in docs/scenarios.md"
+        );
+    }
+    let rows = document.split("| operation | has to have |").nth(1).expect("the table");
+    for operation in seatwright::contract::Operation::ALL {
+        let row = rows.lines().find(|row| row.contains(operation.as_str())).expect(operation.as_str());
+        for state in seatwright::scenario::demanded(*operation) {
+            assert!(row.contains(state), "docs/scenarios.md: {operation} does not name {state}");
+        }
+        let named = row.matches(", ").count() + 1;
+        let operations = row.split('|').nth(1).expect("a cell").matches(',').count();
+        let demanded = seatwright::scenario::demanded(*operation).len().max(1);
+        assert_eq!(named - operations, demanded, "docs/scenarios.md: {row}");
+    }
+}

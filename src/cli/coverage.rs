@@ -54,12 +54,11 @@ impl Coverage {
                 println!("  {operation:<20} {}", states.join(", "));
             }
             for hole in holes {
-                match hole.state {
-                    "any" => println!("  hole: {} has no scenario at all", hole.operation),
-                    state => {
-                        println!("  hole: {} has no scenario for `{state}`: {}", hole.operation, hole.about)
-                    }
+                if hole.state == "any" {
+                    println!("  hole: {} has no scenario at all", hole.operation);
+                    continue;
                 }
+                println!("  hole: {} has no scenario for `{}`: {}", hole.operation, hole.state, hole.about);
             }
         }
         if self.json {
