@@ -100,7 +100,8 @@ fn human(
     let color = std::io::stdout().is_terminal();
     for loaded in all {
         for finding in &loaded.findings {
-            writeln!(out, "{}\n", render::linked(&loaded.path, &loaded.source, finding, color, reference))?;
+            let shown = render::linked(&loaded.path, &loaded.source, finding, color, reference);
+            writeln!(out, "{shown}\n")?;
         }
     }
     let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));

@@ -6,10 +6,15 @@ use crate::playbook::{Diagnostic, Loaded, Severity};
 
 /// One finding with its place in the source.
 pub fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
-    linked(&loaded.path, &loaded.source, diagnostic, color, None)
+    finding_in(&loaded.path, &loaded.source, diagnostic, color)
 }
 
-/// One finding in any text; on a terminal its code links to the reference.
+/// One finding in any text.
+pub fn finding_in(path: &str, source: &str, diagnostic: &Diagnostic, color: bool) -> String {
+    linked(path, source, diagnostic, color, None)
+}
+
+/// The same; on a terminal the code links to the reference.
 pub(super) fn linked(
     path: &str,
     source: &str,

@@ -78,11 +78,11 @@ fn neighbours(here: &[&str], there: &[&str], added: &BTreeSet<usize>) -> Vec<usi
     found
 }
 
-/// These lines, the keys that they stand under, and a line of context; `…` for what is left out.
+/// These lines, the keys that they stand under, and the lines beside them; `…` for what is left out.
 fn excerpt(lines: &[&str], wanted: &BTreeSet<usize>) -> String {
     let mut shown = BTreeSet::new();
     for &line in wanted {
-        shown.extend([line, (line + 1).min(lines.len() - 1)]);
+        shown.extend([line.saturating_sub(1), line, (line + 1).min(lines.len() - 1)]);
         let mut indent = depth(lines[line]);
         for above in (0..line).rev() {
             if depth(lines[above]) < indent && !lines[above].trim().is_empty() {
