@@ -132,6 +132,17 @@ impl Tab {
         found
     }
 
+    /// The frames of this session that are ready, with the worlds in which they are asked.
+    pub(super) fn worlds(&self) -> Vec<(String, String)> {
+        let now = Instant::now();
+        let mut desk = self.desk();
+        let ready = |(name, frame): (&String, &mut MainFrame)| match frame.readiness(now) {
+            Readiness::Ready { world } => Some((name.clone(), world)),
+            Readiness::Wait | Readiness::WaitUntil(_) => None,
+        };
+        desk.frames.iter_mut().filter_map(ready).collect()
+    }
+
     /// The name of the topmost frame.
     pub(super) fn top(&self) -> &str {
         &self.frame
