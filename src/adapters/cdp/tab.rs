@@ -61,6 +61,7 @@ pub(super) enum Arrival {
     Download {
         guid: String,
         name: String,
+        url: String,
         complete: bool,
     },
 }
@@ -374,13 +375,14 @@ impl Tab {
 
     /// An open dialog freezes its page.
     fn dismiss(&self, dialog: JavascriptDialogOpening) {
-        let JavascriptDialogOpening { kind, message } = dialog;
+        let JavascriptDialogOpening { kind, message, default_prompt } = dialog;
         let allowed = std::mem::replace(&mut self.desk().allowed, Allowed::Nothing);
         match allowed {
             Allowed::Dialog { says, accept, text }
                 if kind != "beforeunload" && says.as_ref().is_none_or(|says| says.matches(&message)) =>
             {
-                let text = text.unwrap_or_default();
+                // Accepted as it stands, where nothing else is said.
+                let text = text.unwrap_or(default_prompt);
                 let params = json!({"accept": accept, "promptText": text});
                 self.post("Page.handleJavaScriptDialog", params);
                 self.arrived(Arrival::Dialog { kind, message });
@@ -396,8 +398,8 @@ impl Tab {
     fn download(&self, begins: DownloadWillBegin) {
         let mut desk = self.desk();
         if matches!(desk.allowed, Allowed::Download { .. }) && desk.came.is_none() {
-            let DownloadWillBegin { guid, suggested_filename: name, .. } = begins;
-            desk.came = Some(Arrival::Download { guid, name, complete: false });
+            let DownloadWillBegin { guid, suggested_filename: name, url } = begins;
+            desk.came = Some(Arrival::Download { guid, name, url, complete: false });
             return;
         }
         drop(desk);
@@ -410,14 +412,19 @@ impl Tab {
             Allowed::Download { max_bytes } => max_bytes as f64,
             _ => return,
         };
-        let Some(Arrival::Download { guid, complete, .. }) = &mut desk.came else { return };
+        let Some(Arrival::Download { guid, url, complete, .. }) = &mut desk.came else { return };
         if *guid != progress.guid {
             return;
         }
         if progress.total_bytes.max(progress.received_bytes) > max {
             let params = json!({"guid": guid});
+            let url = mem::take(url);
             desk.came = None;
+            drop(desk);
             self.wire.post(None, "Browser.cancelDownload", params);
+            self.notice(Notice::DownloadRefused { url });
+            self.wake();
+            return;
         } else if progress.state == "completed" {
             *complete = true;
         }
