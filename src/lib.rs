@@ -12,6 +12,7 @@ pub mod event;
 
 pub mod ports;
 
+pub mod scenario;
 pub mod secret;
 
 pub mod engine;

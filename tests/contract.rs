@@ -41,8 +41,12 @@ fn the_committed_schemas_are_those_of_the_types() {
 
 #[test]
 fn the_committed_reference_is_that_of_the_types() {
-    let committed = fs::read_to_string(root().join("docs/reference.md")).expect("a committed reference");
-    assert!(committed == seatwright::cli::reference(), "docs/reference.md is old: run `make schemas`");
+    let pages = seatwright::cli::reference(&root().join("tests/language")).expect("the examples");
+    for (name, generated) in pages {
+        let page = root().join("docs/reference").join(name);
+        let committed = fs::read_to_string(page).expect("a committed page");
+        assert!(committed == generated, "docs/reference/{name} is old: run `make schemas`");
+    }
 }
 
 #[test]

@@ -6,44 +6,56 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use seatwright::{
     cli::finding_text,
-    playbook::{Finding, Modules, load, load_module},
+    playbook::{Finding, Loaded, Modules, load, load_module},
 };
 
-fn cases() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language");
-    let mut cases: Vec<(String, String)> = fs::read_dir(folder)
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folders, and the one file of each with its findings.
+fn cases(file: &str) -> Vec<(String, Loaded)> {
+    let mut cases: Vec<(String, Loaded)> = fs::read_dir(root().join("tests/language"))
         .expect("the cases")
         .flatten()
+        .filter(|entry| entry.path().join(file).is_file())
         .map(|entry| {
-            let text = fs::read_to_string(entry.path().join("playbook.yaml")).expect("a playbook");
-            (entry.file_name().to_string_lossy().into_owned(), text)
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let text = fs::read_to_string(entry.path().join(file)).expect("a playbook");
+            let loaded = load("playbook.yaml", &name, &text, &modules(&entry.path()));
+            (name, loaded)
         })
         .collect();
-    cases.sort();
+    cases.sort_by(|a, b| a.0.cmp(&b.0));
     cases
 }
 
 /// The module of a case, where it has one.
-fn modules(case: &str) -> Modules {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language").join(case).join("module.yaml");
-    let source = fs::read_to_string(path).ok();
+fn modules(case: &Path) -> Modules {
+    let source = fs::read_to_string(case.join("module.yaml")).ok();
     let module = source.map(|source| load_module("idp/gatehouse.yaml", &source));
     module.into_iter().map(|module| ("idp/gatehouse".to_owned(), Arc::new(module))).collect()
+}
+
+fn codes(loaded: &Loaded) -> BTreeSet<&'static str> {
+    loaded.findings.iter().map(|f| f.finding.code()).collect()
+}
+
+fn ledgerly() -> String {
+    fs::read_to_string(root().join("playbooks/ledgerly/playbook.yaml")).expect("a playbook")
 }
 
 #[test]
 fn every_report_reads_as_its_golden_file() {
     let mut wrong = Vec::new();
-    for (name, source) in cases() {
-        let loaded = load("playbook.yaml", &name, &source, &modules(&name));
+    for (name, loaded) in cases("playbook.yaml") {
         let report: Vec<String> = loaded.findings.iter().map(|f| finding_text(&loaded, f, false)).collect();
         let report = if report.is_empty() {
             "nothing is wrong\n".to_owned()
         } else {
             format!("{}\n", report.join("\n\n"))
         };
-        let golden =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/language").join(&name).join("report.txt");
+        let golden = root().join("tests/language").join(&name).join("report.txt");
         if std::env::var("GOLDEN").is_ok_and(|v| v == "write") {
             fs::write(&golden, &report).expect("the golden file can be written");
         }
@@ -58,39 +70,46 @@ fn every_report_reads_as_its_golden_file() {
 #[test]
 fn every_finding_has_a_bad_example_and_each_case_shows_its_own() {
     let mut shown = BTreeSet::new();
-    for (name, source) in cases() {
-        let codes: Vec<&str> = load("playbook.yaml", &name, &source, &modules(&name))
-            .findings
-            .iter()
-            .map(|f| f.finding.code())
-            .collect();
+    for (name, loaded) in cases("playbook.yaml") {
+        let codes = codes(&loaded);
         if let Some((code, _)) = name.split_once('-') {
-            assert!(codes.contains(&code.to_uppercase().as_str()), "{name} shows {codes:?}");
+            assert!(codes.contains(code.to_uppercase().as_str()), "{name} shows {codes:?}");
         } else {
             assert!(codes.is_empty(), "{name} shows {codes:?}");
         }
-        shown.extend(codes.iter().map(|c| (*c).to_owned()));
+        shown.extend(codes);
     }
-    let missing: Vec<&str> = Finding::ALL.iter().map(|f| f.code()).filter(|c| !shown.contains(*c)).collect();
+    let missing: Vec<&str> = Finding::ALL.iter().map(|f| f.code()).filter(|c| !shown.contains(c)).collect();
     assert!(missing.is_empty(), "no bad example of {missing:?}");
+}
+
+/// The bad example and the good one are shown side by side in the reference.
+#[test]
+fn every_good_example_is_one() {
+    let mut wrong: Vec<String> = cases("good.yaml")
+        .iter()
+        .filter(|(_, loaded)| !loaded.findings.is_empty())
+        .map(|(name, loaded)| format!("{name}/good.yaml shows {:?}", loaded.findings))
+        .collect();
+    let good: BTreeSet<String> = cases("good.yaml").into_iter().map(|(name, _)| name).collect();
+    for finding in Finding::ALL {
+        let code = finding.code().to_lowercase();
+        if !good.iter().any(|name| name.starts_with(&format!("{code}-"))) {
+            wrong.push(format!("no folder of {code} has a good.yaml"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
 #[test]
 fn all_that_is_wrong_is_said_at_once() {
-    let source =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/ledgerly/playbook.yaml"))
-            .expect("a playbook");
-    let broken = source
+    let broken = ledgerly()
         .replace("commit: true", "comit: true")
         .replace("in: members table", "in: membres table")
         .replace("code: no_seat", "code: no_seats");
-    let codes: BTreeSet<&str> = load("playbook.yaml", "ledgerly", &broken, &Default::default())
-        .findings
-        .iter()
-        .map(|f| f.finding.code())
-        .collect();
+    let loaded = load("playbook.yaml", "ledgerly", &broken, &Default::default());
     for code in ["P003", "P004", "P010"] {
-        assert!(codes.contains(code), "{code} is not among {codes:?}");
+        assert!(codes(&loaded).contains(code), "{code} is not among {:?}", codes(&loaded));
     }
 }
 
@@ -112,7 +131,7 @@ proptest::proptest! {
     /// Nor does a playbook with a piece cut out.
     #[test]
     fn no_cut_breaks_the_reader(from in 0usize..4000, length in 1usize..60) {
-        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("playbooks/ledgerly/playbook.yaml")).expect("a playbook");
+        let source = ledgerly();
         let from = source.floor_char_boundary(from % source.len());
         let to = source.floor_char_boundary((from + length).min(source.len()));
         let cut = format!("{}{}", &source[..from], &source[to..]);

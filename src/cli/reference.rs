@@ -1,50 +1,227 @@
-//! `docs/reference.md`: what can be said of the language and the contract from their types.
+//! `docs/reference/`: what can be said of the language and the contract from their types.
+//!
+//! Examples of findings are the folders of `tests/language`, which are run: so the bad one is bad, the good one good.
 
-use std::fmt::Write;
+mod examples;
+
+use std::{fmt::Write, path::Path};
+
+use serde_json::Value;
 
 use crate::{
     contract::{Code, Operation},
-    playbook::{Finding, Severity, check::ATTRIBUTES, locator::ROLES, step::STEPS},
+    playbook::{
+        Finding, Severity,
+        check::ATTRIBUTES,
+        locator::ROLES,
+        schema::{self, CONDITIONS, Draft, SECTIONS},
+        step::STEPS,
+        words,
+    },
 };
 
-/// The whole page.
-pub fn reference() -> String {
-    let mut page = String::from(
-        "# Reference\n\nGenerated from the types by `make schemas`. What things mean is told in [playbook.md](playbook.md).\n",
-    );
-    page.push_str("\n## Steps\n\nOne action each, and modifiers: `commit`, `when`, `unless`, `optional`, `timeout` (500ms, 10s, 2m), `as`, `note`.\n\n");
-    page.push_str("| step | does | example |\n|---|---|---|\n");
+const GENERATED: &str = "<!-- Generated from the types by `make schemas`. -->\n\n";
+
+/// Every page: its name, and its text. The examples are read below this folder.
+pub fn reference(language: &Path) -> std::io::Result<Vec<(&'static str, String)>> {
+    let playbook = schema::playbook(Draft::Latest);
+    Ok(vec![
+        ("README.md", index()),
+        ("playbook.md", sections(&playbook)),
+        ("steps.md", steps(&playbook)),
+        ("locators.md", locators()),
+        ("views.md", views(&playbook)),
+        ("login.md", login(&playbook)),
+        ("operations.md", operations(&playbook)),
+        ("findings.md", findings(language)?),
+        ("errors.md", errors()),
+    ])
+}
+
+fn page(title: &str) -> String {
+    format!("# {title}\n\n{GENERATED}")
+}
+
+fn index() -> String {
+    let mut page = page("Reference");
+    page.push_str("What things mean together is told in [playbook.md](../playbook.md); here each thing is told by itself.\n\n| page | tells |\n|---|---|\n");
+    for (file, tells) in [
+        ("playbook.md", "the sections of `playbook.yaml`, and of a module"),
+        ("steps.md", "the steps, their keys and modifiers"),
+        ("locators.md", "how elements are found, and the conditions"),
+        ("views.md", "how records are read, and one user is found"),
+        ("login.md", "the ways to sign in"),
+        ("operations.md", "the operations, and the attributes of a user"),
+        ("findings.md", "what `seatwright check` finds, with a bad and a good example of each"),
+        ("errors.md", "the error codes of results"),
+    ] {
+        let _ = writeln!(page, "| [{file}]({file}) | {tells} |");
+    }
+    page
+}
+
+fn sections(schema: &Value) -> String {
+    let mut page = page("The sections of a playbook");
+    page.push_str("A playbook is `playbooks/<app>/playbook.yaml`; a module that several share is a file such as `playbooks/idp/gatehouse.yaml`.\n");
+    for (name, property) in properties(schema) {
+        let needed = if required(schema, name) { " Needed." } else { "" };
+        let _ = write!(page, "\n## {name}\n\n{}{needed}\n", said(schema, property));
+        if let Some((_, _, example)) = SECTIONS.iter().find(|(section, ..)| section == name) {
+            let _ = write!(page, "\n```yaml\n{name}:\n{}\n```\n", indented(example));
+        }
+    }
+    for (title, name) in [
+        ("A setting", "Setting"),
+        ("An entitlement", "EntitlementRule"),
+        ("An overlay", "Overlay"),
+        ("A screen", "Screen"),
+    ] {
+        let _ = write!(page, "\n## {title}\n\n");
+        table(&mut page, schema, name);
+    }
+    let module = schema::module(Draft::Latest);
+    page.push_str("\n## A module\n\n");
+    rows(&mut page, &module, &module);
+    page.push_str("\n## A parameter of a module\n\n");
+    table(&mut page, &module, "Parameter");
+    page
+}
+
+fn steps(schema: &Value) -> String {
+    let mut page = page("Steps");
+    page.push_str("A step has one action, and modifiers.\n");
+    let kinds = [
+        ("fill", "Fill"),
+        ("choose", "Choose"),
+        ("capture", "Capture"),
+        ("upload", "Upload"),
+        ("download", "Download"),
+        ("enter_code", "EnterCode"),
+        ("popup", "Popup"),
+        ("answer", "AnswerDialog"),
+        ("repeat", "Repeat"),
+        ("use", "Use"),
+        ("collect", "Collect"),
+    ];
     for (key, doc, example) in STEPS {
-        let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
-        let _ = writeln!(page, "| `{key}` | {doc} | `{example}` |");
+        let _ = write!(page, "\n## {key}\n\n{}\n\n```yaml\n- {example}\n```\n", folded(doc));
+        if let Some((_, kind)) = kinds.iter().find(|(step, _)| step == key) {
+            page.push('\n');
+            table(&mut page, schema, kind);
+        }
     }
-    page.push_str("| `when` … `do` … `else` | One of two ways, by what is visible or by the job's data. | `when: { label: Code }` |\n");
-    page.push_str("\n## Locators\n\nRoles: ");
-    page.push_str(&list(ROLES));
-    page.push_str(". Beside them `label`, `text`, `testid`, `placeholder`, `title`, `css`, `xpath`; modifiers `in`, `has`, `text`, `nth`, `exact`.\n");
-    page.push_str("\n## Attributes\n\nOf a SCIM user (RFC 7643 §4.1): ");
-    page.push_str(&list(ATTRIBUTES));
-    page.push_str(".\n\n## Operations\n\n");
-    let names: Vec<&str> = Operation::ALL.iter().map(|o| o.as_str()).collect();
-    page.push_str(&list(&names));
-    page.push_str(".\n\n## Findings\n\nAn error forbids playing the playbook; a warning does not. A bad example of each stands in `tests/language`.\n\n");
-    page.push_str("| code | | what is wrong |\n|---|---|---|\n");
-    for finding in Finding::ALL {
-        let severity = match finding.severity() {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        let _ = writeln!(page, "| {} | {severity} | {} |", finding.code(), finding.meaning());
+    page.push_str("\n## when\n\nOne of two ways, by what is visible or by the job's data: `do` where it is so, `else` where it is not.\n\n```yaml\n- when: { label: One-time code }\n  do: [ { enter_code: { into: { label: One-time code }, from: totp } } ]\n```\n\n## Modifiers\n\n| key | says |\n|---|---|\n");
+    for (name, property) in properties(&schema["$defs"]["Step"]) {
+        if !STEPS.iter().any(|(key, ..)| key == name) {
+            let _ = writeln!(page, "| `{name}` | {} |", said(schema, property));
+        }
     }
+    page.push_str("\n## Keys\n\n`press` knows ");
+    page.push_str(&list(words_of(&schema["$defs"]["Key"])));
+    page.push_str(".\n");
+    page
+}
+
+fn locators() -> String {
+    let mut page = page("Locators");
+    page.push_str("A locator says what a person sees, and finds exactly one element. It finds in one way: by a role with its accessible name, or by one of the other keys.\n\n## Roles\n\nRoles are those of WAI-ARIA 1.2; names are exact after white-space folding, `~` is any name, `{ matches: \"Pay *\" }` a pattern.\n\n| role | is |\n|---|---|\n");
+    for role in ROLES {
+        let _ = writeln!(page, "| `{role}` | {} |", words::role(role));
+    }
+    page.push_str("\n## Other keys\n\n| key | says | example |\n|---|---|---|\n");
+    for (key, says, example) in words::LOCATOR_KEYS {
+        let _ = writeln!(page, "| `{key}` | {says} | `{example}` |");
+    }
+    page.push_str("\n## Conditions\n\nWhere something is asked (`expect`, `when`, `unless`, `until`), a locator says that such an element is visible. Beside that:\n\n| key | is so when |\n|---|---|\n");
+    for (key, says) in CONDITIONS {
+        let _ = writeln!(page, "| `{key}` | {says} |");
+    }
+    page
+}
+
+fn views(schema: &Value) -> String {
+    let mut page = page("Views");
+    page.push_str("A view says where records are, and how to read them.\n");
+    for (title, name) in [
+        ("A view", "View"),
+        ("Rows", "Rows"),
+        ("A column", "Column"),
+        ("Pages", "Pages"),
+        ("A page for each record", "Detail"),
+        ("find_user", "FindUser"),
+        ("A search", "Search"),
+    ] {
+        let _ = write!(page, "\n## {title}\n\n");
+        table(&mut page, schema, name);
+    }
+    page
+}
+
+fn login(schema: &Value) -> String {
+    let mut page = page("Signing in");
     page.push_str(
-        "\n## Error codes\n\n| code | class | retry | owner | SCIM | means |\n|---|---|---|---|---|---|\n",
+        "The integration's service account says which way is taken: `password`, `sso` or `token`.\n",
     );
+    for (title, name) in [("login", "Login"), ("tenant", "Tenant"), ("token", "Token")] {
+        let _ = write!(page, "\n## {title}\n\n");
+        table(&mut page, schema, name);
+    }
+    page.push_str("\nA token is sent by one of: ");
+    page.push_str(&list(words_of(&schema["$defs"]["SendToken"])));
+    page.push_str(".\n");
+    page
+}
+
+fn operations(schema: &Value) -> String {
+    let mut page = page("Operations");
+    page.push_str("Every write is wrapped: the user is looked for, the steps are done, and the change is read back.\n\n");
+    table(&mut page, schema, "OperationSteps");
+    for operation in Operation::ALL {
+        let (says, example) = words::operation(*operation);
+        let _ = write!(page, "\n## {operation}\n\n{says}\n\n```yaml\n{example}\n```\n");
+    }
+    page.push_str("\n## Attributes\n\nOf a SCIM user (RFC 7643 §4.1).\n\n| attribute | is |\n|---|---|\n");
+    for attribute in ATTRIBUTES {
+        let _ = writeln!(page, "| `{attribute}` | {} |", words::attribute(attribute));
+    }
+    page
+}
+
+fn findings(language: &Path) -> std::io::Result<String> {
+    let mut page = page("Findings");
+    page.push_str("An error forbids playing the playbook; a warning does not.\n\n| code | | what is wrong |\n|---|---|---|\n");
+    for finding in Finding::ALL {
+        let code = finding.code();
+        let _ = writeln!(
+            page,
+            "| [{code}](#{}) | {} | {} |",
+            code.to_lowercase(),
+            severity(*finding),
+            finding.meaning()
+        );
+    }
+    for finding in Finding::ALL {
+        let _ = write!(
+            page,
+            "\n## {}\n\n**{}.** {}\n",
+            finding.code(),
+            capital(severity(*finding)),
+            finding.meaning()
+        );
+        examples::of(*finding, language, &mut page)?;
+    }
+    Ok(page)
+}
+
+fn errors() -> String {
+    let mut page = page("Error codes");
+    page.push_str("They decide what happens next; prose only explains.\n\n| code | class | retry | owner | SCIM | means |\n|---|---|---|---|---|---|\n");
     for code in Code::ALL {
         let scim = code.scim();
         let kind = scim.scim_type.map(|kind| format!(" {kind}")).unwrap_or_default();
         let _ = writeln!(
             page,
-            "| `{code}` | {} | {} | {} | {}{kind} | {} |",
+            "| <a id=\"{code}\"></a>`{code}` | {} | {} | {} | {}{kind} | {} |",
             word(&code.class()),
             word(&code.retry()),
             word(&code.owner()),
@@ -55,7 +232,61 @@ pub fn reference() -> String {
     page
 }
 
-fn list(words: &[&str]) -> String {
+fn severity(finding: Finding) -> &'static str {
+    match finding.severity() {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
+/// The keys of a definition with what they say.
+fn table(page: &mut String, schema: &Value, name: &str) {
+    rows(page, schema, &schema["$defs"][name]);
+}
+
+fn rows(page: &mut String, schema: &Value, definition: &Value) {
+    page.push_str("| key | says |\n|---|---|\n");
+    for (name, property) in properties(definition) {
+        let needed = if required(definition, name) { " Needed." } else { "" };
+        let _ = writeln!(page, "| `{name}` | {}{needed} |", said(schema, property));
+    }
+}
+
+fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    schema["properties"].as_object().into_iter().flatten()
+}
+
+fn required(schema: &Value, key: &str) -> bool {
+    schema["required"].as_array().is_some_and(|keys| keys.iter().any(|k| k == key))
+}
+
+fn said(_: &Value, property: &Value) -> String {
+    folded(property["description"].as_str().unwrap_or_default())
+}
+
+/// The words of an enumeration.
+fn words_of(definition: &Value) -> Vec<&str> {
+    let named = definition["oneOf"].as_array().into_iter().flatten().filter_map(|one| one["const"].as_str());
+    let listed = definition["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let more = definition["oneOf"].as_array().into_iter().flatten();
+    let more = more.flat_map(|one| one["enum"].as_array().into_iter().flatten()).filter_map(Value::as_str);
+    named.chain(listed).chain(more).collect()
+}
+
+fn folded(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn list(words: Vec<&str>) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 

@@ -6,19 +6,37 @@ use crate::playbook::{Diagnostic, Loaded, Severity};
 
 /// One finding with its place in the source.
 pub fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
+    finding_in(&loaded.path, &loaded.source, diagnostic, color)
+}
+
+/// One finding in any text.
+pub fn finding_in(path: &str, source: &str, diagnostic: &Diagnostic, color: bool) -> String {
+    linked(path, source, diagnostic, color, None)
+}
+
+/// The same; on a terminal the code links to the reference.
+pub(super) fn linked(
+    path: &str,
+    source: &str,
+    diagnostic: &Diagnostic,
+    color: bool,
+    reference: Option<&str>,
+) -> String {
     let level = match diagnostic.finding.severity() {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let end = diagnostic.span.end.min(loaded.source.len()).max(diagnostic.span.start);
+    let end = diagnostic.span.end.min(source.len()).max(diagnostic.span.start);
     // What stands over several lines is marked where it begins.
-    let text = loaded.source.get(diagnostic.span.start..end).unwrap_or_default();
+    let text = source.get(diagnostic.span.start..end).unwrap_or_default();
     let end = text.find('\n').map_or(end, |line| diagnostic.span.start + line);
     let label = diagnostic.label.as_deref().unwrap_or_default();
-    let annotation =
-        AnnotationKind::Primary.span(diagnostic.span.start.min(loaded.source.len())..end).label(label);
-    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.finding.code());
-    let snippet = Snippet::source(loaded.source.as_str()).path(loaded.path.as_str()).annotation(annotation);
+    let annotation = AnnotationKind::Primary.span(diagnostic.span.start.min(source.len())..end).label(label);
+    let mut title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.finding.code());
+    if let Some(reference) = reference.filter(|_| color) {
+        title = title.id_url(super::findings::address(diagnostic.finding, reference));
+    }
+    let snippet = Snippet::source(source).path(path).annotation(annotation);
     let mut group = Group::with_title(title).element(snippet);
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));

@@ -1,21 +1,28 @@
 //! `seatwright schema`: the JSON Schemas.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::Ended;
-use crate::{contract, playbook::Playbook};
+use crate::{
+    contract,
+    playbook::schema::{self, Draft},
+};
 
-/// Print a JSON Schema (2020-12), or write all of them into a folder.
+/// Print a JSON Schema, or write all of them into a folder.
+///
+/// They are of the dialect 2020-12; those with `.draft-07` in their name say the same in draft-07, for editors.
 #[derive(Debug, clap::Args)]
 pub(super) struct Schema {
-    /// Which one: job, result, event or playbook.
-    #[arg(value_parser = ["job", "result", "event", "playbook"], required_unless_present = "write")]
+    /// Which one: job, result, event, playbook or module.
+    #[arg(
+        value_parser = ["job", "result", "event", "playbook", "playbook.draft-07", "module", "module.draft-07"],
+        required_unless_present = "write",
+    )]
     name: Option<String>,
-    /// Write every schema into this folder, and reference.md beside it: docs/schema.
+    /// Write every schema into this folder, and the reference beside it, with the examples of tests/language: docs/schema.
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
 }
@@ -23,10 +30,10 @@ pub(super) struct Schema {
 /// Every schema by name.
 pub fn all() -> Vec<(&'static str, Value)> {
     let mut all = contract::schemas();
-    let mut playbook =
-        SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Playbook>().to_value();
-    playbook["title"] = Value::from("Seatwright playbook, language version 1");
-    all.push(("playbook", playbook));
+    all.push(("playbook", schema::playbook(Draft::Latest)));
+    all.push(("playbook.draft-07", schema::playbook(Draft::Seven)));
+    all.push(("module", schema::module(Draft::Latest)));
+    all.push(("module.draft-07", schema::module(Draft::Seven)));
     all
 }
 
@@ -41,9 +48,18 @@ impl Schema {
                     .with_context(|| format!("{} cannot be written", file.display()))?;
                 println!("{}", file.display());
             }
-            let page = folder.join("../reference.md");
-            std::fs::write(&page, super::reference())
-                .with_context(|| format!("{} cannot be written", page.display()))?;
+            let language = Path::new("tests/language");
+            let pages = super::reference(language)
+                .with_context(|| format!("the examples in {} cannot be read", language.display()))?;
+            let reference = folder.join("../reference");
+            std::fs::create_dir_all(&reference)
+                .with_context(|| format!("{} cannot be made", reference.display()))?;
+            for (name, text) in pages {
+                let page = reference.join(name);
+                std::fs::write(&page, text)
+                    .with_context(|| format!("{} cannot be written", page.display()))?;
+                println!("{}", page.display());
+            }
             return Ok(Ended::Done);
         }
         let wanted = self.name.unwrap_or_default();

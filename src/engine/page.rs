@@ -23,6 +23,9 @@ const READING_TIME: Duration = Duration::from_secs(60);
 /// How long one frame is asked while something is watched for in others.
 const SLICE: Duration = Duration::from_secs(1);
 
+/// After this long without what is waited for the page is looked at: a server's error stays one.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Between two looks at several frames.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -74,11 +77,13 @@ impl Run<'_> {
         let watched = if self.watching { self.watch.clone() } else { Vec::new() };
         let (here, elsewhere): (Vec<Watched>, Vec<Watched>) =
             watched.into_iter().partition(|watched| watched.condition.target.frame == frame);
+        let mut looked = false;
         loop {
             self.look_elsewhere(&elsewhere).await?;
             let left = until.saturating_duration_since(Instant::now());
             // While one frame is asked nobody looks into the others: not for long, then.
             let slice = if elsewhere.is_empty() { left } else { left.min(SLICE) };
+            let slice = if looked { slice } else { slice.min(PATIENCE) };
             let watch = here.iter().map(|watched| inside(&watched.condition)).collect();
             let question = Question { ask: ask.clone(), frame: frame.clone(), within: millis(slice), watch };
             let answer = self.page.ask(&question, Instant::now() + slice + GRACE).await;
@@ -88,7 +93,13 @@ impl Run<'_> {
                     let means = here.get(watch).map(|watched| watched.means);
                     self.interrupted(means, &text).await?;
                 }
-                Answer::Refused(_) if slice < left => {}
+                Answer::Refused(refusal) if slice < left => {
+                    // What a server has failed to show will not come.
+                    if !looked && self.facts().await.is_some_and(|facts| facts.status >= 500) {
+                        return Err(Trouble::Refused(refusal));
+                    }
+                    looked = true;
+                }
                 Answer::Refused(refusal) => return Err(Trouble::Refused(refusal)),
                 answer => return Ok(answer),
             }

@@ -148,7 +148,7 @@ impl Checker<'_> {
             }
         });
         for span in spans {
-            self.note(finding, span, why);
+            self.note(finding, span, why).help = Some("take `commit: true` away".into());
         }
     }
 

@@ -89,6 +89,38 @@ impl LoadedModule {
     }
 }
 
+/// A text that findings are about, which is no playbook.
+#[derive(Debug, Clone, Default)]
+pub struct Text {
+    /// For people: `playbooks/ledgerly/scenarios.yaml`.
+    pub path: String,
+    pub source: String,
+}
+
+impl Text {
+    /// `playbooks/ledgerly/scenarios.yaml:12:11`
+    pub fn place(&self, span: super::at::Span) -> String {
+        let (line, column) = line_column(&self.source, span.start);
+        format!("{}:{line}:{column}", self.path)
+    }
+}
+
+/// Reads something else than a playbook, in the same way: with everything that is wrong with its shape.
+pub fn read_text<T: serde::de::DeserializeOwned>(source: &str) -> (Option<T>, Vec<Diagnostic>) {
+    let findings: Findings = RefCell::default();
+    let read = match &node::parse(source) {
+        Ok(tree) => reader::read::<T>(tree, &findings),
+        Err(diagnostic) => {
+            findings.borrow_mut().push(diagnostic.clone());
+            None
+        }
+    };
+    let mut findings = findings.into_inner();
+    findings.sort_by_key(|f| (f.span.start, f.finding.code()));
+    findings.dedup();
+    (read, findings)
+}
+
 /// Reads and checks one module.
 pub fn load_module(path: &str, source: &str) -> LoadedModule {
     let findings: Findings = RefCell::default();
@@ -151,7 +183,8 @@ pub fn load(path: &str, folder: &str, source: &str, modules: &Modules) -> Loaded
         if playbook.app.value != folder {
             let message = format!("the app is called `{}`, its folder `{folder}`", playbook.app.value);
             findings.push(
-                Diagnostic::new(Finding::AppName, playbook.app.span, message).help("give both the same name"),
+                Diagnostic::new(Finding::AppName, playbook.app.span, message)
+                    .help(format!("write `app: {folder}`, or rename the folder")),
             );
         }
     }

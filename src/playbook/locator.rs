@@ -157,8 +157,9 @@ impl JsonSchema for Name {
         json_schema!({
             "description": "Exactly this, after white-space folding; or a pattern with `*`.",
             "anyOf": [
-                { "type": ["string", "number", "boolean"] },
-                { "type": "object", "required": ["matches"], "additionalProperties": false,
+                { "type": ["string", "boolean"], "x-word": true },
+                { "type": "integer", "minimum": 0 },
+                { "type": "object", "x-whole": true, "required": ["matches"], "additionalProperties": false,
                   "properties": { "matches": { "type": "string" } } }
             ]
         })
@@ -353,9 +354,9 @@ impl JsonSchema for Locator {
         json_schema!({
             "description": "How to find an element: what a person sees, and exactly one match.",
             "anyOf": [
-                { "type": "string", "description": "A target of this name, or `user row`." },
+                { "type": "string", "x-word": true, "description": "A target of this name, or `user row`." },
                 { "type": "array", "minItems": 1, "items": this, "description": "Alternatives in order." },
-                { "type": "object", "additionalProperties": false, "minProperties": 1, "properties": properties }
+                { "type": "object", "x-whole": true, "additionalProperties": false, "properties": properties }
             ]
         })
     }

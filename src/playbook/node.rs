@@ -73,7 +73,8 @@ pub fn parse(source: &str) -> Result<Node, Diagnostic> {
         let said = error.to_string();
         let lower = said.to_lowercase();
         if lower.contains("duplicate") {
-            return Diagnostic::new(Finding::DuplicateKey, span, "this key stands twice in one map")
+            let key = source.get(span.start..span.end).unwrap_or("this key");
+            return Diagnostic::new(Finding::DuplicateKey, span, format!("`{key}` stands twice in one map"))
                 .help("keep one of them: which one was meant is not for a program to guess");
         }
         if lower.contains("alias") || lower.contains("anchor") {
@@ -84,9 +85,11 @@ pub fn parse(source: &str) -> Result<Node, Diagnostic> {
             )
             .help("write it out; elements with a name stand under `targets`");
         }
-        let first = said.lines().next().unwrap_or("not YAML").trim_start_matches("error: ").to_owned();
+        let first = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        // The place is shown beside it.
+        let first = first.split_once(" at line ").map_or(first, |(what, _)| what);
         Diagnostic::new(Finding::NotYaml, span, format!("not YAML: {first}"))
-            .help("check indentation, quotes around `{{ … }}`, and that brackets are closed")
+            .help("look at this line and at the one above: indentation, quotes around `{{ … }}`, brackets that are not closed")
     })?;
     Ok(node(tree))
 }

@@ -263,7 +263,7 @@ fn plain(message: &str) -> String {
         .replace("a boolean", "true or false")
         .replace("u64", "a number")
         .replace("u32", "a number");
-    format!("here is {is}; expected is {expected}")
+    format!("found {is}; expected {expected}")
 }
 
 fn keys_expected(fields: &[&str]) -> String {

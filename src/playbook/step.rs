@@ -211,7 +211,7 @@ impl JsonSchema for Step {
         }
         schemars::json_schema!({
             "description": "One thing that a person would do: one action, and modifiers.",
-            "type": "object", "additionalProperties": false, "properties": properties,
+            "type": "object", "x-whole": true, "additionalProperties": false, "properties": properties,
         })
     }
 }
@@ -306,6 +306,7 @@ pub struct Popup {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerDialog {
+    /// OK or Cancel.
     pub with: Reply,
     /// What it must say; one that says something else is dismissed, and the step fails.
     #[serde(default)]
@@ -333,6 +334,7 @@ pub struct Repeat {
     pub until: Condition,
     /// The most times.
     pub max: At<u64>,
+    /// What is done each time.
     #[serde(rename = "do")]
     pub steps: List<Step>,
 }
@@ -341,6 +343,7 @@ pub struct Repeat {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Collect {
+    /// The view that is read.
     pub view: At<String>,
 }
 
@@ -406,8 +409,8 @@ impl JsonSchema for Use {
         schemars::json_schema!({
             "description": "A module: the file of this name below `playbooks`.",
             "anyOf": [
-                { "type": "string" },
-                { "type": "object", "required": ["module"], "additionalProperties": false,
+                { "type": "string", "x-word": true },
+                { "type": "object", "x-whole": true, "required": ["module"], "additionalProperties": false,
                   "properties": { "module": { "type": "string" }, "with": with } }
             ]
         })
@@ -564,6 +567,9 @@ impl<'de> Deserialize<'de> for Condition {
                 while let Some(locator) = seq.next_element()? {
                     any.push(locator);
                 }
+                if any.is_empty() {
+                    return Err(A::Error::custom("locator|an empty list of alternatives finds nothing"));
+                }
                 Ok(Raw(Condition::Visible(Locator::Any(any))))
             }
 
@@ -576,8 +582,21 @@ impl<'de> Deserialize<'de> for Condition {
                     Some("all") => Condition::All(map.next_value()?),
                     Some("any") => Condition::Any(map.next_value()?),
                     Some("given") => Condition::Given(map.next_value()?),
-                    _ => Condition::Visible(Locator::Find(Box::new(read_map(first, &mut map)?))),
+                    _ => {
+                        return Ok(Raw(Condition::Visible(Locator::Find(Box::new(read_map(
+                            first, &mut map,
+                        )?)))));
+                    }
                 };
+                if let (Some(first), Some(second)) = (first, map.next_key::<At<String>>()?) {
+                    return Err(A::Error::custom(format!(
+                        "a condition says one thing; here are `{}` and `{}`: put both into `all: [ … ]` or `any: [ … ]`",
+                        first.value, second.value
+                    )));
+                }
+                if matches!(&condition, Condition::All(inner) | Condition::Any(inner) if inner.is_empty()) {
+                    return Err(A::Error::custom("an empty list of conditions says nothing"));
+                }
                 Ok(Raw(condition))
             }
         }
@@ -607,12 +626,12 @@ impl JsonSchema for Condition {
             "description": "A locator (such an element is visible), `enabled` or `disabled` with one, `not` another condition, `all` or `any` of several, or `given` a template that gives something.",
             "anyOf": [
                 locator,
-                { "type": "object", "required": ["not"], "additionalProperties": false, "properties": { "not": this } },
-                { "type": "object", "required": ["enabled"], "additionalProperties": false, "properties": { "enabled": locator } },
-                { "type": "object", "required": ["disabled"], "additionalProperties": false, "properties": { "disabled": locator } },
-                { "type": "object", "required": ["all"], "additionalProperties": false, "properties": { "all": { "type": "array", "minItems": 1, "items": this } } },
-                { "type": "object", "required": ["any"], "additionalProperties": false, "properties": { "any": { "type": "array", "minItems": 1, "items": this } } },
-                { "type": "object", "required": ["given"], "additionalProperties": false, "properties": { "given": { "type": "string" } } }
+                { "type": "object", "x-whole": true, "required": ["not"], "additionalProperties": false, "properties": { "not": this } },
+                { "type": "object", "x-whole": true, "required": ["enabled"], "additionalProperties": false, "properties": { "enabled": locator } },
+                { "type": "object", "x-whole": true, "required": ["disabled"], "additionalProperties": false, "properties": { "disabled": locator } },
+                { "type": "object", "x-whole": true, "required": ["all"], "additionalProperties": false, "properties": { "all": { "type": "array", "minItems": 1, "items": this } } },
+                { "type": "object", "x-whole": true, "required": ["any"], "additionalProperties": false, "properties": { "any": { "type": "array", "minItems": 1, "items": this } } },
+                { "type": "object", "x-whole": true, "required": ["given"], "additionalProperties": false, "properties": { "given": { "type": "string" } } }
             ]
         })
     }

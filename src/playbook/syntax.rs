@@ -135,8 +135,8 @@ impl JsonSchema for Identity {
         schemars::json_schema!({
             "description": "The SCIM attribute that names a person in this app, compared whole and exactly.",
             "anyOf": [
-                { "type": "string" },
-                { "type": "object", "required": ["attribute"], "additionalProperties": false, "properties": {
+                { "type": "string", "x-word": true },
+                { "type": "object", "x-whole": true, "required": ["attribute"], "additionalProperties": false, "properties": {
                     "attribute": { "type": "string" },
                     "ignore_case": { "type": "boolean", "description": "Upper and lower case are the same." } } }
             ]
@@ -249,6 +249,7 @@ impl JsonSchema for Values {
 pub struct View {
     /// Its address.
     pub open: At<String>,
+    /// Which elements are the records.
     pub rows: Rows,
     /// Which attributes a record shows, and where.
     pub columns: Names<Column>,
@@ -357,6 +358,7 @@ pub enum Until {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindUser {
+    /// The view in which users are looked for.
     pub view: At<String>,
     /// Without it, the pages are walked.
     #[serde(default)]
@@ -383,6 +385,7 @@ pub struct Search {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Overlay {
+    /// What comes up.
     pub when: Locator,
     /// How to put it away.
     #[serde(rename = "do")]
@@ -396,6 +399,7 @@ pub struct Overlay {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Screen {
+    /// What the app says.
     pub when: Locator,
     /// The error code that it stands for.
     pub code: Code,
@@ -425,6 +429,7 @@ pub struct Login {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
+    /// By which way.
     pub send: SendToken,
     /// The header field, cookie, storage key or query parameter.
     pub name: At<String>,
@@ -452,6 +457,7 @@ pub enum SendToken {
 pub struct Module {
     /// The version of the language: 1.
     pub module: At<u64>,
+    /// What people call it.
     #[serde(default)]
     pub title: Option<String>,
     /// What whoever uses it must bring; seen as `{{ with.… }}`.
@@ -460,11 +466,13 @@ pub struct Module {
     /// Where its pages are; added to those of the playbook.
     #[serde(default, deserialize_with = "section")]
     pub origins: List<At<String>>,
+    /// Elements with a name, seen by its steps alone.
     #[serde(default, deserialize_with = "section")]
     pub targets: Names<Locator>,
     /// Looked at while its steps are done, before those of the playbook.
     #[serde(default, deserialize_with = "section")]
     pub screens: List<Screen>,
+    /// What is done where a step says `use`.
     #[serde(default, deserialize_with = "section")]
     pub steps: List<Step>,
 }
@@ -479,6 +487,7 @@ pub struct Parameter {
     /// A regular expression that the whole value must match.
     #[serde(default)]
     pub pattern: Option<At<String>>,
+    /// For the person who writes the playbook.
     #[serde(default)]
     pub help: Option<String>,
 }
@@ -487,6 +496,7 @@ pub struct Parameter {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
+    /// The element that shows it.
     pub text_of: Locator,
     /// What it must say.
     pub equals: At<String>,
@@ -508,6 +518,7 @@ pub struct OperationSteps {
     /// What `user.update` can change; anything else is refused before a browser opens.
     #[serde(default)]
     pub changes: Option<Vec<At<String>>>,
+    /// What a person would do, the commit among it.
     #[serde(default)]
     pub steps: Option<List<Step>>,
     /// `pending_external`: the person has to accept first (user.create).

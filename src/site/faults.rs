@@ -35,6 +35,9 @@ pub(super) struct Fault {
     /// `status`: which.
     #[serde(default = "unavailable")]
     pub status: u16,
+    /// So many times nothing happens at first.
+    #[serde(default)]
+    pub skip: u32,
     /// How often; without it, always.
     #[serde(default)]
     pub times: Option<u32>,
@@ -64,6 +67,10 @@ impl Fault {
     /// The next fault at this place, if there is one; counted.
     pub fn take(faults: &mut [Fault], place: &str) -> Option<Fault> {
         let index = faults.iter().position(|fault| fault.on == place && fault.times != Some(0))?;
+        if faults[index].skip > 0 {
+            faults[index].skip -= 1;
+            return None;
+        }
         if let Some(times) = &mut faults[index].times {
             *times -= 1;
         }

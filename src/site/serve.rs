@@ -107,6 +107,18 @@ impl RunningSite {
         self.app.now().world.clone()
     }
 
+    /// Changes its state, or says why not.
+    pub fn change(&self, change: impl FnOnce(&mut Value) -> Result<(), String>) -> Result<(), String> {
+        change(&mut self.app.now().world)
+    }
+
+    /// What goes wrong from now on: faults as `/_site/faults` takes them.
+    pub fn fail_with(&self, faults: &[Value]) -> Result<(), String> {
+        let faults = serde_json::from_value(Value::from(faults.to_vec()));
+        self.app.now().faults = faults.map_err(|error| format!("not a list of faults: {error}"))?;
+        Ok(())
+    }
+
     /// Back to the beginning: world, sessions, faults.
     pub fn reset(&self) {
         if let Ok(world) = seed(&self.app.site, &self.app.language) {

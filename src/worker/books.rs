@@ -16,7 +16,7 @@ use crate::{
 const LARGEST_UPLOAD: u64 = 16 << 20;
 
 /// Playbooks by app.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Books {
     books: BTreeMap<String, Result<Arc<Source>, Box<Loaded>>>,
 }
@@ -91,17 +91,28 @@ pub fn load_all(folder: &Path) -> Result<Vec<(String, Loaded)>, BooksError> {
     let refuse =
         |reason: std::io::Error| BooksError { folder: folder.to_owned(), reason: reason.to_string() };
     let modules = load_modules(folder);
-    let mut all = Vec::new();
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(folder).map_err(refuse)?.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
+    entries.retain(|entry| entry.join("playbook.yaml").is_file());
     entries.sort();
-    for entry in entries {
-        let file = entry.join("playbook.yaml");
-        if file.is_file() {
-            let app = entry.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let loaded = read_file(&file, &modules).map_err(refuse)?;
-            all.push((app, loaded));
-        }
+    let read = |entry: &PathBuf| {
+        let app = entry.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        read_file(&entry.join("playbook.yaml"), &modules).map(|loaded| (app, loaded))
+    };
+    // Reading is work for the processor: each gets its share.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = entries.len().div_ceil(threads).max(1);
+    let parts: Vec<std::io::Result<Vec<(String, Loaded)>>> = std::thread::scope(|scope| {
+        let parts: Vec<_> =
+            entries.chunks(share).map(|part| scope.spawn(|| part.iter().map(read).collect())).collect();
+        parts
+            .into_iter()
+            .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let mut all = Vec::with_capacity(entries.len());
+    for part in parts {
+        all.extend(part.map_err(refuse)?);
     }
     Ok(all)
 }

@@ -69,12 +69,17 @@ impl Sessions {
         self.browser.lock().await.as_ref().map(|browser| browser.version())
     }
 
-    /// Ends all sessions and the browser.
-    pub async fn close(&self) {
+    /// Ends all sessions. The browser goes on.
+    pub async fn end_all(&self) {
         let kept = std::mem::take(&mut *self.idle.lock().await);
         for (session, _) in kept.into_values() {
             session.context.close().await;
         }
+    }
+
+    /// Ends all sessions and the browser.
+    pub async fn close(&self) {
+        self.end_all().await;
         if let Some(browser) = self.browser.lock().await.take() {
             browser.close().await;
         }

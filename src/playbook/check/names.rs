@@ -181,7 +181,12 @@ impl Checker<'_> {
         }
         for (name, _) in self.playbook.targets.iter() {
             if reaches(&graph, &name.value, &name.value, &mut BTreeSet::new()) {
-                self.note(Finding::TargetLoop, name.span, format!("`{}` is found inside itself", name.value));
+                self.note(
+                    Finding::TargetLoop,
+                    name.span,
+                    format!("`{}` is found inside itself", name.value),
+                )
+                .help = Some("take one `in` or `has` out of the circle".into());
             }
         }
         // What a used target uses is used.
@@ -273,7 +278,8 @@ impl Checker<'_> {
             Action::Repeat(repeat) => {
                 self.given(&repeat.until, place);
                 if !(1..=1_000).contains(&repeat.max.value) {
-                    self.note(Finding::Unbounded, repeat.max.span, "between 1 and 1000 times").help =
+                    let message = format!("`max` is {}: it goes from 1 to 1000 times", repeat.max.value);
+                    self.note(Finding::Unbounded, repeat.max.span, message).help =
                         Some("give the most times that this app could ever need".into());
                 }
             }
@@ -432,7 +438,14 @@ impl Checker<'_> {
         match template::names(&text.value) {
             Ok(names) => names.iter().for_each(|name| self.template_name(name, text.span, place)),
             Err(TemplateError::Missing(reason) | TemplateError::Bad(reason)) => {
-                self.note(Finding::BadTemplate, text.span, format!("this template cannot be read: {reason}"));
+                self.note(
+                    Finding::BadTemplate,
+                    text.span,
+                    format!("this template cannot be read: {reason}"),
+                )
+                .help = Some(
+                    "write `{{ user.userName }}`, or with a filter `{{ user.userName | lower }}`".into(),
+                );
             }
         }
     }

@@ -47,8 +47,12 @@ impl Checker<'_> {
                 && let Err(error) = regex::Regex::new(&pattern.value)
             {
                 let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or("not a regular expression").trim().to_owned();
-                self.note(Finding::BadSetting, pattern.span, reason);
+                let reason = reason.lines().last().unwrap_or("not a regular expression").trim();
+                let reason = reason.trim_start_matches("error: ");
+                let message = format!("this pattern cannot be read: {reason}");
+                self.note(Finding::BadSetting, pattern.span, message).help = Some(
+                    "write a regular expression such as `[a-z0-9-]+`; it has to match the whole value".into(),
+                );
             }
         }
     }
@@ -141,7 +145,8 @@ impl Checker<'_> {
         }
         if let Some(pages) = &view.pages {
             if !(1..=10_000).contains(&pages.max.value) {
-                self.note(Finding::Unbounded, pages.max.span, "between 1 and 10000 pages").help =
+                let message = format!("`max` is {}: it goes from 1 to 10000 pages", pages.max.value);
+                self.note(Finding::Unbounded, pages.max.span, message).help =
                     Some("give the most pages that this app could ever have".into());
             }
             let counts = |locator: &Locator| match locator {

@@ -1,0 +1,224 @@
+//! `seatwright test`: scenarios on fixture sites.
+
+use std::{
+    collections::BTreeMap,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use anyhow::Context;
+use async_trait::async_trait;
+
+use super::{
+    Ended,
+    parts::{BrowserArguments, ChromiumLauncher},
+    render::linked,
+};
+use crate::{
+    adapters::store::Folder,
+    ports::driver::{Browser, Launch},
+    report::junit,
+    scenario::{self, Problem, Report, Stage, Suite},
+    site::Site,
+    worker::books::Books,
+};
+
+/// Play scenarios.
+#[derive(Debug, clap::Args)]
+pub(super) struct Test {
+    /// Only these apps.
+    apps: Vec<String>,
+    /// Only scenarios whose name, operation, tag or state contains this.
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// How many are played side by side; without it, one more than there are processors.
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// One folder an app, each with a playbook.yaml and a scenarios.yaml.
+    #[arg(long, value_name = "DIR", default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
+    playbooks: PathBuf,
+    /// One folder a fixture site.
+    #[arg(long, value_name = "DIR", default_value = "fixtures/sites")]
+    sites: PathBuf,
+    /// Where pictures go.
+    #[arg(long, value_name = "DIR", default_value = "out/test")]
+    evidence: PathBuf,
+    /// Write a report for CI systems.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write every result.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    browser: BrowserArguments,
+}
+
+impl Test {
+    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+        let Some(suites) = load_suites(&self.playbooks, &self.sites, &self.apps)? else {
+            return Ok(Ended::NotDone);
+        };
+        let mut sites = BTreeMap::new();
+        for suite in &suites {
+            sites.insert(suite.site.clone(), Site::load(&suite.site)?);
+        }
+        let chosen: Vec<_> = suites
+            .iter()
+            .flat_map(|suite| suite.scenarios().iter().map(move |scenario| (suite, scenario)))
+            .filter(|(_, scenario)| self.wants(scenario))
+            .filter_map(|(suite, scenario)| Some((suite, sites.get(&suite.site)?, scenario)))
+            .collect();
+        if chosen.is_empty() {
+            println!("no scenario is meant by that: `seatwright coverage` lists what there is");
+            return Ok(Ended::NotDone);
+        }
+        let begun = Instant::now();
+        let launcher = ChromiumLauncher(self.browser.options());
+        let browser = launcher.launch().await.map_err(|reason| anyhow::anyhow!(reason))?;
+        let stage = Stage {
+            books: Books::read(&self.playbooks)?,
+            launch: Arc::new(Same(Arc::clone(&browser))),
+            evidence: Arc::new(Folder::new(&self.evidence)),
+        };
+        let side_by_side =
+            self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, |n| n.get() + 1));
+        let (all, color) = (chosen.len(), std::io::stdout().is_terminal());
+        let mut done = 0;
+        let reports = scenario::run(&stage, chosen, side_by_side, |report| {
+            done += 1;
+            print(report, done, all, color, &self.evidence);
+        })
+        .await;
+        browser.close().await;
+        let failed = reports.iter().filter(|report| report.failed.is_some()).count();
+        if let Some(file) = &self.junit {
+            let cases: Vec<junit::Case> = reports.iter().map(case).collect();
+            std::fs::write(file, junit::report(&cases)?)
+                .with_context(|| format!("{} cannot be written", file.display()))?;
+        }
+        if let Some(file) = &self.json {
+            let all: Vec<serde_json::Value> = reports.iter().map(as_json).collect();
+            std::fs::write(file, serde_json::to_string_pretty(&all)?)
+                .with_context(|| format!("{} cannot be written", file.display()))?;
+        }
+        println!(
+            "{all} scenarios: {} passed, {failed} failed in {:.1} s",
+            all - failed,
+            begun.elapsed().as_secs_f64()
+        );
+        Ok(if failed == 0 { Ended::Done } else { Ended::NotDone })
+    }
+
+    fn wants(&self, scenario: &scenario::Scenario) -> bool {
+        let Some(text) = &self.filter else { return true };
+        let operation = scenario.operation().map_or("", |operation| operation.as_str());
+        scenario.name.value.contains(text.as_str())
+            || operation.contains(text.as_str())
+            || scenario.tags.iter().any(|tag| tag == text)
+            || scenario.states.iter().any(|state| state.value == *text)
+    }
+}
+
+/// The scenarios of the apps, or `None` when something is wrong with them, which has been said.
+pub(super) fn load_suites(
+    playbooks: &Path,
+    sites: &Path,
+    apps: &[String],
+) -> anyhow::Result<Option<Vec<Suite>>> {
+    match scenario::load(playbooks, sites) {
+        Ok(mut suites) => {
+            if let Some(unknown) = apps.iter().find(|app| !suites.iter().any(|suite| suite.app == **app)) {
+                let known: Vec<&str> = suites.iter().map(|suite| suite.app.as_str()).collect();
+                anyhow::bail!("`{unknown}` has no scenarios; these have: {}", known.join(", "));
+            }
+            suites.retain(|suite| apps.is_empty() || apps.contains(&suite.app));
+            Ok(Some(suites))
+        }
+        Err(Problem::Wrong(text, findings)) => {
+            let color = std::io::stdout().is_terminal();
+            for finding in &findings {
+                println!("{}\n", linked(&text.path, &text.source, finding, color, None));
+            }
+            Ok(None)
+        }
+        Err(problem) => Err(problem.into()),
+    }
+}
+
+/// Every scenario gets the same browser.
+struct Same(Arc<dyn Browser>);
+
+#[async_trait]
+impl Launch for Same {
+    async fn launch(&self) -> Result<Arc<dyn Browser>, String> {
+        Ok(Arc::clone(&self.0))
+    }
+}
+
+fn print(report: &Report, done: usize, all: usize, color: bool, evidence: &Path) {
+    let seconds = report.took.as_secs_f64();
+    let (good, bad, plain) = if color { ("\x1b[32m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
+    let width = all.to_string().len();
+    let Some(failed) = &report.failed else {
+        println!("[{done:>width$}/{all}] {good}ok{plain}   {}: {} ({seconds:.1} s)", report.app, report.name);
+        return;
+    };
+    println!("[{done:>width$}/{all}] {bad}FAIL{plain} {}: {} ({seconds:.1} s)", report.app, report.name);
+    println!("       {}", report.place);
+    for difference in &failed.differences {
+        println!("       - {difference}");
+    }
+    let Some(result) = &failed.result else { return };
+    if let Some(error) = &result.error {
+        println!("       {}: {}", error.code, error.message);
+        if let (Some(step), Some(at)) = (&error.step, &error.at) {
+            println!("       in {step}, {at}{}", line_of(&report.place, at));
+        }
+        if let Some(said) = &error.page_said {
+            println!("       on the page: {said}");
+        }
+        if let Some(hint) = &error.hint {
+            println!("       try: {hint}");
+        }
+    }
+    for picture in result.evidence.iter().filter_map(|e| e.reference.as_ref()) {
+        println!("       picture: {}", evidence.join(picture).display());
+    }
+}
+
+/// The line of the playbook that a step begins in.
+fn line_of(scenarios: &str, at: &str) -> String {
+    let mut parts = at.split(':');
+    let (Some(file), Some(line)) = (parts.next(), parts.next().and_then(|n| n.parse::<usize>().ok())) else {
+        return String::new();
+    };
+    let folder = scenarios.split(':').next().map(Path::new).and_then(Path::parent).unwrap_or(Path::new("."));
+    // A module stands beside the playbooks.
+    let path = if file.contains('/') { folder.join("..").join(file) } else { folder.join(file) };
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().nth(line.saturating_sub(1)).map_or_else(String::new, |line| format!(": {}", line.trim()))
+}
+
+fn case(report: &Report) -> junit::Case {
+    junit::Case {
+        suite: report.app.clone(),
+        name: report.name.clone(),
+        place: report.place.clone(),
+        took: report.took,
+        failed: report.failed.as_ref().map(|failed| failed.differences.join("\n")),
+    }
+}
+
+fn as_json(report: &Report) -> serde_json::Value {
+    serde_json::json!({
+        "app": report.app,
+        "scenario": report.name,
+        "at": report.place,
+        "seconds": report.took.as_secs_f64(),
+        "passed": report.failed.is_none(),
+        "differences": report.failed.as_ref().map(|failed| &failed.differences),
+        "result": report.failed.as_ref().and_then(|failed| failed.result.as_ref()),
+    })
+}

@@ -1,0 +1,512 @@
+//! JSON Schemas of playbooks and modules: what the editor completes, explains and flags.
+//!
+//! The types give keys and shapes. What only an editor wants (explanations, snippets) and what the reader of the
+//! language is stricter or kinder about (one action a step, numbers where a text is wanted) is added here.
+//! `tests/schema.rs` holds both to the same answers.
+
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+
+use super::{
+    check::ATTRIBUTES,
+    locator::ROLES,
+    node::{self, Node},
+    step::STEPS,
+    syntax::{Module, Playbook},
+    words,
+};
+use crate::contract::Operation;
+
+/// Which dialect of JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draft {
+    /// 2020-12.
+    Latest,
+    /// draft-07: what every version of the YAML language server understands.
+    Seven,
+}
+
+/// The schema of `playbook.yaml`.
+pub fn playbook(draft: Draft) -> Value {
+    let mut schema = of::<Playbook>(draft, "Seatwright playbook, language version 1");
+    sections(&mut schema);
+    schema
+}
+
+/// The schema of a module.
+pub fn module(draft: Draft) -> Value {
+    of::<Module>(draft, "Seatwright module, language version 1")
+}
+
+fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
+    let (settings, definitions) = match draft {
+        Draft::Latest => (SchemaSettings::draft2020_12(), "$defs"),
+        Draft::Seven => (SchemaSettings::draft07(), "definitions"),
+    };
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    schema["title"] = Value::from(title);
+    for version in ["playbook", "module"] {
+        if let Some(property) = schema["properties"].get_mut(version).and_then(Value::as_object_mut) {
+            let description = property.get("description").cloned().unwrap_or_default();
+            *property = object(json!({ "description": description, "const": 1 }));
+        }
+    }
+    if let Some(all) = schema.get_mut(definitions).and_then(Value::as_object_mut) {
+        for (name, definition) in all.iter_mut() {
+            refine(name, definition, definitions);
+        }
+        if let Some(locator) = all.get("Locator").cloned()
+            && let Some(definition) = all.get_mut("Condition")
+        {
+            condition(definition, &locator);
+        }
+        // Where a key is explained, the explanation of what it takes would stand before it in the editor.
+        for definition in all.values_mut().filter_map(Value::as_object_mut) {
+            definition.remove("description");
+        }
+    }
+    as_read(&mut schema);
+    if draft == Draft::Seven {
+        old_words(&mut schema);
+    }
+    schema
+}
+
+/// What the reader of the language demands beyond keys and kinds.
+fn refine(name: &str, definition: &mut Value, definitions: &str) {
+    match name {
+        "Step" => step(definition),
+        "Locator" => locator(definition),
+        "Fill" => one_of(definition, &[&["value"], &["secret"]], &["value", "secret"]),
+        "Capture" => {
+            one_of(definition, &[&["text_of"], &["attribute", "of"]], &["text_of", "attribute", "of"])
+        }
+        "Upload" => {
+            one_of(definition, &[&["file"], &["name", "content"]], &["file", "name", "content"]);
+            definition["properties"]["file"]["pattern"] = INSIDE.into();
+        }
+        "Download" => {
+            definition["properties"]["max"] = word("The most that it may be: `200KiB`, `1MiB`.", SIZE)
+        }
+        "OperationSteps" => definition["defaultSnippets"] = operation_snippets(),
+        "Pages" => pages(definition),
+        "Name" => {
+            flatten(definition);
+            definition["properties"]["matches"]["description"] = json!(MATCHES);
+        }
+        "Use" => {
+            flatten(definition);
+            definition["properties"]["module"]["description"] =
+                json!("The module: `idp/gatehouse` is the file `idp/gatehouse.yaml` below the playbooks.");
+            definition["properties"]["with"]["description"] = json!("Its parameters: texts with `{{ … }}`.");
+        }
+        "View" | "Detail" => columns(definition, definitions),
+        "Identity" => {
+            flatten(definition);
+            definition["examples"] = json!(ATTRIBUTES);
+            definition["properties"]["attribute"]["examples"] = json!(ATTRIBUTES);
+            definition["properties"]["attribute"]["description"] =
+                json!("The attribute, such as `userName`.");
+        }
+        _ => {}
+    }
+    if name == "OperationSteps" {
+        for key in ["requires", "changes"] {
+            definition["properties"][key]["items"]["examples"] = json!(ATTRIBUTES);
+        }
+    }
+}
+
+fn step(definition: &mut Value) {
+    let action = |key: &str| json!({ "required": [key] });
+    let mut ways: Vec<Value> = STEPS.iter().map(|(key, ..)| action(key)).collect();
+    ways.push(json!({ "required": ["do"] }));
+    exactly_one(
+        definition,
+        ways,
+        "A step does one thing: open, click, fill, form, … Two things are two steps.",
+    );
+    definition["dependentRequired"] =
+        json!({ "do": ["when"], "else": ["when", "do"], "capture": ["as"], "collect": ["as"] });
+    definition["properties"]["timeout"] = word("How long it may try: `500ms`, `10s`, `2m`.", DURATION);
+    let mut snippets = Vec::new();
+    for (key, doc, example) in STEPS {
+        let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
+        definition["properties"][*key]["markdownDescription"] =
+            format!("{doc}\n\n```yaml\n- {example}\n```").into();
+        snippets.extend(snippet(key, &doc, example));
+    }
+    snippets.extend(snippet(
+        "click, commit",
+        "The step after which the app may have changed.",
+        "{ click: { button: Save, in: user row }, commit: true }",
+    ));
+    snippets.extend(snippet("when … do … else", "One of two ways.", "{ when: { label: One-time code }, do: [ { enter_code: { into: { label: One-time code }, from: totp } } ] }"));
+    definition["defaultSnippets"] = snippets.into();
+}
+
+/// Exactly one way of finding; `text` is one only where there is no other.
+fn locator(find: &mut Value) {
+    flatten(find);
+    exactly_one(
+        find,
+        ways_of_finding(),
+        "A locator finds in one way: put the other into `in:` or `has:`, or make a list of alternatives.",
+    );
+    for property in find["properties"].as_object_mut().into_iter().flat_map(|p| p.values_mut()) {
+        if let Some(matches) = property.pointer_mut("/anyOf/2/properties/matches") {
+            matches["description"] = json!(MATCHES);
+        }
+    }
+    for role in ROLES {
+        let property = &mut find["properties"][*role];
+        let says = words::role(role);
+        property["description"] =
+            format!("{says} The ARIA role `{role}` with this accessible name; `~` for any.").into();
+        property["markdownDescription"] = format!(
+            "{says}\n\nThe ARIA role `{role}` with this accessible name, exactly after white-space folding; `~` for any name, \
+             `{{ matches: \"Pay *\" }}` for a pattern.\n\n```yaml\n{{ {role}: {} }}\n```",
+            example_name(role)
+        )
+        .into();
+    }
+    for (key, says, example) in words::LOCATOR_KEYS {
+        let property = &mut find["properties"][*key];
+        if let Some(property) = property.as_object_mut() {
+            explain(property, says);
+        }
+        property["markdownDescription"] = format!("{says}\n\n```yaml\n{example}\n```").into();
+    }
+    find["defaultSnippets"] = [
+        ("button", "{ button: Save }"),
+        ("label", "{ label: Email }"),
+        ("button in the user's row", "{ button: Remove, in: user row }"),
+        (
+            "button in a dialog that shows the user",
+            "{ button: Remove, in: { dialog: Remove member, text: \"{{ user.userName }}\" } }",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(label, example)| snippet(label, "How to find an element.", example))
+    .collect();
+}
+
+fn ways_of_finding() -> Vec<Value> {
+    let others = ["label", "testid", "placeholder", "title", "frame", "css", "xpath"];
+    let mut ways: Vec<Value> = ROLES.iter().chain(&others).map(|key| json!({ "required": [key] })).collect();
+    ways.push(json!({ "required": ["text"], "not": { "anyOf": ways } }));
+    ways
+}
+
+/// A locator, or one of the keys of a condition.
+fn condition(definition: &mut Value, locator: &Value) {
+    let mut conditions = Map::new();
+    for way in definition["anyOf"].as_array().into_iter().flatten() {
+        conditions.extend(way.get("properties").and_then(Value::as_object).cloned().into_iter().flatten());
+    }
+    *definition = locator.clone();
+    let mut ways = ways_of_finding();
+    for (key, says) in CONDITIONS {
+        let mut property = conditions.get(*key).cloned().map(object).unwrap_or_default();
+        explain(&mut property, says);
+        definition["properties"][*key] = property.into();
+        ways.push(json!({ "required": [key], "maxProperties": 1 }));
+    }
+    exactly_one(
+        definition,
+        ways,
+        "A condition says one thing: put several into `all: [ … ]` or `any: [ … ]`.",
+    );
+}
+
+/// Alternatives of different kinds as one schema: an editor then says what is wrong inside of one.
+fn flatten(schema: &mut Value) {
+    let Some(Value::Array(alternatives)) = schema.as_object_mut().and_then(|s| s.remove("anyOf")) else {
+        return;
+    };
+    let mut kinds = Vec::new();
+    for alternative in alternatives {
+        for (key, value) in object(alternative) {
+            match (key.as_str(), value) {
+                ("type", Value::Array(several)) => kinds.extend(several),
+                ("type", one) => kinds.push(one),
+                ("description", _) => {}
+                (_, value) => schema[key] = value,
+            }
+        }
+    }
+    schema["type"] = kinds.into();
+}
+
+/// Exactly one of these ways. What has unknown keys is told about those alone.
+fn exactly_one(definition: &mut Value, ways: Vec<Value>, says: &str) {
+    let known: Vec<String> =
+        definition["properties"].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+    definition["if"] =
+        json!({ "type": "object", "propertyNames": { "enum": known }, "not": { "oneOf": ways } });
+    definition["then"] = json!({ "type": "null", "errorMessage": says });
+}
+
+fn example_name(role: &str) -> &'static str {
+    match role {
+        "alert" => "No seats left",
+        "status" => "Invite sent",
+        "dialog" => "Edit member",
+        "table" | "grid" | "heading" | "link" | "tab" => "Members",
+        "textbox" | "searchbox" => "Email",
+        "checkbox" | "switch" => "Send a mail",
+        "combobox" | "listbox" | "radiogroup" => "Role",
+        "option" | "radio" => "Admin",
+        "row" | "cell" | "gridcell" | "listitem" | "article" => "Ada Byron",
+        "menuitem" => "Remove",
+        "button" => "Save",
+        _ => "~",
+    }
+}
+
+/// The SCIM attributes by name; entitlements have names of the playbook's own.
+fn columns(definition: &mut Value, definitions: &str) {
+    let column = json!({ "$ref": format!("#/{definitions}/Column") });
+    let named = ATTRIBUTES.iter().map(|name| {
+        let says = words::attribute(name);
+        ((*name).to_owned(), json!({ "description": says, "allOf": [column] }))
+    });
+    definition["properties"]["columns"]["properties"] = named.collect::<Map<String, Value>>().into();
+}
+
+/// The operations by name, with their own explanations and snippets; and what a new playbook needs.
+fn sections(schema: &mut Value) {
+    let body = schema["properties"]["operations"]["additionalProperties"].clone();
+    let named = Operation::ALL.iter().map(|operation| {
+        let (says, example) = words::operation(*operation);
+        let markdown = format!("{says}\n\n```yaml\n{example}\n```");
+        (
+            operation.as_str().to_owned(),
+            json!({ "description": says, "markdownDescription": markdown, "allOf": [body] }),
+        )
+    });
+    schema["properties"]["operations"]["properties"] = named.collect::<Map<String, Value>>().into();
+    schema["properties"]["operations"]["additionalProperties"] = false.into();
+    for (section, label, example) in SECTIONS {
+        if let Some(property) = schema["properties"].get_mut(*section) {
+            let says = property["description"].as_str().unwrap_or_default().to_owned();
+            property["markdownDescription"] =
+                format!("{says}\n\n```yaml\n{section}:\n{}\n```", indented(example)).into();
+            property["defaultSnippets"] = snippet(label, &says, example).into_iter().collect();
+        }
+    }
+}
+
+/// An example of each section, which is its snippet too.
+pub const SECTIONS: &[(&str, &str, &str)] = &[
+    ("origins", "one origin", "- https://{{ settings.tenant }}.app.example"),
+    (
+        "settings",
+        "a setting with a pattern",
+        "tenant: { pattern: \"[a-z0-9-]+\", help: \"the first part of the address: https://HERE.app.example\" }",
+    ),
+    (
+        "entitlements",
+        "a role",
+        "role: { one_of: [Viewer, Member, Admin], default: Member, protect_last: Admin }",
+    ),
+    ("targets", "an element with a name", "members table: { table: Members }"),
+    (
+        "views",
+        "a table with pages",
+        "members:\n  open: /members\n  rows: { in: { table: Members } }\n  columns:\n    userName: { column: Email }\n    active: { column: Status, map: { Active: true, Suspended: false } }\n  pages: { next: { button: Next page }, until: disabled, max: 400, total: { text: \"{n} members\" } }",
+    ),
+    (
+        "find_user",
+        "by a search",
+        "view: members\nsearch: { into: { label: Search members }, value: \"{{ user.userName }}\" }\nabsent: { text: No members match }",
+    ),
+    (
+        "overlays",
+        "put a dialog away",
+        "- { when: { dialog: What's new }, do: [ { click: { button: Close, in: { dialog: What's new } } } ], max: 2 }",
+    ),
+    ("screens", "what a message means", "- { when: { alert: No seats left }, code: no_seat }"),
+    (
+        "login",
+        "by password",
+        "signed_in: { link: Members }\ntenant: { text_of: { testid: workspace }, equals: \"{{ settings.tenant }}\" }\npassword:\n  - open: /login\n  - form: { Email: \"{{ account.username }}\" }\n  - fill: { into: { label: Password }, secret: password }\n  - click: { button: Sign in }",
+    ),
+];
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn operation_snippets() -> Value {
+    [
+        ("steps with a commit", "A write: what a person would do.", "steps:\n  - click: { button: Edit, in: user row }\n  - click: { button: Save, in: { dialog: Edit, text: \"{{ user.userName }}\" } }\n    commit: true"),
+        ("unsupported", "Why the app cannot do this, and what to do instead.", "unsupported: the app has no suspended state, use user.delete"),
+        ("view", "The view that a list reads.", "view: members"),
+    ]
+    .into_iter()
+    .filter_map(|(label, says, example)| snippet(label, says, example))
+    .collect()
+}
+
+/// Exactly one of these sets of keys, none of them null.
+fn one_of(definition: &mut Value, ways: &[&[&str]], keys: &[&str]) {
+    let given = |key: &&str| ((*key).to_owned(), json!({ "not": { "type": "null" } }));
+    let way = |way: &&[&str]| {
+        let others: Map<String, Value> = keys
+            .iter()
+            .filter(|key| !way.contains(key))
+            .map(|key| ((*key).to_owned(), json!({ "type": "null" })))
+            .collect();
+        let mut properties: Map<String, Value> = way.iter().map(given).collect();
+        properties.extend(others);
+        json!({ "required": way, "properties": properties })
+    };
+    definition["oneOf"] = ways.iter().map(way).collect();
+}
+
+/// Says what a key is for; a reference takes nothing beside it in draft-07.
+fn explain(property: &mut Map<String, Value>, says: &str) {
+    if let Some(reference) = property.remove("$ref") {
+        property.insert("allOf".into(), json!([{ "$ref": reference }]));
+    }
+    property.insert("description".into(), says.into());
+}
+
+const MATCHES: &str = "A pattern: `*` stands for anything.";
+
+/// The conditions beside a locator.
+pub const CONDITIONS: &[(&str, &str)] = &[
+    ("not", "This is not so: no such element is visible."),
+    ("enabled", "Such an element is visible, and can be used."),
+    ("disabled", "Such an element is visible, and cannot be used."),
+    ("all", "All of these are so."),
+    ("any", "One of these is so."),
+    (
+        "given",
+        "The template gives something: not empty, not `false`. What the job does not carry is not given.",
+    ),
+];
+
+/// One way of going on, and a total that says where its number stands.
+fn pages(definition: &mut Value) {
+    one_of(definition, &[&["next", "until"], &["more", "until"], &["scroll"]], &["next", "more", "scroll"]);
+    let number = json!({ "type": "string", "x-word": true, "pattern": "\\{n\\}" });
+    let found = json!({
+        "type": ["object", "null"], "x-whole": true, "required": ["text"],
+        "propertyNames": { "enum": ["text", "in", "has", "nth", "exact"] },
+        "properties": { "text": { "anyOf": [number, { "type": "object", "x-whole": true, "properties": { "matches": number } }] } }
+    });
+    let mut all = vec![found];
+    if let Some(total) = definition["properties"]["total"].as_object_mut() {
+        all.extend(total.remove("anyOf").map(|any| json!({ "anyOf": any })));
+        total.insert("allOf".into(), all.into());
+    }
+}
+
+fn word(says: &str, pattern: &str) -> Value {
+    json!({ "type": "string", "x-word": true, "description": says, "pattern": pattern })
+}
+
+/// What [`super::template::duration`] reads: up to ten minutes.
+const DURATION: &str =
+    "^0*(([1-9][0-9]{0,4}|[1-5][0-9]{5}|600000)ms|([1-9][0-9]?|[1-5][0-9]{2}|600)s|([1-9]|10)m)$";
+
+/// What [`super::template::size`] reads: up to 16 MiB.
+const SIZE: &str =
+    "^0*(([1-9][0-9]{0,3}|1[0-5][0-9]{3}|16[0-2][0-9]{2}|163[0-7][0-9]|1638[0-4])KiB|([1-9]|1[0-6])MiB)$";
+
+/// A path that stays inside.
+const INSIDE: &str = "^(?!/)(?!(.*/)?\\.\\.(/|$))";
+
+/// As the reader reads: a number or a truth where a text is wanted is that text, and an empty section is an empty map.
+fn as_read(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            let has = |key: &str| map.contains_key(key);
+            let kinds: Vec<Value> = match map.get("type") {
+                Some(Value::Array(kinds)) => kinds.clone(),
+                Some(kind) => vec![kind.clone()],
+                None => Vec::new(),
+            };
+            let mut more: Vec<&str> = Vec::new();
+            if kinds.iter().any(|k| k == "string") && !has("enum") && !has("const") && !has("x-word") {
+                more.extend(["number", "boolean"]);
+            }
+            if kinds.iter().any(|k| k == "object") && !has("required") && !has("x-whole") {
+                more.push("null");
+            }
+            if !more.is_empty() {
+                let mut all = kinds;
+                for kind in more {
+                    if !all.iter().any(|k| k == kind) {
+                        all.push(kind.into());
+                    }
+                }
+                map.insert("type".into(), all.into());
+            }
+            for key in ["x-word", "x-whole"] {
+                map.remove(key);
+            }
+            for (key, value) in map.iter_mut() {
+                match (key.as_str(), value) {
+                    ("defaultSnippets" | "examples" | "default" | "required", _) => {}
+                    // Names here, whatever they are.
+                    ("properties", Value::Object(properties)) => properties.values_mut().for_each(as_read),
+                    (_, value) => as_read(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(as_read),
+        _ => {}
+    }
+}
+
+/// What draft-07 calls otherwise.
+fn old_words(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(value) = map.remove("dependentRequired") {
+                map.insert("dependencies".into(), value);
+            }
+            map.values_mut().for_each(old_words);
+        }
+        Value::Array(items) => items.iter_mut().for_each(old_words),
+        _ => {}
+    }
+}
+
+/// A snippet from an example: its texts are the places to type at, one after the other.
+fn snippet(label: &str, says: &str, example: &str) -> Option<Value> {
+    let mut next = 0;
+    let body = body(&node::parse(example).ok()?, &mut next);
+    Some(json!({ "label": label, "description": says, "body": body }))
+}
+
+fn body(node: &Node, next: &mut usize) -> Value {
+    match &node.value {
+        node::Value::Null => Value::Null,
+        node::Value::Bool(b) => Value::Bool(*b),
+        node::Value::Number(n) => Value::Number(n.clone()),
+        node::Value::Text(text) => {
+            *next += 1;
+            let text = text.replace('\\', "\\\\").replace('$', "\\$").replace('}', "\\}");
+            Value::String(format!("${{{next}:{text}}}"))
+        }
+        node::Value::List(items) => items.iter().map(|item| body(item, next)).collect(),
+        node::Value::Map(entries) => {
+            let entries = entries.iter().filter_map(|(key, value)| match &key.value {
+                node::Value::Text(key) => Some((key.clone(), body(value, next))),
+                _ => None,
+            });
+            Value::Object(entries.collect())
+        }
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

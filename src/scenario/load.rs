@@ -1,0 +1,227 @@
+//! `playbooks/<app>/scenarios.yaml`, read and checked.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::{
+    contract::{LoginMethod, Operation, Outcome},
+    playbook::{At, Diagnostic, Finding, Text, read_text},
+};
+
+/// The scenarios of one app.
+#[derive(Debug)]
+pub struct Suite {
+    pub app: String,
+    /// The folder of the fixture site.
+    pub site: PathBuf,
+    pub(super) file: File,
+    /// For places: `playbooks/ledgerly/scenarios.yaml:12`.
+    pub text: Text,
+}
+
+/// The file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    /// The version of the format: 1.
+    pub suite: At<u64>,
+    /// The fixture site: a folder of `fixtures/sites`.
+    pub site: At<String>,
+    /// The integration's settings. `port` is that of the site.
+    #[serde(default)]
+    pub integration: BTreeMap<String, String>,
+    pub account: Account,
+    /// Collections of the site that are only records of what went on: mails, visits.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// States that this app does not have, and why.
+    #[serde(default)]
+    pub not_here: BTreeMap<String, String>,
+    pub scenarios: Vec<Scenario>,
+}
+
+/// The service account. What it says are the fixture's own values.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    #[serde(default)]
+    pub username: Option<String>,
+    #[serde(default)]
+    pub login: Option<LoginMethod>,
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// One thing that must happen.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    pub name: At<String>,
+    /// Which of the states that people forget this is about.
+    #[serde(default)]
+    pub states: Vec<At<String>>,
+    /// For choosing: `--filter`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// What the world is like before, beside what the site begins with.
+    #[serde(default)]
+    pub world: Changes,
+    /// What goes wrong at the site: see its faults.
+    #[serde(default)]
+    pub faults: Vec<Value>,
+    /// What is different of the service account.
+    #[serde(default)]
+    pub account: Account,
+    /// What is different of the integration's settings.
+    #[serde(default)]
+    pub integration: BTreeMap<String, String>,
+    /// The job: operation, user, entitlements, mode, safeguard.
+    pub job: Map<String, Value>,
+    pub expect: Expect,
+    /// What is different of the world afterwards. Whatever is not named has to be as before.
+    #[serde(default)]
+    pub world_after: After,
+    /// Reasons of pictures that must be there.
+    #[serde(default)]
+    pub evidence: Vec<String>,
+}
+
+/// Changes of a world.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// By path: `settings.seats`.
+    #[serde(default)]
+    pub set: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub insert: BTreeMap<String, Vec<Value>>,
+    #[serde(default)]
+    pub update: BTreeMap<String, Vec<Update>>,
+    /// Every record that has these fields.
+    #[serde(default)]
+    pub delete: BTreeMap<String, Vec<Map<String, Value>>>,
+}
+
+/// A change of the records that have some fields.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Update {
+    #[serde(rename = "where")]
+    pub which: Map<String, Value>,
+    pub set: Map<String, Value>,
+}
+
+/// How the world has to be different.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct After {
+    #[serde(default)]
+    pub set: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub changed: BTreeMap<String, Vec<Update>>,
+    /// One record more for each of these, with at least these fields.
+    #[serde(default)]
+    pub inserted: BTreeMap<String, Vec<Map<String, Value>>>,
+    #[serde(default)]
+    pub deleted: BTreeMap<String, Vec<Map<String, Value>>>,
+}
+
+/// What the result has to say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    pub outcome: At<Outcome>,
+    /// The code of the error.
+    #[serde(default)]
+    pub code: Option<String>,
+    /// A part of what the page said.
+    #[serde(default)]
+    pub page_said: Option<String>,
+    #[serde(default)]
+    pub changed: Option<bool>,
+    /// How many users were read.
+    #[serde(default)]
+    pub users: Option<usize>,
+    /// Is the list complete?
+    #[serde(default)]
+    pub complete: Option<bool>,
+    /// Parts of the user as read back: `{ active: false, role: Admin }`.
+    #[serde(default)]
+    pub user: Map<String, Value>,
+}
+
+impl Scenario {
+    /// The operation of its job.
+    pub fn operation(&self) -> Option<Operation> {
+        self.job.get("operation").and_then(|name| serde_json::from_value(name.clone()).ok())
+    }
+}
+
+impl Suite {
+    /// Its scenarios, in the order of the file.
+    pub fn scenarios(&self) -> &[Scenario] {
+        &self.file.scenarios
+    }
+
+    /// Where a scenario begins.
+    pub fn place(&self, scenario: &Scenario) -> String {
+        self.text.place(scenario.name.span)
+    }
+}
+
+/// Scenarios that cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    #[error("{0} cannot be read: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    /// The findings, and the text that they are about.
+    #[error("{} is wrong in {} places", .0.path, .1.len())]
+    Wrong(Text, Vec<Diagnostic>),
+}
+
+/// The scenarios of every app below `playbooks` that has some; sites are folders of `sites`.
+pub fn load(playbooks: &Path, sites: &Path) -> Result<Vec<Suite>, Problem> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |error| Problem::Unreadable(path, error)
+    };
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(playbooks)
+        .map_err(unreadable(playbooks))?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|folder| folder.join("scenarios.yaml").is_file())
+        .collect();
+    folders.sort();
+    folders
+        .into_iter()
+        .map(|folder| {
+            let path = folder.join("scenarios.yaml");
+            let source = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
+            let app = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            read(&app, &path.to_string_lossy(), source, sites)
+        })
+        .collect()
+}
+
+fn read(app: &str, path: &str, source: String, sites: &Path) -> Result<Suite, Problem> {
+    let text = Text { path: path.to_owned(), source };
+    let (file, mut findings) = read_text::<File>(&text.source);
+    if let Some(file) = &file {
+        if file.suite.value != 1 {
+            let message = format!("version {} of the format is not known here", file.suite.value);
+            let finding = Diagnostic::new(Finding::LanguageVersion, file.suite.span, message);
+            findings.push(finding.help("write `suite: 1`"));
+        }
+        findings.extend(super::coverage::unknown_states(file));
+    }
+    match file {
+        Some(file) if findings.is_empty() => {
+            Ok(Suite { app: app.to_owned(), site: sites.join(&file.site.value), file, text })
+        }
+        _ => Err(Problem::Wrong(text, findings)),
+    }
+}
