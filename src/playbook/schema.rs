@@ -178,11 +178,11 @@ fn locator(find: &mut Value) {
         property["markdownDescription"] = format!("{says}\n\n```yaml\n{example}\n```").into();
     }
     find["defaultSnippets"] = [
-        ("button", "{ button: Save }"),
-        ("label", "{ label: Email }"),
-        ("button in the user's row", "{ button: Remove, in: user row }"),
+        ("by a button's name", "{ button: Save }"),
+        ("by a control's label", "{ label: Email }"),
+        ("a button in the user's row", "{ button: Remove, in: user row }"),
         (
-            "button in a dialog that shows the user",
+            "a button in a dialog that shows the user",
             "{ button: Remove, in: { dialog: Remove member, text: \"{{ user.userName }}\" } }",
         ),
     ]
