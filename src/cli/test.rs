@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use super::{
     Ended,
     parts::{BrowserArguments, ChromiumLauncher},
-    render::finding_in,
+    render::linked,
 };
 use crate::{
     adapters::store::Folder,
@@ -139,7 +139,7 @@ pub(super) fn load_suites(
         Err(Problem::Wrong(text, findings)) => {
             let color = std::io::stdout().is_terminal();
             for finding in &findings {
-                println!("{}\n", finding_in(&text.path, &text.source, finding, color));
+                println!("{}\n", linked(&text.path, &text.source, finding, color, None));
             }
             Ok(None)
         }
