@@ -70,7 +70,7 @@ test("steps, codes, operations and attributes are offered", async () => {
   assert.ok((await offers("  user.delete:", "  |~|\n  user.delete:")).includes("invite.resend"));
   assert.ok((await offers("changes: [displayName, role]", "changes:\n      - |~|")).includes("name.givenName"));
   assert.ok((await offers("identity: { attribute: userName, ignore_case: true }", "identity: |~|")).includes("userName"));
-  assert.ok((await offers("find_user:\n  view: people", "find_user:\n  |~|\n  view: people")).includes("absent"));
+  assert.ok((await offers("  absent: { text: Nobody found }", "  a|~|")).includes("absent"));
 });
 
 test("every shipped playbook names the schema, and the editor finds nothing wrong", async () => {
