@@ -15,7 +15,8 @@ fn main() {
         let mut text = source.replace("app: ledgerly", &format!("app: {app}"));
         // Every tenth has much to be said of it.
         if number % 10 == 0 {
-            text = text.replace("commit: true", "comit: true").replace("in: members table", "in: membres table");
+            text =
+                text.replace("commit: true", "comit: true").replace("in: members table", "in: membres table");
         }
         fs::create_dir(folder.path().join(&app)).expect("a folder");
         fs::write(folder.path().join(&app).join("playbook.yaml"), text).expect("written");

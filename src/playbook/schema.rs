@@ -79,14 +79,14 @@ fn refine(name: &str, definition: &mut Value, definitions: &str) {
         "Locator" => locator(definition),
         "Fill" => one_of(definition, &[&["value"], &["secret"]], &["value", "secret"]),
         "Capture" => {
-            one_of(definition, &[&["text_of"], &["attribute", "of"]], &["text_of", "attribute", "of"])
+            one_of(definition, &[&["text_of"], &["attribute", "of"]], &["text_of", "attribute", "of"]);
         }
         "Upload" => {
             one_of(definition, &[&["file"], &["name", "content"]], &["file", "name", "content"]);
             definition["properties"]["file"]["pattern"] = INSIDE.into();
         }
         "Download" => {
-            definition["properties"]["max"] = word("The most that it may be: `200KiB`, `1MiB`.", SIZE)
+            definition["properties"]["max"] = word("The most that it may be: `200KiB`, `1MiB`.", SIZE);
         }
         "OperationSteps" => definition["defaultSnippets"] = operation_snippets(),
         "Pages" => pages(definition),
