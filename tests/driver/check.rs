@@ -281,11 +281,10 @@ fn allowed(what: &Value) -> Allowed {
     }
 }
 
-/// A window comes with the name that it is to have.
-fn check_came(
-    what: &Value,
-    came: Result<Came, DriverError>,
-) -> Result<Option<(String, Arc<dyn Page>)>, Failed> {
+/// A window, with the name that it is to have.
+type Window = (String, Arc<dyn Page>);
+
+fn check_came(what: &Value, came: Result<Came, DriverError>) -> Result<Option<Window>, Failed> {
     match came {
         Ok(Came::Popup(page)) => {
             let name = what["popup"].as_str().ok_or_else(|| format!("wanted: {what}\n   got: a window"))?;

@@ -160,11 +160,14 @@ pub(super) struct ExecutionContextDestroyed {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct JavascriptDialogOpening {
     #[serde(rename = "type")]
     pub(super) kind: String,
     #[serde(default)]
     pub(super) message: String,
+    #[serde(default)]
+    pub(super) default_prompt: String,
 }
 
 #[derive(Deserialize)]

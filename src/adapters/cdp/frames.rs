@@ -3,7 +3,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -13,19 +12,23 @@ use super::{
     tab::Tab,
     wire::WireError,
 };
-use crate::ports::driver::{Answer, DriverError, Refusal, Target};
+use crate::ports::driver::{Answer, DriverError, Point, Refusal, Target};
 
 /// Finds the element of a frame; gives it, or why not as the text of an answer.
 const FRAME: &str = "function(target,within){return globalThis.__seatwright.frame(target,within)}";
 /// Gives the control of a token.
 const HELD: &str = "function(token){return globalThis.__seatwright.held(token)}";
-/// Where the content of a frame's element begins.
-const CORNER: &str = "function(){const r=this.getBoundingClientRect(),s=getComputedStyle(this);\
-    return {x:r.left+this.clientLeft+parseFloat(s.paddingLeft),y:r.top+this.clientTop+parseFloat(s.paddingTop)}}";
+/// Where a point inside a frame is in the viewport around it, as the text of an answer.
+const THROUGH: &str = "function(point,round){return globalThis.__seatwright.through(this,point,round)}";
+/// Swallows the next press, should it arrive there.
+const SHUT: &str = "function(){globalThis.__seatwright.shut()}";
 /// What is held by reference is let go of together.
 const GROUP: &str = "seatwright-frames";
-/// A frame that changes its process is between two sessions for a moment.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// A frame that changes its process is between two sessions for a moment; one that is covered may soon not be.
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// A frame that is busy for longer is left as it is.
+const SHUT_WITHIN: Duration = Duration::from_millis(500);
 
 /// A document: the session that it is spoken to in, and the frame that it is in there.
 pub(super) struct Place {
@@ -33,12 +36,6 @@ pub(super) struct Place {
     pub(super) frame: String,
     /// The elements of the frames around it, outermost first.
     owners: Vec<(Arc<Tab>, String)>,
-}
-
-#[derive(Deserialize)]
-struct Corner {
-    x: f64,
-    y: f64,
 }
 
 impl Place {
@@ -51,21 +48,34 @@ impl Place {
         !self.owners.is_empty()
     }
 
-    /// Where its viewport begins in that of the page, in CSS pixels.
-    pub(super) async fn offset(&self, deadline: Instant) -> Result<(f64, f64), Missed> {
-        let mut offset = (0.0, 0.0);
-        for (tab, owner) in &self.owners {
+    /// Where a point of its viewport is in that of the page, once nothing is over it; or why it cannot be reached.
+    /// `round`: how often that was said before.
+    pub(super) async fn outwards(
+        &self,
+        mut at: Point,
+        round: u32,
+        deadline: Instant,
+    ) -> Result<Result<Point, Refusal>, Missed> {
+        for (tab, owner) in self.owners.iter().rev() {
             let params = json!({
-                "functionDeclaration": CORNER, "objectId": owner, "returnByValue": true,
+                "functionDeclaration": THROUGH, "objectId": owner, "awaitPromise": true,
+                "arguments": [{"value": at}, {"value": round}],
             });
             let method = "Runtime.callFunctionOn";
-            let answer = tab.call(method, params).by(deadline).await?;
+            let answer = match tab.call(method, params).by(deadline).await {
+                Err(WireError::Refused { message, .. }) if is_navigation(&message) => {
+                    return Err(DriverError::Navigated.into());
+                }
+                answer => answer?,
+            };
             let evaluated: Evaluated<'_> = events::result(method, &answer)?;
-            let Some(value) = evaluated.result.value else { return Err(DriverError::Navigated.into()) };
-            let corner: Corner = events::result(method, value)?;
-            offset = (offset.0 + corner.x, offset.1 + corner.y);
+            match told(&evaluated) {
+                Some(Answer::Aimed { at: around, .. }) => at = around,
+                Some(Answer::Refused(refusal)) => return Ok(Err(refusal)),
+                _ => return Err(DriverError::Navigated.into()),
+            }
         }
-        Ok(offset)
+        Ok(Ok(at))
     }
 
     /// The control of a token, by reference.
@@ -116,6 +126,22 @@ impl FrontPage {
         Ok(Ok(place))
     }
 
+    /// The next press is meant for this document: every other one of the page swallows it, should the browser take it
+    /// there (by what was drawn last, which a page that has just moved is not).
+    pub(super) async fn shut_others(&self, place: &Place, deadline: Instant) {
+        let soon = deadline.min(Instant::now() + SHUT_WITHIN);
+        let tabs = [Arc::clone(&self.tab)].into_iter().chain(self.room.every_part());
+        let others = tabs.flat_map(|tab| tab.worlds().into_iter().map(move |one| (Arc::clone(&tab), one)));
+        let shutting = others.filter(|(_, (frame, _))| *frame != place.frame).map(|(tab, (_, world))| {
+            let params = json!({"functionDeclaration": SHUT, "uniqueContextId": world});
+            tab.call("Runtime.callFunctionOn", params)
+        });
+        for reply in shutting.collect::<Vec<_>>() {
+            // A frame that is going away takes no press.
+            let _ = reply.by(soon).await;
+        }
+    }
+
     /// The session that a frame is spoken to in.
     async fn session_of(
         &self,
@@ -163,13 +189,17 @@ async fn element_of(
     if let Some(element) = evaluated.result.object_id {
         return Ok(Ok(element));
     }
-    let text: Option<String> =
-        evaluated.result.value.and_then(|value| serde_json::from_str(value.get()).ok());
-    match text.and_then(|text| serde_json::from_str(&text).ok()) {
+    match told(&evaluated) {
         Some(Answer::Refused(refusal)) => Ok(Err(refusal)),
         _ => {
             Err(DriverError::Protocol("the script in the page found no frame and did not say why".into())
                 .into())
         }
     }
+}
+
+/// An answer that came as text.
+fn told(evaluated: &Evaluated<'_>) -> Option<Answer> {
+    let text: String = serde_json::from_str(evaluated.result.value?.get()).ok()?;
+    serde_json::from_str(&text).ok()
 }

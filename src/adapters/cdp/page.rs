@@ -17,8 +17,9 @@ use url::Url;
 
 use super::{
     events::{self, Evaluated, Navigate, Screenshot},
-    frames::Place,
+    frames::{LOOK_AGAIN, Place},
     keyboard,
+    navigation::MainFrame,
     tab::{Arrival, Tab},
     targets::Room,
     wire::WireError,
@@ -143,7 +144,10 @@ impl FrontPage {
                 Err(error) => Err(error),
             },
         };
+        let settles = matches!(question.ask, Ask::Probe { settle: true, .. });
         match answer {
+            // It was about a document that is being left, as we have learnt meanwhile.
+            Ok(_) if settles && tab.frame(frame, MainFrame::is_leaving) => Err(DriverError::Navigated.into()),
             Ok(answer) => Ok(read_answer(question, &answer)?),
             Err(WireError::Refused { message, .. }) if is_navigation(&message) => {
                 Err(DriverError::Navigated.into())
@@ -166,20 +170,44 @@ impl FrontPage {
         if matches!(question.ask, Ask::Aim { .. } | Ask::Edit { .. } | Ask::Hover { .. }) {
             *locked(&self.focus) = Some(Arc::clone(&place.tab));
         }
-        if question.frame.is_empty() {
-            return self.ask_in(&place, question, deadline).await;
-        }
-        let inner = Question { frame: Vec::new(), ..question.clone() };
-        let answer = self.ask_in(&place, &inner, deadline).await;
-        let answer = match answer {
-            Ok(Answer::Aimed { token, at, element }) => {
-                let (left, top) = place.offset(deadline).await?;
-                Ok(Answer::Aimed { token, at: Point { x: at.x + left, y: at.y + top }, element })
-            }
-            other => other,
+        let answer = match place.is_inner() {
+            false => self.ask_in(&place, question, deadline).await,
+            true => self.ask_inside(&place, question, deadline).await,
         };
-        place.leave();
+        if matches!((&answer, &question.ask), (Ok(Answer::Aimed { .. }), Ask::Aim { .. })) {
+            self.shut_others(&place, deadline).await;
+        }
+        if place.is_inner() {
+            place.leave();
+        }
         answer
+    }
+
+    /// Asks in a frame. What is aimed at there has to be in reach from outside, too, which is waited for like all
+    /// else.
+    async fn ask_inside(
+        &self,
+        place: &Place,
+        question: &Question,
+        deadline: Instant,
+    ) -> Result<Answer, Missed> {
+        let until = Instant::now() + Duration::from_millis(question.within);
+        let mut inner = Question { frame: Vec::new(), ..question.clone() };
+        let mut round = 0;
+        loop {
+            let (token, at, element) = match self.ask_in(place, &inner, deadline).await? {
+                Answer::Aimed { token, at, element } => (token, at, element),
+                answer => return Ok(answer),
+            };
+            match place.outwards(at, round, deadline).await? {
+                Ok(at) => return Ok(Answer::Aimed { token, at, element }),
+                Err(refusal) if Instant::now() >= until => return Ok(Answer::Refused(refusal)),
+                Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+            }
+            round += 1;
+            let left = until.saturating_duration_since(Instant::now());
+            inner.within = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        }
     }
 
     /// Whether a secret shows is a question to every frame.
@@ -229,8 +257,7 @@ impl Page for FrontPage {
         loop {
             let answer = self.ask_once(question, deadline).await;
             let outdated = match &answer {
-                // It was about a document that is being left, as we have learnt meanwhile.
-                Ok(_) => self.tab.frame(self.tab.top(), super::navigation::MainFrame::is_leaving),
+                Ok(_) => self.tab.frame(self.tab.top(), MainFrame::is_leaving),
                 Err(Missed::Driver(DriverError::Navigated)) => true,
                 Err(_) => false,
             };

@@ -61,6 +61,7 @@ pub(super) enum Arrival {
     Download {
         guid: String,
         name: String,
+        url: String,
         complete: bool,
     },
 }
@@ -130,6 +131,17 @@ impl Tab {
             }
         }
         found
+    }
+
+    /// The frames of this session that are ready, with the worlds in which they are asked.
+    pub(super) fn worlds(&self) -> Vec<(String, String)> {
+        let now = Instant::now();
+        let mut desk = self.desk();
+        let ready = |(name, frame): (&String, &mut MainFrame)| match frame.readiness(now) {
+            Readiness::Ready { world } => Some((name.clone(), world)),
+            Readiness::Wait | Readiness::WaitUntil(_) => None,
+        };
+        desk.frames.iter_mut().filter_map(ready).collect()
     }
 
     /// The name of the topmost frame.
@@ -363,13 +375,14 @@ impl Tab {
 
     /// An open dialog freezes its page.
     fn dismiss(&self, dialog: JavascriptDialogOpening) {
-        let JavascriptDialogOpening { kind, message } = dialog;
+        let JavascriptDialogOpening { kind, message, default_prompt } = dialog;
         let allowed = std::mem::replace(&mut self.desk().allowed, Allowed::Nothing);
         match allowed {
             Allowed::Dialog { says, accept, text }
                 if kind != "beforeunload" && says.as_ref().is_none_or(|says| says.matches(&message)) =>
             {
-                let text = text.unwrap_or_default();
+                // Accepted as it stands, where nothing else is said.
+                let text = text.unwrap_or(default_prompt);
                 let params = json!({"accept": accept, "promptText": text});
                 self.post("Page.handleJavaScriptDialog", params);
                 self.arrived(Arrival::Dialog { kind, message });
@@ -385,8 +398,8 @@ impl Tab {
     fn download(&self, begins: DownloadWillBegin) {
         let mut desk = self.desk();
         if matches!(desk.allowed, Allowed::Download { .. }) && desk.came.is_none() {
-            let DownloadWillBegin { guid, suggested_filename: name, .. } = begins;
-            desk.came = Some(Arrival::Download { guid, name, complete: false });
+            let DownloadWillBegin { guid, suggested_filename: name, url } = begins;
+            desk.came = Some(Arrival::Download { guid, name, url, complete: false });
             return;
         }
         drop(desk);
@@ -399,14 +412,19 @@ impl Tab {
             Allowed::Download { max_bytes } => max_bytes as f64,
             _ => return,
         };
-        let Some(Arrival::Download { guid, complete, .. }) = &mut desk.came else { return };
+        let Some(Arrival::Download { guid, url, complete, .. }) = &mut desk.came else { return };
         if *guid != progress.guid {
             return;
         }
         if progress.total_bytes.max(progress.received_bytes) > max {
             let params = json!({"guid": guid});
+            let url = mem::take(url);
             desk.came = None;
+            drop(desk);
             self.wire.post(None, "Browser.cancelDownload", params);
+            self.notice(Notice::DownloadRefused { url });
+            self.wake();
+            return;
         } else if progress.state == "completed" {
             *complete = true;
         }

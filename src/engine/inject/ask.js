@@ -171,4 +171,16 @@ async function frameElement(target, within) {
   }
 }
 
-Object.defineProperty(globalThis, "__seatwright", { value: Object.freeze({ ask, frame: frameElement, held }) });
+/** Where a point inside a frame is in this document's viewport: an answer, as text. */
+async function throughFrame(owner, point, round) {
+  try {
+    return JSON.stringify(await tried([], () => through(owner, point, round)));
+  } catch (error) {
+    if (error instanceof Miss) return JSON.stringify({ answer: "refused", ...error.refusal() });
+    throw error;
+  } finally {
+    forget();
+  }
+}
+
+Object.defineProperty(globalThis, "__seatwright", { value: Object.freeze({ ask, frame: frameElement, through: throughFrame, shut, held }) });

@@ -20,7 +20,10 @@ async function aim(target, round) {
     forget();
     if (usable(target) !== element) throw new Miss("moving", () => `${sayTarget(target)} was just replaced`);
   }
-  bringIntoView(element, round);
+  if (await bringIntoView(element, round)) {
+    forget();
+    if (usable(target) !== element) throw new Miss("moving", () => `${sayTarget(target)} was just replaced`);
+  }
   const at = pressPoint(element);
   lastRects.set(element, rectOf(element));
   const token = nextToken();
@@ -36,7 +39,7 @@ async function hover(target, round) {
     if (!(await staysStill(element))) throw new Miss("moving", () => `${describe(element)} is moving`);
     forget();
   }
-  bringIntoView(element, round);
+  if (await bringIntoView(element, round)) forget();
   const at = pressPoint(element);
   lastRects.set(element, rectOf(element));
   return { answer: "aimed", token: nextToken(), at, element: describe(element) };
@@ -68,6 +71,42 @@ function scrollerOf(element) {
   if (scrolls(element)) return element;
   for (let at = parentOf(element); at; at = parentOf(at)) if (at !== document.body && at !== document.documentElement && scrolls(at)) return at;
   return collect(element, "*").find(scrolls) ?? document.scrollingElement ?? document.documentElement;
+}
+
+/**
+ * Where a point of a frame's viewport is in this document's: brought into view, and nothing over it. @throws {Miss}
+ * @param {{x: number, y: number}} point
+ * @param {number} round from 0: later attempts bring it elsewhere, out from under what stays where it is
+ */
+async function through(owner, point, round) {
+  // What is inside has just been brought into view: across processes that takes a moment.
+  if (!(await staysStill(owner))) throw new Miss("moving", () => `${describe(owner)} is moving`);
+  forget();
+  let at = pointOf(owner, point);
+  if (!isInView(at) || round > 0) {
+    if (round % 2 === 1) owner.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
+    at = pointOf(owner, point);
+    const height = innerHeight * [0.5, 0.5, 0.25, 0.75][round % 4];
+    scrollBy({ left: isInView({ x: at.x, y: 0 }) ? 0 : at.x - innerWidth / 2, top: at.y - height, behavior: "instant" });
+    await drawn();
+    forget();
+    at = pointOf(owner, point);
+  }
+  const hit = isInView(at) ? hitAt(at.x, at.y) : null;
+  if (!hit) throw new Miss("hidden", () => `that place of ${describe(owner)} cannot be scrolled into view`);
+  if (hit !== owner) throw new Miss("covered", () => `covered by ${describe(coverOf(hit, owner))}`);
+  return { answer: "aimed", token: 0, at, element: describe(owner) };
+}
+
+const isInView = ({ x, y }) => x >= 0 && y >= 0 && x < innerWidth && y < innerHeight;
+
+/** The content of a frame begins inside its border and padding, and may be drawn larger or smaller than it is. */
+function pointOf(owner, { x, y }) {
+  const { left, top, width, height } = owner.getBoundingClientRect();
+  const { paddingLeft, paddingTop } = getComputedStyle(owner);
+  const across = owner.offsetWidth ? width / owner.offsetWidth : 1;
+  const down = owner.offsetHeight ? height / owner.offsetHeight : 1;
+  return { x: left + (owner.clientLeft + parseFloat(paddingLeft) + x) * across, y: top + (owner.clientTop + parseFloat(paddingTop) + y) * down };
 }
 
 function usable(target) {
@@ -107,10 +146,23 @@ const frame = (most = 50) => new Promise((resolve) => {
   });
 });
 
-/** Later attempts bring it elsewhere: out from under a sticky header or footer. */
-function bringIntoView(element, round) {
+/** Later attempts bring it elsewhere: out from under a sticky header or footer. @returns whether the page ran meanwhile */
+async function bringIntoView(element, round) {
+  const before = rectOf(element);
   const block = ["nearest", "center", "start", "end"][round % 4];
   element.scrollIntoView({ block, inline: "nearest", behavior: "instant" });
+  if (rectOf(element) === before || !isComposed()) return false;
+  await drawn();
+  return true;
+}
+
+/** Frames in it, or itself in one: which of them a press goes to is decided by what was drawn last. */
+const isComposed = () => window !== top || collect(document, "iframe,frame").length > 0;
+
+/** What was changed is on the screen. */
+async function drawn() {
+  await frame();
+  await frame();
 }
 
 /** @returns {{x: number, y: number}} the centre of what is visible of it @throws {Miss} */
@@ -211,6 +263,11 @@ stand();
  */
 function guard(event) {
   if (!aimed || !event.isTrusted || aimed.phase === "done") return;
+  if (aimed.phase === "shut") {
+    // A click that no press came before is one of the keyboard.
+    if (event.type !== "pointerdown" && event.type !== "mousedown") return;
+    aimed.phase = "swallowing";
+  }
   if (aimed.phase === "armed") {
     forget();
     aimed.instead = whatInstead(event);
@@ -266,6 +323,12 @@ function wentAstray(event) {
 function settle(press) {
   press.phase = "done";
   for (const tell of press.told.splice(0)) tell();
+}
+
+/** The next press is meant for another document: should it arrive in this one, it is swallowed. */
+function shut() {
+  stand();
+  aimed = { token: null, phase: "shut", instead: "another document", told: [] };
 }
 
 /** What became of the press. Waits until it was seen. */
