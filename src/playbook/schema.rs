@@ -42,14 +42,15 @@ pub fn module(draft: Draft) -> Value {
     of::<Module>(draft, "Seatwright module, language version 1")
 }
 
-fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
+/// The schema of what is read in the same way.
+pub fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
     let (settings, definitions) = match draft {
         Draft::Latest => (SchemaSettings::draft2020_12(), "$defs"),
         Draft::Seven => (SchemaSettings::draft07(), "definitions"),
     };
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     schema["title"] = Value::from(title);
-    for version in ["playbook", "module"] {
+    for version in ["playbook", "module", "suite"] {
         if let Some(property) = schema["properties"].get_mut(version).and_then(Value::as_object_mut) {
             let description = property.get("description").cloned().unwrap_or_default();
             *property = object(json!({ "description": description, "const": 1 }));
