@@ -7,8 +7,9 @@ demo:            ## The whole corridor once, with a broker, a site and a worker 
 test:            ## Everything: formatting, lints, licences, playbooks, tests
 	@scripts/test
 
-bench:           ## Our time for one job beside the same flow in Playwright
+bench:           ## Our time for one job beside the same flow in Playwright; the findings of a thousand playbooks
 	@benches/job/run
+	@cargo bench --quiet --bench check
 
 schemas:         ## Refreshes what is generated from the types
 	cargo run --quiet --bin seatwright -- schema --write docs/schema

@@ -183,7 +183,7 @@ fn both_say_the_same_of_every_small_mistake() {
             wrong.extend(parts.into_iter().flat_map(|part| part.join().expect("it looked")));
         });
     }
-    assert!(tried > 1_500, "only {tried}");
+    assert!(tried > 1_000, "only {tried}");
     let shown = wrong.iter().take(30).cloned().collect::<Vec<_>>().join("\n");
     assert!(wrong.is_empty(), "{} of {tried}\n{shown}", wrong.len());
 }
@@ -223,7 +223,7 @@ fn mistakes(whole: &Value, place: &str, turn: usize) -> Vec<(String, Value)> {
         json!({ "given": "{{ user.title }}" }),
     ];
     let mut all = Vec::new();
-    for value in values.into_iter().cycle().skip(turn * 4).take(4) {
+    for value in values.into_iter().cycle().skip(turn * 2).take(2) {
         let mut broken = whole.clone();
         *broken.pointer_mut(place).expect("the place") = value.clone();
         all.push((format!("= {value}"), broken));

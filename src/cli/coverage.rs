@@ -54,6 +54,10 @@ impl Coverage {
                 println!("  {operation:<20} {}", states.join(", "));
             }
             for hole in holes {
+                if hole.state == "any" {
+                    println!("  hole: {} has no scenario at all", hole.operation);
+                    continue;
+                }
                 println!("  hole: {} has no scenario for `{}`: {}", hole.operation, hole.state, hole.about);
             }
         }

@@ -115,7 +115,7 @@ impl Run<'_> {
                     .into())
             }
             ControlKind::Combobox | ControlKind::Listbox => {
-                self.choose_from(target, &control, &text(value), within).await
+                self.choose(target, &control, value, within).await
             }
         }
     }
@@ -156,7 +156,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn edit(&mut self, target: Target, within: Duration) -> Result<Control, Trouble> {
+    pub(super) async fn edit(&mut self, target: Target, within: Duration) -> Result<Control, Trouble> {
         match self.ask(Ask::Edit { target }, within).await? {
             Answer::Control(control) => Ok(control),
             other => Err(unexpected(&other)),
@@ -225,24 +225,6 @@ impl Run<'_> {
         .into())
     }
 
-    /// An app's own drop-down: opened by a click, chosen from by another.
-    async fn choose_from(
-        &mut self,
-        target: Target,
-        control: &Control,
-        wanted: &str,
-        within: Duration,
-    ) -> Result<(), Trouble> {
-        if control.values.first().is_some_and(|shown| folded(shown) == folded(wanted)) {
-            return Ok(());
-        }
-        self.press_on(target, within).await?;
-        let name = Some(TextMatch::Exact(wanted.to_owned()));
-        let option = Query::new(By::Role { role: "option".into(), name });
-        self.press_on(Target::from(option), within).await?;
-        self.settle().await
-    }
-
     fn within(&self, group: &Target, role: &str, name: &str) -> Target {
         let by = By::Role { role: role.to_owned(), name: Some(TextMatch::Exact(folded(name))) };
         inside_of(group.clone(), Query::new(by))
@@ -269,7 +251,7 @@ fn no_option(control: &Control, wanted: &str) -> Trouble {
     .into()
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
@@ -278,7 +260,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn texts(value: &Value) -> Vec<String> {
+pub(super) fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().map(text).collect(),
         Value::String(text) if text.is_empty() => Vec::new(),

@@ -23,7 +23,7 @@ const READING_TIME: Duration = Duration::from_secs(60);
 /// How long one frame is asked while something is watched for in others.
 const SLICE: Duration = Duration::from_secs(1);
 
-/// After this long without what is waited for the page is looked at: a server's error stays one.
+/// After this long without what is waited for the page is looked at: a server's error stays one, as does a sign-in.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Between two looks at several frames.
@@ -94,8 +94,9 @@ impl Run<'_> {
                     self.interrupted(means, &text).await?;
                 }
                 Answer::Refused(refusal) if slice < left => {
-                    // What a server has failed to show will not come.
-                    if !looked && self.facts().await.is_some_and(|facts| facts.status >= 500) {
+                    // What a server has failed to show will not come, nor what stands behind a sign-in.
+                    let failed = !looked && self.facts().await.is_some_and(|facts| facts.status >= 500);
+                    if failed || (!looked && self.signed_out().await) {
                         return Err(Trouble::Refused(refusal));
                     }
                     looked = true;

@@ -47,6 +47,8 @@ struct Read {
     key: Option<usize>,
     /// Those that the list showed before, by identity: a list that scrolls shows them again.
     known: BTreeMap<String, usize>,
+    /// The page that was read last.
+    page: Vec<Row>,
     way: Way,
 }
 
@@ -69,10 +71,11 @@ impl Read {
             _ => Way::Pages,
         };
         let key = view.columns.names().position(|name| name == identity);
-        Self { rows: Vec::new(), key, known: BTreeMap::new(), way }
+        Self { rows: Vec::new(), key, known: BTreeMap::new(), page: Vec::new(), way }
     }
 
     fn add(&mut self, page: Vec<Row>) {
+        self.page.clone_from(&page);
         match self.way {
             Way::Pages => self.rows.extend(page),
             Way::Grows => self.rows = page,
@@ -209,6 +212,17 @@ impl Run<'_> {
         let before = read.rows.len();
         self.press_on(next, STEP_TIME).await?;
         self.settle().await?;
+        if read.way == Way::Pages {
+            // A page that changes in place shows the old records for a while.
+            let until = self.until(READ_TIME);
+            while self.records(view).await? == read.page {
+                if Instant::now() >= until {
+                    let message = "the next page shows the same records as the one before";
+                    return Err(Failure::new(Code::ListIncomplete, message).into());
+                }
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
         if read.way == Way::Grows {
             // The same page, with more on it: when they have come is seen by their number.
             let until = self.until(READ_TIME);

@@ -79,14 +79,14 @@ fn refine(name: &str, definition: &mut Value, definitions: &str) {
         "Locator" => locator(definition),
         "Fill" => one_of(definition, &[&["value"], &["secret"]], &["value", "secret"]),
         "Capture" => {
-            one_of(definition, &[&["text_of"], &["attribute", "of"]], &["text_of", "attribute", "of"])
+            one_of(definition, &[&["text_of"], &["attribute", "of"]], &["text_of", "attribute", "of"]);
         }
         "Upload" => {
             one_of(definition, &[&["file"], &["name", "content"]], &["file", "name", "content"]);
             definition["properties"]["file"]["pattern"] = INSIDE.into();
         }
         "Download" => {
-            definition["properties"]["max"] = word("The most that it may be: `200KiB`, `1MiB`.", SIZE)
+            definition["properties"]["max"] = word("The most that it may be: `200KiB`, `1MiB`.", SIZE);
         }
         "OperationSteps" => definition["defaultSnippets"] = operation_snippets(),
         "Pages" => pages(definition),
@@ -178,11 +178,11 @@ fn locator(find: &mut Value) {
         property["markdownDescription"] = format!("{says}\n\n```yaml\n{example}\n```").into();
     }
     find["defaultSnippets"] = [
-        ("button", "{ button: Save }"),
-        ("label", "{ label: Email }"),
-        ("button in the user's row", "{ button: Remove, in: user row }"),
+        ("by a button's name", "{ button: Save }"),
+        ("by a control's label", "{ label: Email }"),
+        ("a button in the user's row", "{ button: Remove, in: user row }"),
         (
-            "button in a dialog that shows the user",
+            "a button in a dialog that shows the user",
             "{ button: Remove, in: { dialog: Remove member, text: \"{{ user.userName }}\" } }",
         ),
     ]

@@ -28,7 +28,7 @@ pub const STATES: &[(&str, &str)] = &[
 ];
 
 /// The states that an operation has to have scenarios for.
-fn demanded(operation: Operation) -> &'static [&'static str] {
+pub fn demanded(operation: Operation) -> &'static [&'static str] {
     match operation {
         Operation::ConnectionTest => &["wrong_password"],
         Operation::UserGet => &["absent", "second_page", "look_alike"],

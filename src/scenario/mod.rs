@@ -7,6 +7,6 @@ mod load;
 mod model;
 mod run;
 
-pub use coverage::{Hole, coverage};
+pub use coverage::{Hole, STATES, coverage, demanded};
 pub use load::{Problem, Scenario, Suite, load};
 pub use run::{Failed, Report, Stage, run};

@@ -167,8 +167,9 @@ function byLabel(match, scope, wanted) {
     return wanted(field);
   });
   if (found.length < 2) return found;
-  // A radio group in a fieldset of the same name is what is meant, not the fieldset around it; a combobox, not its line.
-  const stands = (field) => !(isGroup(field) && found.some((other) => other !== field && isWithin(field, other))) && !found.includes(wrapperOf(field));
+  // A radio group in a fieldset of the same name is what is meant, not the fieldset around it; a combobox, not its line, nor its list while that is open.
+  const isListOf = (field, other) => other !== field && isList(field) && !isList(other) && listOf(other) === field;
+  const stands = (field) => !(isGroup(field) && found.some((other) => other !== field && isWithin(field, other))) && !found.includes(wrapperOf(field)) && !found.some((other) => isListOf(field, other));
   return found.filter(stands);
 }
 

@@ -1,0 +1,203 @@
+//! An app's own drop-downs and lists (ARIA combobox, listbox): opened by a click, narrowed by typing, chosen from by
+//! another click, and read back.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{
+    form::{text, texts},
+    page::{Trouble, unexpected},
+    run::Run,
+};
+use crate::{
+    contract::{Code, Failure},
+    plan::diff::folded,
+    ports::driver::{Answer, Ask, By, Condition, Control, ControlKind, Query, State, Target, TextMatch},
+};
+
+/// How long a list may take to show anything after it was opened.
+const OPENING_TIME: Duration = Duration::from_secs(3);
+/// How long an app may take to show what was chosen.
+const SHOWING_TIME: Duration = Duration::from_secs(2);
+/// How long suggestions for what was typed may take.
+const SUGGESTING_TIME: Duration = Duration::from_secs(3);
+/// Between two looks at a control.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+impl Run<'_> {
+    /// Chooses one option, or makes exactly these the chosen ones where there may be several.
+    pub(super) async fn choose(
+        &mut self,
+        target: Target,
+        control: &Control,
+        value: &Value,
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        let wanted = texts(value);
+        let one = if let [one] = wanted.as_slice() { Some(one.clone()) } else { None };
+        let shown = control.values.first().map(|shown| folded(shown));
+        if !control.multiple && one.is_some() && shown == one.as_deref().map(folded) {
+            return Ok(());
+        }
+        let opens = control.kind == ControlKind::Combobox;
+        if opens {
+            self.press_on(target.clone(), within).await?;
+        }
+        // Whether it takes several shows only in its list.
+        let any_option = Condition { target: option(&target, None), state: State::Visible };
+        let listed = self.first_of(vec![any_option], OPENING_TIME.min(within)).await.is_ok();
+        let control = if listed { self.edit(target.clone(), within).await? } else { control.clone() };
+        if control.multiple {
+            return self.choose_several(target, control, &wanted, within).await;
+        }
+        match one {
+            Some(one) => self.choose_one(target, &control, &one, within).await,
+            None if wanted.is_empty() && control.editable => {
+                self.edit(target.clone(), within).await?;
+                self.page.press(crate::ports::driver::Key::Backspace, self.until(within)).await?;
+                self.shows(target, "", within).await
+            }
+            None => Err(Failure::new(
+                Code::InvalidValue,
+                format!("{} takes one value: `{}`", control.element, text(value)),
+            )
+            .hint(if wanted.is_empty() {
+                "it cannot be cleared: choose the option that says so"
+            } else {
+                "send one value"
+            })
+            .into()),
+        }
+    }
+
+    async fn choose_one(
+        &mut self,
+        target: Target,
+        control: &Control,
+        wanted: &str,
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        self.press_option(&target, control, wanted, within).await?;
+        self.settle().await?;
+        self.shows(target, wanted, within).await
+    }
+
+    /// Presses an option; where it does not show, typing its name first brings it.
+    async fn press_option(
+        &mut self,
+        target: &Target,
+        control: &Control,
+        wanted: &str,
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        let option = option(target, Some(wanted));
+        let there = Condition { target: option.clone(), state: State::Visible };
+        if control.editable && self.holds(vec![there.clone()]).await? != [true] {
+            // Few lists are searched for all that their options say: less of it finds more. Only the very option is pressed.
+            for typed in narrowing(wanted) {
+                self.edit(target.clone(), within).await?;
+                self.page.insert_text(typed, self.until(within)).await?;
+                if self.first_of(vec![there.clone()], SUGGESTING_TIME.min(within)).await.is_ok() {
+                    break;
+                }
+            }
+        }
+        self.press_on(option, within).await.map(drop)
+    }
+
+    async fn choose_several(
+        &mut self,
+        target: Target,
+        control: Control,
+        wanted: &[String],
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        let same = |a: &str, b: &str| folded(a) == folded(b);
+        let (lists, until) = (control.kind == ControlKind::Listbox, self.until(within * 2));
+        let mut control = control;
+        loop {
+            let is = |list: &[String], one: &str| list.iter().any(|other| same(other, one));
+            let unwanted = control.values.iter().find(|value| !is(wanted, value)).cloned();
+            let missing = wanted.iter().find(|value| !is(&control.values, value)).cloned();
+            let Some(next) = unwanted.or(missing) else { break };
+            if Instant::now() >= until {
+                let message =
+                    format!("{} shows {}, not {}", control.element, said(&control.values), said(wanted));
+                return Err(Failure::new(Code::TargetCovered, message).into());
+            }
+            // Some lists close with every choice.
+            let any_option = Condition { target: option(&target, None), state: State::Visible };
+            if !lists && self.holds(vec![any_option]).await? != [true] {
+                self.press_on(target.clone(), within).await?;
+            }
+            self.press_option(&target, &control, &next, within).await?;
+            self.settle().await?;
+            control = self.listed(&target, within).await?;
+        }
+        // Leaving it closes its list, which would be in the way of what comes next.
+        self.ask_once(Ask::Value { token: control.token }, Duration::from_secs(5)).await.map(drop)
+    }
+
+    /// The control with its whole list open.
+    async fn listed(&mut self, target: &Target, within: Duration) -> Result<Control, Trouble> {
+        let control = self.edit(target.clone(), within).await?;
+        if control.kind == ControlKind::Listbox || (!control.options.is_empty() && control.length == 0) {
+            return Ok(control);
+        }
+        if control.length > 0 {
+            // What was typed hides what does not match it.
+            self.page.press(crate::ports::driver::Key::Backspace, self.until(within)).await?;
+        } else {
+            self.press_on(target.clone(), within).await?;
+        }
+        let any_option = Condition { target: option(target, None), state: State::Visible };
+        self.first_of(vec![any_option], within).await?;
+        self.edit(target.clone(), within).await
+    }
+
+    /// Waits until the control shows what was chosen.
+    async fn shows(&mut self, target: Target, wanted: &str, within: Duration) -> Result<(), Trouble> {
+        let until = self.until(SHOWING_TIME);
+        loop {
+            let control = self.edit(target.clone(), within).await?;
+            let read = self.ask_once(Ask::Value { token: control.token }, Duration::from_secs(5)).await?;
+            let Answer::Control(read) = read else { return Err(unexpected(&read)) };
+            let shown = read.values.first().map_or("", String::as_str);
+            if folded(shown) == folded(wanted) {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let message = format!("{} was given `{wanted}` and shows `{shown}`", read.element);
+                return Err(Failure::new(Code::InvalidValue, message)
+                    .hint("send the value as the app shows it")
+                    .into());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+/// What is typed to bring an option: all of it, what stands before its details, its first word.
+fn narrowing(option: &str) -> impl Iterator<Item = &str> {
+    let name = option.split(['(', '<', ',', '|', '–', '—']).next().map(str::trim);
+    let word = option.split_whitespace().next();
+    let mut before = None;
+    [Some(option.trim()), name, word].into_iter().flatten().filter(move |typed| {
+        let new = !typed.is_empty() && before != Some(*typed);
+        before = Some(typed);
+        new
+    })
+}
+
+/// An option of a list that is open, by its name; any without one.
+fn option(target: &Target, name: Option<&str>) -> Target {
+    let name = name.map(|name| TextMatch::Exact(folded(name)));
+    let query = Query::new(By::Role { role: "option".into(), name });
+    Target { frame: target.frame.clone(), ..Target::from(query) }
+}
+
+fn said(values: &[String]) -> String {
+    if values.is_empty() { "nothing".to_owned() } else { values.join(", ") }
+}

@@ -1,0 +1,153 @@
+//! Scenarios that must fail do fail, and say why; broken files and holes are told. Reports are golden files.
+//!
+//! To accept new reports after reading them: `GOLDEN=write cargo nextest run --test scenario`.
+
+mod support;
+
+use std::{fs, path::Path};
+
+use assert_cmd::Command;
+use support::root;
+
+/// Ledgerly's playbook beside a case's scenarios; what it says is made the same everywhere.
+struct Case {
+    name: &'static str,
+    folder: tempfile::TempDir,
+}
+
+impl Case {
+    fn new(name: &'static str, playbook: impl Fn(String) -> String) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let app = folder.path().join("playbooks/ledgerly");
+        fs::create_dir_all(&app).expect("a folder");
+        let source = fs::read_to_string(root().join("playbooks/ledgerly/playbook.yaml")).expect("a playbook");
+        fs::write(app.join("playbook.yaml"), playbook(source)).expect("written");
+        fs::copy(Self::folder(name).join("scenarios.yaml"), app.join("scenarios.yaml")).expect("copied");
+        Self { name, folder }
+    }
+
+    fn folder(name: &str) -> std::path::PathBuf {
+        root().join("tests/scenario").join(name)
+    }
+
+    /// Exit code and what was printed.
+    fn run(&self, arguments: &[&str]) -> (i32, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_seatwright"));
+        command.current_dir(self.folder.path()).args(arguments);
+        command.args(["--playbooks", "playbooks"]).arg("--sites").arg(root().join("fixtures/sites"));
+        let out = command.output().expect("it runs");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert!(!said.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+        (out.status.code().expect("an exit code"), said)
+    }
+
+    fn test(&self, more: &[&str]) -> (i32, String) {
+        // One after the other: so the order is that of the file.
+        let mut arguments = vec!["test", "--allow-no-sandbox", "--jobs", "1", "--evidence", "out"];
+        arguments.extend(more);
+        let (code, said) = self.run(&arguments);
+        (code, steady(&said))
+    }
+
+    fn reads_as_its_golden_file(&self, report: &str) {
+        let golden = Self::folder(self.name).join("report.txt");
+        if std::env::var("GOLDEN").is_ok_and(|v| v == "write") {
+            fs::write(&golden, report).expect("the golden file can be written");
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        assert!(expected == report, "expected\n{expected}\n-- but it reads\n{report}");
+    }
+}
+
+/// Without what differs every time: seconds, ports, names of pictures.
+fn steady(report: &str) -> String {
+    let replace = |text: &str, pattern: &str, with: &str| {
+        regex::Regex::new(pattern).expect("a pattern").replace_all(text, with).into_owned()
+    };
+    let report = replace(report, r"\d+\.\d s\b", "… s");
+    let report = replace(&report, r"localhost:\d+", "localhost:…");
+    replace(&report, r"picture: out/\S+", "picture: out/…")
+}
+
+#[test]
+fn what_must_fail_fails_and_says_why() {
+    let wrong_button = |source: String| {
+        assert!(source.contains("button: Send invite,"));
+        source.replace("button: Send invite,", "button: Send invitation,")
+    };
+    let case = Case::new("fails", wrong_button);
+    let (code, said) = case.test(&["--junit", "junit.xml", "--json", "results.json"]);
+    assert_eq!(code, 1, "{said}");
+    case.reads_as_its_golden_file(&said);
+
+    let read = |file: &str| fs::read_to_string(case.folder.path().join(file)).expect(file);
+    let junit = read("junit.xml");
+    assert!(junit.contains(r#"tests="7""#) && junit.contains(r#"failures="7""#), "{junit}");
+    let results: serde_json::Value = serde_json::from_str(&read("results.json")).expect("JSON");
+    let passed: Vec<bool> = results.as_array().expect("a list").iter().map(|r| r["passed"] == true).collect();
+    assert_eq!(passed, [false; 7]);
+    // What was on the page when a step failed can be looked at.
+    let picture = results[4]["result"]["evidence"][0]["ref"].as_str().expect("a picture").to_owned();
+    assert!(Path::new(&case.folder.path().join("out").join(picture)).is_file());
+}
+
+#[test]
+fn a_broken_file_is_told_whole_and_nothing_is_played() {
+    let case = Case::new("broken", |source| source);
+    let (code, said) = case.test(&[]);
+    assert_eq!(code, 1, "{said}");
+    assert!(!said.contains("passed"), "{said}");
+    case.reads_as_its_golden_file(&said);
+}
+
+#[test]
+fn states_without_a_scenario_are_holes() {
+    let case = Case::new("holes", |source| source);
+    let (code, said) = case.run(&["coverage"]);
+    assert_eq!(code, 1, "{said}");
+    case.reads_as_its_golden_file(&said);
+
+    let (code, said) = case.run(&["coverage", "--json"]);
+    let holes: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(code, 1);
+    let covered = |operation: &str| holes["ledgerly"]["covered"][operation].to_string();
+    assert_eq!(covered("user.create"), r#"["lost_after_commit"]"#, "it shows in the fault");
+    assert_eq!(covered("connection.test"), r#"["wrong_password"]"#, "it shows in the code");
+}
+
+#[test]
+fn ledgerlys_scenarios_leave_nothing_out() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seatwright"));
+    let out = command.current_dir(root()).args(["coverage", "ledgerly"]).output().expect("it runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
+}
+
+#[test]
+fn the_document_shows_a_file_that_can_be_read_and_the_table_that_is_asked_for() {
+    let document = fs::read_to_string(root().join("docs/scenarios.md")).expect("the document");
+    let marked = document.split("<!-- test: scenarios -->\n```yaml\n").nth(1).expect("a file");
+    let source = marked.split("```").next().expect("it ends");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("ledgerly")).expect("a folder");
+    fs::write(folder.path().join("ledgerly/scenarios.yaml"), source).expect("written");
+    let suites = seatwright::scenario::load(folder.path(), Path::new("fixtures/sites")).expect("scenarios");
+    assert_eq!(suites[0].scenarios().len(), 1);
+
+    for (state, about) in seatwright::scenario::STATES {
+        assert!(
+            document.contains(&format!("| `{state}` | {about} |")),
+            "{state} is not in docs/scenarios.md"
+        );
+    }
+    let rows = document.split("| operation | has to have |").nth(1).expect("the table");
+    for operation in seatwright::contract::Operation::ALL {
+        let row = rows.lines().find(|row| row.contains(operation.as_str())).expect(operation.as_str());
+        for state in seatwright::scenario::demanded(*operation) {
+            assert!(row.contains(state), "docs/scenarios.md: {operation} does not name {state}");
+        }
+        let named = row.matches(", ").count() + 1;
+        let operations = row.split('|').nth(1).expect("a cell").matches(',').count();
+        let demanded = seatwright::scenario::demanded(*operation).len().max(1);
+        assert_eq!(named - operations, demanded, "docs/scenarios.md: {row}");
+    }
+}
