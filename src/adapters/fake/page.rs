@@ -223,18 +223,19 @@ impl Page for TextPage {
         Ok(())
     }
 
-    async fn hover(&self, _: Point, _: Instant) -> Result<(), DriverError> {
-        Err(DriverError::Protocol("hover".to_owned()))
+    /// Nothing here changes under the pointer.
+    async fn hover(&self, _: Point, deadline: Instant) -> Result<(), DriverError> {
+        self.turn(deadline).await.map(drop)
     }
 
     async fn upload(&self, _: &[Target], _: u32, _: &[File], _: Instant) -> Result<(), DriverError> {
-        Err(DriverError::Protocol("upload".to_owned()))
+        Err(DriverError::Protocol("the text browser uploads no files".to_owned()))
     }
 
     fn allow(&self, _: Allowed) {}
 
     async fn came(&self, _: Instant) -> Result<Came, DriverError> {
-        Err(DriverError::Protocol("came".to_owned()))
+        Err(DriverError::Protocol("the text browser has neither windows nor dialogs nor files".to_owned()))
     }
 
     fn is_open(&self) -> bool {

@@ -92,6 +92,10 @@ impl Tab {
         if heeds_watch && let Some(interruption) = self.interruption(&question.watch)? {
             return Ok(interruption);
         }
+        if !question.frame.is_empty() {
+            let message = "the text browser enters no frames".to_owned();
+            return Err(Miss::new(RefusalKind::NotFound, message, Vec::new()));
+        }
         let document = &self.document;
         Ok(match &question.ask {
             Ask::Probe { conditions, .. } => Answer::Holds {
