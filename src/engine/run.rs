@@ -135,7 +135,13 @@ impl<'a> Run<'a> {
     async fn perform(&mut self, session: &mut Session) -> Result<Outcome, Failure> {
         let begun = Instant::now();
         self.learn_secrets().await?;
-        let ready = self.session(session).await;
+        let mut ready = self.session(session).await;
+        if ready.as_ref().is_err_and(|failure| failure.code == Code::SessionExpired) {
+            // It ended between being seen and being used.
+            self.drift.push("the app ended the session at its beginning; it was renewed".to_owned());
+            session.signed_in = false;
+            ready = self.session(session).await;
+        }
         self.conclusion.timings.session_ms = ms(begun);
         let reused = match ready {
             Ok(reused) => reused,
