@@ -73,7 +73,10 @@ fn every_finding_has_a_bad_example_and_each_case_shows_its_own() {
     for (name, loaded) in cases("playbook.yaml") {
         let codes = codes(&loaded);
         if let Some((code, _)) = name.split_once('-') {
-            assert!(codes.contains(code.to_uppercase().as_str()), "{name} shows {codes:?}");
+            let own = code.to_uppercase();
+            // What stands in css is fragile as well.
+            let others = codes.iter().filter(|c| **c != own && !(own == "P022" && **c == "P014"));
+            assert!(codes.contains(own.as_str()) && others.count() == 0, "{name} shows {codes:?}");
         } else {
             assert!(codes.is_empty(), "{name} shows {codes:?}");
         }

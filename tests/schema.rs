@@ -281,3 +281,16 @@ fn unexplained(schema: &Value, at: &str, silent: &mut Vec<String>) {
         _ => {}
     }
 }
+
+#[test]
+fn every_shipped_scenario_file_is_as_its_schema_says() {
+    let schema =
+        jsonschema::draft202012::new(&seatwright::scenario::schema(Draft::Latest)).expect("a schema");
+    for entry in fs::read_dir(root().join("playbooks")).expect("the playbooks").flatten() {
+        let Ok(source) = fs::read_to_string(entry.path().join("scenarios.yaml")) else { continue };
+        let tree = tree(&source).expect("YAML");
+        let wrong: Vec<String> =
+            schema.iter_errors(&tree).map(|e| format!("{}: {e}", e.instance_path())).take(3).collect();
+        assert!(wrong.is_empty(), "{}: {wrong:#?}", entry.path().display());
+    }
+}

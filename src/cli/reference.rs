@@ -33,6 +33,7 @@ pub fn reference(language: &Path) -> std::io::Result<Vec<(&'static str, String)>
         ("views.md", views(&playbook)),
         ("login.md", login(&playbook)),
         ("operations.md", operations(&playbook)),
+        ("scenarios.md", scenarios()),
         ("findings.md", findings(language)?),
         ("errors.md", errors()),
     ])
@@ -52,6 +53,7 @@ fn index() -> String {
         ("views.md", "how records are read, and one user is found"),
         ("login.md", "the ways to sign in"),
         ("operations.md", "the operations, and the attributes of a user"),
+        ("scenarios.md", "the keys of `scenarios.yaml`"),
         ("findings.md", "what `seatwright check` finds, with a bad and a good example of each"),
         ("errors.md", "the error codes of results"),
     ] {
@@ -183,6 +185,25 @@ fn operations(schema: &Value) -> String {
     page.push_str("\n## Attributes\n\nOf a SCIM user (RFC 7643 §4.1).\n\n| attribute | is |\n|---|---|\n");
     for attribute in ATTRIBUTES {
         let _ = writeln!(page, "| `{attribute}` | {} |", words::attribute(attribute));
+    }
+    page
+}
+
+fn scenarios() -> String {
+    let schema = crate::scenario::schema(Draft::Latest);
+    let mut page = page("Scenarios");
+    page.push_str("`playbooks/<app>/scenarios.yaml` says what must happen on the app's fixture site. What a scenario does not name has to be as before.\n\n");
+    rows(&mut page, &schema, &schema);
+    for (title, name) in [
+        ("A scenario", "Scenario"),
+        ("account", "Account"),
+        ("world", "Changes"),
+        ("A change", "Update"),
+        ("expect", "Expect"),
+        ("world_after", "After"),
+    ] {
+        let _ = write!(page, "\n## {title}\n\n");
+        table(&mut page, &schema, name);
     }
     page
 }

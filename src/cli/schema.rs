@@ -9,6 +9,7 @@ use super::Ended;
 use crate::{
     contract,
     playbook::schema::{self, Draft},
+    scenario,
 };
 
 /// Print a JSON Schema, or write all of them into a folder.
@@ -16,9 +17,9 @@ use crate::{
 /// They are of the dialect 2020-12; those with `.draft-07` in their name say the same in draft-07, for editors.
 #[derive(Debug, clap::Args)]
 pub(super) struct Schema {
-    /// Which one: job, result, event, playbook or module.
+    /// Which one: job, result, event, playbook, module or scenarios.
     #[arg(
-        value_parser = ["job", "result", "event", "playbook", "playbook.draft-07", "module", "module.draft-07"],
+        value_parser = ["job", "result", "event", "playbook", "playbook.draft-07", "module", "module.draft-07", "scenarios", "scenarios.draft-07"],
         required_unless_present = "write",
     )]
     name: Option<String>,
@@ -34,6 +35,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
     all.push(("playbook.draft-07", schema::playbook(Draft::Seven)));
     all.push(("module", schema::module(Draft::Latest)));
     all.push(("module.draft-07", schema::module(Draft::Seven)));
+    all.push(("scenarios", scenario::schema(Draft::Latest)));
+    all.push(("scenarios.draft-07", scenario::schema(Draft::Seven)));
     all
 }
 

@@ -53,9 +53,11 @@ impl Run<'_> {
             // Refused at the desk.
             _ => return Err(Failure::new(Code::PlaybookInvalid, "the app has no such sign-in")),
         };
+        let watch = self.watch.clone();
         self.signing_in = true;
         let signed = self.sign_in(&steps, &login.signed_in).await;
         self.signing_in = false;
+        self.watch = watch;
         signed?;
         session.signed_in = true;
         self.tenant(&source).await?;

@@ -189,7 +189,10 @@ impl Run<'_> {
         let screens = self.watched_screens(&module.screens);
         self.watch.splice(0..0, screens);
         let done = self.block(planned, 0).await;
-        self.watch = watch;
+        // What an identity provider says to the last step may show only while the app is waited for.
+        if !self.signing_in {
+            self.watch = watch;
+        }
         self.scope = outer;
         done
     }

@@ -14,6 +14,7 @@ use crate::{
     playbook::{
         Action, At, FormValue, Locator, Step,
         at::Span,
+        check::each_step,
         locator::{By, Find, Name},
         step::Condition,
         syntax::{OperationSteps, Values},
@@ -51,7 +52,8 @@ impl Compiler<'_> {
         let subject = self.subject()?;
         self.guard(subject.as_ref())?;
         let settings = self.settings()?;
-        let (start, origins) = self.places(&settings)?;
+        let (start, mut origins) = self.places(&settings)?;
+        self.module_origins(&body, &settings, &mut origins)?;
         let desired = self.desired(&body)?;
         self.required(&body)?;
         let user =
@@ -236,6 +238,47 @@ impl Compiler<'_> {
             .at("start", self.source.place(playbook.start.span)));
         }
         Ok((start, origins))
+    }
+
+    /// Where the pages of the modules are that this job may use: what it signs in by, and its steps.
+    fn module_origins(
+        &self,
+        body: &OperationSteps,
+        settings: &BTreeMap<String, String>,
+        origins: &mut Vec<String>,
+    ) -> Result<(), Failure> {
+        let playbook = &self.source.playbook;
+        let login = playbook.login.as_ref().and_then(|login| match self.account.login {
+            LoginMethod::Password => login.password.as_ref(),
+            LoginMethod::Sso => login.sso.as_ref(),
+            LoginMethod::Token => None,
+        });
+        let mut calls = Vec::new();
+        for steps in login.into_iter().chain(&body.steps) {
+            each_step(steps, &mut |step| {
+                if let Action::Use(call) = &step.action {
+                    calls.push(call);
+                }
+            });
+        }
+        let values = json!({ "settings": settings, "account": { "username": self.account.username } });
+        let scope = Scope::new(Arc::clone(self.source), None, values);
+        for call in calls {
+            let loaded = self.source.loaded.modules.get(&call.module.value);
+            let Some((loaded, module)) = loaded.and_then(|loaded| Some((loaded, loaded.playable()?))) else {
+                continue;
+            };
+            let inner = scope.inside(loaded, scope.parameters(module, call)?);
+            for origin in module.origins.iter() {
+                let address = inner.text(origin)?;
+                let url = Url::parse(&address).map_err(|error| {
+                    Failure::new(Code::InvalidValue, format!("`{address}` is no address: {error}"))
+                        .at("origins", loaded.place(origin.span.start))
+                })?;
+                origins.push(url.origin().ascii_serialization());
+            }
+        }
+        Ok(())
     }
 
     fn required(&self, body: &OperationSteps) -> Result<(), Failure> {

@@ -4,18 +4,22 @@
 //! language is stricter or kinder about (one action a step, numbers where a text is wanted) is added here.
 //! `tests/schema.rs` holds both to the same answers.
 
+mod snippets;
+
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
     check::ATTRIBUTES,
     locator::ROLES,
-    node::{self, Node},
     step::STEPS,
     syntax::{Module, Playbook},
     words,
 };
 use crate::contract::Operation;
+
+pub use snippets::SECTIONS;
+use snippets::{indented, of_operations, snippet};
 
 /// Which dialect of JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,14 +42,15 @@ pub fn module(draft: Draft) -> Value {
     of::<Module>(draft, "Seatwright module, language version 1")
 }
 
-fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
+/// The schema of what is read in the same way.
+pub fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
     let (settings, definitions) = match draft {
         Draft::Latest => (SchemaSettings::draft2020_12(), "$defs"),
         Draft::Seven => (SchemaSettings::draft07(), "definitions"),
     };
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     schema["title"] = Value::from(title);
-    for version in ["playbook", "module"] {
+    for version in ["playbook", "module", "suite"] {
         if let Some(property) = schema["properties"].get_mut(version).and_then(Value::as_object_mut) {
             let description = property.get("description").cloned().unwrap_or_default();
             *property = object(json!({ "description": description, "const": 1 }));
@@ -88,7 +93,7 @@ fn refine(name: &str, definition: &mut Value, definitions: &str) {
         "Download" => {
             definition["properties"]["max"] = word("The most that it may be: `200KiB`, `1MiB`.", SIZE);
         }
-        "OperationSteps" => definition["defaultSnippets"] = operation_snippets(),
+        "OperationSteps" => definition["defaultSnippets"] = of_operations(),
         "Pages" => pages(definition),
         "Name" => {
             flatten(definition);
@@ -297,58 +302,6 @@ fn sections(schema: &mut Value) {
     }
 }
 
-/// An example of each section, which is its snippet too.
-pub const SECTIONS: &[(&str, &str, &str)] = &[
-    ("origins", "one origin", "- https://{{ settings.tenant }}.app.example"),
-    (
-        "settings",
-        "a setting with a pattern",
-        "tenant: { pattern: \"[a-z0-9-]+\", help: \"the first part of the address: https://HERE.app.example\" }",
-    ),
-    (
-        "entitlements",
-        "a role",
-        "role: { one_of: [Viewer, Member, Admin], default: Member, protect_last: Admin }",
-    ),
-    ("targets", "an element with a name", "members table: { table: Members }"),
-    (
-        "views",
-        "a table with pages",
-        "members:\n  open: /members\n  rows: { in: { table: Members } }\n  columns:\n    userName: { column: Email }\n    active: { column: Status, map: { Active: true, Suspended: false } }\n  pages: { next: { button: Next page }, until: disabled, max: 400, total: { text: \"{n} members\" } }",
-    ),
-    (
-        "find_user",
-        "by a search",
-        "view: members\nsearch: { into: { label: Search members }, value: \"{{ user.userName }}\" }\nabsent: { text: No members match }",
-    ),
-    (
-        "overlays",
-        "put a dialog away",
-        "- { when: { dialog: What's new }, do: [ { click: { button: Close, in: { dialog: What's new } } } ], max: 2 }",
-    ),
-    ("screens", "what a message means", "- { when: { alert: No seats left }, code: no_seat }"),
-    (
-        "login",
-        "by password",
-        "signed_in: { link: Members }\ntenant: { text_of: { testid: workspace }, equals: \"{{ settings.tenant }}\" }\npassword:\n  - open: /login\n  - form: { Email: \"{{ account.username }}\" }\n  - fill: { into: { label: Password }, secret: password }\n  - click: { button: Sign in }",
-    ),
-];
-
-fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
-fn operation_snippets() -> Value {
-    [
-        ("steps with a commit", "A write: what a person would do.", "steps:\n  - click: { button: Edit, in: user row }\n  - click: { button: Save, in: { dialog: Edit, text: \"{{ user.userName }}\" } }\n    commit: true"),
-        ("unsupported", "Why the app cannot do this, and what to do instead.", "unsupported: the app has no suspended state, use user.delete"),
-        ("view", "The view that a list reads.", "view: members"),
-    ]
-    .into_iter()
-    .filter_map(|(label, says, example)| snippet(label, says, example))
-    .collect()
-}
-
 /// Exactly one of these sets of keys, none of them null.
 fn one_of(definition: &mut Value, ways: &[&[&str]], keys: &[&str]) {
     let given = |key: &&str| ((*key).to_owned(), json!({ "not": { "type": "null" } }));
@@ -473,34 +426,6 @@ fn old_words(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(old_words),
         _ => {}
-    }
-}
-
-/// A snippet from an example: its texts are the places to type at, one after the other.
-fn snippet(label: &str, says: &str, example: &str) -> Option<Value> {
-    let mut next = 0;
-    let body = body(&node::parse(example).ok()?, &mut next);
-    Some(json!({ "label": label, "description": says, "body": body }))
-}
-
-fn body(node: &Node, next: &mut usize) -> Value {
-    match &node.value {
-        node::Value::Null => Value::Null,
-        node::Value::Bool(b) => Value::Bool(*b),
-        node::Value::Number(n) => Value::Number(n.clone()),
-        node::Value::Text(text) => {
-            *next += 1;
-            let text = text.replace('\\', "\\\\").replace('$', "\\$").replace('}', "\\}");
-            Value::String(format!("${{{next}:{text}}}"))
-        }
-        node::Value::List(items) => items.iter().map(|item| body(item, next)).collect(),
-        node::Value::Map(entries) => {
-            let entries = entries.iter().filter_map(|(key, value)| match &key.value {
-                node::Value::Text(key) => Some((key.clone(), body(value, next))),
-                _ => None,
-            });
-            Value::Object(entries.collect())
-        }
     }
 }
 

@@ -5,12 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
     contract::{LoginMethod, Operation, Outcome},
-    playbook::{At, Diagnostic, Finding, Text, read_text},
+    playbook::{
+        At, Diagnostic, Finding, Text, read_text,
+        schema::{self, Draft},
+    },
 };
 
 /// The scenarios of one app.
@@ -24,8 +28,13 @@ pub struct Suite {
     pub text: Text,
 }
 
+/// The JSON Schema of the file.
+pub fn schema(draft: Draft) -> Value {
+    schema::of::<File>(draft, "Seatwright scenarios, version 1")
+}
+
 /// The file.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     /// The version of the format: 1.
@@ -35,6 +44,7 @@ pub(super) struct File {
     /// The integration's settings. `port` is that of the site.
     #[serde(default)]
     pub integration: BTreeMap<String, String>,
+    /// The service account that is used.
     pub account: Account,
     /// Collections of the site that are only records of what went on: mails, visits.
     #[serde(default)]
@@ -42,25 +52,30 @@ pub(super) struct File {
     /// States that this app does not have, and why.
     #[serde(default)]
     pub not_here: BTreeMap<String, String>,
+    /// What must happen.
     pub scenarios: Vec<Scenario>,
 }
 
 /// The service account. What it says are the fixture's own values.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
+    /// The name that it signs in with.
     #[serde(default)]
     pub username: Option<String>,
+    /// `password`, `sso` or `token`.
     #[serde(default)]
     pub login: Option<LoginMethod>,
+    /// Secrets by name: `password`, `totp`, `token`.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
 }
 
 /// One thing that must happen.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
+    /// What must happen, in one line.
     pub name: At<String>,
     /// Which of the states that people forget this is about.
     #[serde(default)]
@@ -82,6 +97,7 @@ pub struct Scenario {
     pub integration: BTreeMap<String, String>,
     /// The job: operation, user, entitlements, mode, safeguard.
     pub job: Map<String, Value>,
+    /// What the result has to say.
     pub expect: Expect,
     /// What is different of the world afterwards. Whatever is not named has to be as before.
     #[serde(default)]
@@ -92,14 +108,16 @@ pub struct Scenario {
 }
 
 /// Changes of a world.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Changes {
     /// By path: `settings.seats`.
     #[serde(default)]
     pub set: BTreeMap<String, Value>,
+    /// Records more, by collection.
     #[serde(default)]
     pub insert: BTreeMap<String, Vec<Value>>,
+    /// Records that are different, by collection.
     #[serde(default)]
     pub update: BTreeMap<String, Vec<Update>>,
     /// Every record that has these fields.
@@ -108,33 +126,39 @@ pub struct Changes {
 }
 
 /// A change of the records that have some fields.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Update {
+    /// The fields by which the records are known.
     #[serde(rename = "where")]
     pub which: Map<String, Value>,
+    /// What is different of them.
     pub set: Map<String, Value>,
 }
 
 /// How the world has to be different.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct After {
+    /// By path: `settings.seats`.
     #[serde(default)]
     pub set: BTreeMap<String, Value>,
+    /// Records that are different, by collection.
     #[serde(default)]
     pub changed: BTreeMap<String, Vec<Update>>,
     /// One record more for each of these, with at least these fields.
     #[serde(default)]
     pub inserted: BTreeMap<String, Vec<Map<String, Value>>>,
+    /// Records that are gone, by collection.
     #[serde(default)]
     pub deleted: BTreeMap<String, Vec<Map<String, Value>>>,
 }
 
 /// What the result has to say.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
+    /// The outcome.
     pub outcome: At<Outcome>,
     /// The code of the error.
     #[serde(default)]
@@ -142,6 +166,7 @@ pub struct Expect {
     /// A part of what the page said.
     #[serde(default)]
     pub page_said: Option<String>,
+    /// Did the app change?
     #[serde(default)]
     pub changed: Option<bool>,
     /// How many users were read.

@@ -8,5 +8,5 @@ mod model;
 mod run;
 
 pub use coverage::{Hole, STATES, coverage, demanded};
-pub use load::{Problem, Scenario, Suite, load};
+pub use load::{Problem, Scenario, Suite, load, schema};
 pub use run::{Failed, Report, Stage, run};

@@ -49,6 +49,9 @@ pub(super) struct SignIn {
     /// Where one gets afterwards.
     pub home: String,
     pub accounts: Vec<Account>,
+    /// `<path>/sso` leads to it (`?popup` where that is a window), `<path>/callback` back from it.
+    #[serde(default)]
+    pub sso: Option<Sso>,
     /// After so many wrong passwords the account is locked.
     #[serde(default = "five")]
     pub lock_after: u32,
@@ -62,7 +65,24 @@ fn five() -> u32 {
 #[serde(deny_unknown_fields)]
 pub(super) struct Account {
     pub username: String,
+    #[serde(default)]
     pub password: String,
+    /// Base32: after the password a one-time code is asked for (RFC 6238).
+    #[serde(default)]
+    pub totp: Option<String>,
+    /// An access token that lets in by itself.
+    #[serde(default)]
+    pub token: Option<String>,
+}
+
+/// An identity provider: another host of the same site, with the same accounts and a page of its own.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sso {
+    /// `login`: `http://login.<site>.localhost`.
+    pub host: String,
+    pub path: String,
+    pub template: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -19,6 +19,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use super::{
     faults::{Cut, Cuttable, Fault, Kind},
     load::{Route, Site, SiteError},
+    sign_in::Arrivals,
     world::{Language, Names, act, seed},
 };
 
@@ -30,38 +31,51 @@ pub struct RunningSite {
     task: Option<JoinHandle<()>>,
 }
 
-struct App {
-    site: Site,
-    language: Language,
+pub(super) struct App {
+    pub(super) site: Site,
+    pub(super) language: Language,
     state: Mutex<Now>,
 }
 
 /// Everything that changes.
-struct Now {
-    world: Value,
-    sessions: HashMap<String, Session>,
-    wrong: HashMap<String, u32>,
+pub(super) struct Now {
+    pub(super) world: Value,
+    pub(super) sessions: HashMap<String, Session>,
+    pub(super) arrivals: Arrivals,
     faults: Vec<Fault>,
     log: Vec<Value>,
-    serial: u64,
+    pub(super) serial: u64,
 }
 
 #[derive(Clone, Default)]
-struct Session {
-    user: Option<String>,
-    csrf: String,
-    flash: Option<String>,
+pub(super) struct Session {
+    pub(super) user: Option<String>,
+    pub(super) csrf: String,
+    pub(super) flash: Option<String>,
     /// Overlays that were put away.
-    seen: Vec<String>,
+    pub(super) seen: Vec<String>,
 }
 
 /// One request, read.
-struct Request {
-    method: &'static str,
-    path: String,
-    query: BTreeMap<String, Vec<String>>,
+pub(super) struct Request {
+    pub(super) method: &'static str,
+    /// With its port.
+    pub(super) host: String,
+    pub(super) path: String,
+    pub(super) query: BTreeMap<String, Vec<String>>,
     form: BTreeMap<String, Vec<String>>,
-    session: String,
+    pub(super) session: String,
+    /// The device that was remembered.
+    pub(super) device: String,
+    /// Access tokens: of the header, the cookie, the address.
+    pub(super) tokens: Vec<String>,
+}
+
+impl Request {
+    /// A field of its form.
+    pub(super) fn field(&self, name: &str) -> Option<String> {
+        self.form.get(name).and_then(|values| values.first()).cloned()
+    }
 }
 
 impl Site {
@@ -142,7 +156,7 @@ impl Now {
         Self {
             world,
             sessions: HashMap::new(),
-            wrong: HashMap::new(),
+            arrivals: Arrivals::default(),
             faults: Vec::new(),
             log: Vec::new(),
             serial: 0,
@@ -151,7 +165,7 @@ impl Now {
 }
 
 impl App {
-    fn now(&self) -> MutexGuard<'_, Now> {
+    pub(super) fn now(&self) -> MutexGuard<'_, Now> {
         // A request that panicked has not touched the world half-way: every change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,19 +193,38 @@ async fn answer(
             None => page(StatusCode::NOT_FOUND, "not here".into(), "text/plain"),
         };
     }
-    let cookie = headers
-        .get(header::COOKIE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|cookies| cookies.split("; ").find_map(|c| c.strip_prefix("session=")))
-        .unwrap_or_default()
-        .to_owned();
-    let request = Request {
-        method: if method == Method::POST { "POST" } else { "GET" },
-        path,
-        query: pairs(uri.query().unwrap_or_default()),
-        form: pairs(&String::from_utf8_lossy(&body)),
-        session: cookie,
+    let text = |name: header::HeaderName| {
+        headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     };
+    let cookie = |name: &str| {
+        let mut cookies = text(header::COOKIE).split("; ");
+        cookies.find_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default().to_owned()
+    };
+    let query = pairs(uri.query().unwrap_or_default());
+    let bearer = text(header::AUTHORIZATION).strip_prefix("Bearer ").unwrap_or_default().to_owned();
+    let of_address = query.get("token").and_then(|tokens| tokens.first()).cloned().unwrap_or_default();
+    let mut request = Request {
+        method: if method == Method::POST { "POST" } else { "GET" },
+        host: text(header::HOST).to_owned(),
+        path,
+        form: pairs(&String::from_utf8_lossy(&body)),
+        session: cookie("session"),
+        device: cookie("device"),
+        tokens: [bearer, cookie("token"), of_address.clone()].into_iter().filter(|t| !t.is_empty()).collect(),
+        query,
+    };
+    if let Some(session) = app.by_token(&request) {
+        request.session.clone_from(&session);
+        if !of_address.is_empty() {
+            // Out of the address at once.
+            let mut response = redirect(&request.path);
+            let cookie = format!("session={session}; Path=/; HttpOnly; SameSite=Lax");
+            if let Ok(value) = header::HeaderValue::from_str(&cookie) {
+                response.headers_mut().insert(header::SET_COOKIE, value);
+            }
+            return response;
+        }
+    }
     let (place, route, parameters) = app.route(&request);
     let fault = Fault::take(&mut app.now().faults, &place);
     match fault.as_ref().map(|fault| fault.kind) {
@@ -252,8 +285,8 @@ impl App {
         parameters: BTreeMap<String, String>,
     ) -> Response<Body> {
         let sign_in = &self.site.file.sign_in;
-        if request.path == sign_in.path {
-            return self.sign_in(request);
+        if let Some(response) = self.arrive(request) {
+            return response;
         }
         if request.path == "/" {
             return redirect(&sign_in.home);
@@ -373,53 +406,6 @@ impl App {
         names.insert("signed_in".into(), json!(session.user));
         names
     }
-
-    fn sign_in(&self, request: &Request) -> Response<Body> {
-        let sign_in = &self.site.file.sign_in;
-        let value = |name: &str| request.form.get(name).and_then(|v| v.first()).cloned().unwrap_or_default();
-        if request.method == "GET" {
-            if request.query.contains_key("out") {
-                self.now().sessions.remove(&request.session);
-            }
-            return self.sign_in_page(StatusCode::OK, "", "");
-        }
-        let (username, password) = (value("email"), value("password"));
-        let mut now = self.now();
-        let known = sign_in.accounts.iter().find(|a| a.username == username);
-        let tries = now.wrong.get(&username).copied().unwrap_or(0);
-        if tries >= sign_in.lock_after {
-            drop(now);
-            return self.sign_in_page(StatusCode::FORBIDDEN, &username, "This account is locked");
-        }
-        if known.is_none_or(|account| account.password != password) {
-            now.wrong.insert(username.clone(), tries + 1);
-            drop(now);
-            return self.sign_in_page(StatusCode::UNAUTHORIZED, &username, "Incorrect email or password");
-        }
-        now.serial += 1;
-        let id = format!("s{}-{}", now.serial, now.sessions.len());
-        let session =
-            Session { user: Some(username), csrf: format!("c{}", now.serial), ..Session::default() };
-        now.sessions.insert(id.clone(), session);
-        let mut response = redirect(&sign_in.home);
-        let cookie = format!("session={id}; Path=/; HttpOnly; SameSite=Lax");
-        if let Ok(value) = header::HeaderValue::from_str(&cookie) {
-            response.headers_mut().insert(header::SET_COOKIE, value);
-        }
-        response
-    }
-
-    fn sign_in_page(&self, status: StatusCode, email: &str, error: &str) -> Response<Body> {
-        let mut names = Names::new();
-        names.insert("title".into(), json!(self.site.file.title));
-        names.insert("email".into(), json!(email));
-        names.insert("error".into(), json!(error));
-        names.insert("settings".into(), self.now().world["settings"].clone());
-        match self.language.render(&self.site.file.sign_in.template, &names) {
-            Ok(html) => page(status, html, "text/html; charset=utf-8"),
-            Err(reason) => page(StatusCode::INTERNAL_SERVER_ERROR, reason, "text/plain; charset=utf-8"),
-        }
-    }
 }
 
 /// The side for tests: the world as JSON, faults, the log.
@@ -497,7 +483,7 @@ fn truthy(value: &Value) -> bool {
     !matches!(value, Value::Null | Value::Bool(false)) && value != "" && *value != json!([])
 }
 
-fn redirect(to: &str) -> Response<Body> {
+pub(super) fn redirect(to: &str) -> Response<Body> {
     let mut response = page(StatusCode::SEE_OTHER, String::new(), "text/plain");
     if let Ok(value) = header::HeaderValue::from_str(to) {
         response.headers_mut().insert(header::LOCATION, value);
@@ -505,7 +491,7 @@ fn redirect(to: &str) -> Response<Body> {
     response
 }
 
-fn page(status: StatusCode, text: String, media_type: &'static str) -> Response<Body> {
+pub(super) fn page(status: StatusCode, text: String, media_type: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));

@@ -100,7 +100,7 @@ impl FrontPage {
 
     fn failed(&self, url: &Url, error: &str, is_download: bool) -> DriverError {
         let blocked = self.tab.take_blocked();
-        if error == "net::ERR_BLOCKED_BY_CLIENT"
+        if error == "net::ERR_ABORTED"
             && let Some(url) = blocked
         {
             return DriverError::Blocked { url };

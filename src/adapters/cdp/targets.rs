@@ -345,7 +345,12 @@ impl Targets {
             self.wire.post(Some(session), "Fetch.continueRequest", params);
             return;
         }
-        let params = json!({"requestId": request, "errorReason": "BlockedByClient"});
+        // A navigation that is given up leaves the page as it is; one that is refused would show an error in its place.
+        let reason = match &seat {
+            Some(Seat::Front(..) | Seat::Frame(..)) => "Aborted",
+            _ => "BlockedByClient",
+        };
+        let params = json!({"requestId": request, "errorReason": reason});
         self.wire.post(Some(session), "Fetch.failRequest", params);
         match seat {
             Some(Seat::Front(_, tab)) => tab.blocked(url, event.frame_id.as_deref()),

@@ -142,11 +142,8 @@ impl TextPage {
                 self.notice(Notice::DownloadRefused { url: url.to_string() });
                 failed(url, "it is a download, which is refused")
             }
-            Arrival::Blocked { url } => {
-                let blocked = self.block(&url);
-                self.give_way(seat, url);
-                Err(blocked)
-            }
+            // The page stays.
+            Arrival::Blocked { url } => Err(self.block(&url)),
             Arrival::Failed { url, reason } => {
                 self.give_way(seat, url.clone());
                 failed(url, &reason)

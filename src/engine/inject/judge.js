@@ -250,9 +250,15 @@ function coverOf(hit, element) {
 
 const PRESS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu", "touchstart", "touchend"];
 
-/** Listening again changes nothing, unless the page wrote itself anew (`document.open`), which takes listeners away. */
+/** What the guard has dealt with: it hears each event twice. */
+const guarded = new WeakSet();
+
+/**
+ * Listening again changes nothing, unless the page wrote itself anew (`document.open`), which takes listeners away. The
+ * document listens as well: a window that another page opened does not always tell its own listeners.
+ */
 function stand() {
-  for (const type of PRESS) addEventListener(type, guard, { capture: true, passive: false });
+  for (const heard of [globalThis, document]) for (const type of PRESS) heard.addEventListener(type, guard, { capture: true, passive: false });
 }
 
 stand();
@@ -262,7 +268,8 @@ stand();
  * the target is still that element — or the whole press is swallowed.
  */
 function guard(event) {
-  if (!aimed || !event.isTrusted || aimed.phase === "done") return;
+  if (!aimed || !event.isTrusted || aimed.phase === "done" || guarded.has(event)) return;
+  guarded.add(event);
   if (aimed.phase === "shut") {
     // A click that no press came before is one of the keyboard.
     if (event.type !== "pointerdown" && event.type !== "mousedown") return;

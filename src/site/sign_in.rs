@@ -1,0 +1,290 @@
+//! How people get into a site: by password on one page or two, with a one-time code, through an identity provider
+//! on another host, or with an access token.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::{
+    body::Body,
+    http::{Response, StatusCode, header},
+};
+use serde_json::json;
+use totp_rs::{Builder, Secret};
+
+use super::{
+    load::Account,
+    serve::{App, Request, Session, page, redirect},
+    world::Names,
+};
+
+/// Who is on the way in, by the session that they are on the way with.
+#[derive(Default)]
+pub(super) struct Arrivals {
+    /// Those whose password was right, and whose code is awaited: session, account.
+    awaited: Vec<(String, String)>,
+    /// What the identity provider has given out, once each: code, account.
+    granted: Vec<(String, String)>,
+    /// One-time codes that were taken: account, code.
+    used: Vec<(String, String)>,
+    /// Devices that need no code: device, account.
+    devices: Vec<(String, String)>,
+    /// Wrong passwords, by account.
+    wrong: Vec<String>,
+}
+
+/// Where a sign-in happens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// The app's own.
+    App,
+    /// The identity provider's.
+    Provider,
+}
+
+impl App {
+    /// Answers what has to do with getting in; `None` is somebody else's business.
+    pub(super) fn arrive(&self, request: &Request) -> Option<Response<Body>> {
+        let sign_in = &self.site.file.sign_in;
+        let provider = sign_in.sso.as_ref().is_some_and(|sso| sso.path == request.path);
+        if provider {
+            return Some(self.at_door(request, Door::Provider));
+        }
+        let rest = request.path.strip_prefix(sign_in.path.as_str())?;
+        match rest {
+            "" => Some(self.at_door(request, Door::App)),
+            "/sso" => self.to_provider(request),
+            "/callback" => Some(self.back_from_provider(request)),
+            _ => None,
+        }
+    }
+
+    /// The session of a request that brings its token itself.
+    pub(super) fn by_token(&self, request: &Request) -> Option<String> {
+        let known = |token: &str| self.accounts().find(|account| account.token.as_deref() == Some(token));
+        let account = request.tokens.iter().find_map(|token| known(token))?;
+        let id = format!("token-{}", account.username);
+        let user = Some(account.username.clone());
+        self.now().sessions.entry(id.clone()).or_insert_with(|| Session {
+            user,
+            csrf: id.clone(),
+            ..Session::default()
+        });
+        Some(id)
+    }
+
+    fn accounts(&self) -> impl Iterator<Item = &Account> {
+        self.site.file.sign_in.accounts.iter()
+    }
+
+    fn at_door(&self, request: &Request, door: Door) -> Response<Body> {
+        if request.method == "GET" {
+            if request.query.contains_key("out") {
+                self.now().sessions.remove(&request.session);
+            }
+            let inside = self.now().sessions.get(&request.session).and_then(|session| session.user.clone());
+            return match (door, inside) {
+                // Whoever is in at the provider is sent back at once.
+                (Door::Provider, Some(user)) => self.granted(request, &user),
+                _ => self.door_page(request, door, StatusCode::OK, "password", ""),
+            };
+        }
+        if let Some(token) = request.field("token") {
+            let account = self.accounts().find(|account| account.token.as_ref() == Some(&token));
+            return match account {
+                Some(account) => self.welcome(request, door, &account.username.clone(), None),
+                None => self.door_page(
+                    request,
+                    door,
+                    StatusCode::UNAUTHORIZED,
+                    "password",
+                    "This token is not valid",
+                ),
+            };
+        }
+        if let Some(code) = request.field("code") {
+            return self.check_code(request, door, &code);
+        }
+        let username = request.field("email").unwrap_or_default();
+        let Some(password) = request.field("password") else {
+            // The first of two pages.
+            return self.door_page(request, door, StatusCode::OK, "second", "");
+        };
+        let tries = self.now().arrivals.wrong.iter().filter(|name| **name == username).count();
+        if tries >= self.site.file.sign_in.lock_after as usize {
+            return self.door_page(
+                request,
+                door,
+                StatusCode::FORBIDDEN,
+                "password",
+                "This account is locked",
+            );
+        }
+        let known =
+            self.accounts().find(|account| account.username == username && account.password == password);
+        let Some(account) = known else {
+            self.now().arrivals.wrong.push(username);
+            return self.door_page(
+                request,
+                door,
+                StatusCode::UNAUTHORIZED,
+                "password",
+                "Incorrect email or password",
+            );
+        };
+        let device = (request.device.clone(), username.clone());
+        if account.totp.is_none() || self.now().arrivals.devices.contains(&device) {
+            return self.welcome(request, door, &username, None);
+        }
+        let id = self.fresh_id("a");
+        self.now().arrivals.awaited.push((id.clone(), username));
+        let response = self.door_page(request, door, StatusCode::OK, "code", "");
+        with_cookie(response, &format!("session={id}; Path=/; HttpOnly; SameSite=Lax"))
+    }
+
+    fn check_code(&self, request: &Request, door: Door, code: &str) -> Response<Body> {
+        let awaited = self.now().arrivals.awaited.iter().find(|(id, _)| *id == request.session).cloned();
+        let Some((_, username)) = awaited else {
+            return self.door_page(request, door, StatusCode::UNAUTHORIZED, "password", "Sign in again");
+        };
+        let secret = self.accounts().find(|a| a.username == username).and_then(|a| a.totp.clone());
+        let taken = (username.clone(), code.to_owned());
+        let right = secret.is_some_and(|secret| is_code(&secret, code));
+        if !right || self.now().arrivals.used.contains(&taken) {
+            return self.door_page(request, door, StatusCode::UNAUTHORIZED, "code", "That code is not right");
+        }
+        let device = request.field("remember").map(|_| self.fresh_id("d"));
+        {
+            let arrivals = &mut self.now().arrivals;
+            arrivals.used.push(taken);
+            arrivals.awaited.retain(|(id, _)| *id != request.session);
+            arrivals.devices.extend(device.clone().map(|device| (device, username.clone())));
+        }
+        self.welcome(request, door, &username, device.as_deref())
+    }
+
+    /// In: at the app its first page, at the provider the way back.
+    fn welcome(&self, request: &Request, door: Door, username: &str, device: Option<&str>) -> Response<Body> {
+        let id = self.fresh_id("s");
+        let csrf = self.fresh_id("c");
+        let session = Session { user: Some(username.to_owned()), csrf, ..Session::default() };
+        self.now().sessions.insert(id.clone(), session);
+        let response = match door {
+            Door::App => redirect(&self.site.file.sign_in.home),
+            Door::Provider => self.granted(request, username),
+        };
+        let response = with_cookie(response, &format!("session={id}; Path=/; HttpOnly; SameSite=Lax"));
+        match device {
+            Some(device) => {
+                with_cookie(response, &format!("device={device}; Path=/; HttpOnly; SameSite=Lax"))
+            }
+            None => response,
+        }
+    }
+
+    /// The app sends people to its provider, and says where they came from.
+    fn to_provider(&self, request: &Request) -> Option<Response<Body>> {
+        let sso = self.site.file.sign_in.sso.as_ref()?;
+        let port = request.host.rsplit_once(':').map_or("", |(_, port)| port);
+        let popup = if request.query.contains_key("popup") { "&popup=1" } else { "" };
+        let (name, path) = (self.site.name(), &sso.path);
+        Some(redirect(&format!(
+            "http://{}.{name}.localhost:{port}{path}?back={}{popup}",
+            sso.host, request.host
+        )))
+    }
+
+    /// The provider vouches for somebody, once, and only to this site.
+    fn granted(&self, request: &Request, username: &str) -> Response<Body> {
+        let value = |name: &str| request.field(name).or_else(|| request.query.get(name)?.first().cloned());
+        let back = value("back").unwrap_or_default();
+        let host = back.rsplit_once(':').map_or(back.as_str(), |(host, _)| host);
+        if !host.ends_with(&format!(".{}.localhost", self.site.name())) {
+            return page(
+                StatusCode::FORBIDDEN,
+                "this app is not known here".into(),
+                "text/plain; charset=utf-8",
+            );
+        }
+        let code = self.fresh_id("g");
+        self.now().arrivals.granted.push((code.clone(), username.to_owned()));
+        let popup = if value("popup").is_some() { "&popup=1" } else { "" };
+        redirect(&format!("http://{back}{}/callback?code={code}{popup}", self.site.file.sign_in.path))
+    }
+
+    fn back_from_provider(&self, request: &Request) -> Response<Body> {
+        let code = request.query.get("code").and_then(|codes| codes.first()).cloned().unwrap_or_default();
+        let granted = {
+            let granted = &mut self.now().arrivals.granted;
+            let at = granted.iter().position(|(known, _)| *known == code);
+            at.map(|at| granted.remove(at).1)
+        };
+        let Some(username) = granted.filter(|user| self.accounts().any(|account| account.username == *user))
+        else {
+            let said = "The identity provider does not vouch for you";
+            return self.door_page(request, Door::App, StatusCode::FORBIDDEN, "password", said);
+        };
+        let mut response = self.welcome(request, Door::App, &username, None);
+        if request.query.contains_key("popup") {
+            let home = json!(self.site.file.sign_in.home);
+            *response.status_mut() = StatusCode::OK;
+            response.headers_mut().remove(header::LOCATION);
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, header::HeaderValue::from_static("text/html; charset=utf-8"));
+            *response.body_mut() = Body::from(format!(
+                "<!doctype html><title>Signed in</title><script>opener.location.href={home};window.close()</script>"
+            ));
+        }
+        response
+    }
+
+    /// `step`: `password`, `second` (the second of two pages) or `code`.
+    fn door_page(
+        &self,
+        request: &Request,
+        door: Door,
+        status: StatusCode,
+        step: &str,
+        error: &str,
+    ) -> Response<Body> {
+        let sign_in = &self.site.file.sign_in;
+        let value = |name: &str| request.field(name).or_else(|| request.query.get(name)?.first().cloned());
+        let mut names = Names::new();
+        names.insert("title".into(), json!(self.site.file.title));
+        names.insert("email".into(), json!(value("email").unwrap_or_default()));
+        names.insert("back".into(), json!(value("back")));
+        names.insert("popup".into(), json!(value("popup")));
+        names.insert("step".into(), json!(step));
+        names.insert("error".into(), json!(error));
+        names.insert("settings".into(), self.now().world["settings"].clone());
+        let template = match (door, &sign_in.sso) {
+            (Door::Provider, Some(sso)) => &sso.template,
+            _ => &sign_in.template,
+        };
+        match self.language.render(template, &names) {
+            Ok(html) => page(status, html, "text/html; charset=utf-8"),
+            Err(reason) => page(StatusCode::INTERNAL_SERVER_ERROR, reason, "text/plain; charset=utf-8"),
+        }
+    }
+
+    fn fresh_id(&self, kind: &str) -> String {
+        let mut now = self.now();
+        now.serial += 1;
+        format!("{kind}{}-{}", now.serial, now.sessions.len())
+    }
+}
+
+fn with_cookie(mut response: Response<Body>, cookie: &str) -> Response<Body> {
+    if let Ok(value) = header::HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    response
+}
+
+/// Is this the code of now (RFC 6238), or of the step before or after?
+fn is_code(secret: &str, code: &str) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let secret = Secret::try_from_base32(secret);
+    secret.is_ok_and(|secret| {
+        Builder::new().with_secret(secret).with_skew(1).build_noncompliant().check(code, now).is_some()
+    })
+}
