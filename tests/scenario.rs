@@ -92,6 +92,44 @@ fn what_must_fail_fails_and_says_why() {
 }
 
 #[test]
+fn a_file_that_is_saved_is_played_again() {
+    use std::io::{BufRead, BufReader};
+    let case = Case::new("holes", |source| source);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_seatwright"));
+    command.current_dir(case.folder.path()).stdout(std::process::Stdio::piped());
+    command.args(["test", "--watch", "--allow-no-sandbox", "--filter", "connection.test"]);
+    command.args(["--playbooks", "playbooks"]).arg("--sites").arg(root().join("fixtures/sites"));
+    let mut playing = command.spawn().expect("it runs");
+    let mut lines = BufReader::new(playing.stdout.take().expect("its output")).lines();
+    let mut until = |end: &str| {
+        let said: Vec<String> =
+            lines.by_ref().map(|line| line.expect("text")).take_while(|line| !line.contains(end)).collect();
+        said.join("\n")
+    };
+    let first = until("waiting for a file");
+    assert!(first.contains("1 passed"), "{first}");
+    let file = case.folder.path().join("playbooks/ledgerly/scenarios.yaml");
+    let source = fs::read_to_string(&file).expect("scenarios");
+    // Whole at once, as editors do.
+    let save = |text: &str| {
+        let draft = case.folder.path().join("draft");
+        fs::write(&draft, text).expect("written");
+        fs::rename(&draft, &file).expect("saved");
+    };
+    save(&source.replace("code: bad_credentials", "code: no_seat, page_said: No"));
+    let second = until("waiting for a file");
+    assert!(second.contains("playbooks/ledgerly/scenarios.yaml was saved"), "{second}");
+    assert!(second.contains("1 failed"), "{second}");
+    // A broken file is told, and does not end it.
+    save("suite: 1\nsitte: ledgerly\n");
+    let third = until("waiting for a file");
+    assert!(third.contains("did you mean `site`?"), "{third}");
+    let pid = playing.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
+    assert!(playing.wait().expect("it ends").success());
+}
+
+#[test]
 fn a_broken_file_is_told_whole_and_nothing_is_played() {
     let case = Case::new("broken", |source| source);
     let (code, said) = case.test(&[]);
@@ -141,7 +179,7 @@ fn the_document_shows_a_file_that_can_be_read_and_the_table_that_is_asked_for() 
     }
     let rows = document.split("| operation | has to have |").nth(1).expect("the table");
     for operation in seatwright::contract::Operation::ALL {
-        let row = rows.lines().find(|row| row.contains(operation.as_str())).expect(operation.as_str());
+        let row = rows.lines().find(|row| row.contains(operation.as_str())).expect("a row of each");
         for state in seatwright::scenario::demanded(*operation) {
             assert!(row.contains(state), "docs/scenarios.md: {operation} does not name {state}");
         }

@@ -10,11 +10,13 @@ use std::{
 
 use anyhow::Context;
 use async_trait::async_trait;
+use tokio::sync::OnceCell;
 
 use super::{
     Ended,
     parts::{BrowserArguments, ChromiumLauncher},
     render::linked,
+    watch::Watch,
 };
 use crate::{
     adapters::store::Folder,
@@ -51,13 +53,78 @@ pub(super) struct Test {
     /// Write every result.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Play again what is concerned whenever a file of an app or its site is saved.
+    #[arg(long)]
+    watch: bool,
     #[command(flatten)]
     browser: BrowserArguments,
 }
 
 impl Test {
     pub(super) async fn run(self) -> anyhow::Result<Ended> {
-        let Some(suites) = load_suites(&self.playbooks, &self.sites, &self.apps)? else {
+        let launcher = ChromiumLauncher(self.browser.options());
+        let browser = OnceCell::new();
+        let begin = || async { launcher.launch().await.map_err(|reason| anyhow::anyhow!(reason)) };
+        let ended = if self.watch {
+            tokio::select! {
+                ended = self.again_and_again(&browser, begin) => ended,
+                interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Ended::Done).map_err(Into::into),
+            }
+        } else {
+            self.play(&self.apps, &browser, begin).await
+        };
+        if let Some(browser) = browser.into_inner() {
+            browser.close().await;
+        }
+        ended
+    }
+
+    /// Plays, and plays what is concerned again whenever a file is saved. Never ends by itself.
+    async fn again_and_again<F: Future<Output = anyhow::Result<Arc<dyn Browser>>>>(
+        &self,
+        browser: &OnceCell<Arc<dyn Browser>>,
+        begin: impl Fn() -> F,
+    ) -> anyhow::Result<Ended> {
+        let mut watch = Watch::new(&self.playbooks, &self.sites);
+        let mut apps = self.apps.clone();
+        loop {
+            if let Err(error) = self.play(&apps, browser, &begin).await {
+                println!("{error:#}");
+            }
+            println!("waiting for a file to be saved; Ctrl-C ends it");
+            let saved = watch.change().await;
+            println!(
+                "\n{} was saved",
+                saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+            );
+            apps = self.concerned(&saved);
+        }
+    }
+
+    /// The apps that a file belongs to; all that are asked for, where that cannot be told.
+    fn concerned(&self, saved: &[PathBuf]) -> Vec<String> {
+        let suites = scenario::load(&self.playbooks, &self.sites).unwrap_or_default();
+        let of = |suite: &Suite, path: &PathBuf| {
+            path.starts_with(self.playbooks.join(&suite.app)) || path.starts_with(&suite.site)
+        };
+        let known = |path: &PathBuf| suites.iter().any(|suite| of(suite, path));
+        if !saved.iter().all(known) {
+            return self.apps.clone();
+        }
+        let wanted = |suite: &&Suite| self.apps.is_empty() || self.apps.contains(&suite.app);
+        let hit = |suite: &&Suite| saved.iter().any(|path| of(suite, path));
+        let apps: Vec<String> =
+            suites.iter().filter(wanted).filter(hit).map(|suite| suite.app.clone()).collect();
+        if apps.is_empty() { self.apps.clone() } else { apps }
+    }
+
+    async fn play<F: Future<Output = anyhow::Result<Arc<dyn Browser>>>>(
+        &self,
+        apps: &[String],
+        browser: &OnceCell<Arc<dyn Browser>>,
+        begin: impl Fn() -> F,
+    ) -> anyhow::Result<Ended> {
+        let Some(suites) = load_suites(&self.playbooks, &self.sites, apps)? else {
             return Ok(Ended::NotDone);
         };
         let mut sites = BTreeMap::new();
@@ -75,11 +142,10 @@ impl Test {
             return Ok(Ended::NotDone);
         }
         let begun = Instant::now();
-        let launcher = ChromiumLauncher(self.browser.options());
-        let browser = launcher.launch().await.map_err(|reason| anyhow::anyhow!(reason))?;
+        let browser = browser.get_or_try_init(begin).await?;
         let stage = Stage {
             books: Books::read(&self.playbooks)?,
-            launch: Arc::new(Same(Arc::clone(&browser))),
+            launch: Arc::new(Same(Arc::clone(browser))),
             evidence: Arc::new(Folder::new(&self.evidence)),
         };
         let side_by_side =
@@ -91,7 +157,6 @@ impl Test {
             print(report, done, all, color, &self.evidence);
         })
         .await;
-        browser.close().await;
         let failed = reports.iter().filter(|report| report.failed.is_some()).count();
         if let Some(file) = &self.junit {
             let cases: Vec<junit::Case> = reports.iter().map(case).collect();
