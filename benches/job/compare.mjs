@@ -11,6 +11,8 @@ const parts = ["session", "look up", "open", "fill", "pictures", "send", "read b
 function side(name, program, ...args) {
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.on("close", resolve));
+  // That it is gone is told by its output.
+  child.stdin.on("error", () => {});
   const lines = readline.createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const block = async (first, n, evidence) => {
     child.stdin.write(`${first} ${n} ${evidence}\n`);
