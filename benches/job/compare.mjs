@@ -64,27 +64,30 @@ async function measure() {
   for (const { name } of sides) {
     console.log(`requests of one create, ${name}: ${asked[name].length}${asked[name].join() === asked.site.join() ? "" : ` (not the same: ${asked[name].join(", ")})`}`);
   }
-  for (const evidence of ["commit", "none"]) {
-    const all = Object.fromEntries(sides.map(({ name }) => [name, []]));
-    const ratios = [];
-    for (let round = 0; round < rounds; round++) {
+  const kinds = ["commit", "none"];
+  const all = Object.fromEntries(kinds.map((kind) => [kind, Object.fromEntries(sides.map(({ name }) => [name, []]))]));
+  const ratios = { commit: [], none: [] };
+  for (let round = 0; round < rounds; round++) {
+    for (const evidence of kinds) {
       const middle = {};
       // Who begins changes with every round.
       for (let turn = 0; turn < sides.length; turn++) {
         const who = sides[(round + turn) % sides.length];
         const answers = await ask(who, count, evidence);
-        all[who.name].push(...answers);
+        all[evidence][who.name].push(...answers);
         middle[who.name] = median(answers.map((a) => a.ms));
       }
-      ratios.push(middle.ours / middle.playwright);
+      ratios[evidence].push(middle.ours / middle.playwright);
     }
-    const of = (name) => all[name].map((a) => a.ms);
+  }
+  for (const evidence of kinds) {
+    const of = (name) => all[evidence][name].map((a) => a.ms);
     const site = median(of("site"));
     console.log(`\nOne create job, ${evidence === "none" ? "without pictures" : "with two pictures"}, n=${rounds * count} each, ms\n`);
     table(["", "median", "p95", "over site"], [["---", "---:", "---:", "---:"], ...sides.map(({ name }) => [name, ms(median(of(name))), ms(p95(of(name))), name === "site" ? "" : ms(median(of(name)) - site)])]);
     const [mine, theirs] = [median(of("ours")), median(of("playwright"))];
-    console.log(`\nours / Playwright = ${(mine / theirs).toFixed(2)} (rounds: ${sorted(ratios).map((r) => r.toFixed(2)).join(" ")}); over the site's own time: ${((mine - site) / (theirs - site)).toFixed(2)}\n`);
-    const part = (name, part) => median(all[name].map((a) => a.parts[part] ?? 0));
+    console.log(`\nours / Playwright = ${(mine / theirs).toFixed(2)} (rounds: ${sorted(ratios[evidence]).map((r) => r.toFixed(2)).join(" ")}); over the site's own time: ${((mine - site) / (theirs - site)).toFixed(2)}\n`);
+    const part = (name, part) => median(all[evidence][name].map((a) => a.parts[part] ?? 0));
     table(["part", ...sides.map((s) => s.name)], [["---", "---:", "---:", "---:"], ...parts.map((p) => [p, ...sides.map((s) => ms(part(s.name, p)))])]);
   }
 }
