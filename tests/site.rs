@@ -218,3 +218,69 @@ fn a_broken_site_says_what_is_wrong() {
     assert!(error(&format!("{base}rotues: []\n")).contains("rotues"));
     assert!(error("site: 2\n").contains("site.yaml"));
 }
+
+#[tokio::test]
+async fn a_json_api_on_a_host_of_its_own() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = root.path().join("depot");
+    std::fs::create_dir_all(folder.join("parts")).expect("folders");
+    std::fs::write(folder.join("login.html"), "<h1>Sign in</h1>").expect("a page");
+    std::fs::write(folder.join("parts/app.js"), "class Depot { #shelf = 1 }").expect("a script");
+    std::fs::write(folder.join("site.yaml"), DEPOT).expect("a site");
+    let site = Site::load(&folder).expect("loads").serve(([127, 0, 0, 1], 0).into()).await.expect("serves");
+    let (base, api) = (format!("http://{}", site.addr()), "api.depot.localhost:9");
+    let client = Client::builder().redirect(Policy::none()).build().expect("a client");
+    let call = |method: &str, path: &str, body: &str| {
+        let method = method.parse().expect("a method");
+        let call = client.request(method, format!("{base}{path}")).header("accept", "application/json");
+        call.header("content-type", "application/json").body(body.to_owned())
+    };
+    let told = |answer: reqwest::Response| async move {
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    };
+    let send =
+        |call: reqwest::RequestBuilder| async move { told(call.send().await.expect("an answer")).await };
+    let bearer = |call: reqwest::RequestBuilder| call.header("host", api).bearer_auth("t-1");
+    assert_eq!(send(call("POST", "/items", "{}").header("host", api)).await.0, 401);
+    let made = send(bearer(call("POST", "/items", r#"{ "id": "i2", "tags": ["a", "b"] }"#))).await;
+    assert_eq!(made, (201, r#"{"id":"i2"}"#.to_owned()));
+    assert_eq!(site.world()["items"][1], json!({ "id": "i2", "tags": ["a", "b"] }));
+    let again = send(bearer(call("POST", "/items", r#"{ "id": "i2" }"#))).await;
+    assert_eq!(again, (409, r#"{"error":"There is one already"}"#.to_owned()));
+    assert_eq!(send(bearer(call("POST", "/items", "{"))).await.0, 400);
+    assert_eq!(send(bearer(call("PATCH", "/items/i2", r#"{ "tags": [] }"#))).await.0, 200);
+    assert_eq!(site.world()["items"][1]["tags"], json!([]));
+    assert_eq!(send(bearer(call("DELETE", "/items/i1", ""))).await.0, 200);
+    assert_eq!(site.world()["items"].as_array().map(Vec::len), Some(1));
+    // Elsewhere the API is not, and what is open is open.
+    assert_eq!(send(call("POST", "/items", "{}").bearer_auth("t-1")).await.0, 404);
+    let open = send(call("GET", "/health", "").header("host", "depot.localhost:9")).await;
+    assert_eq!(open, (200, r#""http://api.depot.localhost:9""#.to_owned()));
+    assert!(send(call("GET", "/static/parts/app.js", "")).await.1.contains("#shelf"));
+    site.stop().await;
+}
+
+const DEPOT: &str = r#"
+site: 1
+title: Depot
+sign_in: { path: /login, template: login.html, home: /, accounts: [ { username: a@b.example, token: t-1 } ] }
+world: { collections: { items: { records: [ { id: i1, tags: [] } ] } } }
+routes:
+  - get: /health
+    require_session: false
+    json: origin.api
+  - post: /items
+    host: api
+    require: [ { that: "not items|selectattr('id', 'eq', body.id)|list", else: There is one already, status: 409 } ]
+    do: [ { insert: { into: items, record: { id: body.id, tags: body.tags } } } ]
+    status: 201
+    json: "{'id': body.id}"
+  - patch: /items/{id}
+    host: api
+    do: [ { update: { in: items, where: "it.id == path.id", set: { tags: body.tags } } } ]
+    json: "true"
+  - delete: /items/{id}
+    host: api
+    do: [ { delete: { from: items, where: "it.id == path.id" } } ]
+    json: "true"
+"#;

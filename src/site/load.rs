@@ -57,6 +57,10 @@ pub(super) struct SignIn {
     pub lock_after: u32,
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn five() -> u32 {
     5
 }
@@ -122,6 +126,21 @@ pub(super) struct Route {
     pub get: Option<String>,
     #[serde(default)]
     pub post: Option<String>,
+    #[serde(default)]
+    pub put: Option<String>,
+    #[serde(default)]
+    pub patch: Option<String>,
+    #[serde(default)]
+    pub delete: Option<String>,
+    /// Only on this host: `admin` is `http://admin.<site>.localhost`. Without it: on every host.
+    #[serde(default)]
+    pub host: Option<String>,
+    /// `false`: for everybody, and without a token against forged requests.
+    #[serde(default = "yes")]
+    pub require_session: bool,
+    /// Of the answer, where it is not 200.
+    #[serde(default)]
+    pub status: Option<u16>,
     /// Names for expressions, worked out in order.
     #[serde(default, rename = "let")]
     pub lets: Vec<BTreeMap<String, String>>,
@@ -149,11 +168,14 @@ pub(super) struct Route {
 impl Route {
     /// Method and path pattern.
     pub fn place(&self) -> (&'static str, &str) {
-        match (&self.get, &self.post) {
-            (Some(path), _) => ("GET", path),
-            (None, Some(path)) => ("POST", path),
-            (None, None) => ("GET", ""),
-        }
+        let places = [
+            ("GET", &self.get),
+            ("POST", &self.post),
+            ("PUT", &self.put),
+            ("PATCH", &self.patch),
+            ("DELETE", &self.delete),
+        ];
+        places.into_iter().find_map(|(method, path)| Some((method, path.as_deref()?))).unwrap_or(("GET", ""))
     }
 }
 
@@ -164,6 +186,9 @@ pub(super) struct Require {
     pub that: String,
     #[serde(rename = "else")]
     pub message: String,
+    /// Of the refusal, where it is not 422.
+    #[serde(default)]
+    pub status: Option<u16>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -233,18 +258,12 @@ impl Site {
             return Err(wrong(format!("version {} of the format is not known: write `site: 1`", file.site)));
         }
         let mut templates = BTreeMap::new();
-        for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, e))?.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".html") || name.ends_with(".css") || name.ends_with(".js") {
-                let text = std::fs::read_to_string(entry.path()).map_err(|e| unreadable(&entry.path(), e))?;
-                templates.insert(name, text);
-            }
-        }
+        files_of(folder, "", &mut templates).map_err(|(path, error)| unreadable(&path, error))?;
         for route in &file.routes {
             let (method, pattern) = route.place();
             if !pattern.starts_with('/') {
                 return Err(wrong(format!(
-                    "a route needs `get:` or `post:` with a path, here is `{pattern}`"
+                    "a route needs `get:`, `post:`, `put:`, `patch:` or `delete:` with a path, here is `{pattern}`"
                 )));
             }
             if route.render.is_none() && route.json.is_none() && route.redirect.is_none() {
@@ -271,4 +290,22 @@ impl Site {
     pub fn name(&self) -> String {
         self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "site".to_owned())
     }
+}
+
+/// Pages, styles and scripts, by their path in the folder.
+fn files_of(
+    folder: &Path,
+    within: &str,
+    found: &mut BTreeMap<String, String>,
+) -> Result<(), (PathBuf, std::io::Error)> {
+    for entry in std::fs::read_dir(folder).map_err(|e| (folder.to_owned(), e))?.flatten() {
+        let (path, name) = (entry.path(), format!("{within}{}", entry.file_name().to_string_lossy()));
+        if path.is_dir() {
+            files_of(&path, &format!("{name}/"), found)?;
+        } else if [".html", ".css", ".js"].iter().any(|ending| name.ends_with(ending)) {
+            let text = std::fs::read_to_string(&path).map_err(|e| (path, e))?;
+            found.insert(name, text);
+        }
+    }
+    Ok(())
 }

@@ -18,7 +18,8 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::{
     faults::{Cut, Cuttable, Fault, Kind},
-    load::{Route, Site, SiteError},
+    load::{Require, Route, Site, SiteError},
+    request::{Request, matches},
     sign_in::Arrivals,
     world::{Language, Names, act, seed},
 };
@@ -54,28 +55,6 @@ pub(super) struct Session {
     pub(super) flash: Option<String>,
     /// Overlays that were put away.
     pub(super) seen: Vec<String>,
-}
-
-/// One request, read.
-pub(super) struct Request {
-    pub(super) method: &'static str,
-    /// With its port.
-    pub(super) host: String,
-    pub(super) path: String,
-    pub(super) query: BTreeMap<String, Vec<String>>,
-    form: BTreeMap<String, Vec<String>>,
-    pub(super) session: String,
-    /// The device that was remembered.
-    pub(super) device: String,
-    /// Access tokens: of the header, the cookie, the address.
-    pub(super) tokens: Vec<String>,
-}
-
-impl Request {
-    /// A field of its form.
-    pub(super) fn field(&self, name: &str) -> Option<String> {
-        self.form.get(name).and_then(|values| values.first()).cloned()
-    }
 }
 
 impl Site {
@@ -185,37 +164,18 @@ async fn answer(
     }
     if let Some(name) = path.strip_prefix("/static/") {
         return match app.site.templates.get(name) {
-            Some(text) => page(
-                StatusCode::OK,
-                text.clone(),
-                if name.ends_with(".css") { "text/css" } else { "text/javascript" },
-            ),
+            Some(text) => page(StatusCode::OK, text.clone(), media_type(name)),
             None => page(StatusCode::NOT_FOUND, "not here".into(), "text/plain"),
         };
     }
-    let text = |name: header::HeaderName| {
-        headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    let mut request = match Request::read(&method, &uri, &headers, &body) {
+        Ok(request) => request,
+        Err(reason) => return page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8"),
     };
-    let cookie = |name: &str| {
-        let mut cookies = text(header::COOKIE).split("; ");
-        cookies.find_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('=')).unwrap_or_default().to_owned()
-    };
-    let query = pairs(uri.query().unwrap_or_default());
-    let bearer = text(header::AUTHORIZATION).strip_prefix("Bearer ").unwrap_or_default().to_owned();
-    let of_address = query.get("token").and_then(|tokens| tokens.first()).cloned().unwrap_or_default();
-    let mut request = Request {
-        method: if method == Method::POST { "POST" } else { "GET" },
-        host: text(header::HOST).to_owned(),
-        path,
-        form: pairs(&String::from_utf8_lossy(&body)),
-        session: cookie("session"),
-        device: cookie("device"),
-        tokens: [bearer, cookie("token"), of_address.clone()].into_iter().filter(|t| !t.is_empty()).collect(),
-        query,
-    };
+    let in_address = request.query.get("token").is_some_and(|tokens| !tokens.is_empty());
     if let Some(session) = app.by_token(&request) {
         request.session.clone_from(&session);
-        if !of_address.is_empty() {
+        if in_address {
             // Out of the address at once.
             let mut response = redirect(&request.path);
             let cookie = format!("session={session}; Path=/; HttpOnly; SameSite=Lax");
@@ -267,9 +227,12 @@ impl App {
 
     /// `POST /members/{id}` as the site has it, the route, and what its path names.
     fn route(&self, request: &Request) -> (String, Option<&Route>, BTreeMap<String, String>) {
+        let name = self.site.name();
         for route in &self.site.file.routes {
             let (method, pattern) = route.place();
-            if method == request.method
+            let here = route.host.as_deref().is_none_or(|host| request.host_name(&name) == Some(host));
+            if here
+                && method == request.method
                 && let Some(parameters) = matches(pattern, &request.path)
             {
                 return (format!("{method} {pattern}"), Some(route), parameters);
@@ -288,11 +251,18 @@ impl App {
         if let Some(response) = self.arrive(request) {
             return response;
         }
-        if request.path == "/" {
+        if request.path == "/" && route.is_none() {
             return redirect(&sign_in.home);
         }
         let session = self.now().sessions.get(&request.session).filter(|s| s.user.is_some()).cloned();
-        let Some(session) = session else { return redirect(&sign_in.path) };
+        let open = route.is_some_and(|route| !route.require_session);
+        let api = request.wants_json;
+        let session = match session {
+            Some(session) => session,
+            None if open => Session::default(),
+            None if api => return refusal(StatusCode::UNAUTHORIZED, "Sign in first"),
+            None => return redirect(&sign_in.path),
+        };
         let Some(route) = route else {
             return page(
                 StatusCode::NOT_FOUND,
@@ -300,15 +270,15 @@ impl App {
                 "text/html; charset=utf-8",
             );
         };
-        if request.method == "POST" {
-            let token = request.form.get("csrf").and_then(|v| v.first());
-            if token != Some(&session.csrf) {
-                return page(
-                    StatusCode::FORBIDDEN,
-                    "<!doctype html><title>Forbidden</title><h1>This form is out of date</h1>".into(),
-                    "text/html; charset=utf-8",
-                );
+        if request.method != "GET" && !open && !request.bearer && request.csrf() != session.csrf {
+            if api {
+                return refusal(StatusCode::FORBIDDEN, "This form is out of date");
             }
+            return page(
+                StatusCode::FORBIDDEN,
+                "<!doctype html><title>Forbidden</title><h1>This form is out of date</h1>".into(),
+                "text/html; charset=utf-8",
+            );
         }
         self.carry_out(request, route, parameters, &session).unwrap_or_else(|reason| {
             // A site author reads this in the browser.
@@ -335,7 +305,7 @@ impl App {
         for require in &route.require {
             let holds = self.language.eval(&require.that, &names)?;
             if !truthy(&holds) {
-                return self.fail(route, &require.message, names);
+                return self.fail(route, require, names, request.wants_json);
             }
         }
         let mut world = now.world.clone();
@@ -356,20 +326,26 @@ impl App {
         }
         if let Some(expression) = &route.json {
             let value = self.language.eval(expression, &names)?;
-            return Ok(page(StatusCode::OK, value.to_string(), "application/json"));
+            return Ok(page(status(route.status, StatusCode::OK), value.to_string(), "application/json"));
         }
         let html = self.language.render(route.render.as_deref().unwrap_or_default(), &names)?;
-        Ok(page(StatusCode::OK, html, "text/html; charset=utf-8"))
+        Ok(page(status(route.status, StatusCode::OK), html, "text/html; charset=utf-8"))
     }
 
-    fn fail(&self, route: &Route, message: &str, mut names: Names) -> Result<Response<Body>, String> {
+    fn fail(
+        &self,
+        route: &Route,
+        require: &Require,
+        mut names: Names,
+        wants_json: bool,
+    ) -> Result<Response<Body>, String> {
+        let (message, status) = (&require.message, status(require.status, StatusCode::UNPROCESSABLE_ENTITY));
         names.insert("error".into(), json!(message));
         let Some(fail) = &route.fail else {
-            return Ok(page(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                message.to_owned(),
-                "text/plain; charset=utf-8",
-            ));
+            if wants_json {
+                return Ok(refusal(status, message));
+            }
+            return Ok(page(status, message.clone(), "text/plain; charset=utf-8"));
         };
         for (name, expression) in &fail.with {
             let value = self.language.eval(expression, &names)?;
@@ -383,7 +359,17 @@ impl App {
             fail.with.keys().filter_map(|key| kept.get(key).map(|value| (key.clone(), value.clone()))),
         );
         let html = self.language.render(shown.render.as_deref().unwrap_or_default(), &names)?;
-        Ok(page(StatusCode::UNPROCESSABLE_ENTITY, html, "text/html; charset=utf-8"))
+        Ok(page(status, html, "text/html; charset=utf-8"))
+    }
+
+    /// Where the hosts are that routes name: `origin.admin`.
+    fn origins(&self, request: &Request) -> Value {
+        let site = self.site.name();
+        let port = request.host.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
+        let hosts = self.site.file.routes.iter().filter_map(|route| route.host.as_ref());
+        let origins =
+            hosts.map(|host| (host.clone(), json!(format!("http://{host}.{site}.localhost{port}"))));
+        origins.collect::<serde_json::Map<_, _>>().into()
     }
 
     fn names(&self, now: &mut Now, request: &Request, session: &Session) -> Names {
@@ -398,6 +384,8 @@ impl App {
         names.insert("serial".into(), json!(now.serial));
         names.insert("title".into(), json!(self.site.file.title));
         names.insert("query".into(), first(&request.query));
+        names.insert("body".into(), request.body.clone());
+        names.insert("origin".into(), self.origins(request));
         names.insert("form".into(), first(&request.form));
         names.insert("lists".into(), json!(request.form));
         names.insert("csrf".into(), json!(session.csrf));
@@ -453,30 +441,21 @@ fn merge(into: &mut Value, change: Value) {
     }
 }
 
-fn matches(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
-    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
-    let mut found = BTreeMap::new();
-    loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return Some(found),
-            (Some(want), Some(give)) => match want.strip_prefix('{').and_then(|w| w.strip_suffix('}')) {
-                Some(name) => {
-                    found.insert(name.to_owned(), give.to_owned());
-                }
-                None if want == give => {}
-                None => return None,
-            },
-            _ => return None,
-        }
-    }
+fn status(code: Option<u16>, otherwise: StatusCode) -> StatusCode {
+    code.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(otherwise)
 }
 
-fn pairs(text: &str) -> BTreeMap<String, Vec<String>> {
-    let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (key, value) in url::form_urlencoded::parse(text.as_bytes()) {
-        all.entry(key.into_owned()).or_default().push(value.into_owned());
+/// What a JSON API says when it does not do a thing.
+fn refusal(status: StatusCode, message: &str) -> Response<Body> {
+    page(status, json!({ "error": message }).to_string(), "application/json")
+}
+
+fn media_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("css") => "text/css",
+        Some("html") => "text/html; charset=utf-8",
+        _ => "text/javascript",
     }
-    all
 }
 
 fn truthy(value: &Value) -> bool {

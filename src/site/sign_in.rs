@@ -12,7 +12,8 @@ use totp_rs::{Builder, Secret};
 
 use super::{
     load::Account,
-    serve::{App, Request, Session, page, redirect},
+    request::Request,
+    serve::{App, Session, page, redirect},
     world::Names,
 };
 

@@ -22,7 +22,11 @@ impl Language {
             list.iter().filter_map(|item| item.get_attr(field).ok()).collect::<Vec<_>>()
         });
         for (name, text) in &site.templates {
-            env.add_template_owned(name.clone(), text.clone()).map_err(|e| format!("{name}: {e}"))?;
+            let added = env.add_template_owned(name.clone(), text.clone());
+            // A script may well say `{#`.
+            if let (Err(e), true) = (added, name.ends_with(".html")) {
+                return Err(format!("{name}: {e}"));
+            }
         }
         Ok(Self(env))
     }

@@ -1,0 +1,119 @@
+//! One request, read: its address, its form or JSON body, its cookies and tokens.
+
+use std::collections::BTreeMap;
+
+use axum::http::{Method, Uri, header};
+use serde_json::Value;
+
+pub(super) type Fields = BTreeMap<String, Vec<String>>;
+
+/// One request, read.
+pub(super) struct Request {
+    pub(super) method: &'static str,
+    /// With its port.
+    pub(super) host: String,
+    pub(super) path: String,
+    pub(super) query: Fields,
+    pub(super) form: Fields,
+    /// A JSON body; `null` where there is none.
+    pub(super) body: Value,
+    pub(super) session: String,
+    /// The device that was remembered.
+    pub(super) device: String,
+    /// Access tokens: of the header, the cookie, the address.
+    pub(super) tokens: Vec<String>,
+    /// The token against forged requests, as `X-CSRF-Token`.
+    csrf: String,
+    /// Whether a header let it in: no other site can send that.
+    pub(super) bearer: bool,
+    /// Whether it came as JSON, so that refusals are JSON, too.
+    pub(super) wants_json: bool,
+}
+
+impl Request {
+    /// Reads a request, or says what is wrong with its body.
+    pub(super) fn read(
+        method: &Method,
+        uri: &Uri,
+        headers: &header::HeaderMap,
+        body: &[u8],
+    ) -> Result<Self, String> {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let cookie = |name: &str| {
+            let mut cookies = text("cookie").split("; ");
+            let found = cookies.find_map(|cookie| cookie.strip_prefix(name)?.strip_prefix('='));
+            found.unwrap_or_default().to_owned()
+        };
+        let query = pairs(uri.query().unwrap_or_default());
+        let bearer = text("authorization").strip_prefix("Bearer ").unwrap_or_default().to_owned();
+        let of_address = query.get("token").and_then(|tokens| tokens.first()).cloned().unwrap_or_default();
+        let json = text("content-type").starts_with("application/json") && !body.is_empty();
+        Ok(Self {
+            method: match method.as_str() {
+                "POST" => "POST",
+                "PUT" => "PUT",
+                "PATCH" => "PATCH",
+                "DELETE" => "DELETE",
+                _ => "GET",
+            },
+            host: text("host").to_owned(),
+            path: uri.path().to_owned(),
+            form: if json { Fields::new() } else { pairs(&String::from_utf8_lossy(body)) },
+            body: if json {
+                serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?
+            } else {
+                Value::Null
+            },
+            session: cookie("session"),
+            device: cookie("device"),
+            bearer: !bearer.is_empty(),
+            wants_json: json,
+            tokens: [bearer, cookie("token"), of_address].into_iter().filter(|t| !t.is_empty()).collect(),
+            csrf: text("x-csrf-token").to_owned(),
+            query,
+        })
+    }
+
+    /// A field of its form.
+    pub(super) fn field(&self, name: &str) -> Option<String> {
+        self.form.get(name).and_then(|values| values.first()).cloned()
+    }
+
+    /// The token against forged requests, of the form or the header.
+    pub(super) fn csrf(&self) -> String {
+        self.field("csrf").unwrap_or_else(|| self.csrf.clone())
+    }
+
+    /// `admin` of `admin.ledgerly.localhost:4711`, where the site is `ledgerly`.
+    pub(super) fn host_name(&self, site: &str) -> Option<&str> {
+        let host = self.host.split(':').next()?;
+        host.strip_suffix(".localhost")?.strip_suffix(site)?.strip_suffix('.')
+    }
+}
+
+/// What a path names, where it fits the pattern.
+pub(super) fn matches(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    let mut found = BTreeMap::new();
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(found),
+            (Some(want), Some(give)) => match want.strip_prefix('{').and_then(|w| w.strip_suffix('}')) {
+                Some(name) => {
+                    found.insert(name.to_owned(), give.to_owned());
+                }
+                None if want == give => {}
+                None => return None,
+            },
+            _ => return None,
+        }
+    }
+}
+
+fn pairs(text: &str) -> Fields {
+    let mut all = Fields::new();
+    for (key, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        all.entry(key.into_owned()).or_default().push(value.into_owned());
+    }
+    all
+}
