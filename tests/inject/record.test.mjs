@@ -97,3 +97,14 @@ test("rows and cells in shadow roots", () => on(`<x-table></x-table><script>
 test("a field in a record", () => on("<table aria-label=T><tr><th>Email<th>Role<tr><td>ada@x<td><select aria-label=Role><option>A</select><tr><td>bob@x<td><select aria-label=Role><option>B</select></table>", async (page) => {
   assert.deepEqual((await page.edit(label("Role", { within: ada("bob@x") }))).values, ["B"]);
 }));
+
+test("a list that is still loading is not an empty one", () => on(`
+  <table aria-label=T aria-busy=true><thead><tr><th>Email<th>Name</thead><tbody id=b><tr><td><i></i><td><i></i></tr><tr aria-hidden=true><td><i></i><td><i></i></tr></tbody></table>`, async (page) => {
+  const T2 = view(T, { e: header("Email") });
+  const refused = await page.records(T2);
+  assert.deepEqual([refused.kind, refused.message], ["not_found", 'table "T" is still loading: it shows no record, and says aria-busy']);
+  await page.main(() => { document.querySelector("#b tr td").textContent = "ada@x"; });
+  assert.deepEqual((await page.records(T2)).rows[0], ["ada@x"], "old records of a list that loads again are records");
+  await page.main(() => { document.querySelector("#b").replaceChildren(); document.querySelector("table").removeAttribute("aria-busy"); });
+  assert.deepEqual((await page.records(T2)).rows, []);
+}));

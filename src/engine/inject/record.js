@@ -138,5 +138,13 @@ function nearRecords(record, scope) {
 function readRecords(view) {
   const container = one(view.rows.within);
   const readers = view.columns.map((column) => reader(column.at, container));
-  return { rows: rowsOf(view.rows, container).map((row) => readers.map((read) => read(row))) };
+  const rows = rowsOf(view.rows, container).map((row) => readers.map((read) => read(row)));
+  // Nothing yet, or only the bones of rows to come: an empty list is something else.
+  if (isBusy(container) && rows.every((row) => row.every((text) => !text))) throw new Miss("not_found", () => `${describe(container)} is still loading: it shows no record, and says aria-busy`);
+  return { rows };
 }
+
+const isBusy = (element) => {
+  const busy = (one) => one.getAttribute("aria-busy") === "true";
+  return busy(element) || Boolean(around(element, busy));
+};
