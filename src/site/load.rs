@@ -3,10 +3,13 @@
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
 use serde::Deserialize;
 use serde_json::Value;
+
+use super::world::Held;
 
 /// A site as authored.
 #[derive(Debug, Clone)]
@@ -14,6 +17,8 @@ pub struct Site {
     pub(super) file: SiteFile,
     pub(super) folder: PathBuf,
     pub(super) templates: BTreeMap<String, String>,
+    /// The world as it begins, once somebody has asked for it.
+    pub(super) seed: Arc<OnceLock<Result<Held, String>>>,
 }
 
 /// Why a site cannot be served.
@@ -283,7 +288,7 @@ impl Site {
                 file.sign_in.template
             )));
         }
-        Ok(Site { file, folder: folder.to_owned(), templates })
+        Ok(Site { file, folder: folder.to_owned(), templates, seed: Arc::default() })
     }
 
     /// Its name: that of its folder.

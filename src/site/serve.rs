@@ -21,7 +21,7 @@ use super::{
     load::{Require, Route, Site, SiteError},
     request::{Request, matches},
     sign_in::Arrivals,
-    world::{Language, Names, act, seed},
+    world::{Held, Language, Names, act, seed, seen},
 };
 
 /// A site that is being served.
@@ -40,7 +40,7 @@ pub(super) struct App {
 
 /// Everything that changes.
 pub(super) struct Now {
-    pub(super) world: Value,
+    pub(super) world: Held,
     pub(super) sessions: HashMap<String, Session>,
     pub(super) arrivals: Arrivals,
     faults: Vec<Fault>,
@@ -97,12 +97,12 @@ impl RunningSite {
 
     /// Its state.
     pub fn world(&self) -> Value {
-        self.app.now().world.clone()
+        self.app.now().world.value().clone()
     }
 
     /// Changes its state, or says why not.
     pub fn change(&self, change: impl FnOnce(&mut Value) -> Result<(), String>) -> Result<(), String> {
-        change(&mut self.app.now().world)
+        change(self.app.now().world.change())
     }
 
     /// What goes wrong from now on: faults as `/_site/faults` takes them.
@@ -131,7 +131,7 @@ impl RunningSite {
 }
 
 impl Now {
-    fn new(world: Value) -> Self {
+    fn new(world: Held) -> Self {
         Self {
             world,
             sessions: HashMap::new(),
@@ -300,7 +300,7 @@ impl App {
     ) -> Result<Response<Body>, String> {
         let mut now = self.now();
         let mut names = self.names(&mut now, request, session);
-        names.insert("path".into(), json!(parameters));
+        names.insert("path".into(), seen(parameters));
         self.language.define(&route.lets, &mut names)?;
         for require in &route.require {
             let holds = self.language.eval(&require.that, &names)?;
@@ -308,11 +308,13 @@ impl App {
                 return self.fail(route, require, names, request.wants_json);
             }
         }
-        let mut world = now.world.clone();
-        for action in &route.actions {
-            act(&mut world, action, &names, &self.language)?;
+        if !route.actions.is_empty() {
+            let mut world = now.world.clone();
+            for action in &route.actions {
+                act(world.change(), action, &names, &self.language)?;
+            }
+            now.world = world;
         }
-        now.world = world;
         if let (Some(text), Some(session)) = (&route.flash, now.sessions.get_mut(&request.session)) {
             session.flash = Some(text.clone());
         }
@@ -340,7 +342,7 @@ impl App {
         wants_json: bool,
     ) -> Result<Response<Body>, String> {
         let (message, status) = (&require.message, status(require.status, StatusCode::UNPROCESSABLE_ENTITY));
-        names.insert("error".into(), json!(message));
+        names.insert("error".into(), seen(message));
         let Some(fail) = &route.fail else {
             if wants_json {
                 return Ok(refusal(status, message));
@@ -348,7 +350,7 @@ impl App {
             return Ok(page(status, message.clone(), "text/plain; charset=utf-8"));
         };
         for (name, expression) in &fail.with {
-            let value = self.language.eval(expression, &names)?;
+            let value = self.language.compile(expression)?.value(&names)?;
             names.insert(name.clone(), value);
         }
         let shown = self.site.file.routes.iter().find(|r| r.get.as_deref() == Some(fail.show.as_str()));
@@ -376,22 +378,22 @@ impl App {
         let first = |map: &BTreeMap<String, Vec<String>>| -> Value {
             map.iter().map(|(k, v)| (k.clone(), json!(v.first()))).collect::<serde_json::Map<_, _>>().into()
         };
-        let mut names: Names = now.world.as_object().cloned().unwrap_or_default();
+        let mut names = now.world.names();
         for (name, list) in &self.site.file.world.lists {
-            names.insert(name.clone(), json!(list));
+            names.insert(name.clone(), seen(list));
         }
         now.serial += 1;
-        names.insert("serial".into(), json!(now.serial));
-        names.insert("title".into(), json!(self.site.file.title));
-        names.insert("query".into(), first(&request.query));
-        names.insert("body".into(), request.body.clone());
-        names.insert("origin".into(), self.origins(request));
-        names.insert("form".into(), first(&request.form));
-        names.insert("lists".into(), json!(request.form));
-        names.insert("csrf".into(), json!(session.csrf));
-        names.insert("flash".into(), json!(session.flash));
-        names.insert("seen".into(), json!(session.seen));
-        names.insert("signed_in".into(), json!(session.user));
+        names.insert("serial".into(), seen(now.serial));
+        names.insert("title".into(), seen(&self.site.file.title));
+        names.insert("query".into(), seen(first(&request.query)));
+        names.insert("body".into(), seen(&request.body));
+        names.insert("origin".into(), seen(self.origins(request)));
+        names.insert("form".into(), seen(first(&request.form)));
+        names.insert("lists".into(), seen(&request.form));
+        names.insert("csrf".into(), seen(&session.csrf));
+        names.insert("flash".into(), seen(&session.flash));
+        names.insert("seen".into(), seen(&session.seen));
+        names.insert("signed_in".into(), seen(&session.user));
         names
     }
 }
@@ -403,7 +405,7 @@ fn control(app: &App, method: &Method, what: &str, body: &[u8]) -> Response<Body
     };
     let wrong = |reason: String| page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8");
     match (method.as_str(), what) {
-        ("GET", "state") => json(&app.now().world),
+        ("GET", "state") => json(app.now().world.value()),
         ("GET", "log") => json(&Value::from(app.now().log.clone())),
         ("POST", "reset") => match seed(&app.site, &app.language) {
             Ok(world) => {
@@ -414,7 +416,7 @@ fn control(app: &App, method: &Method, what: &str, body: &[u8]) -> Response<Body
         },
         ("POST", "world") => match serde_json::from_slice::<Value>(body) {
             Ok(change) => {
-                merge(&mut app.now().world, change);
+                merge(app.now().world.change(), change);
                 json(&json!({ "changed": true }))
             }
             Err(error) => wrong(format!("not JSON: {error}")),

@@ -14,7 +14,7 @@ use super::{
     load::Account,
     request::Request,
     serve::{App, Session, page, redirect},
-    world::Names,
+    world::{Names, seen},
 };
 
 /// Who is on the way in, by the session that they are on the way with.
@@ -250,13 +250,13 @@ impl App {
         let sign_in = &self.site.file.sign_in;
         let value = |name: &str| request.field(name).or_else(|| request.query.get(name)?.first().cloned());
         let mut names = Names::new();
-        names.insert("title".into(), json!(self.site.file.title));
-        names.insert("email".into(), json!(value("email").unwrap_or_default()));
-        names.insert("back".into(), json!(value("back")));
-        names.insert("popup".into(), json!(value("popup")));
-        names.insert("step".into(), json!(step));
-        names.insert("error".into(), json!(error));
-        names.insert("settings".into(), self.now().world["settings"].clone());
+        names.insert("title".into(), seen(&self.site.file.title));
+        names.insert("email".into(), seen(value("email").unwrap_or_default()));
+        names.insert("back".into(), seen(value("back")));
+        names.insert("popup".into(), seen(value("popup")));
+        names.insert("step".into(), seen(step));
+        names.insert("error".into(), seen(error));
+        names.insert("settings".into(), seen(&self.now().world.value()["settings"]));
         let template = match (door, &sign_in.sso) {
             (Door::Provider, Some(sso)) => &sso.template,
             _ => &sign_in.template,

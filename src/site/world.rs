@@ -1,14 +1,56 @@
 //! The state of a site, and expressions over it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
-use minijinja::{Environment, Value as Jinja, value::Serde};
-use serde_json::{Map, Value, json};
+use minijinja::{Environment, Expression, Value as Jinja, value::Serde};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::load::{Action, Site};
 
-/// The names that expressions and templates see.
-pub(super) type Names = Map<String, Value>;
+/// The names that expressions and templates see. Cheap to copy: large values are shared.
+pub(super) type Names = BTreeMap<String, Jinja>;
+
+/// A value as expressions see it.
+pub(super) fn seen(value: impl Serialize) -> Jinja {
+    Jinja::from(Serde(value))
+}
+
+fn all(names: &Names) -> Jinja {
+    Jinja::from(names.clone())
+}
+
+/// The state of a site. Shared with those who copied it, until one of them changes it.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    value: Arc<Value>,
+    /// The same as expressions see it, worked out when somebody looks.
+    names: Arc<OnceLock<Names>>,
+}
+
+impl Held {
+    pub fn new(value: Value) -> Self {
+        Self { value: Arc::new(value), names: Arc::default() }
+    }
+
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// To change it; nobody who shares it sees that.
+    pub fn change(&mut self) -> &mut Value {
+        self.names = Arc::default();
+        Arc::make_mut(&mut self.value)
+    }
+
+    pub fn names(&self) -> Names {
+        let look = || self.value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), seen(v)));
+        self.names.get_or_init(|| look().collect()).clone()
+    }
+}
 
 /// Templates and expressions of a site.
 pub(super) struct Language(Environment<'static>);
@@ -31,34 +73,54 @@ impl Language {
         Ok(Self(env))
     }
 
-    /// What an expression gives.
+    /// An expression, ready to be asked often.
+    pub fn compile<'l>(&'l self, text: &'l str) -> Result<Compiled<'l>, String> {
+        let expression = self.0.compile_expression(text).map_err(|e| format!("`{text}`: {e}"))?;
+        Ok(Compiled { text, expression })
+    }
+
+    /// What an expression gives, as JSON.
     pub fn eval(&self, expression: &str, names: &Names) -> Result<Value, String> {
-        let compiled = self.0.compile_expression(expression).map_err(|e| format!("`{expression}`: {e}"))?;
-        let value = compiled.eval(Jinja::from(Serde(names))).map_err(|e| format!("`{expression}`: {e}"))?;
-        if value.is_undefined() {
-            return Ok(Value::Null);
-        }
-        serde_json::to_value(&value).map_err(|e| format!("`{expression}`: {e}"))
+        self.compile(expression)?.json(names)
     }
 
     /// The page that a template gives.
     pub fn render(&self, template: &str, names: &Names) -> Result<String, String> {
         let template = self.0.get_template(template).map_err(|e| e.to_string())?;
-        template.render(Jinja::from(Serde(names))).map_err(|e| format!("{e:#}"))
+        template.render(all(names)).map_err(|e| format!("{e:#}"))
     }
 
     /// The text that an inline template gives.
     pub fn text(&self, source: &str, names: &Names) -> Result<String, String> {
-        self.0.render_str(source, Jinja::from(Serde(names))).map_err(|e| format!("`{source}`: {e}"))
+        self.0.render_str(source, all(names)).map_err(|e| format!("`{source}`: {e}"))
     }
 
     /// Adds names, in order.
     pub fn define(&self, lets: &[BTreeMap<String, String>], names: &mut Names) -> Result<(), String> {
         for (name, expression) in lets.iter().flatten() {
-            let value = self.eval(expression, names)?;
+            let value = self.compile(expression)?.value(names)?;
             names.insert(name.clone(), value);
         }
         Ok(())
+    }
+}
+
+/// An expression, compiled.
+pub(super) struct Compiled<'l> {
+    text: &'l str,
+    expression: Expression<'l, 'l>,
+}
+
+impl Compiled<'_> {
+    /// What it gives; nothing is `none`.
+    pub fn value(&self, names: &Names) -> Result<Jinja, String> {
+        let value = self.expression.eval(all(names)).map_err(|e| format!("`{}`: {e}", self.text))?;
+        Ok(if value.is_undefined() { Jinja::from(()) } else { value })
+    }
+
+    /// The same as JSON.
+    pub fn json(&self, names: &Names) -> Result<Value, String> {
+        serde_json::to_value(self.value(names)?).map_err(|e| format!("`{}`: {e}", self.text))
     }
 }
 
@@ -78,21 +140,27 @@ fn page(list: Vec<Jinja>, number: usize, size: usize) -> Vec<Jinja> {
     list.into_iter().skip(number.saturating_sub(1) * size).take(size).collect()
 }
 
-/// The world as it begins. The same every time.
-pub(super) fn seed(site: &Site, language: &Language) -> Result<Value, String> {
+/// The world as it begins. The same every time: made once, and shared by all copies of the site.
+pub(super) fn seed(site: &Site, language: &Language) -> Result<Held, String> {
+    site.seed.get_or_init(|| made(site, language).map(Held::new)).clone()
+}
+
+fn made(site: &Site, language: &Language) -> Result<Value, String> {
     let mut world = Map::new();
     world.insert("settings".into(), site.file.world.settings.clone());
     for (name, collection) in &site.file.world.collections {
         let mut records = collection.records.clone();
         if let Some(rule) = &collection.generate {
+            let compiled = rule.fields.iter().flatten().map(|(field, e)| Ok((field, language.compile(e)?)));
+            let compiled = compiled.collect::<Result<Vec<_>, String>>()?;
+            let lists: Names = site.file.world.lists.iter().map(|(k, v)| (k.clone(), seen(v))).collect();
             for i in 0..rule.count {
-                let mut names: Names =
-                    site.file.world.lists.iter().map(|(k, v)| (k.clone(), Value::from(v.clone()))).collect();
-                names.insert("i".into(), json!(i));
+                let mut names = lists.clone();
+                names.insert("i".into(), Jinja::from(i));
                 let mut record = Map::new();
-                for (field, expression) in rule.fields.iter().flatten() {
-                    let value = language.eval(expression, &names)?;
-                    names.insert(field.clone(), value.clone());
+                for (field, expression) in &compiled {
+                    let (field, value) = (*field, expression.json(&names)?);
+                    names.insert(field.clone(), seen(&value));
                     record.insert(field.clone(), value);
                 }
                 records.push(Value::Object(record));
@@ -116,9 +184,10 @@ pub(super) fn act(
     }
     if let Some(update) = &action.update {
         let mut names = of_request(world, names);
+        let which = language.compile(&update.which)?;
         for record in collection(world, &update.collection)? {
-            names.insert("it".into(), record.clone());
-            if language.eval(&update.which, &names)? == Value::Bool(true) {
+            names.insert("it".into(), seen(&*record));
+            if which.json(&names)? == Value::Bool(true) {
                 let changes = fields(&update.set, &names, language)?;
                 if let Some(record) = record.as_object_mut() {
                     record.extend(changes);
@@ -128,11 +197,12 @@ pub(super) fn act(
     }
     if let Some(delete) = &action.delete {
         let mut names = of_request(world, names);
+        let which = language.compile(&delete.which)?;
         let records = collection(world, &delete.from)?;
         let mut kept = Vec::new();
         for record in records.drain(..) {
-            names.insert("it".into(), record.clone());
-            if language.eval(&delete.which, &names)? != Value::Bool(true) {
+            names.insert("it".into(), seen(&record));
+            if which.json(&names)? != Value::Bool(true) {
                 kept.push(record);
             }
         }
