@@ -153,7 +153,10 @@ async fn a_window_that_was_waited_for_is_used_and_closes_itself() {
         fill(&*window, &[], "#name", opener).await;
         click(&*window, &[], "#done").await;
         says(page, &[], opener).await;
-        assert!(!window.is_open(), "it has closed itself");
+        // It speaks before it closes itself; that it did is told a moment later.
+        while window.is_open() {
+            tokio::task::yield_now().await;
+        }
         assert!(page.is_open());
     }
     assert_eq!(page.take_notices(), []);
