@@ -228,7 +228,7 @@ function boxesInside(element) {
 function belongsTo(element, hit) {
   if (isWithin(element, hit)) return true;
   const label = hit.localName === "label" ? hit : around(hit, (outer) => outer.localName === "label");
-  return label !== null && label.control === element && !isNested(label, hit);
+  return label !== null && labelsOf(element).includes(label) && !isNested(label, hit);
 }
 
 const ACTIVE = "a[href],button,input,select,textarea,summary,[contenteditable]:not([contenteditable=false i]),[role=button],[role=link],[role=checkbox],[role=switch],[role=radio],[role=menuitem],[role=tab],[role=option],[role=combobox]";
