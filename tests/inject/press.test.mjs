@@ -56,6 +56,12 @@ test("the text of a host, slotted into the button of its shadow root", () => on(
   assert.match((await page.aim(role("button", "Go"))).message, /^covered by /);
 }));
 
+test("a slot, which has no box of its own, far down", () => on(`${LOG}<div style="height:3000px"></div><x-word>Far</x-word>
+  <script>document.querySelector("x-word").attachShadow({ mode: "open" }).innerHTML = "<p>Not <slot></slot></p>"</script>`, async (page) => {
+  assert.equal((await page.click(text("Far"))).hit, true);
+  assert.equal((await page.main("log")).at(-1), "click Far");
+}));
+
 test("a control through its label", () => on(`${LOG}
   <label for=c>Agree</label><input id=c type=checkbox style="position:absolute;opacity:0;width:0;height:0">
   <label><input id=d type=checkbox style="position:absolute;clip-path:inset(50%);width:1px;height:1px"> Clipped</label>`, async (page) => {
