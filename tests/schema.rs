@@ -23,7 +23,7 @@ fn schema_says(finding: Finding) -> Result<(), &'static str> {
         | F::BadDuration
         | F::BadSize => return Ok(()),
         F::NotYaml | F::DuplicateKey => "before the schema: the file cannot be read",
-        F::AppName | F::UnknownModule | F::ModuleParameter => "it lies in other files",
+        F::AppName | F::UnknownModule | F::ModuleParameter | F::NotPlayed => "it lies in other files",
         F::UnknownTarget
         | F::UnusedTarget
         | F::UnknownView
