@@ -418,6 +418,10 @@ fn frame_of(ask: &mut Ask) -> Asking {
         }
         Ask::Edit { target } | Ask::Text { target, .. } => Asking::In(take(&mut target.frame)),
         Ask::Records { view } => Asking::In(take(&mut view.rows.within.frame)),
+        Ask::Scan { view, until, .. } => {
+            until.iter_mut().for_each(|one| one.target.frame.clear());
+            Asking::In(take(&mut view.rows.within.frame))
+        }
         Ask::Probe { conditions, .. } | Ask::Await { any: conditions } => {
             let first = conditions.first().map(|one| one.target.frame.clone()).unwrap_or_default();
             if conditions.iter().any(|one| one.target.frame != first) {

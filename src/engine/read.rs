@@ -8,14 +8,14 @@ use tokio::time::Instant;
 use super::{
     page::Trouble,
     run::{Run, STEP_TIME, ms},
-    walk::{READ_TIME, Row},
+    walk::{LOOK_AGAIN, READ_TIME, Row},
 };
 use crate::{
     contract::{Code, Completeness, Failure, Operation, UserRecord},
     event::EventKind,
     plan::diff,
     playbook::syntax::{FindUser, Search, View},
-    ports::driver::{Ask, Condition, Key, State},
+    ports::driver::{Ask, Condition, Key, Refusal, RefusalKind, State},
 };
 
 /// How long a search within the same page may take to show before its list is read anyway.
@@ -113,8 +113,28 @@ impl Run<'_> {
         if renewed {
             any.extend(counted.clone());
         }
-        match self.first_of(any, within).await {
-            Ok(0) => Ok((self.rows_of_user(view).await?, 1)),
+        let until = self.until(within);
+        let shown = loop {
+            match self.first_of(any.clone(), until.saturating_duration_since(Instant::now())).await {
+                Ok(0) => {
+                    let rows = self.rows_of_user(view).await?;
+                    if !rows.is_empty() {
+                        return Ok((rows, 1));
+                    }
+                    // It was there, and is not now: a list that is still changing proves nothing.
+                    if Instant::now() >= until {
+                        break Err(Trouble::Refused(Refusal {
+                            kind: RefusalKind::NotFound,
+                            message: "the user's record comes and goes".to_owned(),
+                            candidates: Vec::new(),
+                        }));
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                other => break other,
+            }
+        };
+        match shown {
             Ok(index) if index < proofs => Ok((Vec::new(), 1)),
             // Others match too: that the user is not among them is proved by reading all of them.
             Ok(_) => self.walk_from_here(view, find).await,
@@ -197,7 +217,8 @@ impl Run<'_> {
             digest.update(b"\n");
         }
         let completeness = Completeness {
-            complete: walked.last_page_seen && distinct && counted && walked.shown.is_some(),
+            // Nobody at all is never the whole truth: whoever reads is a user.
+            complete: walked.last_page_seen && distinct && counted && walked.shown.is_some() && rows > 0,
             pages: walked.pages,
             shown: walked.shown,
             rows,
