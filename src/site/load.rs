@@ -291,6 +291,29 @@ impl Site {
         Ok(Site { file, folder: folder.to_owned(), templates, seed: Arc::default() })
     }
 
+    /// Whether a fault could ever happen at this place: `POST /members/{id}`.
+    pub(super) fn has_place(&self, on: &str) -> Result<(), String> {
+        let sign_in = &self.file.sign_in;
+        let door = &sign_in.path;
+        let mut places: Vec<String> =
+            self.file.routes.iter().map(Route::place).map(|(m, p)| format!("{m} {p}")).collect();
+        places.extend([format!("GET {door}"), format!("POST {door}")]);
+        if let Some(sso) = &sign_in.sso {
+            places.extend([format!("GET {door}/sso"), format!("GET {door}/callback")]);
+            places.extend([format!("GET {}", sso.path), format!("POST {}", sso.path)]);
+        }
+        places.extend(self.templates.keys().map(|file| format!("GET /static/{file}")));
+        if on == "GET /" || places.iter().any(|place| place == on) {
+            return Ok(());
+        }
+        places.retain(|place| !place.ends_with(".html"));
+        places.sort();
+        Err(format!(
+            "a fault on `{on}` would never happen: write a place as the site has it: {}",
+            places.join(", ")
+        ))
+    }
+
     /// Its name: that of its folder.
     pub fn name(&self) -> String {
         self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "site".to_owned())
