@@ -343,6 +343,21 @@ fn a_broken_site_says_what_is_wrong() {
     assert!(error("site: 2\n").contains("site.yaml"));
 }
 
+#[test]
+fn a_misspelt_key_is_told_with_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = std::fs::read_to_string(support::root().join("fixtures/sites/ledgerly/site.yaml")).expect("a site");
+    let broken = source.replacen("    flash: Invite sent", "    flahs: Invite sent", 1).replacen("lock_after: 5", "lock_after: often", 1);
+    std::fs::write(folder.path().join("site.yaml"), &broken).expect("written");
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_seatwright"));
+    let out = command.args(["site", "--port", "0"]).arg(folder.path()).output().expect("it runs");
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    for part in ["unknown key `flahs`", "did you mean `flash`?", "site.yaml:10:", "the text \"often\""] {
+        assert!(said.contains(part), "no `{part}` in\n{said}");
+    }
+}
+
 #[tokio::test]
 async fn a_json_api_on_a_host_of_its_own() {
     let root = tempfile::tempdir().expect("a folder");
