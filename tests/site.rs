@@ -347,14 +347,18 @@ fn a_broken_site_says_what_is_wrong() {
 fn a_misspelt_key_is_told_with_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
     let source = std::fs::read_to_string(support::root().join("fixtures/sites/ledgerly/site.yaml")).expect("a site");
-    let broken = source.replacen("    flash: Invite sent", "    flahs: Invite sent", 1).replacen("lock_after: 5", "lock_after: often", 1);
-    std::fs::write(folder.path().join("site.yaml"), &broken).expect("written");
-    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_seatwright"));
-    let out = command.args(["site", "--port", "0"]).arg(folder.path()).output().expect("it runs");
-    let said = String::from_utf8_lossy(&out.stdout).into_owned();
-    assert_eq!(out.status.code(), Some(1), "{said}");
-    for part in ["unknown key `flahs`", "did you mean `flash`?", "site.yaml:10:", "the text \"often\""] {
-        assert!(said.contains(part), "no `{part}` in\n{said}");
+    for (right, wrong, parts) in [
+        ("    flash: Invite sent", "    flahs: Invite sent", ["unknown key `flahs`", "did you mean `flash`?", "site.yaml:79:5"]),
+        ("lock_after: 5", "lock_after: often", ["the text \"often\"", "a number", "site.yaml:10:15"]),
+    ] {
+        std::fs::write(folder.path().join("site.yaml"), source.replacen(right, wrong, 1)).expect("written");
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_seatwright"));
+        let out = command.args(["site", "--port", "0"]).arg(folder.path()).output().expect("it runs");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert_eq!(out.status.code(), Some(1), "{said}");
+        for part in parts {
+            assert!(said.contains(part), "no `{part}` in\n{said}");
+        }
     }
 }
 
