@@ -346,9 +346,14 @@ fn a_broken_site_says_what_is_wrong() {
 #[test]
 fn a_misspelt_key_is_told_with_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
-    let source = std::fs::read_to_string(support::root().join("fixtures/sites/ledgerly/site.yaml")).expect("a site");
+    let source =
+        std::fs::read_to_string(support::root().join("fixtures/sites/ledgerly/site.yaml")).expect("a site");
     for (right, wrong, parts) in [
-        ("    flash: Invite sent", "    flahs: Invite sent", ["unknown key `flahs`", "did you mean `flash`?", "site.yaml:79:5"]),
+        (
+            "    flash: Invite sent",
+            "    flahs: Invite sent",
+            ["unknown key `flahs`", "did you mean `flash`?", "site.yaml:79:5"],
+        ),
         ("lock_after: 5", "lock_after: often", ["the text \"often\"", "a number", "site.yaml:10:15"]),
     ] {
         std::fs::write(folder.path().join("site.yaml"), source.replacen(right, wrong, 1)).expect("written");

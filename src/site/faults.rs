@@ -79,7 +79,10 @@ pub(crate) enum Kind {
 
 /// What is wrong with a fault as it is written, wherever it is to happen.
 pub fn fault_error(written: &Value) -> Option<String> {
-    Fault::deserialize(written).and_then(|fault| fault.check().map_err(Error::custom)).err().map(|e| e.to_string())
+    Fault::deserialize(written)
+        .and_then(|fault| fault.check().map_err(Error::custom))
+        .err()
+        .map(|e| e.to_string())
 }
 
 impl<'de> Deserialize<'de> for Fault {
