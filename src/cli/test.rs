@@ -16,6 +16,7 @@ use super::{
     Ended,
     parts::{BrowserArguments, ChromiumLauncher},
     render::linked,
+    site,
     watch::Watch,
 };
 use crate::{
@@ -23,7 +24,6 @@ use crate::{
     ports::driver::{Browser, Launch},
     report::junit,
     scenario::{self, Apps, Problem, Report, Stage, Suite},
-    site::Site,
     worker::books::Books,
 };
 
@@ -138,7 +138,8 @@ impl Test {
         }
         let mut sites = BTreeMap::new();
         for suite in &suites {
-            sites.insert(suite.site.clone(), Site::load(&suite.site)?);
+            let Some(site) = site::open(&suite.site)? else { return Ok(Ended::NotDone) };
+            sites.insert(suite.site.clone(), site);
         }
         let chosen: Vec<_> = suites
             .iter()

@@ -34,6 +34,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub(super) enum Trouble {
     /// The page said no; why.
     Refused(Refusal),
+    /// What was found a moment ago is not on the page any more: it may be found again.
+    Gone(Refusal),
     Driver(DriverError),
     /// Known in the contract's words.
     Known(Failure),
@@ -317,7 +319,7 @@ impl Run<'_> {
         let failure = match trouble {
             Trouble::Known(failure) => failure,
             Trouble::Driver(error) => driver_failure(&error),
-            Trouble::Refused(refusal) => refusal_failure(&refusal),
+            Trouble::Refused(refusal) | Trouble::Gone(refusal) => refusal_failure(&refusal),
         };
         if failure.page_said.is_some() || failure.code == Code::BrowserLost {
             return self.masked(failure);

@@ -111,9 +111,7 @@ impl RunningSite {
 
     /// What goes wrong from now on: faults as `/_site/faults` takes them.
     pub fn fail_with(&self, faults: &[Value]) -> Result<(), String> {
-        let faults = serde_json::from_value(Value::from(faults.to_vec()));
-        self.app.now().faults = faults.map_err(|error| format!("not a list of faults: {error}"))?;
-        Ok(())
+        self.app.fail_with(Value::from(faults.to_vec()))
     }
 
     /// The faults that never came, as `slow on GET /members`.
@@ -157,6 +155,17 @@ impl App {
     pub(super) fn now(&self) -> MutexGuard<'_, Now> {
         // A request that panicked has not touched the world half-way: every change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Faults instead of those from before; or why these cannot be.
+    pub(super) fn fail_with(&self, faults: Value) -> Result<(), String> {
+        let faults: Vec<Fault> =
+            serde_json::from_value(faults).map_err(|error| format!("not a list of faults: {error}"))?;
+        for fault in &faults {
+            self.site.has_place(&fault.on)?;
+        }
+        self.now().faults = faults;
+        Ok(())
     }
 }
 
