@@ -45,10 +45,8 @@ fn parts(body: &[u8], boundary: &str) -> Result<Form, String> {
                     key.eq_ignore_ascii_case("content-type").then(|| value.trim().to_owned())
                 });
                 let text = String::from_utf8_lossy(content);
-                files.insert(
-                    name,
-                    json!({ "name": file, "type": kind, "size": content.len(), "text": text }),
-                );
+                files
+                    .insert(name, json!({ "name": file, "type": kind, "size": content.len(), "text": text }));
             }
             None => {
                 fields.entry(name).or_default().push(String::from_utf8_lossy(content).into_owned());
