@@ -314,7 +314,7 @@ impl Run<'_> {
             Asked::Known(true) => Ok(()),
             Asked::Known(false) => Err(Failure::new(
                 Code::PreconditionFailed,
-                "what the step expects of the job's data is not so",
+                "what the step expects of the job's data, or of what was read, is not so",
             )
             .into()),
             Asked::Page(condition) => self.first_of(vec![condition], within).await.map(drop),
