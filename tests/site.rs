@@ -312,6 +312,68 @@ async fn a_fault_that_cannot_be_is_told() {
 }
 
 #[tokio::test]
+async fn forms_bring_files_and_routes_give_them() {
+    let site = site("registry").await;
+    let visitor = Visitor::of(&site);
+    visitor.post("/logon", &[("email", "svc@acme.example"), ("password", PASSWORD)]).await;
+    let page = visitor.get("/people/new").await;
+    let token = page.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let token = token.expect("a form with its token").to_owned();
+    let field = |name: &str, value: &str| {
+        format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let file = |name: &str, file: &str, kind: &str, content: &str| {
+        let head = format!("Content-Disposition: form-data; name=\"{name}\"; filename=\"{file}\"");
+        format!("--edge\r\n{head}\r\nContent-Type: {kind}\r\n\r\n{content}\r\n")
+    };
+    let typed = [
+        field("csrf", &token),
+        field("email", "Bo@acme.example"),
+        field("first", "Bo"),
+        field("last", "Berg --edge"),
+        field("no", "2000"),
+        field("kind", "Employee"),
+        field("until", "2027-01-01"),
+    ];
+    let post = |parts: String| {
+        let call = visitor.client.post(format!("{}/people/new/rights", visitor.base));
+        let call = call.header("content-type", "multipart/form-data; boundary=edge").body(parts);
+        async move {
+            let answer = call.send().await.expect("an answer");
+            (answer.status(), answer.text().await.expect("text"))
+        }
+    };
+    // A file that was not chosen is none, and what was typed is kept.
+    let none =
+        file("photo", "", "application/octet-stream", "") + &file("order", "o.txt", "text/plain", "now");
+    let (status, page) = post(typed.concat() + &none + "--edge--\r\n").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.matches("Attach a photo (PNG)").count() == 2, "in the summary and beside the field");
+    assert!(page.contains("value=\"Berg --edge\"") && !page.contains("Attach the order"), "{page}");
+    let both = file("photo", "b.png", "image/png", "\u{1}\r\n\r\n\u{2}")
+        + &file("order", "o.txt", "text/plain", "now");
+    let (status, page) = post(typed.concat() + &both + "--edge--\r\n").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        page.contains("value=\"b.png (6 bytes)\"") && page.contains("name=\"order\" value=\"now\""),
+        "{page}"
+    );
+    let (status, page) = post(typed.concat()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{page}");
+    let stale = post(field("csrf", "another") + "--edge--\r\n").await;
+    assert_eq!(stale.0, StatusCode::FORBIDDEN);
+    assert!(stale.1.contains("This form is out of date"));
+    let answer =
+        visitor.client.get(format!("{}/people/p6/export", visitor.base)).send().await.expect("a file");
+    let head =
+        |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    assert_eq!(head("content-disposition").as_deref(), Some("attachment; filename=\"record-1006.csv\""));
+    assert_eq!(head("content-type").as_deref(), Some("text/csv; charset=utf-8"));
+    assert!(answer.text().await.expect("text").contains("1006;Byron;Ada;ada@acme.example;"));
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn the_world_is_the_same_every_time() {
     let (one, two) = (site("ledgerly").await, site("ledgerly").await);
     assert_eq!(one.world(), two.world());

@@ -86,7 +86,11 @@ impl Run<'_> {
     async fn set_once(&mut self, target: Target, value: &Value, within: Duration) -> Result<(), Trouble> {
         let control = self.edit(target.clone(), within).await?;
         match control.kind {
-            ControlKind::Text => self.type_into(&control, &text(value)).await,
+            ControlKind::Text => {
+                self.type_into(&control, &text(value)).await?;
+                self.typed_into = Some(target);
+                Ok(())
+            }
             ControlKind::Password => {
                 Err(Failure::new(Code::PlaybookInvalid, format!("{} takes a secret", control.element))
                     .hint("write `fill: { into: …, secret: password }` in `login`")
@@ -160,7 +164,7 @@ impl Run<'_> {
         secret: &Secret,
         within: Duration,
     ) -> Result<(), Trouble> {
-        let control = self.edit(target, within).await?;
+        let control = self.edit(target.clone(), within).await?;
         if !self.plan.origins.contains(&control.origin) {
             let message = format!(
                 "{} is on {}, which is none of the playbook's origins",
@@ -186,6 +190,7 @@ impl Run<'_> {
             )
             .into());
         }
+        self.typed_into = Some(target);
         Ok(())
     }
 

@@ -247,6 +247,7 @@ impl Run<'_> {
     /// same record; then it is aimed again, until the time is over.
     pub(super) async fn press_on(&mut self, target: Target, within: Duration) -> Result<String, Trouble> {
         let until = self.until(within);
+        self.typed_into = None;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let Answer::Aimed { token, at, element } =

@@ -99,6 +99,7 @@ impl Run<'_> {
         let key = search.press.as_ref().map_or(Key::Enter, |key| key.value);
         let asked_at = self.page.url();
         self.page.press(key, self.until(STEP_TIME)).await?;
+        self.typed_into = None;
         self.settle().await?;
         // A new address is a new page: all that it shows belongs to the search.
         let renewed = self.page.url() != asked_at;

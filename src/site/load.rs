@@ -191,6 +191,9 @@ pub(super) struct Route {
     /// The answer: JSON, as an expression.
     #[serde(default)]
     pub json: Option<String>,
+    /// What is rendered comes as a file of this name (a template), and not as a page.
+    #[serde(default)]
+    pub download: Option<String>,
     /// What is shown when a requirement does not hold; without it the text alone.
     #[serde(default)]
     pub fail: Option<Fail>,
@@ -356,7 +359,7 @@ impl Site {
     }
 }
 
-/// Pages, styles and scripts, by their path in the folder.
+/// Pages, styles, scripts and lists, by their path in the folder.
 fn files_of(
     folder: &Path,
     within: &str,
@@ -366,7 +369,7 @@ fn files_of(
         let (path, name) = (entry.path(), format!("{within}{}", entry.file_name().to_string_lossy()));
         if path.is_dir() {
             files_of(&path, &format!("{name}/"), found)?;
-        } else if [".html", ".css", ".js"].iter().any(|ending| name.ends_with(ending)) {
+        } else if [".html", ".css", ".js", ".csv"].iter().any(|ending| name.ends_with(ending)) {
             let text = std::fs::read_to_string(&path).map_err(|e| (path, e))?;
             found.insert(name, text);
         }
