@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Ended, test::load_suites};
+use super::{Ended, check::counted, test::load_suites};
 use crate::{contract::Operation, scenario::coverage, worker::books::Books};
 
 /// Which states of which operations have a scenario.
@@ -32,7 +32,8 @@ impl Coverage {
         }
         let wanted = |app: &str| self.apps.is_empty() || self.apps.iter().any(|name| name == app);
         // What a check refuses has nothing to cover yet, unless it has scenarios: then it is an error.
-        let mut apps: Vec<&str> = books.apps().filter(|(_, playable)| *playable).map(|(app, _)| app).collect();
+        let mut apps: Vec<&str> =
+            books.apps().filter(|(_, playable)| *playable).map(|(app, _)| app).collect();
         apps.extend(suites.iter().map(|suite| suite.app.as_str()));
         apps.retain(|app| wanted(app));
         apps.sort_unstable();
@@ -60,8 +61,11 @@ impl Coverage {
                 continue;
             }
             match suite {
-                Some(suite) => println!("{app}: {} scenarios", suite.scenarios().len()),
-                None => println!("{app}: there is no {}", self.playbooks.join(app).join("scenarios.yaml").display()),
+                Some(suite) => println!("{app}: {}", counted(suite.scenarios().len(), "scenario")),
+                None => println!(
+                    "{app}: there is no {}",
+                    self.playbooks.join(app).join("scenarios.yaml").display()
+                ),
             }
             for (operation, states) in &covered {
                 let states: Vec<&str> = states.iter().map(String::as_str).collect();
@@ -78,7 +82,7 @@ impl Coverage {
         if self.json {
             println!("{}", serde_json::to_string_pretty(&all)?);
         } else {
-            println!("{} apps, {holes_of_all} holes", apps.len());
+            println!("{}, {}", counted(apps.len(), "app"), counted(holes_of_all, "hole"));
         }
         Ok(if holes_of_all == 0 { Ended::Done } else { Ended::NotDone })
     }

@@ -13,7 +13,9 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::{
-    Ended, failure,
+    Ended,
+    check::counted,
+    failure,
     parts::{BrowserArguments, ChromiumLauncher},
     render::linked,
     watch::Watch,
@@ -169,7 +171,8 @@ impl Test {
                 .with_context(|| format!("{} cannot be written", file.display()))?;
         }
         println!(
-            "{all} scenarios: {} passed, {failed} failed in {:.1} s",
+            "{}: {} passed, {failed} failed in {:.1} s",
+            counted(all, "scenario"),
             all - failed,
             begun.elapsed().as_secs_f64()
         );
@@ -197,7 +200,7 @@ pub(super) fn load_suites(
             if let Some(unknown) = apps.iter().find(|app| !suites.iter().any(|suite| suite.app == **app)) {
                 let known: Vec<&str> = suites.iter().map(|suite| suite.app.as_str()).collect();
                 let file = playbooks.join(unknown).join("scenarios.yaml");
-            anyhow::bail!("there is no {}; with scenarios are: {}", file.display(), known.join(", "));
+                anyhow::bail!("there is no {}; with scenarios are: {}", file.display(), known.join(", "));
             }
             suites.retain(|suite| apps.is_empty() || apps.contains(&suite.app));
             Ok(Some(suites))
@@ -237,7 +240,8 @@ fn print(report: &Report, done: usize, all: usize, color: bool, evidence: &Path)
         println!("       - {difference}");
     }
     let Some(result) = &failed.result else { return };
-    let folder = report.place.split(':').next().map(Path::new).and_then(Path::parent).unwrap_or(Path::new("."));
+    let folder =
+        report.place.split(':').next().map(Path::new).and_then(Path::parent).unwrap_or(Path::new("."));
     let why = result.error.as_ref().map(|error| failure::lines(error, folder)).unwrap_or_default();
     for line in why.iter().chain(&failure::pictures(&result.evidence, evidence)) {
         println!("       {line}");
