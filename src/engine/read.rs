@@ -119,8 +119,13 @@ impl Run<'_> {
             // Others match too: that the user is not among them is proved by reading all of them.
             Ok(_) => self.walk_from_here(view, find).await,
             Err(Trouble::Refused(refusal)) if counted.is_some() => {
+                let list =
+                    Condition { target: self.scope.target(&view.rows.within, false)?, state: State::Visible };
+                // A page without a list is one that says that there is nobody, in other words.
+                if renewed && self.holds(vec![list]).await? != [true] {
+                    return Err(self.nobody_was_shown(refusal).await);
+                }
                 match self.walk_from_here(view, find).await {
-                    // Not even a list: the page is one that says that there is nobody, in other words.
                     Err(Trouble::Refused(_)) => Err(self.nobody_was_shown(refusal).await),
                     walked => walked,
                 }
