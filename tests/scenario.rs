@@ -109,6 +109,18 @@ fn that_nobody_is_there_in_other_words_is_told_with_those_words() {
 }
 
 #[test]
+fn that_a_persons_page_has_nothing_of_that_name_is_told_with_what_it_has() {
+    let another_name = |source: String| {
+        assert!(source.contains("in: { region: Profile }"));
+        source.replace("in: { region: Profile }", "in: { region: Person }")
+    };
+    let case = Case::of("roster", "detail", another_name);
+    let (code, said) = case.test(&[]);
+    assert_eq!(code, 1, "{said}");
+    case.reads_as_its_golden_file(&said);
+}
+
+#[test]
 fn an_app_without_scenarios_is_all_holes() {
     let case = Case::new("holes", |source| source);
     fs::remove_file(case.folder.path().join("playbooks/ledgerly/scenarios.yaml")).expect("it is there");
