@@ -47,7 +47,7 @@ fn page(title: &str) -> String {
 
 fn index() -> String {
     let mut page = page("Reference");
-    page.push_str("What things mean together is told in [playbook.md](../playbook.md); here each thing is told by itself.\n\n| page | tells |\n|---|---|\n");
+    page.push_str("How a playbook is written, step by step, is told in the [guide](../guide.md); what things mean together, in [playbook.md](../playbook.md); what to do when it does not work, in [trouble.md](../trouble.md). Here each thing is told by itself.\n\n| page | tells |\n|---|---|\n");
     for (file, tells) in [
         ("playbook.md", "the sections of `playbook.yaml`, and of a module"),
         ("steps.md", "the steps, their keys and modifiers"),

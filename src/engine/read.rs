@@ -139,21 +139,32 @@ impl Run<'_> {
             Ok(index) if index < proofs => Ok((Vec::new(), 1)),
             // Others match too: that the user is not among them is proved by reading all of them.
             Ok(_) => self.walk_from_here(view, find).await,
-            Err(Trouble::Refused(_)) if counted.is_some() => self.walk_from_here(view, find).await,
-            Err(Trouble::Refused(refusal)) => {
-                let message = format!(
-                    "the search showed neither the user nor that there is nobody: {}",
-                    refusal.message
-                );
-                let failure = self.explain(Trouble::Refused(refusal)).await;
-                let code =
-                    if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
-                Err(Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
-                    .hint("if the app says it in other words, put them into `find_user.absent`")
-                    .into())
+            Err(Trouble::Refused(refusal)) if counted.is_some() => {
+                let list =
+                    Condition { target: self.scope.target(&view.rows.within, false)?, state: State::Visible };
+                // A page without a list is one that says that there is nobody, in other words.
+                if renewed && self.holds(vec![list]).await? != [true] {
+                    return Err(self.nobody_was_shown(refusal).await);
+                }
+                match self.walk_from_here(view, find).await {
+                    Err(Trouble::Refused(_)) => Err(self.nobody_was_shown(refusal).await),
+                    walked => walked,
+                }
             }
+            Err(Trouble::Refused(refusal)) => Err(self.nobody_was_shown(refusal).await),
             Err(other) => Err(other),
         }
+    }
+
+    /// Neither the user nor the app's word that there is nobody.
+    async fn nobody_was_shown(&mut self, refusal: Refusal) -> Trouble {
+        let failure = self.explain(Trouble::Refused(refusal)).await;
+        let code = if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
+        let message =
+            format!("the search showed neither the user nor that there is nobody: {}", failure.message);
+        Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
+            .hint("if the app says it in other words, put them into `find_user.absent`")
+            .into()
     }
 
     /// Without a search: page by page, until the user shows or everything has been read.

@@ -384,7 +384,16 @@ impl Run<'_> {
         self.press_on(open, STEP_TIME).await?;
         self.settle().await?;
         let page = self.scope.detail_record(detail, there, &shown)?;
-        self.first_of(vec![Condition { target: page, state: State::Visible }], READ_TIME).await?;
+        let came = self.first_of(vec![Condition { target: page, state: State::Visible }], READ_TIME).await;
+        if let Err(trouble) = came {
+            // Is it the person who is missing there, or what should hold them? Then that is what has to be mended.
+            let holder =
+                Condition { target: self.scope.target(&detail.within, false)?, state: State::Visible };
+            if matches!(trouble, Trouble::Refused(_)) {
+                self.first_of(vec![holder], LOOK_AGAIN).await?;
+            }
+            return Err(trouble);
+        }
         let asked = self.scope.detail_view(detail)?;
         let read = match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
             Answer::Records(records) => records.rows,
