@@ -169,6 +169,10 @@ impl Run<'_> {
                 self.settle().await?;
             }
             Action::Press(key) => {
+                if let Some(control) = &modifiers.within {
+                    let target = self.scope.target(control, false)?;
+                    self.ask(Ask::Edit { target }, within).await?;
+                }
                 self.commit_begins(planned);
                 self.page.press(key.value, self.until(within)).await?;
                 self.settle().await?;
