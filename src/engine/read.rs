@@ -252,9 +252,10 @@ impl Run<'_> {
             )
         };
         // Without a column that says so, they are of the only kind there is, or the only one that is looked up here.
-        let rules = source.playbook.entitlements.iter();
-        let all: Vec<&str> = rules.clone().map(|(kind, _)| kind.value.as_str()).collect();
+        let rules = &source.playbook.entitlements;
+        let all: Vec<&str> = rules.names().collect();
         let discovered: Vec<&str> = rules
+            .iter()
             .filter(|(_, rule)| matches!(rule.values(), Some(Values::Discovered(_))))
             .map(|(kind, _)| kind.value.as_str())
             .collect();
