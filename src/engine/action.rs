@@ -169,8 +169,10 @@ impl Run<'_> {
                 self.settle().await?;
             }
             Action::Press(key) => {
-                if let Some(control) = &modifiers.within {
-                    let target = self.scope.target(control, false)?;
+                let control = modifiers.within.as_ref();
+                let control = control.map(|control| self.scope.target(control, false)).transpose()?;
+                let typed_into = self.typed_into.take();
+                if let Some(target) = control.or(typed_into) {
                     self.ask(Ask::Edit { target }, within).await?;
                 }
                 self.commit_begins(planned);
@@ -277,6 +279,7 @@ impl Run<'_> {
             .into());
         }
         let until = self.until(within.max(STEP_TIME));
+        self.typed_into = None;
         loop {
             match self.page.goto(&url, until).await {
                 // The page was on its way elsewhere: what the last step set off ends first.
@@ -314,7 +317,7 @@ impl Run<'_> {
             Asked::Known(true) => Ok(()),
             Asked::Known(false) => Err(Failure::new(
                 Code::PreconditionFailed,
-                "what the step expects of the job's data is not so",
+                "what the step expects of the job's data, or of what was read, is not so",
             )
             .into()),
             Asked::Page(condition) => self.first_of(vec![condition], within).await.map(drop),

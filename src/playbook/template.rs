@@ -26,6 +26,11 @@ fn environment() -> Environment<'static> {
     env.set_fuel(Some(FUEL));
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.add_filter("date", date);
+    // What is not there is never typed as the word "none".
+    env.set_formatter(|out, state, value| match value.is_none() {
+        true => Err(minijinja::Error::new(ErrorKind::UndefinedError, "it gives nothing")),
+        false => minijinja::escape_formatter(out, state, value),
+    });
     env
 }
 
@@ -119,4 +124,26 @@ pub fn duration(text: &str) -> Option<std::time::Duration> {
         _ => return None,
     };
     (millis > 0 && millis <= 10 * 60_000).then(|| std::time::Duration::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_is_missing_and_never_the_word_none() {
+        let scope = json!({ "user": { "title": "Clerk" }, "entitlements": { "rank": null } });
+        let missing = |name: &str| Err(TemplateError::Missing(name.to_owned()));
+        assert_eq!(render("{{ entitlements.rank }}", &scope), missing("entitlements.rank"));
+        assert_eq!(render("as {{ entitlements.rank }}", &scope), missing("entitlements.rank"));
+        assert_eq!(render("{{ user.locale }}", &scope), missing("user.locale"));
+        assert_eq!(render("{{ entitlements.rank or user.title }}", &scope), Ok("Clerk".to_owned()));
+        assert_eq!(
+            render("{{ entitlements.rank | default('Reader', true) }}", &scope),
+            Ok("Reader".to_owned())
+        );
+        assert_eq!(evaluate("{{ entitlements.rank }}", &scope), Ok(serde_json::Value::Null));
+    }
 }

@@ -88,6 +88,7 @@ impl Tab {
                 | Ask::Set { .. }
                 | Ask::Text { .. }
                 | Ask::Records { .. }
+                | Ask::Scan { .. }
         );
         if heeds_watch && let Some(interruption) = self.interruption(&question.watch)? {
             return Ok(interruption);
@@ -124,6 +125,11 @@ impl Tab {
                 Answer::Text { text: document.read_text(id, attribute.as_deref())? }
             }
             Ask::Records { view } => Answer::Records(document.records(view)?),
+            Ask::Scan { view, key, until } => {
+                let holds =
+                    until.iter().map(|one| document.holds(one)).collect::<Result<Vec<_>, _>>()?.contains(&true);
+                Answer::Scanned(document.scan(view, *key, holds)?)
+            }
             Ask::Page => Answer::Page(document.facts()),
             Ask::Contains { needles } => Answer::Contains { contains: document.contains(needles) },
         })

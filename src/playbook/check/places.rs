@@ -71,7 +71,7 @@ impl Checker<'_> {
             if let Some(span) = Self::discovered(rule.values()) {
                 if !self.discovers() {
                     self.note(Finding::NothingToDiscover, span, "nothing shows what there is to discover")
-                        .help = Some("add `entitlement.list: { view: … }`, or list the values".into());
+                        .help = Some("add `entitlement.list: { view: … }` to `operations`, with the view where the app lists them; or list the values here".into());
                 }
                 continue;
             }
@@ -267,7 +267,7 @@ fn origin_problem(origin: &str) -> Option<String> {
     let loopback = host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost");
     if templated && !loopback && literal < 2 {
         return Some(
-            "a template may not choose the host: two labels at its end have to be written out".into(),
+            "a template may not choose the host: the last two parts of it have to be written out".into(),
         );
     }
     match scheme {
