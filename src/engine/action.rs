@@ -169,10 +169,7 @@ impl Run<'_> {
                 self.settle().await?;
             }
             Action::Press(key) => {
-                let control = modifiers.within.as_ref();
-                let control = control.map(|control| self.scope.target(control, false)).transpose()?;
-                let typed_into = self.typed_into.take();
-                if let Some(target) = control.or(typed_into) {
+                if let Some(target) = self.typed_into.take() {
                     self.ask(Ask::Edit { target }, within).await?;
                 }
                 self.commit_begins(planned);

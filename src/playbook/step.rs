@@ -37,7 +37,7 @@ pub struct Modifiers {
     pub timeout: Option<At<String>>,
     /// The name that `capture`, `collect` and `download` give to what they read.
     pub name: Option<At<String>>,
-    /// Where `form` looks for its labels: a dialog, a frame; the control in which `press` presses.
+    /// Where `form` looks for its labels, and `press` for the focus: a dialog, a frame.
     pub within: Option<Locator>,
     /// For the reader.
     pub note: Option<String>,
@@ -201,7 +201,7 @@ impl JsonSchema for Step {
             "optional": { "type": "boolean", "description": "Skipped where its element is not there." },
             "timeout": { "type": "string", "pattern": "^[0-9]+(ms|s|m)$", "description": "How long it may try." },
             "as": { "type": "string", "description": "The name of what `capture`, `collect` or `download` reads." },
-            "in": { "description": "Where `form` looks for its labels: a dialog, a frame; the control in which `press` presses.", "allOf": [within] },
+            "in": { "description": "Where `form` looks for its labels: a dialog, a frame.", "allOf": [within] },
             "note": { "type": "string", "description": "For the reader." },
             "do": { "description": "What to do when it is so.", "allOf": [steps] },
             "else": { "description": "What to do when it is not.", "allOf": [steps] }
