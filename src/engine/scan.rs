@@ -52,7 +52,7 @@ impl Run<'_> {
         find: &FindUser,
         read: &mut Read,
     ) -> Result<(u32, Option<Vec<Row>>), Trouble> {
-        let frame = self.scope.target(&view.rows.within, false)?.frame;
+        let frame = self.scope.container(view)?.frame;
         let absent = match &find.absent {
             Some(absent) => {
                 Some(Condition { target: self.scope.target(absent, false)?, state: State::Visible })
