@@ -11,10 +11,13 @@ use super::{
     walk::{READ_TIME, Row},
 };
 use crate::{
-    contract::{Code, Completeness, Failure, Operation, UserRecord},
+    contract::{Code, Completeness, Failure, UserRecord},
     event::EventKind,
     plan::diff,
-    playbook::syntax::{FindUser, Search, View},
+    playbook::{
+        Playbook,
+        syntax::{FindUser, Search, View},
+    },
     ports::driver::{Ask, Condition, Key, State},
 };
 
@@ -207,43 +210,65 @@ impl Run<'_> {
         Ok((users, completeness))
     }
 
-    /// Every entitlement of the plan's view: type, value, display.
+    /// Every entitlement that the app shows: type, value, display. Of `kinds`, where only those matter.
     pub(super) async fn read_entitlements(
         &mut self,
+        kinds: Option<&[&str]>,
     ) -> Result<Vec<(String, String, Option<String>)>, Failure> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
-        let of_list =
-            || source.playbook.operations.get("entitlement.list").and_then(|body| body.view.as_ref());
-        let name = match self.plan.operation {
-            Operation::EntitlementList => self.plan.view.clone(),
-            _ => of_list().map(|view| view.value.clone()),
-        };
-        let name = name.unwrap_or_default();
-        let Some(view) = source.playbook.views.get(&name) else { return Err(no_view(&name)) };
-        let walked = match self.walk(view).await {
-            Ok(walked) => walked,
-            Err(trouble) => {
-                return Err(self
-                    .explain(trouble)
-                    .await
-                    .at(format!("views.{name}"), source.place(view.open.span)));
+        let playbook = &source.playbook;
+        let mut found = Vec::new();
+        let listed = playbook.operations.get("entitlement.list");
+        for name in listed.into_iter().flat_map(|body| body.every_view()) {
+            let Some(view) = playbook.views.get(&name.value) else { return Err(no_view(&name.value)) };
+            let named = |kind: &str| view.columns.get(kind).is_some();
+            let is_wanted = |kinds: &[&str]| named("value") || kinds.iter().any(|kind| named(kind));
+            if !kinds.is_none_or(is_wanted) {
+                continue;
             }
-        };
-        let read = |row: &[Option<String>], wanted: &str| {
-            view.columns.iter().zip(row).find(|((name, _), _)| name.value == wanted).and_then(
-                |((_, column), cell)| cell.as_deref().map(|cell| diff::meaning(column, &diff::folded(cell))),
-            )
-        };
-        let kinds: Vec<&str> = source.playbook.entitlements.names().collect();
-        Ok(walked
-            .rows
-            .iter()
-            .filter_map(|row| {
-                let only = if let [only] = kinds.as_slice() { Some((*only).to_owned()) } else { None };
-                let kind = read(row, "type").or(only)?;
-                Some((kind, read(row, "value")?, read(row, "display")))
-            })
-            .collect())
+            let walked = match self.walk(view).await {
+                Ok(walked) => walked,
+                Err(trouble) => {
+                    return Err(self
+                        .explain(trouble)
+                        .await
+                        .at(format!("views.{}", name.value), source.place(view.open.span)));
+                }
+            };
+            for row in &walked.rows {
+                entitlements_of(playbook, view, row, &mut found);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What one record of a view tells of entitlements.
+fn entitlements_of(
+    playbook: &Playbook,
+    view: &View,
+    row: &Row,
+    found: &mut Vec<(String, String, Option<String>)>,
+) {
+    let cells = || view.columns.iter().zip(row);
+    let read = |wanted: &str| {
+        let (_, cell) = cells().find(|((name, _), _)| name.value == wanted)?;
+        let column = view.columns.get(wanted)?;
+        cell.as_deref().or(column.without.as_deref()).map(|cell| diff::meaning(column, &diff::folded(cell)))
+    };
+    // A column that is called like a kind holds entitlements of that kind.
+    for ((name, column), cell) in cells() {
+        if playbook.entitlements.get(&name.value).is_some() {
+            let shown = diff::folded(cell.as_deref().unwrap_or_default());
+            let items = diff::items(column, &shown).into_iter();
+            found.extend(items.map(|value| (name.value.clone(), value, read("display"))));
+        }
+    }
+    let kind = || read("type").or_else(|| playbook.only_kind_listed().map(str::to_owned));
+    if let Some(value) = read("value")
+        && let Some(kind) = kind()
+    {
+        found.push((kind, value, read("display")));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         locator::By,
         syntax::{Detail, FindUser, Pages, Until, View},
     },
-    ports::driver::{Answer, Ask, By as Found, Condition, ScrollTo, State, Target, TextMatch},
+    ports::driver::{Answer, Ask, By as Found, Condition, NUMBER, ScrollTo, State, Target, TextMatch},
 };
 
 /// How long the app may take to show a list or the answer to a search.
@@ -197,7 +197,11 @@ impl Run<'_> {
                 }
                 return within_bounds(paging, pages).map(|()| true);
             }
-            Some(next) => self.scope.target(next, false)?,
+            Some(next) => {
+                // Where pages are links with their numbers.
+                self.scope.set("page", Value::from(pages + 1));
+                self.scope.target(next, false)?
+            }
         };
         let last = match paging.until {
             Some(Until::Disabled) => State::Disabled,
@@ -265,7 +269,7 @@ impl Run<'_> {
         for query in &mut target.any {
             query.by = Found::Text(TextMatch::Glob(format!("{before}{{n}}{after}")));
         }
-        Ok(Some((target, before.trim_start().to_owned(), after.trim_end().to_owned())))
+        Ok(Some((target, before.to_owned(), after.to_owned())))
     }
 
     /// How many records the app says there are.
@@ -275,9 +279,7 @@ impl Run<'_> {
             Answer::Text { text } => diff::folded(&text),
             other => return Err(unexpected(&other)),
         };
-        let number = text.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after));
-        let digits: String = number.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
-        Ok(digits.parse().ok())
+        Ok(number_in(&text, &before, &after))
     }
 
     /// All records of a view, as its list shows them.
@@ -403,6 +405,16 @@ impl Run<'_> {
         };
         Ok(Value::Array(walked.rows.into_iter().map(record).collect()))
     }
+}
+
+/// The number in a text, by what stands before and after it; `*` stands for anything.
+fn number_in(text: &str, before: &str, after: &str) -> Option<u64> {
+    // What comes before takes as little as it can: no digit of the number.
+    let around = |part: &str| regex::escape(&part.replace('\u{a0}', " ")).replace(r"\*", ".*?");
+    let pattern = format!("(?s)^{}({NUMBER}){}$", around(before.trim_start()), around(after.trim_end()));
+    let found = regex::Regex::new(&pattern).ok()?.captures(text)?;
+    let digits: String = found.get(1)?.as_str().chars().filter(char::is_ascii_digit).collect();
+    digits.parse().ok()
 }
 
 fn within_bounds(paging: &Pages, pages: u32) -> Result<(), Trouble> {

@@ -10,6 +10,7 @@ use crate::{
         Playbook,
         syntax::{Column, EntitlementRule, View},
     },
+    ports::driver::BETWEEN,
 };
 
 /// What the job wants a user to be like. Only what it names counts.
@@ -65,6 +66,7 @@ pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<St
             }));
             continue;
         }
+        let shown = shown.replace(BETWEEN, ", ");
         let value = meaning(column, &shown);
         if name.value == "active" {
             match value.as_str() {
@@ -89,9 +91,10 @@ pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<St
 }
 
 /// The entries of a cell that may hold several.
-fn items(column: &Column, shown: &str) -> Vec<String> {
+pub fn items(column: &Column, shown: &str) -> Vec<String> {
     let parts: Vec<&str> = match &column.split {
         Some(separator) if !separator.value.is_empty() => shown.split(separator.value.as_str()).collect(),
+        _ if column.each.is_some() => shown.split(BETWEEN).collect(),
         _ => vec![shown],
     };
     parts

@@ -349,10 +349,11 @@ impl Scope {
     }
 
     fn column(&self, column: &Column) -> Result<ColumnAt, Failure> {
-        match (&column.column, &column.cell) {
-            (Some(header), _) => Ok(ColumnAt::Header(TextMatch::Exact(header.value.clone()))),
-            (None, Some(cell)) => self.first(cell).map(ColumnAt::Cell),
-            (None, None) => Err(Failure::new(Code::PlaybookInvalid, "a column that says nowhere")),
+        match (&column.column, &column.cell, &column.each) {
+            (Some(header), ..) => Ok(ColumnAt::Header(TextMatch::Exact(header.value.clone()))),
+            (None, Some(cell), _) => self.first(cell).map(ColumnAt::Cell),
+            (None, None, Some(each)) => self.first(each).map(ColumnAt::Each),
+            (None, None, None) => Err(Failure::new(Code::PlaybookInvalid, "a column that says nowhere")),
         }
     }
 

@@ -26,7 +26,17 @@ fn environment() -> Environment<'static> {
     env.set_fuel(Some(FUEL));
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.add_filter("date", date);
+    env.add_filter("primary", primary);
     env
+}
+
+/// `{{ user.emails | primary }}`: of several the one that is marked so, else the first (RFC 7643 §2.4). What the job does
+/// not carry stays nothing.
+fn primary(several: Value) -> Value {
+    let items: Vec<Value> = several.try_iter().map(Iterator::collect).unwrap_or_default();
+    let marked = items.iter().find(|item| item.get_attr("primary").is_ok_and(|is| is.is_true()));
+    let chosen = marked.or(items.first()).and_then(|item| item.get_attr("value").ok());
+    chosen.unwrap_or(Value::UNDEFINED)
 }
 
 /// `{{ user.startDate | date("%d.%m.%Y") }}`: an ISO 8601 date in another form (strftime).

@@ -69,6 +69,7 @@ fn rows(value: &Value) -> Rows {
 fn column(value: &Value) -> ColumnAt {
     match value.get("cell") {
         Some(cell) => ColumnAt::Cell(query(cell)),
+        None if value.get("each").is_some() => ColumnAt::Each(query(&value["each"])),
         None => ColumnAt::Header(text(value)),
     }
 }

@@ -5,7 +5,7 @@ use super::{
     find::{Look, Miss},
     text::{Matcher, bare_header, fold, nearest, quote, say_match},
 };
-use crate::ports::driver::{ColumnAt, RecordQuery, Records, RefusalKind, Rows, TextMatch, View};
+use crate::ports::driver::{BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, TextMatch, View};
 
 /// A table as people see it: which cell stands in which column.
 struct Grid {
@@ -27,6 +27,7 @@ struct Cell {
 enum Reader<'a> {
     Column(Grid, usize),
     Part(&'a crate::ports::driver::Query),
+    Each(&'a crate::ports::driver::Query),
 }
 
 const CELLS: [&str; 4] = ["cell", "gridcell", "columnheader", "rowheader"];
@@ -178,6 +179,7 @@ impl Document {
     fn reader<'a>(&self, at: &'a ColumnAt, container: Id) -> Result<Reader<'a>, Miss> {
         match at {
             ColumnAt::Cell(query) => Ok(Reader::Part(query)),
+            ColumnAt::Each(query) => Ok(Reader::Each(query)),
             ColumnAt::Header(text) if !self.is_role(container, "table") => {
                 let message =
                     format!("{} is no table: it has no column {}", self.describe(container), say_match(text));
@@ -241,6 +243,11 @@ impl Document {
                     return Err(Miss::new(RefusalKind::Ambiguous, message, candidates));
                 }
                 Ok(found.first().map(|&id| self.cell_text(id)))
+            }
+            Reader::Each(query) => {
+                let found = self.find(query, Some(record), Look::Lenient)?;
+                let texts = found.iter().map(|&id| self.cell_text(id)).filter(|text| !text.is_empty());
+                Ok(Some(texts.collect::<Vec<_>>().join(&BETWEEN.to_string())))
             }
             Reader::Column(grid, column) => {
                 let row = self.up(record).find_map(|at| grid.cells.iter().find(|(row, _)| *row == at));

@@ -30,7 +30,7 @@ async function ask({ ask: asked, within, watch = [] }) {
       case "set":
         return await tried(watched, () => set(asked.token, asked.values));
       case "text":
-        return await trying(within, watched, () => ({ answer: "text", text: readText(one(asked.target), asked.attribute) }));
+        return await trying(within, watched, () => ({ answer: "text", text: readTarget(asked.target, asked.attribute) }));
       case "records":
         return await trying(within, watched, () => ({ answer: "records", ...readRecords(asked.view) }));
       case "page":

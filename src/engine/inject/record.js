@@ -101,6 +101,7 @@ function reader(at, container) {
       return found.length ? cellText(found[0]) : null;
     };
   }
+  if (kind === "each") return (record) => find(value, record, { lenient: true }).map(cellText).filter(Boolean).join(BETWEEN);
   if (!isTable(container)) throw new Miss("no_such_column", () => `${describe(container)} is no table: it has no column ${sayMatch(value)}`);
   const column = columnOf(container, value);
   return (record) => {
@@ -109,6 +110,9 @@ function reader(at, container) {
     return cell ? cellText(cell.element) : null;
   };
 }
+
+/** Stands between the texts of several elements: no page shows it. */
+const BETWEEN = "\u001f";
 
 /** The records that show this identity. */
 function byRecord(record, scope, wanted, how) {

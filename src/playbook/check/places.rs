@@ -93,14 +93,23 @@ impl Checker<'_> {
             .playbook
             .operations
             .get("entitlement.list")
-            .and_then(|o| o.view.as_ref())
-            .map(|v| v.value.as_str())
             .into_iter()
+            .flat_map(|o| o.every_view())
+            .map(|v| v.value.as_str())
             .collect();
         for (name, view) in self.playbook.views.iter() {
             self.view(view, lists.contains(&name.value.as_str()));
         }
-        let named = self.playbook.operations.iter().filter_map(|(_, o)| o.view.as_ref());
+        for (name, view) in self.playbook.views.iter().filter(|(name, _)| lists.contains(&name.value.as_str())) {
+            let says_value = view.columns.get("value").is_some();
+            if says_value && view.columns.get("type").is_none() && self.playbook.only_kind_listed().is_none() {
+                let message = format!("the view `{}` does not read of which kind an entitlement is", name.value);
+                self.note(Finding::BadColumn, name.span, message).help = Some(
+                    "add `type: { column: …, map: { … } }`, or call the column by its kind instead of `value`".into(),
+                );
+            }
+        }
+        let named = self.playbook.operations.iter().flat_map(|(_, o)| o.every_view());
         let named: Vec<&At<String>> =
             named.chain(self.playbook.find_user.as_ref().map(|f| &f.view)).collect();
         for view in named {
@@ -122,17 +131,20 @@ impl Checker<'_> {
             }
         }
         for (column, at) in view.every_column() {
-            if at.column.is_some() == at.cell.is_some() {
+            let places = [at.column.is_some(), at.cell.is_some(), at.each.is_some()];
+            if places.iter().filter(|given| **given).count() != 1 {
                 self.note(
                     Finding::BadColumn,
                     column.span,
-                    format!("`{}` needs `column` or `cell`", column.value),
+                    format!("`{}` needs one of `column`, `cell` and `each`", column.value),
                 )
-                .help = Some("column: the header of the table; cell: a locator inside the record".into());
+                .help = Some(
+                    "column: the header of the table; cell: an element inside the record; each: several of them".into(),
+                );
             }
             let name = column.value.as_str();
             let known: Vec<&str> = if of_entitlements {
-                ENTITLEMENT_COLUMNS.to_vec()
+                ENTITLEMENT_COLUMNS.iter().copied().chain(self.playbook.entitlements.names()).collect()
             } else {
                 ATTRIBUTES.iter().copied().chain(self.playbook.entitlements.names()).collect()
             };
