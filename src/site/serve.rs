@@ -17,7 +17,9 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::{
-    faults::{Cut, Cuttable, Fault, Kind},
+    control::control,
+    faults::{Fault, Kind, Lag},
+    line::{Cut, Cuttable},
     load::{Require, Route, Site, SiteError},
     request::{Request, matches},
     sign_in::Arrivals,
@@ -43,8 +45,10 @@ pub(super) struct Now {
     pub(super) world: Held,
     pub(super) sessions: HashMap<String, Session>,
     pub(super) arrivals: Arrivals,
-    faults: Vec<Fault>,
-    log: Vec<Value>,
+    pub(super) faults: Vec<Fault>,
+    /// Reads see the world from before, for a while.
+    lag: Option<Lag>,
+    pub(super) log: Vec<Value>,
     pub(super) serial: u64,
 }
 
@@ -131,12 +135,13 @@ impl RunningSite {
 }
 
 impl Now {
-    fn new(world: Held) -> Self {
+    pub(super) fn new(world: Held) -> Self {
         Self {
             world,
             sessions: HashMap::new(),
             arrivals: Arrivals::default(),
             faults: Vec::new(),
+            lag: None,
             log: Vec::new(),
             serial: 0,
         }
@@ -162,12 +167,6 @@ async fn answer(
     if let Some(rest) = path.strip_prefix("/_site/") {
         return control(&app, &method, rest, &body);
     }
-    if let Some(name) = path.strip_prefix("/static/") {
-        return match app.site.templates.get(name) {
-            Some(text) => page(StatusCode::OK, text.clone(), media_type(name)),
-            None => page(StatusCode::NOT_FOUND, "not here".into(), "text/plain"),
-        };
-    }
     let mut request = match Request::read(&method, &uri, &headers, &body) {
         Ok(request) => request,
         Err(reason) => return page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8"),
@@ -187,26 +186,21 @@ async fn answer(
     }
     let (place, route, parameters) = app.route(&request);
     let fault = Fault::take(&mut app.now().faults, &place);
-    match fault.as_ref().map(|fault| fault.kind) {
-        Some(Kind::Slow) => {
-            tokio::time::sleep(Duration::from_millis(fault.as_ref().map_or(0, |f| f.ms))).await;
+    if let Some(fault) = &fault {
+        match fault.kind {
+            Kind::Slow => tokio::time::sleep(Duration::from_millis(fault.ms.unwrap_or_default())).await,
+            Kind::Status => {
+                let response = failing(fault);
+                app.log(&request, response.status());
+                return response;
+            }
+            Kind::SessionLost => drop(app.now().sessions.remove(&request.session)),
+            Kind::Lag => {
+                let mut now = app.now();
+                now.lag = Some(Lag::of(fault, now.world.clone()));
+            }
+            _ => {}
         }
-        Some(Kind::Status) => {
-            let code = fault
-                .as_ref()
-                .and_then(|f| StatusCode::from_u16(f.status).ok())
-                .unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-            app.log(&request, code);
-            return page(
-                code,
-                format!("<!doctype html><title>{code}</title><h1>{code}</h1>"),
-                "text/html; charset=utf-8",
-            );
-        }
-        Some(Kind::SessionLost) => {
-            app.now().sessions.remove(&request.session);
-        }
-        _ => {}
     }
     let response = app.respond(&request, route, parameters);
     app.log(&request, response.status());
@@ -215,14 +209,42 @@ async fn answer(
         Some(Kind::HangAfter) => std::future::pending::<()>().await,
         _ => {}
     }
+    app.reshaped(&place, response).await
+}
+
+/// What a server says that fails.
+fn failing(fault: &Fault) -> Response<Body> {
+    let code = status(fault.status, StatusCode::SERVICE_UNAVAILABLE);
+    let text = format!("<!doctype html><title>{code}</title><h1>{code}</h1>");
+    let mut response = page(code, text, "text/html; charset=utf-8");
+    if let Some(seconds) = fault.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
     response
 }
 
 impl App {
     fn log(&self, request: &Request, status: StatusCode) {
-        self.now()
-            .log
-            .push(json!({ "method": request.method, "path": request.path, "status": status.as_u16() }));
+        // What a page is made of would hide what was asked of the site.
+        if !request.path.starts_with("/static/") {
+            let entry = json!({ "method": request.method, "path": request.path, "status": status.as_u16() });
+            self.now().log.push(entry);
+        }
+    }
+
+    /// The answer as the faults at its place make it.
+    async fn reshaped(&self, place: &str, response: Response<Body>) -> Response<Body> {
+        if !Fault::reshapes(&self.now().faults, place) {
+            return response;
+        }
+        let (parts, body) = response.into_parts();
+        let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        // The body is a text that was made here: it is there as a whole.
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = Fault::reshape(&mut self.now().faults, place, &content_type, text);
+        Response::from_parts(parts, Body::from(text))
     }
 
     /// `POST /members/{id}` as the site has it, the route, and what its path names.
@@ -248,6 +270,12 @@ impl App {
         parameters: BTreeMap<String, String>,
     ) -> Response<Body> {
         let sign_in = &self.site.file.sign_in;
+        if let Some(name) = request.path.strip_prefix("/static/") {
+            return match self.site.templates.get(name) {
+                Some(text) => page(StatusCode::OK, text.clone(), media_type(name)),
+                None => page(StatusCode::NOT_FOUND, "not here".into(), "text/plain"),
+            };
+        }
         if let Some(response) = self.arrive(request) {
             return response;
         }
@@ -378,7 +406,8 @@ impl App {
         let first = |map: &BTreeMap<String, Vec<String>>| -> Value {
             map.iter().map(|(k, v)| (k.clone(), json!(v.first()))).collect::<serde_json::Map<_, _>>().into()
         };
-        let mut names = now.world.names();
+        let before = now.lag.as_mut().filter(|_| request.method == "GET").and_then(Lag::read);
+        let mut names = before.as_ref().unwrap_or(&now.world).names();
         for (name, list) in &self.site.file.world.lists {
             names.insert(name.clone(), seen(list));
         }
@@ -395,51 +424,6 @@ impl App {
         names.insert("seen".into(), seen(&session.seen));
         names.insert("signed_in".into(), seen(&session.user));
         names
-    }
-}
-
-/// The side for tests: the world as JSON, faults, the log.
-fn control(app: &App, method: &Method, what: &str, body: &[u8]) -> Response<Body> {
-    let json = |value: &Value| {
-        page(StatusCode::OK, serde_json::to_string_pretty(value).unwrap_or_default(), "application/json")
-    };
-    let wrong = |reason: String| page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8");
-    match (method.as_str(), what) {
-        ("GET", "state") => json(app.now().world.value()),
-        ("GET", "log") => json(&Value::from(app.now().log.clone())),
-        ("POST", "reset") => match seed(&app.site, &app.language) {
-            Ok(world) => {
-                *app.now() = Now::new(world);
-                json(&json!({ "reset": true }))
-            }
-            Err(reason) => wrong(reason),
-        },
-        ("POST", "world") => match serde_json::from_slice::<Value>(body) {
-            Ok(change) => {
-                merge(app.now().world.change(), change);
-                json(&json!({ "changed": true }))
-            }
-            Err(error) => wrong(format!("not JSON: {error}")),
-        },
-        ("POST", "faults") => match serde_json::from_slice::<Vec<Fault>>(body) {
-            Ok(faults) => {
-                app.now().faults = faults;
-                json(&json!({ "set": true }))
-            }
-            Err(error) => wrong(format!("not a list of faults: {error}")),
-        },
-        _ => page(StatusCode::NOT_FOUND, format!("/_site/{what} is not here"), "text/plain"),
-    }
-}
-
-fn merge(into: &mut Value, change: Value) {
-    match (into, change) {
-        (Value::Object(into), Value::Object(change)) => {
-            for (key, value) in change {
-                merge(into.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (into, change) => *into = change,
     }
 }
 

@@ -1,0 +1,58 @@
+//! The side for tests: the world as JSON, faults, the log.
+
+use axum::{
+    body::Body,
+    http::{Method, Response, StatusCode},
+};
+use serde_json::{Value, json};
+
+use super::{
+    faults::Fault,
+    serve::{App, Now, page},
+    world::seed,
+};
+
+/// Answers what stands below `/_site/`.
+pub(super) fn control(app: &App, method: &Method, what: &str, body: &[u8]) -> Response<Body> {
+    let json = |value: &Value| {
+        page(StatusCode::OK, serde_json::to_string_pretty(value).unwrap_or_default(), "application/json")
+    };
+    let wrong = |reason: String| page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8");
+    match (method.as_str(), what) {
+        ("GET", "state") => json(app.now().world.value()),
+        ("GET", "log") => json(&Value::from(app.now().log.clone())),
+        ("POST", "reset") => match seed(&app.site, &app.language) {
+            Ok(world) => {
+                *app.now() = Now::new(world);
+                json(&json!({ "reset": true }))
+            }
+            Err(reason) => wrong(reason),
+        },
+        ("POST", "world") => match serde_json::from_slice::<Value>(body) {
+            Ok(change) => {
+                merge(app.now().world.change(), change);
+                json(&json!({ "changed": true }))
+            }
+            Err(error) => wrong(format!("not JSON: {error}")),
+        },
+        ("POST", "faults") => match serde_json::from_slice::<Vec<Fault>>(body) {
+            Ok(faults) => {
+                app.now().faults = faults;
+                json(&json!({ "set": true }))
+            }
+            Err(error) => wrong(format!("not a list of faults: {error}")),
+        },
+        _ => page(StatusCode::NOT_FOUND, format!("/_site/{what} is not here"), "text/plain"),
+    }
+}
+
+fn merge(into: &mut Value, change: Value) {
+    match (into, change) {
+        (Value::Object(into), Value::Object(change)) => {
+            for (key, value) in change {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, change) => *into = change,
+    }
+}
