@@ -45,13 +45,14 @@ pub(super) struct SiteFile {
     pub routes: Vec<Route>,
 }
 
-/// How people sign in: a form that posts `email` and `password` to `path`.
+/// How people sign in: a form that posts `email` and `password` to `path`. It may have parts in braces, as routes have:
+/// then each address has a sign-in of its own.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
     pub path: String,
     pub template: String,
-    /// Where one gets afterwards.
+    /// Where one gets afterwards; with the same parts in braces.
     pub home: String,
     pub accounts: Vec<Account>,
     /// `<path>/sso` leads to it (`?popup` where that is a window), `<path>/callback` back from it.
@@ -154,7 +155,7 @@ pub(super) struct Route {
     pub require: Vec<Require>,
     #[serde(default, rename = "do")]
     pub actions: Vec<Action>,
-    /// Shown on the next page, as a status.
+    /// A template: shown on the next page, as a status.
     #[serde(default)]
     pub flash: Option<String>,
     /// A template: where one gets after a post.

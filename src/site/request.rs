@@ -110,6 +110,19 @@ pub(super) fn matches(pattern: &str, path: &str) -> Option<BTreeMap<String, Stri
     }
 }
 
+/// A pattern with its parts in braces filled in: by name, else from the same place of another path.
+pub(super) fn filled(pattern: &str, named: &BTreeMap<String, String>, path: &str) -> String {
+    let mut there = path.split('/');
+    let part = |want: &str| {
+        let here = there.next().unwrap_or_default();
+        match want.strip_prefix('{').and_then(|want| want.strip_suffix('}')) {
+            Some(name) => named.get(name).map_or(here, String::as_str).to_owned(),
+            None => want.to_owned(),
+        }
+    };
+    pattern.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
 fn pairs(text: &str) -> Fields {
     let mut all = Fields::new();
     for (key, value) in url::form_urlencoded::parse(text.as_bytes()) {
