@@ -110,7 +110,7 @@ impl App {
                 ),
             };
         }
-        if let (Some(code), None) = (request.field("code"), request.field("password")) {
+        if let Some(code) = request.field("code") {
             return self.check_code(request, door, &code);
         }
         let username = request.field("email").unwrap_or_default();
@@ -140,20 +140,6 @@ impl App {
                 "Incorrect email or password",
             );
         };
-        if let Some(code) = request.field("code") {
-            // All on one page.
-            let secret = account.totp.clone();
-            return match self.takes_code(&username, secret.as_deref(), &code) {
-                true => self.welcome(request, door, &username, None),
-                false => self.door_page(
-                    request,
-                    door,
-                    StatusCode::UNAUTHORIZED,
-                    "password",
-                    "That code is not right",
-                ),
-            };
-        }
         let device = (request.device.clone(), username.clone());
         if account.totp.is_none() || self.now().arrivals.devices.contains(&device) {
             return self.welcome(request, door, &username, None);
@@ -170,27 +156,19 @@ impl App {
             return self.door_page(request, door, StatusCode::UNAUTHORIZED, "password", "Sign in again");
         };
         let secret = self.accounts().find(|a| a.username == username).and_then(|a| a.totp.clone());
-        if !self.takes_code(&username, secret.as_deref(), code) {
+        let taken = (username.clone(), code.to_owned());
+        let right = secret.is_some_and(|secret| is_code(&secret, code));
+        if !right || self.now().arrivals.used.contains(&taken) {
             return self.door_page(request, door, StatusCode::UNAUTHORIZED, "code", "That code is not right");
         }
         let device = request.field("remember").map(|_| self.fresh_id("d"));
         {
             let arrivals = &mut self.now().arrivals;
+            arrivals.used.push(taken);
             arrivals.awaited.retain(|(id, _)| *id != request.session);
             arrivals.devices.extend(device.clone().map(|device| (device, username.clone())));
         }
         self.welcome(request, door, &username, device.as_deref())
-    }
-
-    /// Is this the code of now? It is taken once.
-    fn takes_code(&self, username: &str, secret: Option<&str>, code: &str) -> bool {
-        let taken = (username.to_owned(), code.to_owned());
-        let used = &mut self.now().arrivals.used;
-        let right = secret.is_some_and(|secret| is_code(secret, code)) && !used.contains(&taken);
-        if right {
-            used.push(taken);
-        }
-        right
     }
 
     /// In: at the app its first page, at the provider the way back.
