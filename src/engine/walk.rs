@@ -426,3 +426,18 @@ fn within_bounds(paging: &Pages, pages: u32) -> Result<(), Trouble> {
         .hint("raise `pages.max`, or search instead of walking")
         .into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::number_in;
+
+    #[test]
+    fn a_number_is_read_by_what_stands_around_it() {
+        assert_eq!(number_in("1,204 members", "", " members"), Some(1204));
+        assert_eq!(number_in("1 user", "", " user*"), Some(1));
+        assert_eq!(number_in("300 users", "", " user*"), Some(300));
+        assert_eq!(number_in("1-100 of 300 users in all", "* of ", " users*"), Some(300));
+        assert_eq!(number_in("All 30 seats (of 30)", "All ", " seats*"), Some(30));
+        assert_eq!(number_in("many users", "", " user*"), None);
+    }
+}

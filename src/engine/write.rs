@@ -110,7 +110,12 @@ impl Run<'_> {
                     Code::UnknownEntitlement,
                     format!("the app has no {kind} `{value}`"),
                 )
-                .hint(format!("it has: {}", some_of(value, &there))));
+                .hint(match there.is_empty() {
+                    true => {
+                        format!("its pages showed no {kind} at all: see what `entitlement.list` reads")
+                    }
+                    false => format!("it has: {}", some_of(value, &there)),
+                }));
             }
         }
         Ok(())

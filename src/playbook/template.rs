@@ -130,3 +130,19 @@ pub fn duration(text: &str) -> Option<std::time::Duration> {
     };
     (millis > 0 && millis <= 10 * 60_000).then(|| std::time::Duration::from_millis(millis))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::evaluate;
+
+    #[test]
+    fn of_several_the_primary_one_is_taken() {
+        let primary = |emails| evaluate("{{ user.emails | primary }}", &json!({ "user": { "emails": emails } })).ok();
+        let two = json!([{ "value": "a@x" }, { "value": "b@x", "primary": true }]);
+        assert_eq!(primary(two), Some(json!("b@x")));
+        assert_eq!(primary(json!([{ "value": "a@x", "primary": false }])), Some(json!("a@x")));
+        assert_eq!(evaluate("{{ user.emails | primary }}", &json!({ "user": {} })).ok(), Some(json!(null)));
+    }
+}
