@@ -216,6 +216,10 @@ function byText(match, scope, wanted, how) {
 function besideOthers(match, top, wanted) {
   const matches = matcher(match);
   const { words, lower } = clues(match);
+  if (hosts().length === 0) {
+    const raw = lower ? top.textContent.toLowerCase() : top.textContent;
+    if (!words.every((word) => raw.includes(word))) return [];
+  }
   return collect(top, "*").filter((element) => {
     if (element.childElementCount === 0 || isUnread(element)) return false;
     const holds = (text) => words.every((word) => (lower ? text.toLowerCase() : text).includes(word)) && matches(text);
