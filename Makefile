@@ -1,11 +1,14 @@
 # The developer's menu. `make demo` and `make test` install what they need, and may be run twice.
-.PHONY: demo test bench schemas check
+.PHONY: demo test apps bench schemas check
 
 demo:            ## The whole corridor once, with a broker, a site and a worker of its own
 	@scripts/demo
 
 test:            ## Everything: formatting, lints, licences, playbooks, tests
 	@scripts/test
+
+apps:            ## The real apps: installed, started, and their scenarios played on them and on their twins
+	@scripts/apps
 
 bench:           ## Our time for one job beside the same flow in Playwright; the findings of a thousand playbooks
 	@benches/job/run

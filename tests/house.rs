@@ -50,6 +50,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("indicatif", &["cli/"]),
     ("axum", &["site/"]),
+    ("hyper_util", &["site/proxy.rs"]),
     ("minijinja", &["playbook/template.rs", "site/"]),
     ("rustix", &["adapters/cdp/"]),
     ("secrecy", &["secret.rs"]),

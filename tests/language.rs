@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 use seatwright::{
     cli::finding_text,
     playbook::{Finding, Loaded, Modules, load, load_module},
+    scenario,
 };
 
 fn root() -> &'static Path {
@@ -22,7 +23,10 @@ fn cases(file: &str) -> Vec<(String, Loaded)> {
         .map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             let text = fs::read_to_string(entry.path().join(file)).expect("a playbook");
-            let loaded = load("playbook.yaml", &name, &text, &modules(&entry.path()));
+            let mut loaded = load("playbook.yaml", &name, &text, &modules(&entry.path()));
+            if let Ok(scenarios) = fs::read_to_string(entry.path().join("scenarios.yaml")) {
+                loaded.note_unplayed(scenario::played(&scenarios).as_ref());
+            }
             (name, loaded)
         })
         .collect();

@@ -35,6 +35,9 @@ impl Case {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seatwright"));
         command.current_dir(self.folder.path()).args(arguments);
         command.args(["--playbooks", "playbooks"]).arg("--sites").arg(root().join("fixtures/sites"));
+        command
+            .env("SITES", root().join("fixtures/sites"))
+            .env("SEATWRIGHT", env!("CARGO_BIN_EXE_seatwright"));
         let out = command.output().expect("it runs");
         let said = String::from_utf8_lossy(&out.stdout).into_owned();
         assert!(!said.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -82,13 +85,26 @@ fn what_must_fail_fails_and_says_why() {
 
     let read = |file: &str| fs::read_to_string(case.folder.path().join(file)).expect(file);
     let junit = read("junit.xml");
-    assert!(junit.contains(r#"tests="7""#) && junit.contains(r#"failures="7""#), "{junit}");
+    assert!(junit.contains(r#"tests="8""#) && junit.contains(r#"failures="8""#), "{junit}");
     let results: serde_json::Value = serde_json::from_str(&read("results.json")).expect("JSON");
     let passed: Vec<bool> = results.as_array().expect("a list").iter().map(|r| r["passed"] == true).collect();
-    assert_eq!(passed, [false; 7]);
+    assert_eq!(passed, [false; 8]);
     // What was on the page when a step failed can be looked at.
     let picture = results[4]["result"]["evidence"][0]["ref"].as_str().expect("a picture").to_owned();
     assert!(Path::new(&case.folder.path().join("out").join(picture)).is_file());
+}
+
+/// On real apps nothing is different: their own state counts, faults come, and the twin has to come to the same.
+#[test]
+fn a_real_app_is_held_against_its_twin() {
+    let case = Case::new("real", |source| source);
+    let (code, said) = case.test(&["--real", "--real-apps", &apps_of("real")]);
+    assert_eq!(code, 1, "{said}");
+    case.reads_as_its_golden_file(&said);
+}
+
+fn apps_of(case: &str) -> String {
+    Case::folder(case).join("apps").display().to_string()
 }
 
 #[test]

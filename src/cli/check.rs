@@ -8,6 +8,7 @@ use std::{
 use super::{Ended, findings, render};
 use crate::{
     playbook::{Loaded, LoadedModule, Severity, load_module},
+    scenario,
     worker::books::{load_all, load_file, load_modules},
 };
 
@@ -56,6 +57,7 @@ impl Check {
                 });
             }
         }
+        all.iter_mut().for_each(hold_against_scenarios);
         let count = |severity| {
             all.iter().flat_map(|l| &l.findings).filter(|f| f.finding.severity() == severity).count()
         };
@@ -74,6 +76,20 @@ impl Check {
             return Err(error.into());
         }
         Ok(if errors > 0 || (self.strict && warnings > 0) { Ended::NotDone } else { Ended::Done })
+    }
+}
+
+/// A playbook is as good as what is played of it.
+fn hold_against_scenarios(loaded: &mut Loaded) {
+    let beside = Path::new(&loaded.path).with_file_name("scenarios.yaml");
+    match std::fs::read_to_string(beside) {
+        // What is wrong with the file itself, `seatwright test` tells.
+        Ok(text) => {
+            if let Some(played) = scenario::played(&text) {
+                loaded.note_unplayed(Some(&played));
+            }
+        }
+        Err(_) => loaded.note_unplayed(None),
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
     adapters::store::Folder,
     ports::driver::{Browser, Launch},
     report::junit,
-    scenario::{self, Problem, Report, Stage, Suite},
+    scenario::{self, Apps, Problem, Report, Stage, Suite},
     site::Site,
     worker::books::Books,
 };
@@ -44,6 +44,12 @@ pub(super) struct Test {
     /// One folder a fixture site.
     #[arg(long, value_name = "DIR", default_value = "fixtures/sites")]
     sites: PathBuf,
+    /// Play on the real apps, and on their twins: both have to come to the same. Apps that have none are left out.
+    #[arg(long)]
+    real: bool,
+    /// One folder a real app.
+    #[arg(long, value_name = "DIR", default_value = "fixtures/apps")]
+    real_apps: PathBuf,
     /// Where pictures go.
     #[arg(long, value_name = "DIR", default_value = "out/test")]
     evidence: PathBuf,
@@ -124,9 +130,12 @@ impl Test {
         browser: &OnceCell<Arc<dyn Browser>>,
         begin: impl Fn() -> F,
     ) -> anyhow::Result<Ended> {
-        let Some(suites) = load_suites(&self.playbooks, &self.sites, apps)? else {
+        let Some(mut suites) = load_suites(&self.playbooks, &self.sites, apps)? else {
             return Ok(Ended::NotDone);
         };
+        if self.real {
+            suites.retain(Suite::has_app);
+        }
         let mut sites = BTreeMap::new();
         for suite in &suites {
             sites.insert(suite.site.clone(), Site::load(&suite.site)?);
@@ -143,13 +152,14 @@ impl Test {
         }
         let begun = Instant::now();
         let browser = browser.get_or_try_init(begin).await?;
+        let side_by_side =
+            self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, |n| n.get() + 1));
         let stage = Stage {
             books: Books::read(&self.playbooks)?,
             launch: Arc::new(Same(Arc::clone(browser))),
             evidence: Arc::new(Folder::new(&self.evidence)),
+            apps: if self.real { Some(Apps::new(&self.real_apps, side_by_side)?) } else { None },
         };
-        let side_by_side =
-            self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, |n| n.get() + 1));
         let (all, color) = (chosen.len(), std::io::stdout().is_terminal());
         let mut done = 0;
         let reports = scenario::run(&stage, chosen, side_by_side, |report| {
@@ -157,7 +167,10 @@ impl Test {
             print(report, done, all, color, &self.evidence);
         })
         .await;
-        let failed = reports.iter().filter(|report| report.failed.is_some()).count();
+        if let Some(apps) = stage.apps {
+            apps.end().await;
+        }
+        let failed = reports.iter().filter(|report| !report.differences.is_empty()).count();
         if let Some(file) = &self.junit {
             let cases: Vec<junit::Case> = reports.iter().map(case).collect();
             std::fs::write(file, junit::report(&cases)?)
@@ -226,16 +239,16 @@ fn print(report: &Report, done: usize, all: usize, color: bool, evidence: &Path)
     let seconds = report.took.as_secs_f64();
     let (good, bad, plain) = if color { ("\x1b[32m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
     let width = all.to_string().len();
-    let Some(failed) = &report.failed else {
+    if report.differences.is_empty() {
         println!("[{done:>width$}/{all}] {good}ok{plain}   {}: {} ({seconds:.1} s)", report.app, report.name);
         return;
-    };
+    }
     println!("[{done:>width$}/{all}] {bad}FAIL{plain} {}: {} ({seconds:.1} s)", report.app, report.name);
     println!("       {}", report.place);
-    for difference in &failed.differences {
+    for difference in &report.differences {
         println!("       - {difference}");
     }
-    let Some(result) = &failed.result else { return };
+    let Some(result) = &report.result else { return };
     if let Some(error) = &result.error {
         println!("       {}: {}", error.code, error.message);
         if let (Some(step), Some(at)) = (&error.step, &error.at) {
@@ -272,7 +285,7 @@ fn case(report: &Report) -> junit::Case {
         name: report.name.clone(),
         place: report.place.clone(),
         took: report.took,
-        failed: report.failed.as_ref().map(|failed| failed.differences.join("\n")),
+        failed: (!report.differences.is_empty()).then(|| report.differences.join("\n")),
     }
 }
 
@@ -282,8 +295,8 @@ fn as_json(report: &Report) -> serde_json::Value {
         "scenario": report.name,
         "at": report.place,
         "seconds": report.took.as_secs_f64(),
-        "passed": report.failed.is_none(),
-        "differences": report.failed.as_ref().map(|failed| &failed.differences),
-        "result": report.failed.as_ref().and_then(|failed| failed.result.as_ref()),
+        "passed": report.differences.is_empty(),
+        "differences": report.differences,
+        "result": report.result,
     })
 }

@@ -74,6 +74,7 @@ findings! {
     PendingNotRead "P048" Error => "Invitations without a view that tells who is invited: a value of `active` that is neither true nor false.";
     NothingToDiscover "P049" Error => "`discovered` without an `entitlement.list` whose view shows what there is.";
     OperationShape "P050" Error => "An operation that has neither steps nor view nor `unsupported`, or what it cannot have.";
+    NotPlayed "P051" Warning => "An operation that no scenario plays.";
     NoOperations "P052" Error => "A playbook without operations.";
     SecretOutsideLogin "P060" Error => "A secret outside of `login`, or outside of a `secret:` slot.";
     WideOrigin "P061" Error => "An origin that is too wide, or plain http off the loopback.";

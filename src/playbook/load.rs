@@ -1,6 +1,10 @@
 //! From the text of a playbook to a checked one.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use sha2::{Digest, Sha256};
 
@@ -49,6 +53,31 @@ impl Loaded {
             });
         }
         found
+    }
+
+    /// Notes the operations that no scenario plays. `None`: there is no scenarios.yaml at all, which is told once.
+    pub fn note_unplayed(&mut self, played: Option<&BTreeSet<String>>) {
+        let Some(playbook) = &self.playbook else { return };
+        let possible = playbook.operations.iter().filter(|(_, body)| body.unsupported.is_none());
+        let unplayed: Vec<Diagnostic> = match played {
+            Some(played) => possible
+                .filter(|(name, _)| !played.contains(&name.value))
+                .map(|(name, _)| {
+                    let message = format!("no scenario plays `{}`", name.value);
+                    Diagnostic::new(Finding::NotPlayed, name.span, message)
+                        .help("add one to scenarios.yaml; `seatwright coverage` tells which states it needs")
+                })
+                .collect(),
+            None => possible
+                .take(1)
+                .map(|(name, _)| {
+                    Diagnostic::new(Finding::NotPlayed, name.span, "no scenario plays this playbook")
+                        .help("write a scenarios.yaml beside it: what must happen, and what must not")
+                })
+                .collect(),
+        };
+        self.findings.extend(unplayed);
+        self.findings.sort_by_key(|f| (f.span.start, f.finding.code()));
     }
 
     /// Line and column (from 1) of a place.
@@ -190,7 +219,7 @@ pub fn load(path: &str, folder: &str, source: &str, modules: &Modules) -> Loaded
     }
     findings.sort_by_key(|f| (f.span.start, f.finding.code()));
     findings.dedup();
-    let mut used = std::collections::BTreeSet::new();
+    let mut used = BTreeSet::new();
     if let Some(playbook) = &playbook {
         each_step_of(playbook, &mut |step| {
             if let Action::Use(call) = &step.action {

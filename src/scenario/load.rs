@@ -1,7 +1,7 @@
 //! `playbooks/<app>/scenarios.yaml`, read and checked.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -41,6 +41,9 @@ pub(super) struct File {
     pub suite: At<u64>,
     /// The fixture site: a folder of `fixtures/sites`.
     pub site: At<String>,
+    /// The real app that the site is a twin of: a folder of `fixtures/apps`.
+    #[serde(default)]
+    pub app: Option<At<String>>,
     /// The integration's settings. `port` is that of the site.
     #[serde(default)]
     pub integration: BTreeMap<String, String>,
@@ -193,6 +196,11 @@ impl Suite {
         &self.file.scenarios
     }
 
+    /// Whether they can be played on a real app, too.
+    pub fn has_app(&self) -> bool {
+        self.file.app.is_some()
+    }
+
     /// Where a scenario begins.
     pub fn place(&self, scenario: &Scenario) -> String {
         self.text.place(scenario.name.span)
@@ -230,6 +238,13 @@ pub fn load(playbooks: &Path, sites: &Path) -> Result<Vec<Suite>, Problem> {
             read(&app, &path.to_string_lossy(), source, sites)
         })
         .collect()
+}
+
+/// The operations that the scenarios of a text play; `None` where it cannot be read.
+pub fn played(source: &str) -> Option<BTreeSet<String>> {
+    let (file, _) = read_text::<File>(source);
+    let operations = file?.scenarios;
+    Some(operations.iter().filter_map(Scenario::operation).map(|o| o.as_str().to_owned()).collect())
 }
 
 fn read(app: &str, path: &str, source: String, sites: &Path) -> Result<Suite, Problem> {

@@ -1,12 +1,15 @@
-//! Scenarios: what QA says must happen, played on fixture sites and held against the site's own state.
+//! Scenarios: what QA says must happen, played on fixture sites or real apps and held against the app's own state.
 //!
 //! Knows nothing of how a page is driven: it hands jobs to the worker's handler and looks at the site.
 
+mod app;
 mod coverage;
+mod ground;
 mod load;
 mod model;
 mod run;
 
+pub use app::{Apps, Taken};
 pub use coverage::{Hole, STATES, coverage, demanded};
-pub use load::{Problem, Scenario, Suite, load, schema};
-pub use run::{Failed, Report, Stage, run};
+pub use load::{Problem, Scenario, Suite, load, played, schema};
+pub use run::{Report, Stage, run};

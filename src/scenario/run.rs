@@ -1,8 +1,7 @@
 //! Plays scenarios: each on a site and in a browser context of its own, side by side.
 
 use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,6 +11,8 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value, json};
 
 use super::{
+    app::Apps,
+    ground::Ground,
     load::{Account, Scenario, Suite},
     model,
 };
@@ -37,6 +38,8 @@ pub struct Stage {
     /// Gives every scenario the same browser.
     pub launch: Arc<dyn Launch>,
     pub evidence: Arc<dyn EvidenceStore>,
+    /// Where there are some: scenarios are played on the real app, and then on its twin, which has to come to the same.
+    pub apps: Option<Apps>,
 }
 
 /// How a scenario ended.
@@ -47,15 +50,9 @@ pub struct Report {
     /// `playbooks/ledgerly/scenarios.yaml:12:11`
     pub place: String,
     pub took: Duration,
-    pub failed: Option<Failed>,
-}
-
-/// Why a scenario failed.
-#[derive(Debug)]
-pub struct Failed {
-    /// What is not as the scenario says: of the result, and of the world.
+    /// What is not as the scenario says: of the result, and of the world. None: it has passed.
     pub differences: Vec<String>,
-    /// What the job came to, where there was one.
+    /// What the job came to, where there was one; on the real app, where there is one.
     pub result: Option<Box<JobResult>>,
 }
 
@@ -68,13 +65,15 @@ pub async fn run(
 ) -> Vec<Report> {
     let playing = chosen.into_iter().enumerate().map(|(number, (suite, site, scenario))| async move {
         let begun = Instant::now();
-        let failed = play(stage, suite, site, scenario, number).await.err();
+        let played = play(stage, suite, site, scenario, number).await;
+        let (differences, result) = played.unwrap_or_else(|reason| (vec![reason], None));
         Report {
             app: suite.app.clone(),
             name: scenario.name.value.clone(),
             place: suite.place(scenario),
             took: begun.elapsed(),
-            failed,
+            differences,
+            result: result.map(Box::new),
         }
     });
     let mut reports = Vec::new();
@@ -86,25 +85,41 @@ pub async fn run(
     reports
 }
 
+/// What is not as it has to be, and what the job came to.
+type Played = (Vec<String>, Option<JobResult>);
+
 async fn play(
     stage: &Stage,
     suite: &Suite,
     site: &Site,
     scenario: &Scenario,
     number: usize,
-) -> Result<(), Failed> {
-    let broken = |reason: String| Failed { differences: vec![reason], result: None };
-    let served = site.clone().serve(SocketAddr::from(([127, 0, 0, 1], 0))).await;
-    let served = served.map_err(|error| broken(error.to_string()))?;
-    let prepared = served
-        .change(|world| model::change(world, &scenario.world))
-        .and_then(|()| served.fail_with(&scenario.faults));
-    prepared.map_err(broken)?;
-    let before = served.world();
+) -> Result<Played, String> {
+    let (Some(apps), Some(app)) = (&stage.apps, &suite.file.app) else {
+        return play_on(stage, suite, Ground::site(site, scenario).await?, scenario, number).await;
+    };
+    let ground = Ground::app(apps, &app.value, scenario).await?;
+    let (mut differences, real) = play_on(stage, suite, ground, scenario, number).await?;
+    let ground = Ground::site(site, scenario).await?;
+    let (of_twin, twin) = play_on(stage, suite, ground, scenario, number).await?;
+    differences.extend(of_twin.into_iter().map(|difference| format!("on the twin: {difference}")));
+    if let (Some(real), Some(twin)) = (&real, &twin) {
+        differences.extend(unlike_twin(real, twin));
+    }
+    Ok((differences, real))
+}
+
+async fn play_on(
+    stage: &Stage,
+    suite: &Suite,
+    ground: Ground<'_>,
+    scenario: &Scenario,
+    number: usize,
+) -> Result<Played, String> {
     let account = merged(&suite.file.account, &scenario.account);
-    let job = job(suite, scenario, &account, served.addr().port(), number);
+    let job = job(suite, scenario, &account, ground.port(), number);
     let body = serde_json::to_vec(&job).unwrap_or_default();
-    let job = Job::parse(&body).map_err(|refusal| broken(format!("`job`: {}", refusal.failure)))?;
+    let job = Job::parse(&body).map_err(|refusal| format!("`job`: {}", refusal.failure));
     let handler = Handler {
         books: stage.books.clone(),
         integrations: BTreeMap::new(),
@@ -112,19 +127,72 @@ async fn play(
         secrets: Arc::new(Literal(account.secrets.clone())),
         evidence: Arc::clone(&stage.evidence),
     };
-    let played = tokio::time::timeout(LONGEST, handler.work(&job, Arc::new(Deaf))).await;
-    handler.sessions.end_all().await;
-    let after = served.world();
-    served.stop().await;
-    let Ok(result) = played else {
-        return Err(broken(format!("it takes longer than {} s", LONGEST.as_secs())));
+    let played = match &job {
+        Ok(job) => tokio::time::timeout(LONGEST, handler.work(job, Arc::new(Deaf)))
+            .await
+            .map_err(|_| format!("it takes longer than {} s", LONGEST.as_secs())),
+        Err(reason) => Err(reason.clone()),
     };
+    handler.sessions.end_all().await;
+    let before = ground.before.clone();
+    let unmet = ground.unmet_faults();
+    let after = ground.leave().await?;
+    let result = played?;
     let mut differences = unlike(scenario, &result);
+    differences.extend(unmet.into_iter().map(|fault| format!("the fault never came: {fault}")));
     match model::differences(&before, &after, &scenario.world_after, &suite.file.ignore) {
         Ok(of_world) => differences.extend(of_world.into_iter().map(|d| format!("the site's state: {d}"))),
         Err(reason) => differences.push(format!("`world_after`: {reason}")),
     }
-    if differences.is_empty() { Ok(()) } else { Err(Failed { differences, result: Some(Box::new(result)) }) }
+    Ok((differences, Some(result)))
+}
+
+/// In what a twin's result differs from that of the real app: what was said to users may differ, what it means may not.
+fn unlike_twin(real: &JobResult, twin: &JobResult) -> Vec<String> {
+    let told = |result: &JobResult| {
+        json!({
+            "outcome": result.outcome,
+            "code": result.error.as_ref().map(|error| error.code),
+            "changed": result.changed,
+            "before": result.before,
+            "after": result.after,
+            "users": result.users,
+            "complete": result.completeness.as_ref().map(|completeness| completeness.complete),
+            "entitlements": result.entitlements,
+        })
+    };
+    let mut found = Vec::new();
+    apart("", &told(real), &told(twin), &mut found);
+    found
+}
+
+/// Where two values differ: for each list and each object the first place.
+fn apart(path: &str, real: &Value, twin: &Value, found: &mut Vec<String>) {
+    match (real, twin) {
+        (Value::Object(ours), Value::Object(theirs)) => {
+            let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
+            let before = found.len();
+            for name in names {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                apart(&path, &real[name], &twin[name], found);
+            }
+            // Of what the result says, everything is told; of a user, the first thing.
+            if !path.is_empty() {
+                found.truncate(before + 1);
+            }
+        }
+        (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
+            if let Some(index) = (0..ours.len()).find(|index| ours[*index] != theirs[*index]) {
+                apart(&format!("{path}[{index}]"), &ours[index], &theirs[index], found);
+            }
+        }
+        (Value::Array(ours), Value::Array(theirs)) => {
+            let (ours, theirs) = (ours.len(), theirs.len());
+            found.push(format!("`{path}` has {ours} entries on the real app, {theirs} on its twin"));
+        }
+        _ if real != twin => found.push(format!("`{path}` is {real} on the real app, {twin} on its twin")),
+        _ => {}
+    }
 }
 
 /// What the result says that the scenario does not.

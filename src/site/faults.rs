@@ -49,6 +49,9 @@ pub(crate) struct Fault {
     /// `changed`: texts as they stand in the answer, and what stands there instead.
     #[serde(default)]
     pub replace: BTreeMap<String, String>,
+    /// Has it come?
+    #[serde(skip)]
+    met: bool,
 }
 
 /// What goes wrong.
@@ -165,7 +168,14 @@ impl Fault {
         if let Some(times) = &mut self.times {
             *times -= 1;
         }
+        self.met = true;
         true
+    }
+
+    /// Those that never came, as `slow on GET /members`.
+    pub(super) fn unmet(faults: &[Fault]) -> Vec<String> {
+        let unmet = faults.iter().filter(|fault| !fault.met);
+        unmet.map(|fault| format!("{} on {}", fault.kind.written().0, fault.on)).collect()
     }
 
     /// The page with this fault in it, where it can have it.

@@ -116,6 +116,11 @@ impl RunningSite {
         Ok(())
     }
 
+    /// The faults that never came, as `slow on GET /members`.
+    pub fn unmet_faults(&self) -> Vec<String> {
+        Fault::unmet(&self.app.now().faults)
+    }
+
     /// Back to the beginning: world, sessions, faults.
     pub fn reset(&self) {
         if let Ok(world) = seed(&self.app.site, &self.app.language) {
@@ -213,7 +218,7 @@ async fn answer(
 }
 
 /// What a server says that fails.
-fn failing(fault: &Fault) -> Response<Body> {
+pub(super) fn failing(fault: &Fault) -> Response<Body> {
     let code = status(fault.status, StatusCode::SERVICE_UNAVAILABLE);
     let text = format!("<!doctype html><title>{code}</title><h1>{code}</h1>");
     let mut response = page(code, text, "text/html; charset=utf-8");

@@ -231,3 +231,31 @@ test("a field that gives the focus away cannot be typed into", () => on('<input 
   assert.match((await page.edit(label("A"))).message, /does not take the focus/);
   assert.equal((await page.edit(css("input"))).kind, "not_editable");
 }));
+
+test("a label of a custom element is one of the only field inside it, or of the element that is a control itself", () => on(`
+  <label for=t>Title</label><x-line id=t></x-line> <label>Digest <x-switch role=switch aria-checked=false tabindex=0></x-switch></label>
+  <label>Range <x-two></x-two></label> <label>Terms <x-tick></x-tick></label>
+  <script>
+    const define = (name, html) => customElements.define(name, class extends HTMLElement {
+      static formAssociated = true;
+      constructor() {
+        super();
+        this.attachInternals();
+        this.attachShadow({ mode: "open", delegatesFocus: true }).innerHTML = html;
+      }
+    });
+    define("x-line", "<input value=old>");
+    define("x-switch", "<i>on</i>");
+    define("x-two", "<input><input>");
+    define("x-tick", "<input type=checkbox>");
+  </script>`, async (page) => {
+  const { token, ...line } = await page.edit(label("Title"));
+  assert.deepEqual([line.kind, line.values, line.element], ["text", ["old"], 'textbox "Title"']);
+  await page.page.keyboard.insertText("new");
+  assert.deepEqual((await page.ask({ ask: "value", token })).values, ["new"]);
+  assert.equal((await page.edit(label("Digest"))).kind, "switch");
+  assert.equal((await page.edit(label("Range"))).kind, "not_found");
+  assert.equal((await page.edit(label("Terms"))).kind, "checkbox");
+  assert.equal((await page.click(label("Terms"))).hit, true);
+  assert.equal((await page.edit(label("Terms"))).checked, true);
+}));

@@ -36,6 +36,32 @@ test("from under a sticky header, out of a scrolled box, far down", () => on(`${
   assert.deepEqual((await page.main("log")).filter((line) => line.startsWith("click")), ["click Low", "click Boxed", "click Far", "click Far"]);
 }));
 
+test("the text of a host, slotted into the button of its shadow root", () => on(`
+  <x-button>Go</x-button> <x-outer>Deep</x-outer>
+  <script>
+    const define = (name, html) => customElements.define(name, class extends HTMLElement {
+      constructor() {
+        super();
+        this.attachShadow({ mode: "open", delegatesFocus: true }).innerHTML = html;
+        this.shadowRoot.querySelector("button")?.addEventListener("click", () => log.push(this.localName));
+      }
+    });
+    window.log = [];
+    define("x-button", "<button><slot></slot></button>");
+    define("x-outer", "<x-button><slot></slot></x-button>");
+  </script>`, async (page) => {
+  for (const name of ["Go", "Deep"]) assert.equal((await page.click(role("button", name))).hit, true, name);
+  assert.deepEqual(await page.main("log"), ["x-button", "x-button"]);
+  await page.main("document.querySelector('x-button').insertAdjacentHTML('afterend', '<p style=\"position:fixed;inset:0;margin:0\">Veil</p>')");
+  assert.match((await page.aim(role("button", "Go"))).message, /^covered by /);
+}));
+
+test("a slot, which has no box of its own, far down", () => on(`${LOG}<div style="height:3000px"></div><x-word>Far</x-word>
+  <script>document.querySelector("x-word").attachShadow({ mode: "open" }).innerHTML = "<p>Not <slot></slot></p>"</script>`, async (page) => {
+  assert.equal((await page.click(text("Far"))).hit, true);
+  assert.equal((await page.main("log")).at(-1), "click Far");
+}));
+
 test("a control through its label", () => on(`${LOG}
   <label for=c>Agree</label><input id=c type=checkbox style="position:absolute;opacity:0;width:0;height:0">
   <label><input id=d type=checkbox style="position:absolute;clip-path:inset(50%);width:1px;height:1px"> Clipped</label>`, async (page) => {

@@ -49,7 +49,7 @@ async function hover(target, round) {
 async function scroll(target, to) {
   const element = one(target);
   if (to === "itself") {
-    element.scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
+    boxed(element).scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
     await frame();
     return { answer: "scrolled", moved: true };
   }
@@ -115,8 +115,11 @@ function usable(target) {
   return element;
 }
 
+/** The element, or the nearest around it that has a box of its own: a slot has none. */
+const boxed = (element) => (element.getClientRects().length ? element : around(element, (outer) => outer.getClientRects().length > 0) ?? element);
+
 const rectOf = (element) => {
-  const { x, y, width, height } = element.getBoundingClientRect();
+  const { x, y, width, height } = boxed(element).getBoundingClientRect();
   return [x, y, width, height].join(" ");
 };
 
@@ -150,7 +153,7 @@ const frame = (most = 50) => new Promise((resolve) => {
 async function bringIntoView(element, round) {
   const before = rectOf(element);
   const block = ["nearest", "center", "start", "end"][round % 4];
-  element.scrollIntoView({ block, inline: "nearest", behavior: "instant" });
+  boxed(element).scrollIntoView({ block, inline: "nearest", behavior: "instant" });
   if (rectOf(element) === before || !isComposed()) return false;
   await drawn();
   return true;
@@ -215,11 +218,14 @@ function visibleBox(element) {
   return best;
 }
 
-/** Of an element without a box: those of its children. */
+/** Of an element without a box: those of its children, texts among them. */
 function boxesInside(element) {
   const boxes = [];
   for (const child of childrenOf(element)) {
-    if (child.nodeType === Node.ELEMENT_NODE) boxes.push(...[...child.getClientRects()].filter(({ width, height }) => width > 0 && height > 0));
+    const range = child.nodeType === Node.TEXT_NODE ? document.createRange() : null;
+    range?.selectNodeContents(child);
+    const laid = range ?? (child.nodeType === Node.ELEMENT_NODE ? child : null);
+    if (laid) boxes.push(...[...laid.getClientRects()].filter(({ width, height }) => width > 0 && height > 0));
   }
   return boxes;
 }
@@ -228,7 +234,7 @@ function boxesInside(element) {
 function belongsTo(element, hit) {
   if (isWithin(element, hit)) return true;
   const label = hit.localName === "label" ? hit : around(hit, (outer) => outer.localName === "label");
-  return label !== null && label.control === element && !isNested(label, hit);
+  return label !== null && labelsOf(element).includes(label) && !isNested(label, hit);
 }
 
 const ACTIVE = "a[href],button,input,select,textarea,summary,[contenteditable]:not([contenteditable=false i]),[role=button],[role=link],[role=checkbox],[role=switch],[role=radio],[role=menuitem],[role=tab],[role=option],[role=combobox]";

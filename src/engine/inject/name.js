@@ -138,8 +138,8 @@ function nativeText(element, way) {
     case "option":
       return element.getAttribute("label") || null;
     default:
-      // Form-associated custom elements have no `labels` that can be read from here; their labels still point at them.
-      return element.localName.includes("-") ? pointedText(element, way) : null;
+      // A form-associated custom element has labels as a field has; others have at least what points at them.
+      return element.localName.includes("-") ? labelText(element, way) || pointedText(element, way) : null;
   }
 }
 

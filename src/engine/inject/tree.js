@@ -47,12 +47,19 @@ function labelsOf(element) {
     memo.labels = new Map();
     for (const root of roots()) {
       for (const label of root.querySelectorAll("label")) {
-        const control = label.control;
+        const control = label.control && labelled(label.control);
         if (control) memo.labels.set(control, [...(memo.labels.get(control) ?? []), label]);
       }
     }
   }
   return memo.labels.get(element) ?? [];
+}
+
+/** What a label is read as a label of: of a custom element that means nothing by itself, the only field inside it. */
+function labelled(control) {
+  if (!control.shadowRoot || roleOf(control)) return control;
+  const fields = collect(control, FIELDS).filter((field) => !isGroup(field));
+  return fields.length === 1 ? fields[0] : control;
 }
 
 /**
@@ -242,8 +249,19 @@ function hitAt(x, y) {
   let hit = document.elementFromPoint(x, y);
   while (hit?.shadowRoot) {
     const inner = hit.shadowRoot.elementFromPoint(x, y);
-    if (!inner || inner === hit) break;
+    if (!inner || inner === hit) return slotAt(hit, x, y) ?? hit;
     hit = inner;
   }
   return hit;
+}
+
+/** The browser takes a host's own text for the host, though it is shown in a slot inside, in a button perhaps. */
+function slotAt(host, x, y) {
+  const range = document.createRange();
+  for (const node of host.childNodes) {
+    if (node.nodeType !== Node.TEXT_NODE || !node.assignedSlot) continue;
+    range.selectNodeContents(node);
+    if ([...range.getClientRects()].some(({ left, top, right, bottom }) => left <= x && x < right && top <= y && y < bottom)) return node.assignedSlot;
+  }
+  return null;
 }

@@ -1,0 +1,169 @@
+//! A real app, started and asked through a program of its own: `fixtures/apps/<name>/app`.
+//!
+//! Knows nothing of what the app is. The program speaks a line of JSON for each line of JSON: see `docs/apps.md`.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore},
+};
+
+/// Starting a broker on a busy machine takes its time.
+const START: Duration = Duration::from_secs(120);
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// The real apps of a run: started when they are first wanted, and used again.
+pub struct Apps {
+    /// Holds a folder for each app.
+    folder: PathBuf,
+    /// Where running apps keep their data.
+    data: tempfile::TempDir,
+    idle: Mutex<BTreeMap<String, Vec<App>>>,
+    /// So many of each at once.
+    places: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+    most: usize,
+}
+
+/// An app that nobody else uses at the moment.
+pub struct Taken {
+    app: App,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Taken {
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.app.port
+    }
+
+    /// Its state, as its own command line tells it.
+    pub async fn world(&mut self) -> Result<Value, String> {
+        self.app.world().await
+    }
+
+    /// The state as it begins.
+    pub(super) fn seed(&self) -> &Value {
+        &self.app.seed
+    }
+
+    /// Makes its state exactly this.
+    pub(super) async fn load(&mut self, world: &Value) -> Result<(), String> {
+        self.app.ask(&json!({ "do": "load", "world": world })).await.map(drop)
+    }
+}
+
+/// One real app that runs.
+struct App {
+    name: String,
+    port: u16,
+    seed: Value,
+    child: Child,
+    commands: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Apps {
+    /// The apps below a folder; at most so many of each run at once.
+    pub fn new(folder: &Path, most: usize) -> std::io::Result<Apps> {
+        let folder = std::path::absolute(folder)?;
+        let data = tempfile::Builder::new().prefix("seatwright-apps-").tempdir()?;
+        Ok(Apps { folder, data, idle: Mutex::default(), places: Mutex::default(), most: most.max(1) })
+    }
+
+    /// An app for one scenario: one that runs, or a new one.
+    pub async fn take(&self, name: &str) -> Result<Taken, String> {
+        let places = {
+            let mut places = self.places.lock().await;
+            Arc::clone(places.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.most))))
+        };
+        let place = places.acquire_owned().await.map_err(|_| "the apps are being ended".to_owned())?;
+        let idle = self.idle.lock().await.get_mut(name).and_then(Vec::pop);
+        let app = match idle {
+            Some(app) => app,
+            None => App::start(&self.folder, name, self.data.path()).await?,
+        };
+        Ok(Taken { app, _place: place })
+    }
+
+    /// It may be used by the next.
+    pub async fn give_back(&self, taken: Taken) {
+        self.idle.lock().await.entry(taken.app.name.clone()).or_default().push(taken.app);
+    }
+
+    /// Ends all that run. Each of them ends when its input does.
+    pub async fn end(self) {
+        let idle = std::mem::take(&mut *self.idle.lock().await);
+        for mut app in idle.into_values().flatten() {
+            drop(app.commands);
+            let _ = tokio::time::timeout(ANSWER, app.child.wait()).await;
+        }
+    }
+}
+
+impl App {
+    async fn start(folder: &Path, name: &str, data: &Path) -> Result<App, String> {
+        let program = folder.join(name).join("app");
+        let own = tempfile::Builder::new()
+            .prefix(&format!("{name}-"))
+            .tempdir_in(data)
+            .map_err(|error| format!("no folder for {name}: {error}"))?
+            .keep();
+        let mut child = Command::new(&program)
+            .arg("serve")
+            .arg(&own)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
+        let (Some(commands), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(format!("{} cannot be spoken with", program.display()));
+        };
+        let answers = BufReader::new(answers).lines();
+        let mut app = App { name: name.to_owned(), port: 0, seed: Value::Null, child, commands, answers };
+        let ready = app.answer(START).await?;
+        let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok());
+        app.port = port.ok_or_else(|| format!("{name} began with {ready}, not with its `port`"))?;
+        app.seed = app.world().await?;
+        Ok(app)
+    }
+
+    async fn world(&mut self) -> Result<Value, String> {
+        let mut answer = self.ask(&json!({ "do": "world" })).await?;
+        match answer.get_mut("world").map(Value::take) {
+            Some(world) => Ok(world),
+            None => Err(format!("{} told no `world`, but {answer}", self.name)),
+        }
+    }
+
+    async fn ask(&mut self, command: &Value) -> Result<Value, String> {
+        let line = format!("{command}\n");
+        let gone = |name: &str, error: std::io::Error| format!("{name} hears nothing any more: {error}");
+        self.commands.write_all(line.as_bytes()).await.map_err(|error| gone(&self.name, error))?;
+        self.commands.flush().await.map_err(|error| gone(&self.name, error))?;
+        self.answer(ANSWER).await
+    }
+
+    async fn answer(&mut self, within: Duration) -> Result<Value, String> {
+        let line = tokio::time::timeout(within, self.answers.next_line())
+            .await
+            .map_err(|_| format!("{} does not answer within {} s", self.name, within.as_secs()))?
+            .map_err(|error| format!("{} cannot be heard: {error}", self.name))?
+            .ok_or_else(|| format!("{} has ended; what it said is above", self.name))?;
+        let answer: Value = serde_json::from_str(&line)
+            .map_err(|error| format!("{} said `{line}`, which is no JSON: {error}", self.name))?;
+        match answer.get("error").and_then(Value::as_str) {
+            Some(error) => Err(format!("{}: {error}", self.name)),
+            None => Ok(answer),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a scenario is played on: a fixture site of its own, or a real app that is its alone for so long.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+
+use super::{
+    app::{Apps, Taken},
+    load::{Changes, Scenario},
+    model,
+};
+use crate::site::{Proxy, RunningSite, Site};
+
+/// A world that is ready for one scenario, and its address.
+pub(super) struct Ground<'a> {
+    stands: Stands<'a>,
+    /// The world before the job.
+    pub(super) before: Value,
+}
+
+enum Stands<'a> {
+    Site(RunningSite),
+    App { taken: Box<Taken>, proxy: Proxy, apps: &'a Apps },
+}
+
+impl<'a> Ground<'a> {
+    /// A site in memory.
+    pub(super) async fn site(site: &Site, scenario: &Scenario) -> Result<Ground<'a>, String> {
+        let served = site.clone().serve(SocketAddr::from(([127, 0, 0, 1], 0))).await;
+        let served = served.map_err(|error| error.to_string())?;
+        served.change(|world| model::change(world, &scenario.world))?;
+        served.fail_with(&scenario.faults)?;
+        Ok(Ground { before: served.world(), stands: Stands::Site(served) })
+    }
+
+    /// The real app, its state made as the scenario says.
+    pub(super) async fn app(apps: &'a Apps, name: &str, scenario: &Scenario) -> Result<Ground<'a>, String> {
+        let mut taken = Box::new(apps.take(name).await?);
+        let prepared = prepare(&mut taken, &scenario.world).await;
+        let proxied = match &prepared {
+            Ok(_) => Proxy::before(taken.port(), &scenario.faults).await,
+            Err(reason) => Err(reason.clone()),
+        };
+        match (prepared, proxied) {
+            (Ok(before), Ok(proxy)) => Ok(Ground { before, stands: Stands::App { taken, proxy, apps } }),
+            (_, Err(reason)) | (Err(reason), _) => {
+                apps.give_back(*taken).await;
+                Err(reason)
+            }
+        }
+    }
+
+    /// For the job's settings.
+    pub(super) fn port(&self) -> u16 {
+        match &self.stands {
+            Stands::Site(site) => site.addr().port(),
+            Stands::App { proxy, .. } => proxy.addr().port(),
+        }
+    }
+
+    /// The faults that never came.
+    pub(super) fn unmet_faults(&self) -> Vec<String> {
+        match &self.stands {
+            Stands::Site(site) => site.unmet_faults(),
+            Stands::App { proxy, .. } => proxy.unmet_faults(),
+        }
+    }
+
+    /// The world now; nothing stands afterwards.
+    pub(super) async fn leave(self) -> Result<Value, String> {
+        match self.stands {
+            Stands::Site(site) => {
+                let world = site.world();
+                site.stop().await;
+                Ok(world)
+            }
+            Stands::App { mut taken, proxy, apps } => {
+                proxy.stop().await;
+                let world = taken.world().await;
+                apps.give_back(*taken).await;
+                world
+            }
+        }
+    }
+}
+
+async fn prepare(taken: &mut Taken, changes: &Changes) -> Result<Value, String> {
+    let mut world = taken.seed().clone();
+    model::change(&mut world, changes)?;
+    taken.load(&world).await?;
+    Ok(world)
+}
