@@ -309,7 +309,10 @@ impl Checker<'_> {
 
     /// Is there an `entitlement.list` to discover from?
     fn discovers(&self) -> bool {
-        self.playbook.operations.get("entitlement.list").is_some_and(|body| body.every_view().next().is_some())
+        self.playbook
+            .operations
+            .get("entitlement.list")
+            .is_some_and(|body| body.every_view().next().is_some())
     }
 
     fn discovered(values: Option<&Values>) -> Option<Span> {

@@ -247,7 +247,8 @@ impl Playbook {
     /// The kind of the entitlements in a view of `entitlement.list` that does not say it: the only one that there is, or
     /// that only the app knows.
     pub fn only_kind_listed(&self) -> Option<&str> {
-        let discovered = self.entitlements.iter().filter(|(_, rule)| matches!(rule.values(), Some(Values::Discovered(_))));
+        let discovered =
+            self.entitlements.iter().filter(|(_, rule)| matches!(rule.values(), Some(Values::Discovered(_))));
         let mut kinds: Vec<&str> = discovered.map(|(name, _)| name.value.as_str()).collect();
         if kinds.is_empty() {
             kinds = self.entitlements.names().collect();

@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn of_several_the_primary_one_is_taken() {
-        let primary = |emails| evaluate("{{ user.emails | primary }}", &json!({ "user": { "emails": emails } })).ok();
+        let primary =
+            |emails| evaluate("{{ user.emails | primary }}", &json!({ "user": { "emails": emails } })).ok();
         let two = json!([{ "value": "a@x" }, { "value": "b@x", "primary": true }]);
         assert_eq!(primary(two), Some(json!("b@x")));
         assert_eq!(primary(json!([{ "value": "a@x", "primary": false }])), Some(json!("a@x")));

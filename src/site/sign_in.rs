@@ -178,9 +178,7 @@ impl App {
         let session = Session { user: Some(username.to_owned()), csrf, ..Session::default() };
         self.now().sessions.insert(id.clone(), session);
         let response = match door {
-            Door::App => {
-                redirect(&filled(&self.site.file.sign_in.home, &self.parts(request), &request.path))
-            }
+            Door::App => redirect(&filled(&self.site.file.sign_in.home, &self.parts(request), &request.path)),
             Door::Provider => self.granted(request, username),
         };
         let response = with_cookie(response, &format!("session={id}; Path=/; HttpOnly; SameSite=Lax"));

@@ -12,7 +12,9 @@ use super::{
     form::Effect,
     text::{Matcher, clip},
 };
-use crate::ports::driver::{Answer, Ask, By, Condition, ControlKind, Key, Point, Question, RefusalKind, Target};
+use crate::ports::driver::{
+    Answer, Ask, By, Condition, ControlKind, Key, Point, Question, RefusalKind, Target,
+};
 
 /// The page in front.
 #[derive(Debug)]

@@ -100,10 +100,14 @@ impl Checker<'_> {
         for (name, view) in self.playbook.views.iter() {
             self.view(view, lists.contains(&name.value.as_str()));
         }
-        for (name, view) in self.playbook.views.iter().filter(|(name, _)| lists.contains(&name.value.as_str())) {
+        for (name, view) in
+            self.playbook.views.iter().filter(|(name, _)| lists.contains(&name.value.as_str()))
+        {
             let says_value = view.columns.get("value").is_some();
-            if says_value && view.columns.get("type").is_none() && self.playbook.only_kind_listed().is_none() {
-                let message = format!("the view `{}` does not read of which kind an entitlement is", name.value);
+            if says_value && view.columns.get("type").is_none() && self.playbook.only_kind_listed().is_none()
+            {
+                let message =
+                    format!("the view `{}` does not read of which kind an entitlement is", name.value);
                 self.note(Finding::BadColumn, name.span, message).help = Some(
                     "add `type: { column: …, map: { … } }`, or call the column by its kind instead of `value`".into(),
                 );
