@@ -102,6 +102,117 @@ async fn the_site_that_is_shown_can_be_served() {
     running.stop().await;
 }
 
+/// The guide is followed to the letter: its files grow block by block, its commands are run, and what it shows is
+/// what they say.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_the_guide_gets_what_it_shows() {
+    let mut reader = Reader::new();
+    let mut site = None;
+    for document in ["docs/guide.md", "docs/guide-2.md"] {
+        for (kind, about, block) in marked(document) {
+            match kind.as_str() {
+                "serve" => {
+                    let name = block.trim().strip_prefix("seatwright site ").expect("a site");
+                    let running = support::site(name).await;
+                    reader.port = running.addr().port().to_string();
+                    site = Some(running);
+                }
+                "run" => reader.run(document, &about, &block).await,
+                "says" => reader.says(document, &block),
+                _ => reader.edit(&kind, &about, &block),
+            }
+        }
+    }
+    site.expect("the guide serves a site").stop().await;
+}
+
+/// Somebody who does what the guide says, in a folder like that of the repository.
+struct Reader {
+    folder: tempfile::TempDir,
+    /// Where the site listens, in place of 4711.
+    port: String,
+    exports: String,
+    said: Vec<String>,
+}
+
+impl Reader {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for beside in ["fixtures", "docs"] {
+            std::os::unix::fs::symlink(root().join(beside), folder.path().join(beside)).expect("a link");
+        }
+        Self { folder, port: String::new(), exports: String::new(), said: Vec::new() }
+    }
+
+    /// `file PATH` writes it, `end PATH` adds to it, `above PATH LINE` and `below PATH LINE` put the block beside the
+    /// line that begins so, `change PATH` takes the lines with `-` away for those with `+`.
+    fn edit(&self, kind: &str, about: &str, block: &str) {
+        let (path, line) = about.split_once(' ').unwrap_or((about, ""));
+        let path = self.folder.path().join(path);
+        let block = block.replace("4711", &self.port);
+        let before = if kind == "file" { String::new() } else { fs::read_to_string(&path).expect("a file") };
+        let after = match kind {
+            "file" | "end" => before + &block,
+            "above" | "below" => {
+                let mut lines: Vec<&str> = before.split_inclusive('\n').collect();
+                let mut found = lines.iter().enumerate().filter(|(_, text)| text.trim().starts_with(line));
+                let (at, _) = found.next().unwrap_or_else(|| panic!("no line begins with {line}"));
+                assert!(found.next().is_none(), "several lines begin with {line}");
+                lines.insert(at + usize::from(kind == "below"), &block);
+                lines.concat()
+            }
+            "change" => {
+                let with = |sign: char| -> String {
+                    block.lines().filter_map(|l| l.strip_prefix(sign)).map(|l| format!("{l}\n")).collect()
+                };
+                assert_eq!(before.matches(&with('-')).count(), 1, "{block}");
+                before.replace(&with('-'), &with('+'))
+            }
+            _ => panic!("nobody knows how to do `{kind}`"),
+        };
+        fs::write(path, after).expect("written");
+    }
+
+    /// Runs the lines of a block; the exit code is 0, or what the mark says.
+    async fn run(&mut self, document: &str, code: &str, block: &str) {
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_seatwright")).parent().expect("a folder");
+        let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
+        let mut shell = tokio::process::Command::new("sh");
+        shell.arg("-ec").arg(format!("exec 2>&1\n{}{block}", self.exports)).current_dir(self.folder.path());
+        shell.env("PATH", path).env("SEATWRIGHT_ALLOW_NO_SANDBOX", "true");
+        shell.env_remove("SEATWRIGHT_PLAYBOOKS").env_remove("SEATWRIGHT_REFERENCE");
+        let out = shell.output().await.expect("a shell");
+        let text = String::from_utf8_lossy(&out.stdout);
+        let wanted = if code.is_empty() { 0 } else { code.parse().expect("an exit code") };
+        assert_eq!(out.status.code(), Some(wanted), "{document}: {block}\n{text}");
+        self.exports
+            .extend(block.lines().filter(|line| line.starts_with("export ")).map(|line| format!("{line}\n")));
+        self.said = text.replace(&self.port, "4711").lines().map(always).collect();
+    }
+
+    /// Every line that is shown was said by the last command; `…` stands for others.
+    fn says(&self, document: &str, block: &str) {
+        for line in block.lines().filter(|line| *line != "…") {
+            let said = self.said.contains(&always(line));
+            assert!(said, "{document} shows:\n{}\nbut there was:\n{}", always(line), self.said.join("\n"));
+        }
+    }
+}
+
+/// A line without what is different each time: how long it took, which of several came first, a picture's digest.
+fn always(line: &str) -> String {
+    let mut line = line.trim_end().to_owned();
+    for (pattern, plain) in [
+        (r"^\[ *\d+/", "[…/"),
+        (r" +\d+ ms$", " … ms"),
+        (r"\d+\.\d s\b", "… s"),
+        (r"\.[0-9a-f]{12}\.png$", ".….png"),
+    ] {
+        line = regex::Regex::new(pattern).expect("a pattern").replace_all(&line, plain).into_owned();
+    }
+    line
+}
+
 #[test]
 fn every_link_leads_somewhere() {
     let mut missing = Vec::new();
@@ -110,6 +221,9 @@ fn every_link_leads_somewhere() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "docs/guide.md",
+        "docs/guide-2.md",
+        "docs/trouble.md",
         "docs/playbook.md",
         "docs/contract.md",
         "docs/queue.md",

@@ -9,7 +9,7 @@ use std::{fs, path::Path};
 use assert_cmd::Command;
 use support::root;
 
-/// Ledgerly's playbook beside a case's scenarios; what it says is made the same everywhere.
+/// An app's playbook beside a case's scenarios; what it says is made the same everywhere.
 struct Case {
     name: &'static str,
     folder: tempfile::TempDir,
@@ -17,10 +17,15 @@ struct Case {
 
 impl Case {
     fn new(name: &'static str, playbook: impl Fn(String) -> String) -> Self {
+        Self::of("ledgerly", name, playbook)
+    }
+
+    fn of(app: &str, name: &'static str, playbook: impl Fn(String) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let app = folder.path().join("playbooks/ledgerly");
+        let book = root().join("playbooks").join(app).join("playbook.yaml");
+        let app = folder.path().join("playbooks").join(app);
         fs::create_dir_all(&app).expect("a folder");
-        let source = fs::read_to_string(root().join("playbooks/ledgerly/playbook.yaml")).expect("a playbook");
+        let source = fs::read_to_string(book).expect("a playbook");
         fs::write(app.join("playbook.yaml"), playbook(source)).expect("written");
         fs::copy(Self::folder(name).join("scenarios.yaml"), app.join("scenarios.yaml")).expect("copied");
         Self { name, folder }
@@ -105,6 +110,42 @@ fn a_real_app_is_held_against_its_twin() {
 
 fn apps_of(case: &str) -> String {
     Case::folder(case).join("apps").display().to_string()
+}
+
+#[test]
+fn that_nobody_is_there_in_other_words_is_told_with_those_words() {
+    let other_words = |source: String| {
+        assert!(source.contains("absent: { heading: No people match }"));
+        source.replace("heading: No people match }", "heading: Nobody was found }")
+    };
+    let case = Case::of("roster", "absent", other_words);
+    let (code, said) = case.test(&[]);
+    assert_eq!(code, 1, "{said}");
+    case.reads_as_its_golden_file(&said);
+}
+
+#[test]
+fn that_a_persons_page_has_nothing_of_that_name_is_told_with_what_it_has() {
+    let another_name = |source: String| {
+        assert!(source.contains("in: { region: Profile }"));
+        source.replace("in: { region: Profile }", "in: { region: Person }")
+    };
+    let case = Case::of("roster", "detail", another_name);
+    let (code, said) = case.test(&[]);
+    assert_eq!(code, 1, "{said}");
+    case.reads_as_its_golden_file(&said);
+}
+
+#[test]
+fn an_app_without_scenarios_is_all_holes() {
+    let case = Case::new("holes", |source| source);
+    fs::remove_file(case.folder.path().join("playbooks/ledgerly/scenarios.yaml")).expect("it is there");
+    for arguments in [&["coverage"][..], &["coverage", "ledgerly"]] {
+        let (code, said) = case.run(arguments);
+        assert_eq!(code, 1, "{said}");
+        assert!(said.contains("ledgerly: there is no playbooks/ledgerly/scenarios.yaml"), "{said}");
+        assert!(said.contains("hole: user.delete has no scenario at all"), "{said}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use seatwright::{
     playbook::{
-        Finding, Modules, load, load_module,
+        Finding, Modules, load, load_module, read_text_with_aliases,
         schema::{self, Draft},
         words,
     },
@@ -23,7 +23,7 @@ fn schema_says(finding: Finding) -> Result<(), &'static str> {
         | F::BadDuration
         | F::BadSize => return Ok(()),
         F::NotYaml | F::DuplicateKey => "before the schema: the file cannot be read",
-        F::AppName | F::UnknownModule | F::ModuleParameter => "it lies in other files",
+        F::AppName | F::UnknownModule | F::ModuleParameter | F::NotPlayed => "it lies in other files",
         F::UnknownTarget
         | F::UnusedTarget
         | F::UnknownView
@@ -244,11 +244,14 @@ fn mistakes(whole: &Value, place: &str, turn: usize) -> Vec<(String, Value)> {
     all
 }
 
+/// What authors write.
+const WRITTEN: &[&str] = &["playbook", "module", "scenarios", "site"];
+
 #[test]
 fn every_key_is_explained() {
     assert!(words::silent().is_empty(), "{:?} have no words", words::silent());
     for (name, schema) in
-        [("playbook", schema::playbook(Draft::Seven)), ("module", schema::module(Draft::Latest))]
+        seatwright::cli::schemas().into_iter().filter(|(name, _)| WRITTEN.iter().any(|w| name.starts_with(w)))
     {
         let mut silent = Vec::new();
         unexplained(&schema, name, &mut silent);
@@ -291,5 +294,29 @@ fn every_shipped_scenario_file_is_as_its_schema_says() {
         let wrong: Vec<String> =
             schema.iter_errors(&tree).map(|e| format!("{}: {e}", e.instance_path())).take(3).collect();
         assert!(wrong.is_empty(), "{}: {wrong:#?}", entry.path().display());
+    }
+}
+
+#[test]
+fn every_shipped_site_is_as_its_schema_says_and_names_it() {
+    let schemas: std::collections::BTreeMap<_, _> = seatwright::cli::schemas().into_iter().collect();
+    let latest = jsonschema::draft202012::new(&schemas["site"]).expect("a schema of 2020-12");
+    let seven = jsonschema::draft7::new(&schemas["site.draft-07"]).expect("a schema of draft-07");
+    for entry in fs::read_dir(root().join("fixtures/sites")).expect("the sites").flatten() {
+        let Ok(source) = fs::read_to_string(entry.path().join("site.yaml")) else { continue };
+        let site = entry.path();
+        let modeline = "# yaml-language-server: $schema=../../../docs/schema/site.draft-07.schema.json\n";
+        assert!(source.starts_with(modeline), "{} does not name its schema", site.display());
+        let (_, findings) = read_text_with_aliases::<seatwright::site::SiteFile>(&source);
+        assert!(findings.is_empty(), "{}: {findings:#?}", site.display());
+        let tree = tree(&source).expect("YAML");
+        for schema in [&latest, &seven] {
+            let wrong: Vec<String> =
+                schema.iter_errors(&tree).map(|e| format!("{}: {e}", e.instance_path())).take(3).collect();
+            assert!(wrong.is_empty(), "{}: {wrong:#?}", site.display());
+        }
+        let broken = source.replacen("\nroutes:", "\nrotues:", 1);
+        let broken = self::tree(&broken).expect("YAML");
+        assert!(!latest.is_valid(&broken) && !seven.is_valid(&broken), "{}", site.display());
     }
 }

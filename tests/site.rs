@@ -188,6 +188,192 @@ async fn faults_happen_where_and_as_often_as_they_were_asked_for() {
 }
 
 #[tokio::test]
+async fn pages_are_covered_made_anew_and_changed() {
+    let site = site("ledgerly").await;
+    let visitor = Visitor::of(&site);
+    control(
+        &site,
+        "faults",
+        json!([
+            { "on": "GET /members", "do": "overlay", "title": "Rate \"us\"", "button": "Not now", "times": 1 },
+            { "on": "GET /members", "do": "changed", "replace": { "Invite people": "Add people" }, "skip": 1 },
+            { "on": "GET /roles", "do": "double_render", "times": 1 },
+            { "on": "GET /static/style.css", "do": "status", "status": 404, "times": 1 },
+            { "on": "GET /login", "do": "status", "status": 429, "retry_after": 7, "times": 1 },
+        ]),
+    )
+    .await;
+    let busy = visitor.client.get(format!("{}/login", visitor.base)).send().await.expect("an answer");
+    assert_eq!(
+        (busy.status().as_u16(), &busy.headers()["retry-after"]),
+        (429, &"7".parse().expect("a number"))
+    );
+    // A redirect to the sign-in is not the page that the faults are about.
+    visitor.get("/members").await;
+    visitor.sign_in(PASSWORD).await;
+    let covered = visitor.get("/members").await;
+    assert!(!covered.contains("Rate"), "the page after the sign-in had the dialog, and once only");
+    assert!(covered.contains("Add people") && !covered.contains("Invite people"));
+    control(
+        &site,
+        "faults",
+        json!([{ "on": "GET /members", "do": "overlay", "title": "Rate \"us\"", "button": "Not now" }]),
+    )
+    .await;
+    let covered = visitor.get("/members").await;
+    let (page, end) = covered
+        .split_once("<dialog role=\"dialog\" aria-modal=\"true\" aria-label=\"Rate &quot;us&quot;\"")
+        .expect("a dialog");
+    assert!(
+        page.contains("300 members")
+            && end.contains(">Not now</button>")
+            && end.trim_end().ends_with("</html>")
+    );
+    control(&site, "faults", json!([{ "on": "GET /roles", "do": "double_render", "times": 1 }])).await;
+    assert!(
+        visitor.get("/roles").await.contains("document.body.innerHTML = document.body.innerHTML }, 150)")
+    );
+    assert!(!visitor.get("/roles").await.contains("innerHTML"));
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn scripts_and_data_are_changed_too() {
+    let site = site("orbit").await;
+    let visitor = Visitor::of(&site);
+    control(
+        &site,
+        "faults",
+        json!([
+            { "on": "GET /static/operators.js", "do": "changed", "replace": { "Discharge operator": "Remove operator" } },
+            { "on": "GET /api/operators", "do": "changed", "replace": { "zoe@": "joe@" } },
+            { "on": "GET /static/kit.js", "do": "status", "status": 502, "times": 1 },
+        ]),
+    )
+    .await;
+    assert!(visitor.get("/static/operators.js").await.contains("action: \"Remove operator\""));
+    assert!(visitor.get("/static/kit.js").await.contains("502"));
+    assert!(visitor.get("/static/kit.js").await.contains("export function"));
+    visitor.sign_in(PASSWORD).await;
+    assert!(visitor.get("/api/operators?q=zimmer").await.contains("joe@acme.example"));
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn reads_lag_behind_a_write_that_was_made() {
+    let site = site("ledgerly").await;
+    let visitor = Visitor::of(&site);
+    visitor.sign_in(PASSWORD).await;
+    let token = visitor.token().await;
+    let fault = |more: serde_json::Value| {
+        let mut fault = json!({ "on": "POST /members/{id}/remove", "do": "lag" });
+        fault.as_object_mut().expect("a fault").extend(more.as_object().expect("keys").clone());
+        json!([fault])
+    };
+    control(&site, "faults", fault(json!({ "reads": 2 }))).await;
+    // The page that the answer leads to is the first read.
+    let (_, page) = visitor.post("/members/m3/remove", &[("csrf", &token)]).await;
+    assert!(page.contains("Member removed") && page.contains("300 members"));
+    assert!(member(&site, "nada@acme.example").is_none(), "and yet it was done");
+    assert!(visitor.get("/members").await.contains("300 members"));
+    assert!(visitor.get("/members").await.contains("299 members"));
+    control(&site, "faults", fault(json!({ "ms": 0 }))).await;
+    assert!(visitor.post("/members/m4/remove", &[("csrf", &token)]).await.1.contains("298 members"));
+    control(&site, "faults", fault(json!({}))).await;
+    for _ in 0..3 {
+        let (_, page) = visitor.post("/members/m5/remove", &[("csrf", &token)]).await;
+        assert!(page.contains("298 members"), "for ever");
+    }
+    site.reset();
+    visitor.sign_in(PASSWORD).await;
+    assert!(visitor.get("/members").await.contains("300 members"));
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_that_cannot_be_is_told() {
+    let site = site("ledgerly").await;
+    for (fault, said) in [
+        (json!({ "on": "POST /member", "do": "lag" }), "`POST /member` would never happen"),
+        (json!({ "on": "GET /members/m3", "do": "lag" }), "POST /members/{id}, "),
+        (json!({ "on": "GET /members", "do": "lagging" }), "double_render"),
+        (json!({ "on": "GET /members", "do": "changed" }), "`changed` needs `replace`"),
+        (json!({ "on": "GET /members", "do": "slow" }), "`slow` needs `ms`"),
+        (
+            json!({ "on": "GET /members", "do": "status", "ms": 5 }),
+            "`ms` means nothing to the fault `status`",
+        ),
+        (json!({ "on": "GET /members", "do": "overlay", "titel": "x" }), "`titel`"),
+    ] {
+        let refused = site.fail_with(&[fault]).expect_err(said);
+        assert!(refused.contains(said), "{refused}");
+    }
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn forms_bring_files_and_routes_give_them() {
+    let site = site("registry").await;
+    let visitor = Visitor::of(&site);
+    visitor.post("/logon", &[("email", "svc@acme.example"), ("password", PASSWORD)]).await;
+    let page = visitor.get("/people/new").await;
+    let token = page.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let token = token.expect("a form with its token").to_owned();
+    let field = |name: &str, value: &str| {
+        format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let file = |name: &str, file: &str, kind: &str, content: &str| {
+        let head = format!("Content-Disposition: form-data; name=\"{name}\"; filename=\"{file}\"");
+        format!("--edge\r\n{head}\r\nContent-Type: {kind}\r\n\r\n{content}\r\n")
+    };
+    let typed = [
+        field("csrf", &token),
+        field("email", "Bo@acme.example"),
+        field("first", "Bo"),
+        field("last", "Berg --edge"),
+        field("no", "2000"),
+        field("kind", "Employee"),
+        field("until", "2027-01-01"),
+    ];
+    let post = |parts: String| {
+        let call = visitor.client.post(format!("{}/people/new/rights", visitor.base));
+        let call = call.header("content-type", "multipart/form-data; boundary=edge").body(parts);
+        async move {
+            let answer = call.send().await.expect("an answer");
+            (answer.status(), answer.text().await.expect("text"))
+        }
+    };
+    // A file that was not chosen is none, and what was typed is kept.
+    let none =
+        file("photo", "", "application/octet-stream", "") + &file("order", "o.txt", "text/plain", "now");
+    let (status, page) = post(typed.concat() + &none + "--edge--\r\n").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.matches("Attach a photo (PNG)").count() == 2, "in the summary and beside the field");
+    assert!(page.contains("value=\"Berg --edge\"") && !page.contains("Attach the order"), "{page}");
+    let both = file("photo", "b.png", "image/png", "\u{1}\r\n\r\n\u{2}")
+        + &file("order", "o.txt", "text/plain", "now");
+    let (status, page) = post(typed.concat() + &both + "--edge--\r\n").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        page.contains("value=\"b.png (6 bytes)\"") && page.contains("name=\"order\" value=\"now\""),
+        "{page}"
+    );
+    let (status, page) = post(typed.concat()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{page}");
+    let stale = post(field("csrf", "another") + "--edge--\r\n").await;
+    assert_eq!(stale.0, StatusCode::FORBIDDEN);
+    assert!(stale.1.contains("This form is out of date"));
+    let answer =
+        visitor.client.get(format!("{}/people/p6/export", visitor.base)).send().await.expect("a file");
+    let head =
+        |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    assert_eq!(head("content-disposition").as_deref(), Some("attachment; filename=\"record-1006.csv\""));
+    assert_eq!(head("content-type").as_deref(), Some("text/csv; charset=utf-8"));
+    assert!(answer.text().await.expect("text").contains("1006;Byron;Ada;ada@acme.example;"));
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn the_world_is_the_same_every_time() {
     let (one, two) = (site("ledgerly").await, site("ledgerly").await);
     assert_eq!(one.world(), two.world());
@@ -217,6 +403,30 @@ fn a_broken_site_says_what_is_wrong() {
     assert!(error(&format!("{base}routes: [ {{ get: /x }} ]\n")).contains("neither"));
     assert!(error(&format!("{base}rotues: []\n")).contains("rotues"));
     assert!(error("site: 2\n").contains("site.yaml"));
+}
+
+#[test]
+fn a_misspelt_key_is_told_with_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source =
+        std::fs::read_to_string(support::root().join("fixtures/sites/ledgerly/site.yaml")).expect("a site");
+    for (right, wrong, parts) in [
+        (
+            "    flash: Invite sent",
+            "    flahs: Invite sent",
+            ["unknown key `flahs`", "did you mean `flash`?", "site.yaml:79:5"],
+        ),
+        ("lock_after: 5", "lock_after: often", ["the text \"often\"", "a number", "site.yaml:10:15"]),
+    ] {
+        std::fs::write(folder.path().join("site.yaml"), source.replacen(right, wrong, 1)).expect("written");
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_seatwright"));
+        let out = command.args(["site", "--port", "0"]).arg(folder.path()).output().expect("it runs");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        assert_eq!(out.status.code(), Some(1), "{said}");
+        for part in parts {
+            assert!(said.contains(part), "no `{part}` in\n{said}");
+        }
+    }
 }
 
 #[tokio::test]

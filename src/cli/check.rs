@@ -132,6 +132,7 @@ fn beside(path: &Path) -> Option<String> {
     url::Url::from_directory_path(folder).ok().map(|url| url.to_string())
 }
 
-fn counted(n: usize, noun: &str) -> String {
+/// `1 file`, `2 files`.
+pub(super) fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }

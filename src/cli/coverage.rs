@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Ended, test::load_suites};
+use super::{Ended, check::counted, test::load_suites};
 use crate::{contract::Operation, scenario::coverage, worker::books::Books};
 
 /// Which states of which operations have a scenario.
@@ -23,14 +23,26 @@ pub(super) struct Coverage {
 
 impl Coverage {
     pub(super) fn run(self) -> anyhow::Result<Ended> {
-        let Some(suites) = load_suites(&self.playbooks, &self.sites, &self.apps)? else {
+        let Some(suites) = load_suites(&self.playbooks, &self.sites, &[])? else {
             return Ok(Ended::NotDone);
         };
         let books = Books::read(&self.playbooks)?;
+        for app in &self.apps {
+            books.of(app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+        }
+        let wanted = |app: &str| self.apps.is_empty() || self.apps.iter().any(|name| name == app);
+        // What a check refuses has nothing to cover yet, unless it has scenarios: then it is an error.
+        let mut apps: Vec<&str> =
+            books.apps().filter(|(_, playable)| *playable).map(|(app, _)| app).collect();
+        apps.extend(suites.iter().map(|suite| suite.app.as_str()));
+        apps.retain(|app| wanted(app));
+        apps.sort_unstable();
+        apps.dedup();
         let mut holes_of_all = 0;
         let mut all = serde_json::Map::new();
-        for suite in &suites {
-            let source = books.of(&suite.app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+        for app in &apps {
+            let suite = suites.iter().find(|suite| suite.app == *app);
+            let source = books.of(app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
             let operations: Vec<Operation> = source
                 .playbook
                 .operations
@@ -45,10 +57,16 @@ impl Coverage {
                     .iter()
                     .map(|hole| serde_json::json!({ "operation": hole.operation, "state": hole.state }))
                     .collect();
-                all.insert(suite.app.clone(), serde_json::json!({ "covered": covered, "holes": holes }));
+                all.insert((*app).to_owned(), serde_json::json!({ "covered": covered, "holes": holes }));
                 continue;
             }
-            println!("{}: {} scenarios", suite.app, suite.scenarios().len());
+            match suite {
+                Some(suite) => println!("{app}: {}", counted(suite.scenarios().len(), "scenario")),
+                None => println!(
+                    "{app}: there is no {}",
+                    self.playbooks.join(app).join("scenarios.yaml").display()
+                ),
+            }
             for (operation, states) in &covered {
                 let states: Vec<&str> = states.iter().map(String::as_str).collect();
                 println!("  {operation:<20} {}", states.join(", "));
@@ -64,7 +82,7 @@ impl Coverage {
         if self.json {
             println!("{}", serde_json::to_string_pretty(&all)?);
         } else {
-            println!("{} apps, {holes_of_all} holes", suites.len());
+            println!("{}, {}", counted(apps.len(), "app"), counted(holes_of_all, "hole"));
         }
         Ok(if holes_of_all == 0 { Ended::Done } else { Ended::NotDone })
     }

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
+use clap::builder::BoolishValueParser;
 
 use crate::{
     adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
@@ -18,7 +19,7 @@ pub(super) struct BrowserArguments {
     pub browser: Option<PathBuf>,
     /// Start Chromium without its sandbox. Only for tests and demos: a page that breaks out of its renderer is in
     /// your account.
-    #[arg(long, env = "SEATWRIGHT_ALLOW_NO_SANDBOX")]
+    #[arg(long, env = "SEATWRIGHT_ALLOW_NO_SANDBOX", value_parser = BoolishValueParser::new())]
     pub allow_no_sandbox: bool,
 }
 

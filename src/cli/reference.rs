@@ -18,6 +18,7 @@ use crate::{
         step::STEPS,
         words,
     },
+    site::{Fault, Kind, SiteFile},
 };
 
 const GENERATED: &str = "<!-- Generated from the types by `make schemas`. -->\n\n";
@@ -34,6 +35,7 @@ pub fn reference(language: &Path) -> std::io::Result<Vec<(&'static str, String)>
         ("login.md", login(&playbook)),
         ("operations.md", operations(&playbook)),
         ("scenarios.md", scenarios()),
+        ("sites.md", sites()),
         ("findings.md", findings(language)?),
         ("errors.md", errors()),
     ])
@@ -45,7 +47,7 @@ fn page(title: &str) -> String {
 
 fn index() -> String {
     let mut page = page("Reference");
-    page.push_str("What things mean together is told in [playbook.md](../playbook.md); here each thing is told by itself.\n\n| page | tells |\n|---|---|\n");
+    page.push_str("How a playbook is written, step by step, is told in the [guide](../guide.md); what things mean together, in [playbook.md](../playbook.md); what to do when it does not work, in [trouble.md](../trouble.md). Here each thing is told by itself.\n\n| page | tells |\n|---|---|\n");
     for (file, tells) in [
         ("playbook.md", "the sections of `playbook.yaml`, and of a module"),
         ("steps.md", "the steps, their keys and modifiers"),
@@ -54,6 +56,7 @@ fn index() -> String {
         ("login.md", "the ways to sign in"),
         ("operations.md", "the operations, and the attributes of a user"),
         ("scenarios.md", "the keys of `scenarios.yaml`"),
+        ("sites.md", "the keys of a fixture site's `site.yaml`, and the faults"),
         ("findings.md", "what `seatwright check` finds, with a bad and a good example of each"),
         ("errors.md", "the error codes of results"),
     ] {
@@ -206,6 +209,43 @@ fn scenarios() -> String {
         let _ = write!(page, "\n## {title}\n\n");
         table(&mut page, &schema, name);
     }
+    page
+}
+
+fn sites() -> String {
+    let schema = schema::of::<SiteFile>(Draft::Latest, "");
+    let mut page = page("Fixture sites");
+    page.push_str("A site is a folder: `site.yaml` beside pages, style sheets and scripts. How one is written is told in [sites.md](../sites.md). Expressions and templates are minijinja's.\n\n");
+    rows(&mut page, &schema, &schema);
+    for (title, name) in [
+        ("sign_in", "SignIn"),
+        ("An account", "Account"),
+        ("sso", "Sso"),
+        ("world", "World"),
+        ("A collection", "Collection"),
+        ("generate", "Generate"),
+        ("A route", "Route"),
+        ("require", "Require"),
+        ("fail", "Fail"),
+        ("do", "Action"),
+        ("insert", "Insert"),
+        ("update", "Update"),
+        ("delete", "Delete"),
+    ] {
+        let _ = write!(page, "\n## {title}\n\n");
+        table(&mut page, &schema, name);
+    }
+    let schema = schema::of::<Fault>(Draft::Latest, "");
+    page.push_str("\n## Faults\n\nThings go wrong when a scenario, or a post to `/_site/faults`, asks for it.\n\n```yaml\nfaults: [ { on: POST /members, do: drop_after, times: 1 } ]\n```\n\n| `do` | does | keys of its own |\n|---|---|---|\n");
+    let kinds = schema["$defs"]["Kind"]["oneOf"].as_array().into_iter().flatten();
+    for (kind, told) in Kind::ALL.iter().zip(kinds) {
+        let (name, needs, may) = kind.written();
+        let needed = needs.iter().map(|key| format!("`{key}`, needed"));
+        let keys: Vec<String> = needed.chain(may.iter().map(|key| format!("`{key}`"))).collect();
+        let _ = writeln!(page, "| `{name}` | {} | {} |", said(&schema, told), keys.join(", "));
+    }
+    page.push_str("\n## A fault\n\n");
+    rows(&mut page, &schema, &schema);
     page
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Read, path::PathBuf, sync::Arc};
 use anyhow::Context;
 
 use super::{
-    Ended,
+    Ended, failure,
     parts::{BrowserArguments, ChromiumLauncher},
 };
 use crate::{
@@ -67,6 +67,14 @@ impl Run {
             Err(refusal) => handler.refuse(&refusal, refusal.id.as_deref().unwrap_or("unknown")),
         };
         println!("{}", serde_json::to_string_pretty(&result)?);
+        // Again for people, where they look: at the end.
+        if let Some(error) = &result.error {
+            let folder = self.playbooks.join(result.app.as_deref().unwrap_or_default());
+            let pictures = failure::pictures(&result.evidence, &self.evidence);
+            for line in failure::lines(error, &folder).iter().chain(&pictures) {
+                eprintln!("  {line}");
+            }
+        }
         let good =
             matches!(result.outcome, Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal);
         Ok(if good { Ended::Done } else { Ended::NotDone })

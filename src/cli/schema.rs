@@ -10,6 +10,7 @@ use crate::{
     contract,
     playbook::schema::{self, Draft},
     scenario,
+    site::SiteFile,
 };
 
 /// Print a JSON Schema, or write all of them into a folder.
@@ -17,9 +18,9 @@ use crate::{
 /// They are of the dialect 2020-12; those with `.draft-07` in their name say the same in draft-07, for editors.
 #[derive(Debug, clap::Args)]
 pub(super) struct Schema {
-    /// Which one: job, result, event, playbook, module or scenarios.
+    /// Which one: job, result, event, playbook, module, scenarios or site.
     #[arg(
-        value_parser = ["job", "result", "event", "playbook", "playbook.draft-07", "module", "module.draft-07", "scenarios", "scenarios.draft-07"],
+        value_parser = ["job", "result", "event", "playbook", "playbook.draft-07", "module", "module.draft-07", "scenarios", "scenarios.draft-07", "site", "site.draft-07"],
         required_unless_present = "write",
     )]
     name: Option<String>,
@@ -37,6 +38,9 @@ pub fn all() -> Vec<(&'static str, Value)> {
     all.push(("module.draft-07", schema::module(Draft::Seven)));
     all.push(("scenarios", scenario::schema(Draft::Latest)));
     all.push(("scenarios.draft-07", scenario::schema(Draft::Seven)));
+    for (name, draft) in [("site", Draft::Latest), ("site.draft-07", Draft::Seven)] {
+        all.push((name, schema::of::<SiteFile>(draft, "Seatwright fixture site, version 1")));
+    }
     all
 }
 

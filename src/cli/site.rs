@@ -1,9 +1,16 @@
 //! `seatwright site`: a fixture site to look at and to try playbooks on.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    io::IsTerminal,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
-use super::Ended;
-use crate::site::Site;
+use super::{Ended, render::linked};
+use crate::{
+    playbook::read_text_with_aliases,
+    site::{Site, SiteFile},
+};
 
 /// Serve a fixture site until it is interrupted. Its state is at /_site/state, as JSON.
 #[derive(Debug, clap::Args)]
@@ -22,7 +29,8 @@ impl SiteCommand {
     pub(super) async fn run(self) -> anyhow::Result<Ended> {
         let folder =
             if self.name.join("site.yaml").is_file() { self.name } else { self.sites.join(self.name) };
-        let site = Site::load(&folder)?.serve(SocketAddr::from(([127, 0, 0, 1], self.port))).await?;
+        let Some(site) = open(&folder)? else { return Ok(Ended::NotDone) };
+        let site = site.serve(SocketAddr::from(([127, 0, 0, 1], self.port))).await?;
         println!(
             "{} is served at {} (state: {}/_site/state); Ctrl-C ends it",
             folder.display(),
@@ -33,4 +41,20 @@ impl SiteCommand {
         site.stop().await;
         Ok(Ended::Done)
     }
+}
+
+/// Reads a site. What is wrong with the shape of its file is printed with its places: a site knows of none.
+pub(super) fn open(folder: &Path) -> anyhow::Result<Option<Site>> {
+    let file = folder.join("site.yaml");
+    if let Ok(source) = std::fs::read_to_string(&file) {
+        let (_, findings) = read_text_with_aliases::<SiteFile>(&source);
+        let color = std::io::stdout().is_terminal();
+        for finding in &findings {
+            println!("{}\n", linked(&file.to_string_lossy(), &source, finding, color, None));
+        }
+        if !findings.is_empty() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(Site::load(folder)?))
 }

@@ -14,8 +14,11 @@ use tokio::sync::OnceCell;
 
 use super::{
     Ended,
+    check::counted,
+    failure,
     parts::{BrowserArguments, ChromiumLauncher},
     render::linked,
+    site,
     watch::Watch,
 };
 use crate::{
@@ -23,7 +26,6 @@ use crate::{
     ports::driver::{Browser, Launch},
     report::junit,
     scenario::{self, Apps, Problem, Report, Stage, Suite},
-    site::Site,
     worker::books::Books,
 };
 
@@ -138,7 +140,8 @@ impl Test {
         }
         let mut sites = BTreeMap::new();
         for suite in &suites {
-            sites.insert(suite.site.clone(), Site::load(&suite.site)?);
+            let Some(site) = site::open(&suite.site)? else { return Ok(Ended::NotDone) };
+            sites.insert(suite.site.clone(), site);
         }
         let chosen: Vec<_> = suites
             .iter()
@@ -182,7 +185,8 @@ impl Test {
                 .with_context(|| format!("{} cannot be written", file.display()))?;
         }
         println!(
-            "{all} scenarios: {} passed, {failed} failed in {:.1} s",
+            "{}: {} passed, {failed} failed in {:.1} s",
+            counted(all, "scenario"),
             all - failed,
             begun.elapsed().as_secs_f64()
         );
@@ -209,7 +213,8 @@ pub(super) fn load_suites(
         Ok(mut suites) => {
             if let Some(unknown) = apps.iter().find(|app| !suites.iter().any(|suite| suite.app == **app)) {
                 let known: Vec<&str> = suites.iter().map(|suite| suite.app.as_str()).collect();
-                anyhow::bail!("`{unknown}` has no scenarios; these have: {}", known.join(", "));
+                let file = playbooks.join(unknown).join("scenarios.yaml");
+                anyhow::bail!("there is no {}; with scenarios are: {}", file.display(), known.join(", "));
             }
             suites.retain(|suite| apps.is_empty() || apps.contains(&suite.app));
             Ok(Some(suites))
@@ -249,34 +254,12 @@ fn print(report: &Report, done: usize, all: usize, color: bool, evidence: &Path)
         println!("       - {difference}");
     }
     let Some(result) = &report.result else { return };
-    if let Some(error) = &result.error {
-        println!("       {}: {}", error.code, error.message);
-        if let (Some(step), Some(at)) = (&error.step, &error.at) {
-            println!("       in {step}, {at}{}", line_of(&report.place, at));
-        }
-        if let Some(said) = &error.page_said {
-            println!("       on the page: {said}");
-        }
-        if let Some(hint) = &error.hint {
-            println!("       try: {hint}");
-        }
+    let folder =
+        report.place.split(':').next().map(Path::new).and_then(Path::parent).unwrap_or(Path::new("."));
+    let why = result.error.as_ref().map(|error| failure::lines(error, folder)).unwrap_or_default();
+    for line in why.iter().chain(&failure::pictures(&result.evidence, evidence)) {
+        println!("       {line}");
     }
-    for picture in result.evidence.iter().filter_map(|e| e.reference.as_ref()) {
-        println!("       picture: {}", evidence.join(picture).display());
-    }
-}
-
-/// The line of the playbook that a step begins in.
-fn line_of(scenarios: &str, at: &str) -> String {
-    let mut parts = at.split(':');
-    let (Some(file), Some(line)) = (parts.next(), parts.next().and_then(|n| n.parse::<usize>().ok())) else {
-        return String::new();
-    };
-    let folder = scenarios.split(':').next().map(Path::new).and_then(Path::parent).unwrap_or(Path::new("."));
-    // A module stands beside the playbooks.
-    let path = if file.contains('/') { folder.join("..").join(file) } else { folder.join(file) };
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().nth(line.saturating_sub(1)).map_or_else(String::new, |line| format!(": {}", line.trim()))
 }
 
 fn case(report: &Report) -> junit::Case {

@@ -171,6 +171,9 @@ impl Run<'_> {
                 self.settle().await?;
             }
             Action::Press(key) => {
+                if let Some(target) = self.typed_into.take() {
+                    self.ask(Ask::Edit { target }, within).await?;
+                }
                 self.commit_begins(planned);
                 self.page.press(key.value, self.until(within)).await?;
                 self.settle().await?;
@@ -275,6 +278,7 @@ impl Run<'_> {
             .into());
         }
         let until = self.until(within.max(STEP_TIME));
+        self.typed_into = None;
         loop {
             match self.page.goto(&url, until).await {
                 // The page was on its way elsewhere: what the last step set off ends first.
@@ -312,7 +316,7 @@ impl Run<'_> {
             Asked::Known(true) => Ok(()),
             Asked::Known(false) => Err(Failure::new(
                 Code::PreconditionFailed,
-                "what the step expects of the job's data is not so",
+                "what the step expects of the job's data, or of what was read, is not so",
             )
             .into()),
             Asked::Page(condition) => self.first_of(vec![condition], within).await.map(drop),

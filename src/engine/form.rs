@@ -13,9 +13,13 @@ use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
     playbook::{FormValue, Locator, Names},
-    ports::driver::{Answer, Ask, By, Control, ControlKind, Key, Query, Target, TextMatch},
+    ports::driver::{Answer, Ask, By, Control, ControlKind, Key, Query, RefusalKind, Target, TextMatch},
     secret::Secret,
 };
+
+/// How often a field is looked for again that the page took away under the hand: drawing itself anew, say. Not for
+/// ever: what a page does with each word that is typed must not be done without end.
+const FOUND_AGAIN: u32 = 3;
 
 impl Run<'_> {
     /// Many controls by label. What the job does not carry leaves its control alone.
@@ -68,9 +72,25 @@ impl Run<'_> {
         value: &Value,
         within: Duration,
     ) -> Result<(), Trouble> {
+        let until = self.until(within);
+        let mut again = 0;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.set_once(target.clone(), value, left).await {
+                Err(Trouble::Gone(_)) if again < FOUND_AGAIN && Instant::now() < until => again += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn set_once(&mut self, target: Target, value: &Value, within: Duration) -> Result<(), Trouble> {
         let control = self.edit(target.clone(), within).await?;
         match control.kind {
-            ControlKind::Text => self.type_into(&control, &text(value)).await,
+            ControlKind::Text => {
+                self.type_into(&control, &text(value)).await?;
+                self.typed_into = Some(target);
+                Ok(())
+            }
             ControlKind::Password => {
                 Err(Failure::new(Code::PlaybookInvalid, format!("{} takes a secret", control.element))
                     .hint("write `fill: { into: …, secret: password }` in `login`")
@@ -127,7 +147,24 @@ impl Run<'_> {
         secret: &Secret,
         within: Duration,
     ) -> Result<(), Trouble> {
-        let control = self.edit(target, within).await?;
+        let until = self.until(within);
+        let mut again = 0;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.type_secret_once(target.clone(), secret, left).await {
+                Err(Trouble::Gone(_)) if again < FOUND_AGAIN && Instant::now() < until => again += 1,
+                done => return done,
+            }
+        }
+    }
+
+    async fn type_secret_once(
+        &mut self,
+        target: Target,
+        secret: &Secret,
+        within: Duration,
+    ) -> Result<(), Trouble> {
+        let control = self.edit(target.clone(), within).await?;
         if !self.plan.origins.contains(&control.origin) {
             let message = format!(
                 "{} is on {}, which is none of the playbook's origins",
@@ -153,6 +190,7 @@ impl Run<'_> {
             )
             .into());
         }
+        self.typed_into = Some(target);
         Ok(())
     }
 
@@ -164,7 +202,8 @@ impl Run<'_> {
     }
 
     async fn value_of(&mut self, control: &Control) -> Result<Control, Trouble> {
-        match self.ask_once(Ask::Value { token: control.token }, Duration::from_secs(5)).await? {
+        let read = self.ask_once(Ask::Value { token: control.token }, Duration::from_secs(5)).await;
+        match read.map_err(gone)? {
             Answer::Control(control) => Ok(control),
             other => Err(unexpected(&other)),
         }
@@ -195,8 +234,8 @@ impl Run<'_> {
     }
 
     async fn set_native(&mut self, control: &Control, wanted: Vec<String>) -> Result<(), Trouble> {
-        match self.ask_once(Ask::Set { token: control.token, values: wanted }, Duration::from_secs(5)).await?
-        {
+        let ask = Ask::Set { token: control.token, values: wanted };
+        match self.ask_once(ask, Duration::from_secs(5)).await.map_err(gone)? {
             Answer::Control(_) => Ok(()),
             other => Err(unexpected(&other)),
         }
@@ -228,6 +267,14 @@ impl Run<'_> {
     fn within(&self, group: &Target, role: &str, name: &str) -> Target {
         let by = By::Role { role: role.to_owned(), name: Some(TextMatch::Exact(folded(name))) };
         inside_of(group.clone(), Query::new(by))
+    }
+}
+
+/// Of a field that was found before, `not_found` says that it is there no longer.
+fn gone(trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Refused(refusal) if refusal.kind == RefusalKind::NotFound => Trouble::Gone(refusal),
+        other => other,
     }
 }
 

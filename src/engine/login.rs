@@ -104,10 +104,10 @@ impl Run<'_> {
                 let failure = self.explain(trouble).await;
                 let failure = match failure.code {
                     Code::TargetMissing => Failure {
-                        message: format!("signed in was not seen after the steps of the sign-in: {}", failure.message),
+                        message: format!("after the steps of the sign-in nothing shows that one is signed in: {}", failure.message),
                         ..Failure::new(Code::UnexpectedPage, "")
                             .page_said(failure.page_said.unwrap_or_default())
-                            .hint("if the app said why, add that text to `screens` with its code (bad_credentials, mfa_required, …)")
+                            .hint("if the picture is of somebody signed in, put into `signed_in` what it shows; if the app says why not, add its words to `screens` with a code (bad_credentials, mfa_required, …)")
                     },
                     _ => failure,
                 };

@@ -34,6 +34,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub(super) enum Trouble {
     /// The page said no; why.
     Refused(Refusal),
+    /// What was found a moment ago is not on the page any more: it may be found again.
+    Gone(Refusal),
     Driver(DriverError),
     /// Known in the contract's words.
     Known(Failure),
@@ -245,6 +247,7 @@ impl Run<'_> {
     /// same record; then it is aimed again, until the time is over.
     pub(super) async fn press_on(&mut self, target: Target, within: Duration) -> Result<String, Trouble> {
         let until = self.until(within);
+        self.typed_into = None;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let Answer::Aimed { token, at, element } =
@@ -317,7 +320,7 @@ impl Run<'_> {
         let failure = match trouble {
             Trouble::Known(failure) => failure,
             Trouble::Driver(error) => driver_failure(&error),
-            Trouble::Refused(refusal) => refusal_failure(&refusal),
+            Trouble::Refused(refusal) | Trouble::Gone(refusal) => refusal_failure(&refusal),
         };
         if failure.page_said.is_some() || failure.code == Code::BrowserLost {
             return self.masked(failure);
@@ -418,6 +421,10 @@ fn frame_of(ask: &mut Ask) -> Asking {
         }
         Ask::Edit { target } | Ask::Text { target, .. } => Asking::In(take(&mut target.frame)),
         Ask::Records { view } => Asking::In(take(&mut view.rows.within.frame)),
+        Ask::Scan { view, until, .. } => {
+            until.iter_mut().for_each(|one| one.target.frame.clear());
+            Asking::In(take(&mut view.rows.within.frame))
+        }
         Ask::Probe { conditions, .. } | Ask::Await { any: conditions } => {
             let first = conditions.first().map(|one| one.target.frame.clone()).unwrap_or_default();
             if conditions.iter().any(|one| one.target.frame != first) {

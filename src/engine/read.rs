@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     page::Trouble,
     run::{Run, STEP_TIME, ms},
-    walk::{READ_TIME, Row},
+    walk::{LOOK_AGAIN, READ_TIME, Row},
 };
 use crate::{
     contract::{Code, Completeness, Failure, UserRecord},
@@ -16,9 +16,9 @@ use crate::{
     plan::diff,
     playbook::{
         Playbook,
-        syntax::{FindUser, Search, View},
+        syntax::{FindUser, OperationSteps, Search, View},
     },
-    ports::driver::{Ask, Condition, Key, State},
+    ports::driver::{Ask, Condition, Key, Refusal, RefusalKind, State},
 };
 
 /// How long a search within the same page may take to show before its list is read anyway.
@@ -102,6 +102,7 @@ impl Run<'_> {
         let key = search.press.as_ref().map_or(Key::Enter, |key| key.value);
         let asked_at = self.page.url();
         self.page.press(key, self.until(STEP_TIME)).await?;
+        self.typed_into = None;
         self.settle().await?;
         // A new address is a new page: all that it shows belongs to the search.
         let renewed = self.page.url() != asked_at;
@@ -116,26 +117,57 @@ impl Run<'_> {
         if renewed {
             any.extend(counted.clone());
         }
-        match self.first_of(any, within).await {
-            Ok(0) => Ok((self.rows_of_user(view).await?, 1)),
+        let until = self.until(within);
+        let shown = loop {
+            match self.first_of(any.clone(), until.saturating_duration_since(Instant::now())).await {
+                Ok(0) => {
+                    let rows = self.rows_of_user(view).await?;
+                    if !rows.is_empty() {
+                        return Ok((rows, 1));
+                    }
+                    // It was there, and is not now: a list that is still changing proves nothing.
+                    if Instant::now() >= until {
+                        break Err(Trouble::Refused(Refusal {
+                            kind: RefusalKind::NotFound,
+                            message: "the user's record comes and goes".to_owned(),
+                            candidates: Vec::new(),
+                        }));
+                    }
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                other => break other,
+            }
+        };
+        match shown {
             Ok(index) if index < proofs => Ok((Vec::new(), 1)),
             // Others match too: that the user is not among them is proved by reading all of them.
             Ok(_) => self.walk_from_here(view, find).await,
-            Err(Trouble::Refused(_)) if counted.is_some() => self.walk_from_here(view, find).await,
-            Err(Trouble::Refused(refusal)) => {
-                let message = format!(
-                    "the search showed neither the user nor that there is nobody: {}",
-                    refusal.message
-                );
-                let failure = self.explain(Trouble::Refused(refusal)).await;
-                let code =
-                    if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
-                Err(Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
-                    .hint("if the app says it in other words, put them into `find_user.absent`")
-                    .into())
+            Err(Trouble::Refused(refusal)) if counted.is_some() => {
+                let list =
+                    Condition { target: self.scope.target(&view.rows.within, false)?, state: State::Visible };
+                // A page without a list is one that says that there is nobody, in other words.
+                if renewed && self.holds(vec![list]).await? != [true] {
+                    return Err(self.nobody_was_shown(refusal).await);
+                }
+                match self.walk_from_here(view, find).await {
+                    Err(Trouble::Refused(_)) => Err(self.nobody_was_shown(refusal).await),
+                    walked => walked,
+                }
             }
+            Err(Trouble::Refused(refusal)) => Err(self.nobody_was_shown(refusal).await),
             Err(other) => Err(other),
         }
+    }
+
+    /// Neither the user nor the app's word that there is nobody.
+    async fn nobody_was_shown(&mut self, refusal: Refusal) -> Trouble {
+        let failure = self.explain(Trouble::Refused(refusal)).await;
+        let code = if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
+        let message =
+            format!("the search showed neither the user nor that there is nobody: {}", failure.message);
+        Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
+            .hint("if the app says it in other words, put them into `find_user.absent`")
+            .into()
     }
 
     /// Without a search: page by page, until the user shows or everything has been read.
@@ -200,7 +232,8 @@ impl Run<'_> {
             digest.update(b"\n");
         }
         let completeness = Completeness {
-            complete: walked.last_page_seen && distinct && counted && walked.shown.is_some(),
+            // Nobody at all is never the whole truth: whoever reads is a user.
+            complete: walked.last_page_seen && distinct && counted && walked.shown.is_some() && rows > 0,
             pages: walked.pages,
             shown: walked.shown,
             rows,
@@ -219,7 +252,7 @@ impl Run<'_> {
         let playbook = &source.playbook;
         let mut found = Vec::new();
         let listed = playbook.operations.get("entitlement.list");
-        for name in listed.into_iter().flat_map(|body| body.every_view()) {
+        for name in listed.into_iter().flat_map(OperationSteps::every_view) {
             let Some(view) = playbook.views.get(&name.value) else { return Err(no_view(&name.value)) };
             let named = |kind: &str| view.columns.get(kind).is_some();
             let is_wanted = |kinds: &[&str]| named("value") || kinds.iter().any(|kind| named(kind));

@@ -77,6 +77,8 @@ pub(super) struct Run<'a> {
     pub(super) drift: Vec<String>,
     /// The frame of the last question about an element: what was found there is asked about again.
     pub(super) frame: Vec<Target>,
+    /// The field that was typed into last, until something else is pressed. Reading it back has left it.
+    pub(super) typed_into: Option<Target>,
     /// The beginning of the one-time code that was entered last.
     pub(super) code_of: Option<u64>,
     /// What the last native dialog said that was dismissed.
@@ -111,6 +113,7 @@ impl<'a> Run<'a> {
             overlays_used: vec![0; playbook.overlays.len()],
             drift: Vec::new(),
             frame: Vec::new(),
+            typed_into: None,
             code_of: None,
             dismissed: None,
             pictured: false,

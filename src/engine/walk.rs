@@ -24,9 +24,9 @@ use crate::{
 /// How long the app may take to show a list or the answer to a search.
 pub(super) const READ_TIME: Duration = Duration::from_secs(15);
 /// How long more records may take to come when a list is at its end.
-const MORE_TIME: Duration = Duration::from_millis(1_500);
+pub(super) const MORE_TIME: Duration = Duration::from_millis(1_500);
 /// Between two looks at a list that fills itself.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What a record shows, in the order of the view's columns; those of its own page last.
 pub(super) type Row = Vec<Option<String>>;
@@ -41,15 +41,17 @@ pub(super) struct Walked {
 }
 
 /// The records read so far, however the list shows them.
-struct Read {
-    rows: Vec<Row>,
+pub(super) struct Read {
+    pub(super) rows: Vec<Row>,
     /// Where the identity stands, if the view reads it.
-    key: Option<usize>,
+    pub(super) key: Option<usize>,
     /// Those that the list showed before, by identity: a list that scrolls shows them again.
     known: BTreeMap<String, usize>,
     /// The page that was read last.
     page: Vec<Row>,
     way: Way,
+    /// How many the app said there are, when the first of them had come.
+    pub(super) shown: Option<u64>,
 }
 
 /// How a list goes on.
@@ -71,10 +73,10 @@ impl Read {
             _ => Way::Pages,
         };
         let key = view.columns.names().position(|name| name == identity);
-        Self { rows: Vec::new(), key, known: BTreeMap::new(), page: Vec::new(), way }
+        Self { rows: Vec::new(), key, known: BTreeMap::new(), page: Vec::new(), way, shown: None }
     }
 
-    fn add(&mut self, page: Vec<Row>) {
+    pub(super) fn add(&mut self, page: Vec<Row>) {
         self.page.clone_from(&page);
         match self.way {
             Way::Pages => self.rows.extend(page),
@@ -125,12 +127,13 @@ impl Run<'_> {
         }
     }
 
-    /// The records of a page whose rows have all come.
-    async fn whole_page(&mut self, view: &View, read: &Read) -> Result<Vec<Row>, Trouble> {
+    /// The records of a page whose rows have all come. `some`: there have to be some.
+    async fn whole_page(&mut self, view: &View, read: &Read, some: bool) -> Result<Vec<Row>, Trouble> {
         let until = self.until(READ_TIME);
         loop {
             let page = self.records(view).await?;
-            if !read.waits(&page) || Instant::now() >= until {
+            let waits = read.waits(&page) || (some && page.is_empty());
+            if !waits || Instant::now() >= until {
                 return Ok(page);
             }
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -145,8 +148,15 @@ impl Run<'_> {
     ) -> Result<(Vec<Row>, u32), Trouble> {
         let mut pages = 0;
         let mut read = Read::new(view, self.identity());
-        self.scroll_back(view).await?;
         loop {
+            if read.way == Way::Scrolls {
+                let (seen, mine) = self.scan_for_user(view, find, &mut read).await?;
+                match mine {
+                    Some(mine) => return Ok((mine, seen)),
+                    None => pages = seen,
+                }
+                break;
+            }
             pages += 1;
             if let Some(absent) = &find.absent {
                 let condition =
@@ -155,7 +165,7 @@ impl Run<'_> {
                     return Ok((Vec::new(), pages));
                 }
             }
-            let page = self.whole_page(view, &read).await?;
+            let page = self.whole_page(view, &read, false).await?;
             let mine = self.only_mine(view, page.clone());
             if !mine.is_empty() {
                 return Ok((mine, pages));
@@ -167,7 +177,8 @@ impl Run<'_> {
         }
         let count = read.rows.len() as u64;
         match self.total(view).await? {
-            Some(total) if total == count => Ok((Vec::new(), pages)),
+            // "0 people" may be what a page says before it knows: where it has words for nobody, they are waited for.
+            Some(total) if total == count && (count > 0 || find.absent.is_none()) => Ok((Vec::new(), pages)),
             total => Err(Failure::new(
                 Code::ListIncomplete,
                 format!("{count} records were read on {pages} pages, {} are said to be there: that the user is not among them proves nothing",
@@ -178,7 +189,7 @@ impl Run<'_> {
     }
 
     /// A list that scrolls is read from its start.
-    async fn scroll_back(&mut self, view: &View) -> Result<(), Trouble> {
+    pub(super) async fn scroll_back(&mut self, view: &View) -> Result<(), Trouble> {
         if view.pages.as_ref().is_none_or(|pages| pages.scroll.is_none()) {
             return Ok(());
         }
@@ -248,7 +259,7 @@ impl Run<'_> {
                 other => return Err(unexpected(&other)),
             }
             // At the end of what is there: more may be on its way.
-            let page = self.whole_page(view, read).await?;
+            let page = self.whole_page(view, read, false).await?;
             read.add(page);
             let all = self.total(view).await?.is_some_and(|total| total <= read.rows.len() as u64);
             if all || Instant::now() >= until {
@@ -273,7 +284,7 @@ impl Run<'_> {
     }
 
     /// How many records the app says there are.
-    async fn total(&mut self, view: &View) -> Result<Option<u64>, Trouble> {
+    pub(super) async fn total(&mut self, view: &View) -> Result<Option<u64>, Trouble> {
         let Some((target, before, after)) = self.total_target(view)? else { return Ok(None) };
         let text = match self.ask(Ask::Text { target, attribute: None }, STEP_TIME).await? {
             Answer::Text { text } => diff::folded(&text),
@@ -286,11 +297,15 @@ impl Run<'_> {
     pub(super) async fn walk(&mut self, view: &View) -> Result<Walked, Trouble> {
         self.open_view(view).await?;
         let mut read = Read::new(view, self.identity());
-        self.scroll_back(view).await?;
+        if read.way == Way::Scrolls {
+            return self.scan_all(view, read).await;
+        }
         let (mut pages, mut shown) = (0, None);
         let (last_page_seen, stopped_by) = loop {
             pages += 1;
-            let page = self.whole_page(view, &read).await?;
+            // Whoever reads users is one: a list that shows nobody has not come yet.
+            let some = pages == 1 && read.key.is_some();
+            let page = self.whole_page(view, &read, some).await?;
             read.add(page);
             if shown.is_none() {
                 shown = self.total(view).await?;
@@ -341,7 +356,7 @@ impl Run<'_> {
         let mut pages = 0;
         loop {
             pages += 1;
-            let page = self.whole_page(view, &read).await?;
+            let page = self.whole_page(view, &read, false).await?;
             read.add(page);
             if self.holds(vec![there.clone()]).await? == [true] {
                 return Ok(());
@@ -371,7 +386,16 @@ impl Run<'_> {
         self.press_on(open, STEP_TIME).await?;
         self.settle().await?;
         let page = self.scope.detail_record(detail, there, &shown)?;
-        self.first_of(vec![Condition { target: page, state: State::Visible }], READ_TIME).await?;
+        let came = self.first_of(vec![Condition { target: page, state: State::Visible }], READ_TIME).await;
+        if let Err(trouble) = came {
+            // Is it the person who is missing there, or what should hold them? Then that is what has to be mended.
+            let holder =
+                Condition { target: self.scope.target(&detail.within, false)?, state: State::Visible };
+            if matches!(trouble, Trouble::Refused(_)) {
+                self.first_of(vec![holder], LOOK_AGAIN).await?;
+            }
+            return Err(trouble);
+        }
         let asked = self.scope.detail_view(detail)?;
         let read = match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
             Answer::Records(records) => records.rows,
@@ -417,7 +441,7 @@ fn number_in(text: &str, before: &str, after: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-fn within_bounds(paging: &Pages, pages: u32) -> Result<(), Trouble> {
+pub(super) fn within_bounds(paging: &Pages, pages: u32) -> Result<(), Trouble> {
     if u64::from(pages) < paging.max.value {
         return Ok(());
     }

@@ -121,7 +121,7 @@ impl Scope {
                 format!("`{}` needs `{name}`, which the job does not carry", text.value),
             )
             .hint(format!(
-                "send `{name}`, or make the step depend on it: `when: {{ given: \"{{{{ {name} }}}}\" }}`"
+                "send `{name}`, or say what else is meant: `{{{{ {name} | default('…', true) }}}}`, or make the step depend on it: `when: {{ given: \"{{{{ {name} }}}}\" }}`"
             ))
             .at("template", place),
             TemplateError::Bad(reason) => {

@@ -261,7 +261,7 @@ impl Checker<'_> {
                 "no column reads `active`, so the change could not be proved",
             )
             .help = Some(
-                "add `active: { column: Status, map: { Active: true, … } }` to the view of find_user".into(),
+                "add `active: { column: Status, map: { Active: true, Suspended: false } }` to the view of find_user".into(),
             );
         }
         let waits = body.becomes.as_ref().is_some_and(|becomes| becomes.value == Becomes::PendingExternal);

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{
     check::{check, check_module, each_step_of},
     diagnostic::{Diagnostic, Finding, Severity},
-    node,
+    node::{self, Node},
     reader::{self, Findings},
     step::Action,
     syntax::{Module, Playbook},
@@ -136,11 +136,23 @@ impl Text {
 
 /// Reads something else than a playbook, in the same way: with everything that is wrong with its shape.
 pub fn read_text<T: serde::de::DeserializeOwned>(source: &str) -> (Option<T>, Vec<Diagnostic>) {
+    read_tree(node::parse(source))
+}
+
+/// The same of a text that may say a thing once and mean it often: with anchors and aliases.
+pub fn read_text_with_aliases<T: serde::de::DeserializeOwned>(source: &str) -> (Option<T>, Vec<Diagnostic>) {
+    read_tree(node::parse_with(source, MOST_ALIASES))
+}
+
+/// How many anchors and aliases a text may have.
+const MOST_ALIASES: usize = 500;
+
+fn read_tree<T: serde::de::DeserializeOwned>(tree: Result<Node, Diagnostic>) -> (Option<T>, Vec<Diagnostic>) {
     let findings: Findings = RefCell::default();
-    let read = match &node::parse(source) {
-        Ok(tree) => reader::read::<T>(tree, &findings),
+    let read = match tree {
+        Ok(tree) => reader::read::<T>(&tree, &findings),
         Err(diagnostic) => {
-            findings.borrow_mut().push(diagnostic.clone());
+            findings.borrow_mut().push(diagnostic);
             None
         }
     };

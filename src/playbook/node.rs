@@ -48,13 +48,18 @@ impl Value {
 
 /// Reads YAML into a tree; bombs, aliases and duplicate keys are findings.
 pub fn parse(source: &str) -> Result<Node, Diagnostic> {
+    parse_with(source, 0)
+}
+
+/// The same, with so many anchors and aliases.
+pub fn parse_with(source: &str, aliases: usize) -> Result<Node, Diagnostic> {
     if source.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; a playbook has at most {MAX_BYTES}", source.len());
         return Err(Diagnostic::new(Finding::NotYaml, Span::default(), message));
     }
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_events: 40_000, max_depth: 32, max_nodes: 20_000, max_aliases: 0, max_anchors: 0, max_documents: 1,
+            max_events: 40_000, max_depth: 32, max_nodes: 20_000, max_aliases: aliases, max_anchors: aliases, max_documents: 1,
         },
         duplicate_keys: DuplicateKeyPolicy::Error,
         strict_booleans: true,

@@ -50,8 +50,10 @@ pub fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
     };
     let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
     schema["title"] = Value::from(title);
-    for version in ["playbook", "module", "suite"] {
-        if let Some(property) = schema["properties"].get_mut(version).and_then(Value::as_object_mut) {
+    for version in ["playbook", "module", "suite", "site"] {
+        let property = schema["properties"].get_mut(version).and_then(Value::as_object_mut);
+        // Of scenarios `site` is a name.
+        if let Some(property) = property.filter(|p| version != "site" || p["type"] == "integer") {
             let description = property.get("description").cloned().unwrap_or_default();
             *property = object(json!({ "description": description, "const": 1 }));
         }

@@ -94,7 +94,7 @@ steps! {
     "check" Check(Locator) "check: { label: Send a mail }";
     /// Clears a checkbox or switch, if it is ticked.
     "uncheck" Uncheck(Locator) "uncheck: { label: Send a mail }";
-    /// Presses a key.
+    /// Presses a key: in the field that was typed into last, else wherever the focus is.
     "press" Press(At<Key>) "press: Enter";
     /// Waits until it is so; else fails and says what was there instead.
     "expect" Expect(Condition) "expect: { status: Invite sent }";

@@ -27,6 +27,11 @@ fn environment() -> Environment<'static> {
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.add_filter("date", date);
     env.add_filter("primary", primary);
+    // What is not there is never typed as the word "none".
+    env.set_formatter(|out, state, value| match value.is_none() {
+        true => Err(minijinja::Error::new(ErrorKind::UndefinedError, "it gives nothing")),
+        false => minijinja::escape_formatter(out, state, value),
+    });
     env
 }
 
@@ -135,7 +140,7 @@ pub fn duration(text: &str) -> Option<std::time::Duration> {
 mod tests {
     use serde_json::json;
 
-    use super::evaluate;
+    use super::*;
 
     #[test]
     fn of_several_the_primary_one_is_taken() {
@@ -145,5 +150,20 @@ mod tests {
         assert_eq!(primary(two), Some(json!("b@x")));
         assert_eq!(primary(json!([{ "value": "a@x", "primary": false }])), Some(json!("a@x")));
         assert_eq!(evaluate("{{ user.emails | primary }}", &json!({ "user": {} })).ok(), Some(json!(null)));
+    }
+
+    #[test]
+    fn what_is_not_there_is_missing_and_never_the_word_none() {
+        let scope = json!({ "user": { "title": "Clerk" }, "entitlements": { "rank": null } });
+        let missing = |name: &str| Err(TemplateError::Missing(name.to_owned()));
+        assert_eq!(render("{{ entitlements.rank }}", &scope), missing("entitlements.rank"));
+        assert_eq!(render("as {{ entitlements.rank }}", &scope), missing("entitlements.rank"));
+        assert_eq!(render("{{ user.locale }}", &scope), missing("user.locale"));
+        assert_eq!(render("{{ entitlements.rank or user.title }}", &scope), Ok("Clerk".to_owned()));
+        assert_eq!(
+            render("{{ entitlements.rank | default('Reader', true) }}", &scope),
+            Ok("Reader".to_owned())
+        );
+        assert_eq!(evaluate("{{ entitlements.rank }}", &scope), Ok(serde_json::Value::Null));
     }
 }

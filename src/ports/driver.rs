@@ -19,7 +19,7 @@ mod question;
 
 pub use question::{
     Answer, Ask, BETWEEN, By, Column, ColumnAt, Condition, Control, ControlKind, NUMBER, PageFacts, Query,
-    Question, RecordQuery, Records, Refusal, RefusalKind, Rows, ScrollTo, State, Target, TextMatch, View,
+    Question, RecordQuery, Records, Refusal, RefusalKind, Rows, Scanned, ScrollTo, State, Target, TextMatch, View,
     stands_alone,
 };
 

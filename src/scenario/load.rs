@@ -15,6 +15,7 @@ use crate::{
         At, Diagnostic, Finding, Text, read_text,
         schema::{self, Draft},
     },
+    site::{Fault, fault_error},
 };
 
 /// The scenarios of one app.
@@ -89,8 +90,9 @@ pub struct Scenario {
     /// What the world is like before, beside what the site begins with.
     #[serde(default)]
     pub world: Changes,
-    /// What goes wrong at the site: see its faults.
+    /// What goes wrong at the site: `on` a place, `do` what, `times`, `skip`, and what else a fault takes.
     #[serde(default)]
+    #[schemars(with = "Vec<Fault>")]
     pub faults: Vec<Value>,
     /// What is different of the service account.
     #[serde(default)]
@@ -98,7 +100,7 @@ pub struct Scenario {
     /// What is different of the integration's settings.
     #[serde(default)]
     pub integration: BTreeMap<String, String>,
-    /// The job: operation, user, entitlements, mode, safeguard.
+    /// The job: operation, user, entitlements, mode, safeguard, window.
     pub job: Map<String, Value>,
     /// What the result has to say.
     pub expect: Expect,
@@ -247,6 +249,15 @@ pub fn played(source: &str) -> Option<BTreeSet<String>> {
     Some(operations.iter().filter_map(Scenario::operation).map(|o| o.as_str().to_owned()).collect())
 }
 
+/// Faults that there are not. They are plain data here: what is shown is the scenario.
+fn wrong_faults(scenario: &Scenario) -> impl Iterator<Item = Diagnostic> {
+    let wrong = scenario.faults.iter().filter_map(|fault| Some((fault, fault_error(fault)?)));
+    wrong.map(|(fault, error)| {
+        let message = format!("the fault {fault} cannot be: {error}");
+        Diagnostic::new(Finding::WrongShape, scenario.name.span, message)
+    })
+}
+
 fn read(app: &str, path: &str, source: String, sites: &Path) -> Result<Suite, Problem> {
     let text = Text { path: path.to_owned(), source };
     let (file, mut findings) = read_text::<File>(&text.source);
@@ -257,6 +268,7 @@ fn read(app: &str, path: &str, source: String, sites: &Path) -> Result<Suite, Pr
             findings.push(finding.help("write `suite: 1`"));
         }
         findings.extend(super::coverage::unknown_states(file));
+        findings.extend(file.scenarios.iter().flat_map(wrong_faults));
     }
     match file {
         Some(file) if findings.is_empty() => {

@@ -7,7 +7,6 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    faults::Fault,
     serve::{App, Now, page},
     world::seed,
 };
@@ -35,12 +34,12 @@ pub(super) fn control(app: &App, method: &Method, what: &str, body: &[u8]) -> Re
             }
             Err(error) => wrong(format!("not JSON: {error}")),
         },
-        ("POST", "faults") => match serde_json::from_slice::<Vec<Fault>>(body) {
-            Ok(faults) => {
-                app.now().faults = faults;
-                json(&json!({ "set": true }))
-            }
-            Err(error) => wrong(format!("not a list of faults: {error}")),
+        ("POST", "faults") => match serde_json::from_slice::<Value>(body) {
+            Ok(faults) => match app.fail_with(faults) {
+                Ok(()) => json(&json!({ "set": true })),
+                Err(reason) => wrong(reason),
+            },
+            Err(error) => wrong(format!("not JSON: {error}")),
         },
         _ => page(StatusCode::NOT_FOUND, format!("/_site/{what} is not here"), "text/plain"),
     }

@@ -5,12 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::Value;
 
 use super::world::Held;
 
 /// Something that goes wrong at one address, a number of times.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(crate) struct Fault {
     /// Method and path as the route has them: `POST /members/{id}`. A file of the site is `GET /static/app.js`.
@@ -55,7 +57,7 @@ pub(crate) struct Fault {
 }
 
 /// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
     /// Waits `ms`, then answers.
@@ -78,6 +80,14 @@ pub(crate) enum Kind {
     Changed,
 }
 
+/// What is wrong with a fault as it is written, wherever it is to happen.
+pub fn fault_error(written: &Value) -> Option<String> {
+    Fault::deserialize(written)
+        .and_then(|fault| fault.check().map_err(Error::custom))
+        .err()
+        .map(|e| e.to_string())
+}
+
 impl<'de> Deserialize<'de> for Fault {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let fault = Fault::deserialize(deserializer)?;
@@ -87,8 +97,20 @@ impl<'de> Deserialize<'de> for Fault {
 }
 
 impl Kind {
+    pub(crate) const ALL: &[Kind] = &[
+        Kind::Slow,
+        Kind::Status,
+        Kind::DropAfter,
+        Kind::HangAfter,
+        Kind::SessionLost,
+        Kind::Lag,
+        Kind::Overlay,
+        Kind::DoubleRender,
+        Kind::Changed,
+    ];
+
     /// As it is written; the keys that it needs, and those that it may have.
-    fn written(self) -> (&'static str, &'static [&'static str], &'static [&'static str]) {
+    pub(crate) fn written(self) -> (&'static str, &'static [&'static str], &'static [&'static str]) {
         match self {
             Kind::Slow => ("slow", &["ms"], &[]),
             Kind::Status => ("status", &[], &["status", "retry_after"]),

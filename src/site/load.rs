@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -32,33 +33,39 @@ pub enum SiteError {
     Wrong { file: String, reason: String },
 }
 
-/// `site.yaml`.
-#[derive(Debug, Clone, Deserialize)]
+/// `site.yaml`. What is in it only this room knows.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SiteFile {
+pub struct SiteFile {
     /// The version of the format: 1.
-    pub site: u32,
-    pub title: String,
-    pub sign_in: SignIn,
-    /// `settings`, and collections of records.
-    pub world: World,
-    pub routes: Vec<Route>,
+    pub(super) site: u32,
+    /// What it is called; pages see it as `title`.
+    pub(super) title: String,
+    /// How people sign in.
+    pub(super) sign_in: SignIn,
+    /// How the world begins.
+    pub(super) world: World,
+    /// What happens at each address. The first that fits counts.
+    pub(super) routes: Vec<Route>,
 }
 
 /// How people sign in: a form that posts `email` and `password` to `path`. It may have parts in braces, as routes have:
 /// then each address has a sign-in of its own.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
+    /// Where the form is, and what it posts to: `/login`. `?out=1` signs out.
     pub path: String,
+    /// The page: an `.html` file of the folder.
     pub template: String,
-    /// Where one gets afterwards; with the same parts in braces.
+    /// Where one gets afterwards, and from `/`; with the same parts in braces.
     pub home: String,
+    /// Who can sign in.
     pub accounts: Vec<Account>,
-    /// `<path>/sso` leads to it (`?popup` where that is a window), `<path>/callback` back from it.
+    /// An identity provider: `<path>/sso` leads to it (`?popup` where that is a window), `<path>/callback` back from it.
     #[serde(default)]
     pub sso: Option<Sso>,
-    /// After so many wrong passwords the account is locked.
+    /// After so many wrong passwords the account is locked; 5 without it.
     #[serde(default = "five")]
     pub lock_after: u32,
 }
@@ -71,10 +78,13 @@ fn five() -> u32 {
     5
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// Somebody who can sign in.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Account {
+    /// What is posted as `email`; the expressions' `signed_in`.
     pub username: String,
+    /// The fixture's own: nothing that is a secret anywhere else.
     #[serde(default)]
     pub password: String,
     /// Base32: after the password a one-time code is asked for (RFC 6238).
@@ -86,56 +96,70 @@ pub(super) struct Account {
 }
 
 /// An identity provider: another host of the same site, with the same accounts and a page of its own.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Sso {
     /// `login`: `http://login.<site>.localhost`.
     pub host: String,
+    /// Where its form is: `/authorize`.
     pub path: String,
+    /// Its page: an `.html` file of the folder.
     pub template: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// How the world begins.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct World {
+    /// Values by name: `settings.seats`.
     #[serde(default)]
     pub settings: Value,
-    /// Lists that templates and generators draw from.
+    /// Lists that templates and generators draw from. They never change.
     #[serde(default)]
     pub lists: BTreeMap<String, Vec<Value>>,
+    /// Records by collection: what routes change, and what scenarios compare.
     pub collections: BTreeMap<String, Collection>,
 }
 
 /// Records, written out or made by a rule.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Collection {
+    /// Written out. Each needs an `id`: by it scenarios tell records apart.
     #[serde(default)]
     pub records: Vec<Value>,
+    /// More of them, the same every time.
     #[serde(default)]
     pub generate: Option<Generate>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// A rule that makes records.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Generate {
+    /// How many.
     pub count: u32,
     /// Field → expression over `i` (from 0), the lists, and the fields before it, in the order of `fields`.
     pub fields: Vec<BTreeMap<String, String>>,
 }
 
-/// What happens at one address.
-#[derive(Debug, Clone, Deserialize)]
+/// What happens at one address: one method with its path, and one kind of answer.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Route {
+    /// A path, to read: `/members/{id}`. What `{…}` matches is `path.id`.
     #[serde(default)]
     pub get: Option<String>,
+    /// A path, to write.
     #[serde(default)]
     pub post: Option<String>,
+    /// A path, to write.
     #[serde(default)]
     pub put: Option<String>,
+    /// A path, to write.
     #[serde(default)]
     pub patch: Option<String>,
+    /// A path, to write.
     #[serde(default)]
     pub delete: Option<String>,
     /// Only on this host: `admin` is `http://admin.<site>.localhost`. Without it: on every host.
@@ -153,20 +177,25 @@ pub(super) struct Route {
     /// What must hold before anything is done.
     #[serde(default)]
     pub require: Vec<Require>,
+    /// How the world changes.
     #[serde(default, rename = "do")]
     pub actions: Vec<Action>,
-    /// A template: shown on the next page, as a status.
+    /// Told once, by the next page: `flash`. A template.
     #[serde(default)]
     pub flash: Option<String>,
-    /// A template: where one gets after a post.
+    /// The answer: where one gets next, as a template.
     #[serde(default)]
     pub redirect: Option<String>,
+    /// The answer: a page of the folder.
     #[serde(default)]
     pub render: Option<String>,
-    /// Or JSON: an expression.
+    /// The answer: JSON, as an expression.
     #[serde(default)]
     pub json: Option<String>,
-    /// What is shown when a requirement does not hold.
+    /// What is rendered comes as a file of this name (a template), and not as a page.
+    #[serde(default)]
+    pub download: Option<String>,
+    /// What is shown when a requirement does not hold; without it the text alone.
     #[serde(default)]
     pub fail: Option<Fail>,
 }
@@ -185,11 +214,12 @@ impl Route {
     }
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Require {
     /// An expression.
     pub that: String,
+    /// What the page says otherwise: `error`.
     #[serde(rename = "else")]
     pub message: String,
     /// Of the refusal, where it is not 422.
@@ -197,7 +227,7 @@ pub(super) struct Require {
     pub status: Option<u16>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fail {
     /// The path of the page that is shown again, with `error` and what was typed.
@@ -208,42 +238,51 @@ pub(super) struct Fail {
 }
 
 /// A change of the world.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) struct Action {
+    /// One record more.
     #[serde(default)]
     pub insert: Option<Insert>,
+    /// Records become different.
     #[serde(default)]
     pub update: Option<Update>,
+    /// Records go.
     #[serde(default)]
     pub delete: Option<Delete>,
-    /// A setting by name, to the value of an expression.
+    /// Settings by name, each an expression.
     #[serde(default)]
     pub set: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Insert {
+    /// The collection.
     pub into: String,
+    /// Its fields, each an expression.
     pub record: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Update {
+    /// The collection.
     #[serde(rename = "in")]
     pub collection: String,
-    /// An expression over `it`.
+    /// An expression over `it`, the record at hand.
     #[serde(rename = "where")]
     pub which: String,
+    /// What is different of it, each an expression over `it`.
     pub set: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Delete {
+    /// The collection.
     pub from: String,
+    /// An expression over `it`, the record at hand.
     #[serde(rename = "where")]
     pub which: String,
 }
@@ -292,13 +331,36 @@ impl Site {
         Ok(Site { file, folder: folder.to_owned(), templates, seed: Arc::default() })
     }
 
+    /// Whether a fault could ever happen at this place: `POST /members/{id}`.
+    pub(super) fn has_place(&self, on: &str) -> Result<(), String> {
+        let sign_in = &self.file.sign_in;
+        let door = &sign_in.path;
+        let mut places: Vec<String> =
+            self.file.routes.iter().map(Route::place).map(|(m, p)| format!("{m} {p}")).collect();
+        places.extend([format!("GET {door}"), format!("POST {door}")]);
+        if let Some(sso) = &sign_in.sso {
+            places.extend([format!("GET {door}/sso"), format!("GET {door}/callback")]);
+            places.extend([format!("GET {}", sso.path), format!("POST {}", sso.path)]);
+        }
+        places.extend(self.templates.keys().map(|file| format!("GET /static/{file}")));
+        if on == "GET /" || places.iter().any(|place| place == on) {
+            return Ok(());
+        }
+        places.retain(|place| !place.ends_with(".html"));
+        places.sort();
+        Err(format!(
+            "a fault on `{on}` would never happen: write a place as the site has it: {}",
+            places.join(", ")
+        ))
+    }
+
     /// Its name: that of its folder.
     pub fn name(&self) -> String {
         self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "site".to_owned())
     }
 }
 
-/// Pages, styles and scripts, by their path in the folder.
+/// Pages, styles, scripts and lists, by their path in the folder.
 fn files_of(
     folder: &Path,
     within: &str,
@@ -308,7 +370,7 @@ fn files_of(
         let (path, name) = (entry.path(), format!("{within}{}", entry.file_name().to_string_lossy()));
         if path.is_dir() {
             files_of(&path, &format!("{name}/"), found)?;
-        } else if [".html", ".css", ".js"].iter().any(|ending| name.ends_with(ending)) {
+        } else if [".html", ".css", ".js", ".csv"].iter().any(|ending| name.ends_with(ending)) {
             let text = std::fs::read_to_string(&path).map_err(|e| (path, e))?;
             found.insert(name, text);
         }

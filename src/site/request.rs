@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use axum::http::{Method, Uri, header};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::multipart;
 
 pub(super) type Fields = BTreeMap<String, Vec<String>>;
 
@@ -15,6 +17,8 @@ pub(super) struct Request {
     pub(super) path: String,
     pub(super) query: Fields,
     pub(super) form: Fields,
+    /// The files of its form, by the name of their control.
+    pub(super) files: Map<String, Value>,
     /// A JSON body; `null` where there is none.
     pub(super) body: Value,
     pub(super) session: String,
@@ -47,6 +51,10 @@ impl Request {
         let query = pairs(uri.query().unwrap_or_default());
         let bearer = text("authorization").strip_prefix("Bearer ").unwrap_or_default().to_owned();
         let of_address = query.get("token").and_then(|tokens| tokens.first()).cloned().unwrap_or_default();
+        let (form, files) = match multipart::read(text("content-type"), body) {
+            Some(read) => read?,
+            None => (pairs(&String::from_utf8_lossy(body)), Map::new()),
+        };
         let json = text("content-type").starts_with("application/json") && !body.is_empty();
         Ok(Self {
             method: match method.as_str() {
@@ -58,7 +66,8 @@ impl Request {
             },
             host: text("host").to_owned(),
             path: uri.path().to_owned(),
-            form: if json { Fields::new() } else { pairs(&String::from_utf8_lossy(body)) },
+            form: if json { Fields::new() } else { form },
+            files,
             body: if json {
                 serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?
             } else {

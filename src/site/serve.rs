@@ -111,9 +111,7 @@ impl RunningSite {
 
     /// What goes wrong from now on: faults as `/_site/faults` takes them.
     pub fn fail_with(&self, faults: &[Value]) -> Result<(), String> {
-        let faults = serde_json::from_value(Value::from(faults.to_vec()));
-        self.app.now().faults = faults.map_err(|error| format!("not a list of faults: {error}"))?;
-        Ok(())
+        self.app.fail_with(Value::from(faults.to_vec()))
     }
 
     /// The faults that never came, as `slow on GET /members`.
@@ -157,6 +155,17 @@ impl App {
     pub(super) fn now(&self) -> MutexGuard<'_, Now> {
         // A request that panicked has not touched the world half-way: every change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Faults instead of those from before; or why these cannot be.
+    pub(super) fn fail_with(&self, faults: Value) -> Result<(), String> {
+        let faults: Vec<Fault> =
+            serde_json::from_value(faults).map_err(|error| format!("not a list of faults: {error}"))?;
+        for fault in &faults {
+            self.site.has_place(&fault.on)?;
+        }
+        self.now().faults = faults;
+        Ok(())
     }
 }
 
@@ -363,8 +372,15 @@ impl App {
             let value = self.language.eval(expression, &names)?;
             return Ok(page(status(route.status, StatusCode::OK), value.to_string(), "application/json"));
         }
-        let html = self.language.render(route.render.as_deref().unwrap_or_default(), &names)?;
-        Ok(page(status(route.status, StatusCode::OK), html, "text/html; charset=utf-8"))
+        let template = route.render.as_deref().unwrap_or_default();
+        let text = self.language.render(template, &names)?;
+        let mut response = page(status(route.status, StatusCode::OK), text, media_type(template));
+        if let Some(name) = &route.download {
+            let disposition = format!("attachment; filename=\"{}\"", self.language.text(name, &names)?);
+            let value = header::HeaderValue::from_str(&disposition).map_err(|e| format!("`{name}`: {e}"))?;
+            response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+        }
+        Ok(response)
     }
 
     fn fail(
@@ -424,6 +440,7 @@ impl App {
         names.insert("origin".into(), seen(self.origins(request)));
         names.insert("form".into(), seen(first(&request.form)));
         names.insert("lists".into(), seen(&request.form));
+        names.insert("files".into(), seen(&request.files));
         names.insert("csrf".into(), seen(&session.csrf));
         names.insert("flash".into(), seen(&session.flash));
         names.insert("seen".into(), seen(&session.seen));
@@ -445,6 +462,7 @@ fn media_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("css") => "text/css",
         Some("html") => "text/html; charset=utf-8",
+        Some("csv") => "text/csv; charset=utf-8",
         _ => "text/javascript",
     }
 }

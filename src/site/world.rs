@@ -66,7 +66,7 @@ impl Language {
         for (name, text) in &site.templates {
             let added = env.add_template_owned(name.clone(), text.clone());
             // A script may well say `{#`.
-            if let (Err(e), true) = (added, name.ends_with(".html")) {
+            if let (Err(e), true) = (added, name.ends_with(".html") || name.ends_with(".csv")) {
                 return Err(format!("{name}: {e}"));
             }
         }

@@ -202,6 +202,10 @@ impl Room {
                 Ask::Text { target: target(what), attribute: what["attribute"].as_str().map(str::to_owned) }
             }
             "records" => Ask::Records { view: view(what) },
+            "scan" => {
+                let key = what["key"].as_u64().map(|key| usize::try_from(key).expect("a column"));
+                Ask::Scan { view: view(what), key, until: list(&what["until"], condition) }
+            }
             "page" => Ask::Page,
             "contains" => Ask::Contains { needles: list(what, |needle| site.fill_in(text(needle))) },
             unknown => panic!("no step is called {unknown:?}"),

@@ -5,7 +5,9 @@ use super::{
     find::{Look, Miss},
     text::{Matcher, bare_header, fold, nearest, quote, say_match},
 };
-use crate::ports::driver::{BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, TextMatch, View};
+use crate::ports::driver::{
+    BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View,
+};
 
 /// A table as people see it: which cell stands in which column.
 struct Grid {
@@ -41,6 +43,21 @@ impl Document {
         let read_all = |row| readers.iter().map(|reader| self.read(reader, row)).collect::<Result<_, _>>();
         let rows = self.rows_of(&view.rows, container)?.into_iter().map(read_all);
         Ok(Records { rows: rows.collect::<Result<_, _>>()? })
+    }
+
+    /// The same of a list that may be scrolled: here all of it is drawn, and its end is in sight.
+    pub(super) fn scan(&self, view: &View, key: Option<usize>, stopped: bool) -> Result<Scanned, Miss> {
+        let container = self.one(&view.rows.within, None)?;
+        let says = |value: &Option<String>| value.as_deref().is_some_and(|text| !text.is_empty());
+        let has_come = |row: &Vec<Option<String>>| match key {
+            Some(key) => row.get(key).is_some_and(says),
+            None => row.iter().any(says),
+        };
+        let (rows, late): (Vec<_>, Vec<_>) = self.records(view)?.rows.into_iter().partition(has_come);
+        let is_busy = |id: Id| self.attr(id, "aria-busy") == Some("true");
+        let busy = is_busy(container) || self.around(container).any(is_busy);
+        let whole = late.is_empty();
+        Ok(Scanned { rows, moves: 0, end: whole && !stopped, whole, busy, stopped })
     }
 
     /// The records that show this identity.

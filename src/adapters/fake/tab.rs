@@ -90,6 +90,7 @@ impl Tab {
                 | Ask::Set { .. }
                 | Ask::Text { .. }
                 | Ask::Records { .. }
+                | Ask::Scan { .. }
         );
         if heeds_watch && let Some(interruption) = self.interruption(&question.watch)? {
             return Ok(interruption);
@@ -134,6 +135,14 @@ impl Tab {
                 Answer::Text { text: beside.unwrap_or(text) }
             }
             Ask::Records { view } => Answer::Records(document.records(view)?),
+            Ask::Scan { view, key, until } => {
+                let holds = until
+                    .iter()
+                    .map(|one| document.holds(one))
+                    .collect::<Result<Vec<_>, _>>()?
+                    .contains(&true);
+                Answer::Scanned(document.scan(view, *key, holds)?)
+            }
             Ask::Page => Answer::Page(document.facts()),
             Ask::Contains { needles } => Answer::Contains { contains: document.contains(needles) },
         })

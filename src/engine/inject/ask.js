@@ -3,7 +3,7 @@
 /** Between attempts, when nothing changes. */
 const PAUSES = [20, 50, 100, 250];
 
-const WATCHED = new Set(["await", "aim", "hover", "scroll", "edit", "set", "text", "records"]);
+const WATCHED = new Set(["await", "aim", "hover", "scroll", "edit", "set", "text", "records", "scan"]);
 
 /** Answers a `Question` with an `Answer`, both as `ports/driver.rs` has them. */
 async function ask({ ask: asked, within, watch = [] }) {
@@ -33,6 +33,8 @@ async function ask({ ask: asked, within, watch = [] }) {
         return await trying(within, watched, () => ({ answer: "text", text: readTarget(asked.target, asked.attribute) }));
       case "records":
         return await trying(within, watched, () => ({ answer: "records", ...readRecords(asked.view) }));
+      case "scan":
+        return await trying(within, watched, () => scan(asked));
       case "page":
         return await tried(watched, () => ({ answer: "page", ...pageFacts() }));
       case "contains":

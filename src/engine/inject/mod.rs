@@ -15,6 +15,7 @@
 //! | `find.js` | from a target to elements; refusals in words |
 //! | `record.js` | tables, lists, identities |
 //! | `judge.js` | may it be pressed, where, and the guard that swallows a press gone wrong |
+//! | `scan.js` | lists that draw only a part of themselves |
 //! | `control.js` | form controls |
 //! | `ask.js` | the questions, and the loop that waits |
 
@@ -29,6 +30,7 @@ pub const SCRIPT: &str = concat!(
     include_str!("find.js"),
     include_str!("record.js"),
     include_str!("judge.js"),
+    include_str!("scan.js"),
     include_str!("control.js"),
     include_str!("ask.js"),
     "})();\n",

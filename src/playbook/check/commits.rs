@@ -70,7 +70,7 @@ impl Checker<'_> {
     fn commit(&mut self, operation: Operation, step: &Step, asked: bool) {
         let span = step.at.span;
         if step.modifiers.optional || step.modifiers.when.is_some() || step.modifiers.unless.is_some() {
-            self.note(Finding::CommitOptional, span, "a commit that may be skipped").help =
+            self.note(Finding::CommitOptional, span, "this commit may be skipped").help =
                 Some("use `when: … do: […] else: […]` with a commit on each path".into());
         }
         let locator = match &step.action {
@@ -85,16 +85,18 @@ impl Checker<'_> {
         };
         let inside = locator.is_some_and(|locator| self.shows_identity(locator, 0));
         if operation.destructive() && !inside && !asked {
+            let identity = self.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
+            let dialog = locator.and_then(dialog_around).unwrap_or("Remove member");
+            let help = format!(
+                "click inside `in: user row`, or inside a dialog that shows who is meant: \
+                 `in: {{ dialog: {dialog}, text: \"{{{{ user.{identity} }}}}\" }}`"
+            );
             self.note(
                 Finding::CommitOutsideIdentity,
                 span,
-                format!("{operation} would commit without seeing whose row or dialog it is in"),
+                format!("{operation} would commit without seeing whom it is about"),
             )
-            .help = Some(
-                "click inside `in: user row`, or inside a dialog that shows the identity: \
-                 `in: { dialog: Remove member, text: \"{{ user.userName }}\" }`"
-                    .into(),
-            );
+            .help = Some(help);
         }
     }
 
@@ -152,6 +154,18 @@ impl Checker<'_> {
     fn names_identity(&self, source: &str) -> bool {
         let identity = self.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
         template::names(source).is_ok_and(|names| names.contains(&format!("user.{identity}")))
+    }
+}
+
+/// The title of the dialog that a locator is in.
+fn dialog_around(locator: &Locator) -> Option<&str> {
+    let Locator::Find(find) = locator else { return None };
+    match find.within.as_ref()? {
+        Locator::Find(around) => match &around.by {
+            By::Role("dialog", Some(name)) if !name.pattern => Some(&name.text.value),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

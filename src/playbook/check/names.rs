@@ -420,13 +420,19 @@ impl Checker<'_> {
                     .help =
                         Some("find it by role, label or text: there a template is compared, not read".into());
                 }
-                self.note(Finding::FragileLocator, find.at.span, "breaks when the page's markup changes")
-                    .help = Some("prefer what a person sees: a role with its name, a label, a text".into());
+                let way = if matches!(find.by, By::Css(_)) { "a CSS selector" } else { "an XPath" };
+                let message = format!("{way} breaks when the page's markup changes");
+                self.note(Finding::FragileLocator, find.at.span, message).help =
+                    Some("prefer what a person sees: a role with its name, a label, a text".into());
             }
         }
         if let Some(nth) = &find.nth {
-            self.note(Finding::FragileLocator, nth.span, "picks by position").help =
-                Some("only where the order has a meaning; else narrow it with `in` or `has`".into());
+            self.note(
+                Finding::FragileLocator,
+                nth.span,
+                "`nth` picks by position, which changes when something is added above",
+            )
+            .help = Some("only where the order has a meaning; else narrow it with `in` or `has`".into());
         }
         if let Some(text) = &find.text {
             self.template(text, place);

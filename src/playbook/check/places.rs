@@ -5,7 +5,7 @@ use crate::playbook::{
     at::At,
     diagnostic::{Diagnostic, Finding},
     locator::{By, Locator},
-    syntax::{Values, View},
+    syntax::{OperationSteps, Values, View},
 };
 
 /// What the view of `entitlement.list` may read.
@@ -71,7 +71,7 @@ impl Checker<'_> {
             if let Some(span) = Self::discovered(rule.values()) {
                 if !self.discovers() {
                     self.note(Finding::NothingToDiscover, span, "nothing shows what there is to discover")
-                        .help = Some("add `entitlement.list: { view: … }`, or list the values".into());
+                        .help = Some("add `entitlement.list: { view: … }` to `operations`, with the view where the app lists them; or list the values here".into());
                 }
                 continue;
             }
@@ -94,7 +94,7 @@ impl Checker<'_> {
             .operations
             .get("entitlement.list")
             .into_iter()
-            .flat_map(|o| o.every_view())
+            .flat_map(OperationSteps::every_view)
             .map(|v| v.value.as_str())
             .collect();
         for (name, view) in self.playbook.views.iter() {
@@ -265,7 +265,7 @@ fn origin_problem(origin: &str) -> Option<String> {
     let loopback = host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost");
     if templated && !loopback && literal < 2 {
         return Some(
-            "a template may not choose the host: two labels at its end have to be written out".into(),
+            "a template may not choose the host: the last two parts of it have to be written out".into(),
         );
     }
     match scheme {

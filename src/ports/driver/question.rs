@@ -64,6 +64,17 @@ pub enum Ask {
     },
     /// *Waits* until the container of the view is there; its records → [`Answer::Records`]
     Records { view: View },
+    /// *Waits* until the container of the view is there; then reads the records that are drawn, scrolls on and reads
+    /// again, for a short while, until the end, until a record has not come yet, or until one of `until` holds. What it
+    /// has scrolled to last is read by the next question. → [`Answer::Scanned`]
+    Scan {
+        view: View,
+        /// The column without which a record has not come yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<usize>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        until: Vec<Condition>,
+    },
     /// What is on the page, for a person who was not there → [`Answer::Page`]
     Page,
     /// Does any text, attribute value or form control of the page contain one of these (white space folded,
@@ -310,6 +321,7 @@ pub enum Answer {
         moved: bool,
     },
     Records(Records),
+    Scanned(Scanned),
     Page(PageFacts),
     Contains {
         contains: bool,
@@ -386,6 +398,23 @@ pub enum ControlKind {
 pub struct Records {
     /// A record's values in the order of the view's columns; `None` where the record has no such place.
     pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// What was read of a list on the way down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scanned {
+    /// Those that have come, from above, as [`Records`] has them. Those of two windows are there once.
+    pub rows: Vec<Vec<Option<String>>>,
+    /// How often it was scrolled.
+    pub moves: u32,
+    /// It cannot be scrolled further, and all that is drawn has come.
+    pub end: bool,
+    /// No record that is drawn now has still to come.
+    pub whole: bool,
+    /// The list says that it is busy.
+    pub busy: bool,
+    /// One of the conditions holds: it was not scrolled further.
+    pub stopped: bool,
 }
 
 /// What a person would have seen.

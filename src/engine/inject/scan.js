@@ -1,0 +1,91 @@
+// Going through a list that draws only a part of itself: window after window, as long as it goes on.
+
+/** How long one question scrolls before it is looked again for what gets in the way. */
+const SPELL = 400;
+
+/** How long a list that is not at its end may take to draw what comes next, before it is scrolled on all the same. */
+const LATE = 200;
+
+/**
+ * Reads what is drawn and scrolls until the last record of it is on top, again and again. What is drawn next begins with
+ * what was read last: nothing between the two is passed over, however late it is drawn.
+ * @param {{view: object, key?: number, until?: object[]}} asked `key`: the column without which a record has not come yet
+ * @throws {Miss}
+ */
+async function scan({ view, key, until = [] }) {
+  const over = performance.now() + SPELL;
+  const known = new Set();
+  const scanned = { answer: "scanned", rows: [], moves: 0, end: false, whole: true, busy: false, stopped: false };
+  let late = null;
+  for (;;) {
+    forget();
+    let container;
+    let placed;
+    try {
+      container = one(view.rows.within);
+      placed = placedRecords(view, container);
+    } catch (miss) {
+      // What was read until now is not lost.
+      if (!(miss instanceof Miss) || scanned.moves === 0) throw miss;
+      return { ...scanned, whole: false };
+    }
+    const waiting = placed.findIndex(({ row }) => !hasCome(row, key));
+    const come = waiting < 0 ? placed : placed.slice(0, waiting);
+    for (const { row } of placed) {
+      const said = JSON.stringify(row);
+      if (!hasCome(row, key) || known.has(said)) continue;
+      known.add(said);
+      scanned.rows.push(row);
+    }
+    scanned.whole = waiting < 0;
+    scanned.busy = isBusy(container);
+    scanned.stopped = until.some(holds);
+    scanned.end = placed.length === 0;
+    if (scanned.stopped || come.length === 0) return scanned;
+    const last = come.at(-1);
+    const said = JSON.stringify(last.row);
+    const way = scrollPast(container, last.element, said === late);
+    scanned.end = way === "end" && scanned.whole;
+    if (way === "end" || (way === "drawing" && !scanned.whole)) return scanned;
+    if (way === "drawing") {
+      late = said;
+      await pause(LATE);
+    } else {
+      scanned.moves++;
+      // The page hears of it before the next frame, and draws in that frame or soon after it.
+      await frame();
+      await pause(0);
+    }
+    if (performance.now() >= over) return scanned;
+  }
+}
+
+const hasCome = (row, key) => (typeof key === "number" ? Boolean(row[key]) : row.some(Boolean));
+
+/** The records as they stand below each other: elements that are used again are in any order. */
+function placedRecords(view, container) {
+  const readers = view.columns.map((column) => reader(column.at, container));
+  return rowsOf(view.rows, container)
+    .map((element) => ({ element, row: readers.map((read) => read(element)), rect: element.getBoundingClientRect() }))
+    .sort((one, other) => one.rect.top - other.rect.top || one.rect.left - other.rect.left);
+}
+
+/**
+ * Scrolls until a record is on top; on by nine tenths of a window, if it is taller than that.
+ * @param {boolean} anyway the same, if it is on top already
+ * @returns {"moved" | "end" | "drawing"} drawing: it is on top, nothing is below it, and yet this is not the end
+ */
+function scrollPast(container, element, anyway) {
+  const box = scrollerOf(container);
+  const window = Math.max(1, Math.floor(box.clientHeight * 0.9));
+  const top = box === document.scrollingElement ? 0 : box.getBoundingClientRect().top + box.clientTop;
+  const rect = element.getBoundingClientRect();
+  let by = rect.height >= window ? window : rect.top - top;
+  if (by < 1 && box.scrollTop + box.clientHeight < box.scrollHeight - 1) {
+    if (!anyway) return "drawing";
+    by = window;
+  }
+  const before = box.scrollTop;
+  if (by >= 1) box.scrollTo({ top: before + by, behavior: "instant" });
+  return Math.abs(box.scrollTop - before) >= 1 ? "moved" : "end";
+}

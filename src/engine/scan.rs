@@ -1,0 +1,150 @@
+//! Going through a list that shows a window over its records, and more of them as it is scrolled.
+
+use tokio::time::Instant;
+
+use super::{
+    page::{Trouble, unexpected},
+    run::Run,
+    walk::{LOOK_AGAIN, MORE_TIME, READ_TIME, Read, Row, Walked, within_bounds},
+};
+use crate::{
+    contract::{Code, Failure},
+    playbook::syntax::{FindUser, View},
+    ports::driver::{Answer, Ask, Condition, State},
+};
+
+/// Why scrolling stopped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// At the end, with all there is.
+    End,
+    /// Something that was looked for is in front.
+    Found,
+    /// There are records that never came.
+    Missing,
+    /// The list has more windows than the playbook allows.
+    Max,
+}
+
+impl Run<'_> {
+    /// All records of a list that scrolls.
+    pub(super) async fn scan_all(&mut self, view: &View, mut read: Read) -> Result<Walked, Trouble> {
+        let (pages, stop) = self.scan(view, &mut read, &[]).await?;
+        let stopped_by = match stop {
+            Stop::End | Stop::Found => "last_page",
+            Stop::Missing => "missing_records",
+            Stop::Max => "max_pages",
+        };
+        Ok(Walked {
+            rows: read.rows,
+            pages,
+            shown: read.shown,
+            last_page_seen: stop == Stop::End,
+            stopped_by,
+        })
+    }
+
+    /// Scrolls until the user shows: the record, or none where the app says that there is nobody. `None`: neither, and
+    /// the list is over.
+    pub(super) async fn scan_for_user(
+        &mut self,
+        view: &View,
+        find: &FindUser,
+        read: &mut Read,
+    ) -> Result<(u32, Option<Vec<Row>>), Trouble> {
+        let frame = self.scope.target(&view.rows.within, false)?.frame;
+        let absent = match &find.absent {
+            Some(absent) => {
+                Some(Condition { target: self.scope.target(absent, false)?, state: State::Visible })
+            }
+            None => None,
+        };
+        let mut until = vec![Condition { target: self.scope.user_record()?, state: State::Visible }];
+        until.extend(absent.clone().filter(|absent| absent.target.frame == frame));
+        let give_up = self.until(READ_TIME);
+        loop {
+            if let Some(absent) = &absent
+                && self.holds(vec![absent.clone()]).await? == [true]
+            {
+                return Ok((1, Some(Vec::new())));
+            }
+            let (pages, stop) = self.scan(view, read, &until).await?;
+            match stop {
+                Stop::Found => {
+                    let page = self.records(view).await?;
+                    let mine = self.only_mine(view, page);
+                    if !mine.is_empty() {
+                        return Ok((pages, Some(mine)));
+                    }
+                    // The app says that there is nobody, or the record went away again.
+                    if Instant::now() >= give_up {
+                        return Ok((pages, None));
+                    }
+                }
+                Stop::End => return Ok((pages, None)),
+                Stop::Max => return Err(too_many(view, pages)),
+                Stop::Missing => {
+                    let message = format!("{} records were read, and others never came", read.rows.len());
+                    return Err(Failure::new(Code::ListIncomplete, message).into());
+                }
+            }
+        }
+    }
+
+    /// Reads window after window into `read`, from the first one on.
+    async fn scan(
+        &mut self,
+        view: &View,
+        read: &mut Read,
+        until: &[Condition],
+    ) -> Result<(u32, Stop), Trouble> {
+        self.scroll_back(view).await?;
+        let ask = Ask::Scan { view: self.scope.view(view)?, key: read.key, until: until.to_vec() };
+        let most = view.pages.as_ref().map_or(1, |pages| pages.max.value);
+        let mut windows = 1;
+        let mut went_on = Instant::now();
+        loop {
+            let scanned = match self.ask(ask.clone(), READ_TIME).await? {
+                Answer::Scanned(scanned) => scanned,
+                other => return Err(unexpected(&other)),
+            };
+            let before = read.rows.len();
+            read.add(scanned.rows);
+            windows += scanned.moves;
+            if read.shown.is_none() && !read.rows.is_empty() {
+                read.shown = self.total(view).await?;
+            }
+            if scanned.stopped {
+                return Ok((windows, Stop::Found));
+            }
+            if read.rows.len() > before || scanned.moves > 0 {
+                went_on = Instant::now();
+            }
+            if u64::from(windows) > most {
+                return Ok((windows, Stop::Max));
+            }
+            let is_all = |total: u64| total > 0 && total <= read.rows.len() as u64;
+            if scanned.end && self.total(view).await?.is_some_and(is_all) {
+                return Ok((windows, Stop::End));
+            }
+            // Whoever reads users is one: a list that shows nobody has not come yet.
+            let nobody = read.rows.is_empty() && read.key.is_some();
+            let waits = scanned.busy || !scanned.end;
+            let patience = if waits || nobody { READ_TIME } else { MORE_TIME };
+            if went_on.elapsed() >= patience || self.until(patience) <= Instant::now() {
+                return Ok((windows, if waits { Stop::Missing } else { Stop::End }));
+            }
+            if scanned.moves == 0 {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+}
+
+fn too_many(view: &View, pages: u32) -> Trouble {
+    let bounds = view.pages.as_ref().map(|paging| within_bounds(paging, pages));
+    match bounds {
+        Some(Err(trouble)) => trouble,
+        _ => Failure::new(Code::ListIncomplete, "the list does not end").into(),
+    }
+}
