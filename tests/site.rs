@@ -496,3 +496,21 @@ routes:
     do: [ { delete: { from: items, where: "it.id == path.id" } } ]
     json: "true"
 "#;
+
+#[tokio::test]
+async fn each_address_may_have_a_sign_in_of_its_own() {
+    let site = site("django-admin").await;
+    let visitor = Visitor::of(&site);
+    // Whoever is not in is led to the sign-in of the same part of the site.
+    assert!(visitor.get("/otp-admin/auth/user/").await.contains("OTP Token:"));
+    assert!(!visitor.get("/admin/auth/user/").await.contains("OTP Token:"));
+    let (_, page) = visitor.post("/admin/login/", &[("email", "ops"), ("password", "correct horse")]).await;
+    assert!(page.contains("Site administration"), "{page}");
+    // What is said after a change names whom it was about.
+    let rest = visitor.get("/admin/auth/user/add/").await;
+    let token =
+        rest.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
+    let form = [("csrf", token), ("username", "grace"), ("usable_password", "false")];
+    let (_, page) = visitor.post("/admin/auth/user/add/", &form).await;
+    assert!(page.contains("The user “grace” was added successfully."), "{page}");
+}

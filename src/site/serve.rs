@@ -21,7 +21,7 @@ use super::{
     faults::{Fault, Kind, Lag},
     line::{Cut, Cuttable},
     load::{Require, Route, Site, SiteError},
-    request::{Request, matches},
+    request::{Request, filled, matches},
     sign_in::Arrivals,
     world::{Held, Language, Names, act, seed, seen},
 };
@@ -293,7 +293,7 @@ impl App {
         if let Some(response) = self.arrive(request) {
             return response;
         }
-        if request.path == "/" && route.is_none() {
+        if request.path == "/" && route.is_none() && !sign_in.home.contains('{') {
             return redirect(&sign_in.home);
         }
         let session = self.now().sessions.get(&request.session).filter(|s| s.user.is_some()).cloned();
@@ -303,7 +303,7 @@ impl App {
             Some(session) => session,
             None if open => Session::default(),
             None if api => return refusal(StatusCode::UNAUTHORIZED, "Sign in first"),
-            None => return redirect(&sign_in.path),
+            None => return redirect(&filled(&sign_in.path, &BTreeMap::new(), &request.path)),
         };
         let Some(route) = route else {
             return page(
@@ -358,7 +358,7 @@ impl App {
             now.world = world;
         }
         if let (Some(text), Some(session)) = (&route.flash, now.sessions.get_mut(&request.session)) {
-            session.flash = Some(text.clone());
+            session.flash = Some(self.language.text(text, &names)?);
         }
         if let Some(to) = &route.redirect {
             return Ok(redirect(&self.language.text(to, &names)?));
