@@ -394,6 +394,7 @@ fn first_control(step: &Step) -> Option<crate::playbook::Locator> {
                 within: None,
                 has: None,
                 text: None,
+                under: None,
                 nth: None,
                 exact: true,
                 at: Default::default(),

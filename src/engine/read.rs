@@ -14,7 +14,10 @@ use crate::{
     contract::{Code, Completeness, Failure, Operation, UserRecord},
     event::EventKind,
     plan::diff,
-    playbook::syntax::{FindUser, Search, View},
+    playbook::{
+        Locator,
+        syntax::{FindUser, Search, Values, View},
+    },
     ports::driver::{Ask, Condition, Key, Refusal, RefusalKind, State},
 };
 
@@ -34,7 +37,10 @@ impl Run<'_> {
         let place = source.place(find.view.span);
         let looked = match &find.search {
             Some(search) => self.search(view, find, search).await,
-            None => self.walk_for_user(view, find).await,
+            None => match (&view.rows, &find.absent) {
+                (None, Some(absent)) => self.look(view, absent).await,
+                _ => self.walk_for_user(view, find).await,
+            },
         };
         let (rows, pages) = match looked {
             Ok(rows) => rows,
@@ -141,27 +147,40 @@ impl Run<'_> {
             Ok(_) => self.walk_from_here(view, find).await,
             Err(Trouble::Refused(refusal)) if counted.is_some() => {
                 let list =
-                    Condition { target: self.scope.target(&view.rows.within, false)?, state: State::Visible };
+                    Condition { target: self.scope.container(view)?, state: State::Visible };
                 // A page without a list is one that says that there is nobody, in other words.
                 if renewed && self.holds(vec![list]).await? != [true] {
-                    return Err(self.nobody_was_shown(refusal).await);
+                    return Err(self.nobody_was_shown("the search", refusal).await);
                 }
                 match self.walk_from_here(view, find).await {
-                    Err(Trouble::Refused(_)) => Err(self.nobody_was_shown(refusal).await),
+                    Err(Trouble::Refused(_)) => Err(self.nobody_was_shown("the search", refusal).await),
                     walked => walked,
                 }
             }
-            Err(Trouble::Refused(refusal)) => Err(self.nobody_was_shown(refusal).await),
+            Err(Trouble::Refused(refusal)) => Err(self.nobody_was_shown("the search", refusal).await),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Where the address already says who: their page, or the app's word that there is nobody.
+    async fn look(&mut self, view: &View, absent: &Locator) -> Result<(Vec<Row>, u32), Trouble> {
+        self.open_view(view).await?;
+        let proofs = [self.scope.user_record()?, self.scope.target(absent, false)?];
+        let any = proofs.map(|target| Condition { target, state: State::Visible }).into();
+        match self.first_of(any, READ_TIME).await {
+            Ok(0) => Ok((self.rows_of_user(view).await?, 1)),
+            Ok(_) => Ok((Vec::new(), 1)),
+            Err(Trouble::Refused(refusal)) => Err(self.nobody_was_shown("the page", refusal).await),
             Err(other) => Err(other),
         }
     }
 
     /// Neither the user nor the app's word that there is nobody.
-    async fn nobody_was_shown(&mut self, refusal: Refusal) -> Trouble {
+    async fn nobody_was_shown(&mut self, what: &str, refusal: Refusal) -> Trouble {
         let failure = self.explain(Trouble::Refused(refusal)).await;
         let code = if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
         let message =
-            format!("the search showed neither the user nor that there is nobody: {}", failure.message);
+            format!("{what} showed neither the user nor that there is nobody: {}", failure.message);
         Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
             .hint("if the app says it in other words, put them into `find_user.absent`")
             .into()
@@ -267,13 +286,20 @@ impl Run<'_> {
                 |((_, column), cell)| cell.as_deref().map(|cell| diff::meaning(column, &diff::folded(cell))),
             )
         };
-        let kinds: Vec<&str> = source.playbook.entitlements.names().collect();
+        // Without a column that says so, they are of the only kind there is, or the only one that is looked up here.
+        let rules = &source.playbook.entitlements;
+        let all: Vec<&str> = rules.names().collect();
+        let discovered: Vec<&str> = rules
+            .iter()
+            .filter(|(_, rule)| matches!(rule.values(), Some(Values::Discovered(_))))
+            .map(|(kind, _)| kind.value.as_str())
+            .collect();
+        let only = [all, discovered].into_iter().find_map(|kinds| <[&str; 1]>::try_from(kinds).ok());
         Ok(walked
             .rows
             .iter()
             .filter_map(|row| {
-                let only = if let [only] = kinds.as_slice() { Some((*only).to_owned()) } else { None };
-                let kind = read(row, "type").or(only)?;
+                let kind = read(row, "type").or_else(|| only.map(|[kind]| kind.to_owned()))?;
                 Some((kind, read(row, "value")?, read(row, "display")))
             })
             .collect())

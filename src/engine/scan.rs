@@ -35,7 +35,13 @@ impl Run<'_> {
             Stop::Missing => "missing_records",
             Stop::Max => "max_pages",
         };
-        Ok(Walked { rows: read.rows, pages, shown: read.shown, last_page_seen: stop == Stop::End, stopped_by })
+        Ok(Walked {
+            rows: read.rows,
+            pages,
+            shown: read.shown,
+            last_page_seen: stop == Stop::End,
+            stopped_by,
+        })
     }
 
     /// Scrolls until the user shows: the record, or none where the app says that there is nobody. `None`: neither, and
@@ -46,7 +52,7 @@ impl Run<'_> {
         find: &FindUser,
         read: &mut Read,
     ) -> Result<(u32, Option<Vec<Row>>), Trouble> {
-        let frame = self.scope.target(&view.rows.within, false)?.frame;
+        let frame = self.scope.container(view)?.frame;
         let absent = match &find.absent {
             Some(absent) => {
                 Some(Condition { target: self.scope.target(absent, false)?, state: State::Visible })

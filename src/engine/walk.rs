@@ -18,7 +18,7 @@ use crate::{
         locator::By,
         syntax::{Detail, FindUser, Pages, Until, View},
     },
-    ports::driver::{Answer, Ask, By as Found, Condition, ScrollTo, State, Target, TextMatch},
+    ports::driver::{Answer, Ask, BETWEEN, By as Found, Condition, ScrollTo, State, Target, TextMatch},
 };
 
 /// How long the app may take to show a list or the answer to a search.
@@ -115,7 +115,15 @@ impl Read {
 impl Run<'_> {
     pub(super) async fn open_view(&mut self, view: &View) -> Result<(), Trouble> {
         let address = self.scope.text(&view.open)?;
-        self.go(&address, STEP_TIME).await
+        self.go(&address, STEP_TIME).await?;
+        if let Some(steps) = &view.prepare {
+            let source = std::sync::Arc::clone(&self.plan.playbook);
+            let name = source.playbook.views.iter().find(|(_, other)| other == view).map(|(name, _)| &name.value);
+            let prefix = format!("views.{}.prepare", name.map_or("", String::as_str));
+            let planned = crate::plan::number(&source, steps, &prefix);
+            Box::pin(self.steps(&planned)).await.map_err(Trouble::Known)?;
+        }
+        Ok(())
     }
 
     /// The records that are on the page now.
@@ -193,7 +201,7 @@ impl Run<'_> {
         if view.pages.as_ref().is_none_or(|pages| pages.scroll.is_none()) {
             return Ok(());
         }
-        let target = self.scope.target(&view.rows.within, false)?;
+        let target = self.scope.container(view)?;
         self.ask(Ask::Scroll { target, to: ScrollTo::Start }, READ_TIME).await.map(drop)
     }
 
@@ -246,7 +254,7 @@ impl Run<'_> {
 
     /// Scrolls on. False: everything has been seen, or nothing more comes.
     async fn scroll_on(&mut self, view: &View, read: &mut Read) -> Result<bool, Trouble> {
-        let target = self.scope.target(&view.rows.within, false)?;
+        let target = self.scope.container(view)?;
         let until = self.until(MORE_TIME);
         loop {
             match self.ask(Ask::Scroll { target: target.clone(), to: ScrollTo::Onward }, READ_TIME).await? {
@@ -344,7 +352,7 @@ impl Run<'_> {
         let Some(column) = view.columns.get(self.identity()) else { return Ok(()) };
         let target = self.scope.inside_record(view, column, who, &detail.open)?;
         let there = Condition { target, state: State::Visible };
-        let list = Condition { target: self.scope.target(&view.rows.within, false)?, state: State::Visible };
+        let list = Condition { target: self.scope.container(view)?, state: State::Visible };
         self.first_of(vec![there.clone(), list], READ_TIME).await?;
         if self.holds(vec![there.clone()]).await? == [true] {
             return Ok(());
@@ -420,8 +428,15 @@ impl Run<'_> {
         let walked = self.walk(view).await?;
         let record = |row: Row| {
             let cells = view.columns.iter().zip(row).map(|((name, column), cell)| {
-                let value = cell.map(|cell| diff::meaning(column, &diff::folded(&self.mask.text(&cell))));
-                (name.value.clone(), value.map_or(Value::Null, Value::from))
+                let masked = cell.map(|cell| self.mask.text(&cell));
+                let meaning = |text: &str| Value::from(diff::meaning(column, &diff::folded(text)));
+                let value = match (&masked, &column.each) {
+                    (Some(cell), Some(_)) => Value::Array(cell.split(BETWEEN).map(meaning).collect()),
+                    (Some(cell), None) => meaning(cell),
+                    (None, Some(_)) => Value::Array(Vec::new()),
+                    (None, None) => Value::Null,
+                };
+                (name.value.clone(), value)
             });
             Value::Object(cells.collect())
         };

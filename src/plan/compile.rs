@@ -67,6 +67,7 @@ impl Compiler<'_> {
         let mut scope = Scope::new(Arc::clone(self.source), subject.clone(), values.clone());
         let wanted = desired.entitlements_after(&self.source.playbook, None);
         scope.set_entitlements(&self.template_values(&wanted));
+        scope.set_asked(&self.template_values(&self.entitlements()?));
         let steps = body
             .steps
             .as_ref()
@@ -307,6 +308,7 @@ impl Compiler<'_> {
 
     fn desired(&self, body: &OperationSteps) -> Result<Desired, Failure> {
         let wished = self.entitlements()?;
+        self.bounded(body, &wished)?;
         let mut desired = Desired::default();
         match self.job.operation {
             Operation::UserCreate => {
@@ -386,6 +388,36 @@ impl Compiler<'_> {
             values.sort();
         }
         Ok(wished)
+    }
+
+    /// How many entitlements one job may name, and which a new user can be given.
+    fn bounded(&self, body: &OperationSteps, wished: &BTreeMap<String, Vec<String>>) -> Result<(), Failure> {
+        let operation = self.job.operation;
+        let asked: usize = wished.values().map(Vec::len).sum();
+        if let Some(max) = &body.max
+            && asked as u64 > max.value
+        {
+            let message = format!(
+                "this app takes {} in one {operation}; the job names {asked}",
+                if max.value == 1 { "one entitlement".to_owned() } else { format!("{} entitlements", max.value) }
+            );
+            return Err(Failure::new(Code::InvalidValue, message)
+                .hint("send a job for each")
+                .at(format!("{operation}.max"), self.source.place(max.span)));
+        }
+        if let Some(gives) = &body.gives
+            && let Some(kind) = wished.keys().find(|kind| !gives.iter().any(|given| given.value == **kind))
+        {
+            let can: Vec<&str> = gives.iter().map(|given| given.value.as_str()).collect();
+            let place = gives.first().map_or_else(String::new, |given| self.source.place(given.span));
+            return Err(Failure::new(
+                Code::InvalidValue,
+                format!("{operation} cannot give `{kind}` in this app"),
+            )
+            .hint(format!("it can give: {}; grant the others afterwards", can.join(", ")))
+            .at(format!("{operation}.gives"), place));
+        }
+        Ok(())
     }
 
     /// `user.update` says what it can change.
@@ -534,7 +566,7 @@ fn locator_texts<'s>(locator: &'s Locator, found: &mut Vec<&'s At<String>>) {
         Locator::Named(_) => {}
         Locator::Any(any) => any.iter().for_each(|l| locator_texts(l, found)),
         Locator::Find(find) => {
-            let Find { by, within, has, text, .. } = &**find;
+            let Find { by, within, has, text, under, .. } = &**find;
             match by {
                 By::Role(_, Some(Name { text, .. }))
                 | By::Label(Name { text, .. })
@@ -546,6 +578,7 @@ fn locator_texts<'s>(locator: &'s Locator, found: &mut Vec<&'s At<String>>) {
                 By::Role(_, None) | By::Css(_) | By::Xpath(_) => {}
             }
             found.extend(text);
+            found.extend(under.as_ref().map(|under| &under.text));
             within.iter().chain(has).for_each(|l| locator_texts(l, found));
         }
     }

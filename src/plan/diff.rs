@@ -10,6 +10,7 @@ use crate::{
         Playbook,
         syntax::{Column, EntitlementRule, View},
     },
+    ports::driver::BETWEEN,
 };
 
 /// What the job wants a user to be like. Only what it names counts.
@@ -91,6 +92,7 @@ pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<St
 /// The entries of a cell that may hold several.
 fn items(column: &Column, shown: &str) -> Vec<String> {
     let parts: Vec<&str> = match &column.split {
+        _ if column.each.is_some() => shown.split(BETWEEN).collect(),
         Some(separator) if !separator.value.is_empty() => shown.split(separator.value.as_str()).collect(),
         _ => vec![shown],
     };
@@ -99,6 +101,7 @@ fn items(column: &Column, shown: &str) -> Vec<String> {
         .map(folded)
         .filter(|part| !part.is_empty() && !matches!(part.as_str(), "-" | "–" | "—"))
         .map(|part| meaning(column, &part))
+        .filter(|value| !value.is_empty())
         .collect()
 }
 

@@ -45,10 +45,19 @@ impl Scope {
 
     /// What entitlements the user shall have in the end: `entitlements.role`.
     pub fn set_entitlements(&mut self, wanted: &BTreeMap<String, Value>) {
+        self.set_by_kind("entitlements", wanted);
+    }
+
+    /// What the job itself names, by kind: of a grant what is to be added, of a revoke what is to be taken away.
+    pub fn set_asked(&mut self, asked: &BTreeMap<String, Value>) {
+        self.set_by_kind("asked", asked);
+    }
+
+    fn set_by_kind(&mut self, name: &str, values: &BTreeMap<String, Value>) {
         let mut all: serde_json::Map<String, Value> =
             self.source.playbook.entitlements.names().map(|name| (name.to_owned(), Value::Null)).collect();
-        all.extend(wanted.iter().map(|(kind, value)| (kind.clone(), value.clone())));
-        self.set("entitlements", Value::Object(all));
+        all.extend(values.iter().map(|(kind, value)| (kind.clone(), value.clone())));
+        self.set(name, Value::Object(all));
     }
 
     /// The scope of a module's steps: it sees what it is given, and its own targets.
@@ -219,7 +228,7 @@ impl Scope {
     /// The user's record in the list.
     fn list_row(&self) -> Result<Placed, Failure> {
         let view = self.find_view()?;
-        let mut rows = self.rows(&view.rows)?;
+        let mut rows = self.rows(view.rows.as_ref())?;
         let frame = std::mem::take(&mut rows.within.frame);
         self.record(rows, view.columns.get(self.identity()?)).map(|query| (frame, query))
     }
@@ -249,7 +258,7 @@ impl Scope {
         identity: &str,
         inner: &Locator,
     ) -> Result<Target, Failure> {
-        let mut rows = self.rows(&view.rows)?;
+        let mut rows = self.rows(view.rows.as_ref())?;
         let frame = std::mem::take(&mut rows.within.frame);
         let record = page::RecordQuery {
             rows,
@@ -299,6 +308,7 @@ impl Scope {
             within,
             has: has.into_iter().map(|(_, query)| query).collect(),
             text: find.text.as_ref().map(|text| self.text(text).map(TextMatch::Whole)).transpose()?,
+            under: find.under.as_ref().map(|under| self.named(under, true)).transpose()?,
             nth: find.nth.as_ref().map(|n| n.value),
         };
         Ok((frame, query))
@@ -338,7 +348,7 @@ impl Scope {
 
     /// A view as the page is asked for it.
     pub fn view(&self, view: &syntax::View) -> Result<page::View, Failure> {
-        Ok(page::View { rows: self.rows(&view.rows)?, columns: self.columns(&view.columns)? })
+        Ok(page::View { rows: self.rows(view.rows.as_ref())?, columns: self.columns(&view.columns)? })
     }
 
     fn columns(&self, columns: &Names<Column>) -> Result<Vec<page::Column>, Failure> {
@@ -349,14 +359,35 @@ impl Scope {
     }
 
     fn column(&self, column: &Column) -> Result<ColumnAt, Failure> {
-        match (&column.column, &column.cell) {
-            (Some(header), _) => Ok(ColumnAt::Header(TextMatch::Exact(header.value.clone()))),
-            (None, Some(cell)) => self.first(cell).map(ColumnAt::Cell),
-            (None, None) => Err(Failure::new(Code::PlaybookInvalid, "a column that says nowhere")),
-        }
+        let at = match (&column.column, &column.cell, &column.each) {
+            (Some(header), ..) => ColumnAt::Header(TextMatch::Exact(header.value.clone())),
+            (None, Some(cell), _) => ColumnAt::Cell(self.first(cell)?),
+            (None, None, Some(each)) => ColumnAt::Each(self.first(each)?),
+            (None, None, None) => {
+                return Err(Failure::new(Code::PlaybookInvalid, "a column that says nowhere"));
+            }
+        };
+        Ok(match column.says.as_ref().and_then(|says| says.value.split_once("{value}")) {
+            Some((before, after)) => ColumnAt::Says {
+                at: Box::new(at),
+                before: before.trim_start().to_owned(),
+                after: after.trim_end().to_owned(),
+            },
+            None => at,
+        })
     }
 
-    fn rows(&self, rows: &syntax::Rows) -> Result<page::Rows, Failure> {
+    /// What holds the records of a view.
+    pub fn container(&self, view: &syntax::View) -> Result<Target, Failure> {
+        self.rows(view.rows.as_ref()).map(|rows| rows.within)
+    }
+
+    fn rows(&self, rows: Option<&syntax::Rows>) -> Result<page::Rows, Failure> {
+        let Some(rows) = rows else {
+            // The page is the record.
+            let whole = |name: &str| Query::new(page::By::Css(name.to_owned()));
+            return Ok(page::Rows { within: whole("html").into(), each: Some(whole("body")) });
+        };
         Ok(page::Rows {
             within: self.target(&rows.within, false)?,
             each: rows.each.as_ref().map(|each| self.first(each)).transpose()?,

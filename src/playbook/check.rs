@@ -138,6 +138,9 @@ impl Checker<'_> {
                 "an overlay changes nothing, so it has no commit",
             );
         }
+        for steps in self.playbook.views.iter().filter_map(|(_, view)| view.prepare.as_ref()) {
+            self.no_commits(steps, Finding::CommitInRead, "a view changes nothing, so it has no commit");
+        }
     }
 
     fn no_commits(&mut self, steps: &[Step], finding: Finding, why: &str) {
@@ -212,6 +215,19 @@ impl Checker<'_> {
         if body.changes.is_some() && operation != Operation::UserUpdate {
             self.note(Finding::OperationShape, name.span, "`changes` belongs to user.update");
         }
+        if body.gives.is_some() && operation != Operation::UserCreate {
+            self.note(Finding::OperationShape, name.span, "`gives` belongs to user.create");
+        }
+        if let Some(max) = &body.max {
+            let one_by_one = matches!(operation, Operation::EntitlementGrant | Operation::EntitlementRevoke);
+            if !one_by_one {
+                let message = "`max` belongs to entitlement.grant and entitlement.revoke";
+                self.note(Finding::OperationShape, max.span, message);
+            } else if !(1..=1_000).contains(&max.value) {
+                let message = format!("`max` is {}: it goes from 1 to 1000", max.value);
+                self.note(Finding::OperationShape, max.span, message);
+            }
+        }
         if let Some(becomes) = &body.becomes
             && operation != Operation::UserCreate
         {
@@ -225,6 +241,14 @@ impl Checker<'_> {
 
     fn write(&mut self, operation: Operation, name: &At<String>, body: &OperationSteps, steps: &[Step]) {
         self.commits(operation, name, steps);
+        for kind in body.gives.iter().flatten() {
+            if self.playbook.entitlements.get(&kind.value).is_none() {
+                let message = format!("there is no entitlement `{}`", kind.value);
+                let finding = Diagnostic::new(Finding::UnknownAttribute, kind.span, message)
+                    .did_you_mean(&kind.value, self.playbook.entitlements.names());
+                self.findings.push(finding);
+            }
+        }
         for attribute in body.requires.iter().chain(body.changes.iter().flatten()) {
             let known = ATTRIBUTES.contains(&attribute.value.as_str())
                 || self.playbook.entitlements.get(&attribute.value).is_some();
@@ -332,7 +356,8 @@ pub(super) fn each_step_of<'p>(playbook: &'p Playbook, visit: &mut dyn FnMut(&'p
     let login = playbook.login.iter().flat_map(|login| login.password.iter().chain(&login.sso));
     let overlays = playbook.overlays.iter().map(|overlay| &overlay.steps);
     let operations = playbook.operations.iter().filter_map(|(_, body)| body.steps.as_ref());
-    for steps in login.chain(overlays).chain(operations) {
+    let views = playbook.views.iter().filter_map(|(_, view)| view.prepare.as_ref());
+    for steps in login.chain(overlays).chain(views).chain(operations) {
         each_step(steps, visit);
     }
 }

@@ -58,7 +58,7 @@ findings! {
     NoCommit "P030" Error => "A write without a step marked `commit: true` on one of its paths.";
     TwoCommits "P031" Error => "More than one `commit: true` on one path.";
     CommitOutsideIdentity "P032" Error => "A destructive commit that is not inside the user's row, nor in a dialog or page that shows the identity.";
-    CommitInRead "P033" Error => "A commit in an operation that only reads, in a sign-in or in an overlay.";
+    CommitInRead "P033" Error => "A commit in an operation that only reads, in a sign-in, an overlay or a view.";
     CommitOptional "P034" Error => "A commit that is optional, or that cannot be a commit.";
     CommitInLoop "P035" Error => "A commit inside `repeat` or a module, where it could be made twice.";
     NothingAnswered "P036" Error => "An `answer` with no step behind it that could raise the dialog.";

@@ -71,6 +71,8 @@ pub struct Find {
     pub has: Option<Locator>,
     /// Beside a role: that also contains this text.
     pub text: Option<At<String>>,
+    /// Only what stands under the heading of this name.
+    pub under: Option<Name>,
     pub nth: Option<At<u32>>,
     /// False: the name may stand anywhere in the element's, upper and lower case being the same.
     pub exact: bool,
@@ -240,6 +242,7 @@ struct Parts {
     text: Option<(At<String>, Name)>,
     within: Option<Locator>,
     has: Option<Locator>,
+    under: Option<Name>,
     nth: Option<At<u32>>,
     exact: Option<bool>,
 }
@@ -262,10 +265,11 @@ impl Parts {
             "text" => self.text = Some((key, map.next_value()?)),
             "in" => self.within = Some(map.next_value()?),
             "has" => self.has = Some(map.next_value()?),
+            "under" => self.under = Some(map.next_value()?),
             "nth" => self.nth = Some(map.next_value()?),
             "exact" => self.exact = Some(map.next_value()?),
             unknown => {
-                let known = ROLES.iter().chain(FORMS).chain(&["in", "has", "nth", "exact"]).copied();
+                let known = ROLES.iter().chain(FORMS).chain(&["in", "has", "under", "nth", "exact"]).copied();
                 let advice = match super::diagnostic::nearest(unknown, known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "write an ARIA role (button, link, heading, …), label, text, testid, placeholder, title, \
@@ -302,6 +306,7 @@ impl Parts {
             within: self.within,
             has: self.has,
             text,
+            under: self.under,
             nth: self.nth,
             exact: self.exact.unwrap_or(true),
             at: At { value: (), span: key.span },
@@ -334,6 +339,7 @@ impl JsonSchema for Locator {
             ("text", "The element with this text; beside a role: that also contains it."),
             ("placeholder", "The form control with this placeholder."),
             ("title", "The element with this title."),
+            ("under", "Only what stands under the heading of this name."),
             ("frame", "The frame (iframe) with this title, `name` or address; inside `in:`, what is in it."),
         ] {
             let mut schema = name.clone();

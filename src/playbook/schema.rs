@@ -349,7 +349,7 @@ fn pages(definition: &mut Value) {
     let number = json!({ "type": "string", "x-word": true, "pattern": "\\{n\\}" });
     let found = json!({
         "type": ["object", "null"], "x-whole": true, "required": ["text"],
-        "propertyNames": { "enum": ["text", "in", "has", "nth", "exact"] },
+        "propertyNames": { "enum": ["text", "in", "has", "under", "nth", "exact"] },
         "properties": { "text": { "anyOf": [number, { "type": "object", "x-whole": true, "properties": { "matches": number } }] } }
     });
     let mut all = vec![found];

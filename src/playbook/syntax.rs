@@ -249,8 +249,12 @@ impl JsonSchema for Values {
 pub struct View {
     /// Its address.
     pub open: At<String>,
-    /// Which elements are the records.
-    pub rows: Rows,
+    /// What is done there before it is read: a page size, a filter that is cleared.
+    #[serde(default)]
+    pub prepare: Option<List<Step>>,
+    /// Which elements are the records. Without it the page is one record.
+    #[serde(default)]
+    pub rows: Option<Rows>,
     /// Which attributes a record shows, and where.
     pub columns: Names<Column>,
     /// How to go on to the next page.
@@ -310,6 +314,12 @@ pub struct Column {
     /// Or in this element inside the record.
     #[serde(default)]
     pub cell: Option<Locator>,
+    /// Or in each of these elements inside the record: several values.
+    #[serde(default)]
+    pub each: Option<Locator>,
+    /// What it says around the value: `User: {value}`. What says something else has no value.
+    #[serde(default)]
+    pub says: Option<At<String>>,
     /// Taken where the record has no such element.
     #[serde(default)]
     pub without: Option<String>,
@@ -518,6 +528,14 @@ pub struct OperationSteps {
     /// What `user.update` can change; anything else is refused before a browser opens.
     #[serde(default)]
     pub changes: Option<Vec<At<String>>>,
+    /// Which kinds of entitlements a new user can be given; a job that asks for others is refused before a browser opens
+    /// (user.create).
+    #[serde(default)]
+    pub gives: Option<Vec<At<String>>>,
+    /// The most entitlements that one job may name, where the app takes them one by one (entitlement.grant,
+    /// entitlement.revoke).
+    #[serde(default)]
+    pub max: Option<At<u64>>,
     /// What a person would do, the commit among it.
     #[serde(default)]
     pub steps: Option<List<Step>>,

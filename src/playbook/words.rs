@@ -80,6 +80,11 @@ pub const LOCATOR_KEYS: &[(&str, &str, &str)] = &[
     ("in", "Only inside this: a target, `user row`, a dialog, a frame.", "{ button: Remove, in: user row }"),
     ("has", "Only if it also contains this element.", "{ row: ~, has: { link: Ada Byron } }"),
     (
+        "under",
+        "Only what stands under the heading of this name: behind it, and before the next one of its level or a higher one.",
+        "{ button: Clear, under: Current permissions }",
+    ),
+    (
         "nth",
         "Which of several, from 0. Only where the order has a meaning: `check` warns (P014).",
         "{ button: Edit, nth: 0 }",

@@ -18,7 +18,7 @@ use crate::secret::Secret;
 mod question;
 
 pub use question::{
-    Answer, Ask, By, Column, ColumnAt, Condition, Control, ControlKind, NUMBER, PageFacts, Query, Question,
+    Answer, Ask, BETWEEN, By, Column, ColumnAt, Condition, Control, ControlKind, NUMBER, PageFacts, Query, Question,
     RecordQuery, Records, Refusal, RefusalKind, Rows, Scanned, ScrollTo, State, Target, TextMatch, View,
     stands_alone,
 };

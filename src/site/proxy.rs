@@ -165,10 +165,11 @@ fn refused(reason: &str) -> Response<Body> {
 }
 
 impl Now {
-    /// The session that a request belongs to is over, and so is what else its cookies say.
-    fn lose(&mut self, headers: &mut HeaderMap) {
+    /// The session that a request belongs to is over, and so is what else its cookies say. Returns their names.
+    fn lose(&mut self, headers: &mut HeaderMap) -> Vec<String> {
         self.lost.extend(cookies(headers));
         headers.remove(header::AUTHORIZATION);
+        cookies(headers).filter_map(|cookie| Some(cookie.split_once('=')?.0.to_owned())).collect()
     }
 
     fn without_lost(&self, headers: &mut HeaderMap) {
@@ -195,11 +196,12 @@ async fn pass(
 ) -> Response<Body> {
     let places = between.places(&request);
     let fault = places.iter().find_map(|place| Fault::take(&mut between.now().faults, place));
+    let mut forgotten = Vec::new();
     if let Some(fault) = &fault {
         match fault.kind {
             Kind::Slow => tokio::time::sleep(Duration::from_millis(fault.ms.unwrap_or_default())).await,
             Kind::Status => return failing(fault),
-            Kind::SessionLost => between.now().lose(request.headers_mut()),
+            Kind::SessionLost => forgotten = between.now().lose(request.headers_mut()),
             _ => {}
         }
     }
@@ -215,5 +217,12 @@ async fn pass(
         cut.now();
         return Response::default();
     }
-    between.reshaped(&places, answer).await
+    let mut answer = between.reshaped(&places, answer).await;
+    // Apps whose pages look at the cookie themselves see the end of the session by that.
+    for name in forgotten {
+        if let Ok(cookie) = HeaderValue::from_str(&format!("{name}=; Max-Age=0; Path=/")) {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+    answer
 }

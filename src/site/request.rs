@@ -109,7 +109,7 @@ pub(super) fn matches(pattern: &str, path: &str) -> Option<BTreeMap<String, Stri
             (None, None) => return Some(found),
             (Some(want), Some(give)) => match want.strip_prefix('{').and_then(|w| w.strip_suffix('}')) {
                 Some(name) => {
-                    found.insert(name.to_owned(), give.to_owned());
+                    found.insert(name.to_owned(), decoded(give));
                 }
                 None if want == give => {}
                 None => return None,
@@ -117,6 +117,22 @@ pub(super) fn matches(pattern: &str, path: &str) -> Option<BTreeMap<String, Stri
             _ => return None,
         }
     }
+}
+
+/// A part of a path as it is meant: `%2F` is a slash that parts nothing.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        let (byte, next) = match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => (byte, &after[2..]),
+            None => (*first, after),
+        };
+        bytes.push(byte);
+        rest = next;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn pairs(text: &str) -> Fields {

@@ -5,7 +5,7 @@
 //! needs: [layout]              # what a driver must be able to; without it: HTML is enough
 //! origins: [$here]             # the fence of the contexts; without it: none
 //! site:                        # what the server does beside serving `page.html` at / and `x.html` at /x
-//!   /gone: {status: 404}       # also: location, cookie, type, page
+//!   /gone: {status: 404}       # also: location, cookie, challenge, type, page
 //! steps:
 //! - goto: /                    # `fails: blocked` or `fails: failed` where it must not come about
 //! - click: {role: button, name: Save}        # aims, presses, wants a hit, lets things settle
@@ -71,6 +71,8 @@ pub struct Reply {
     pub status: Option<u16>,
     pub location: Option<String>,
     pub cookie: Option<String>,
+    /// `WWW-Authenticate`: the browser itself would ask for a password.
+    pub challenge: Option<String>,
     #[serde(rename = "type")]
     pub kind: Option<String>,
     /// The page that is served: `saved.html`.

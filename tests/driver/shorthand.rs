@@ -2,8 +2,9 @@
 //!
 //! A target is a query, or `{any: [query, ...], agree: true}`. A query is one of `{role, name}`, `{label}`, `{text}`,
 //! `{test_id}`, `{placeholder}`, `{title}`, `{frame}`, `{css}`, `{xpath}`, `{record: {within, each, column, equals,
-//! ignore_case}}`, with `in` (a target around it), `has` (queries), `saying` (a text) and `nth` where wanted. A text is
-//! a string (exact), `{contains}`, `{whole}` or `{glob}`. A column is a header's text or `{cell: query}`. A condition is a target
+//! ignore_case}}`, with `in` (a target around it), `has` (queries), `saying` (a text), `under` (a heading) and `nth` where wanted. A text is
+//! a string (exact), `{contains}`, `{whole}` or `{glob}`. A column is a header's text, `{cell: query}` or `{each: query}`, the first two with
+//! `says` where wanted (a header then as `{header}`). A condition is a target
 //! with `state`.
 
 use seatwright::ports::driver::{
@@ -26,6 +27,7 @@ fn query(value: &Value) -> Query {
         within: value.get("in").map(|outer| Box::new(target(outer))),
         has: list(&value["has"], query),
         text: value.get("saying").map(text),
+        under: value.get("under").map(text),
         nth: value["nth"].as_u64().map(|nth| nth as u32),
     }
 }
@@ -67,9 +69,19 @@ fn rows(value: &Value) -> Rows {
 }
 
 fn column(value: &Value) -> ColumnAt {
-    match value.get("cell") {
-        Some(cell) => ColumnAt::Cell(query(cell)),
-        None => ColumnAt::Header(text(value)),
+    if let Some(says) = value.get("says").and_then(Value::as_str) {
+        let (before, after) = says.split_once("{value}").expect("a place for the value");
+        let at = value.get("header").unwrap_or(value);
+        let at = match value.get("cell") {
+            Some(cell) => ColumnAt::Cell(query(cell)),
+            None => ColumnAt::Header(text(at)),
+        };
+        return ColumnAt::Says { at: Box::new(at), before: before.to_owned(), after: after.to_owned() };
+    }
+    match (value.get("cell"), value.get("each")) {
+        (Some(cell), _) => ColumnAt::Cell(query(cell)),
+        (None, Some(each)) => ColumnAt::Each(query(each)),
+        (None, None) => ColumnAt::Header(text(value)),
     }
 }
 

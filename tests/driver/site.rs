@@ -94,6 +94,9 @@ fn respond(reply: &Reply, address: SocketAddr, page: &str) -> Response<String> {
     if let Some(cookie) = &reply.cookie {
         response = response.header(header::SET_COOKIE, cookie);
     }
+    if let Some(challenge) = &reply.challenge {
+        response = response.header(header::WWW_AUTHENTICATE, challenge);
+    }
     let body = if status == 204 { String::new() } else { fill_in(address, page) };
     response.body(body).expect("a response")
 }

@@ -69,6 +69,12 @@ pub(super) struct RequestPaused {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AuthRequired {
+    pub(super) request_id: String,
+}
+
+#[derive(Deserialize)]
 pub(super) struct Request {
     pub(super) url: String,
     #[serde(default, rename = "urlFragment")]

@@ -89,13 +89,21 @@ impl FrontPage {
                 true => Ok(()),
                 false => Err(deadline),
             });
-            return Ok(moved.await?);
+            moved.await?;
+            // Opened is loaded: what the page knew before, a filter or a list from long ago, is not looked at again.
+            self.tab.call("Page.reload", json!({})).by(deadline).await?;
+            return Ok(self.arrival("", before, deadline).await?);
         };
-        let arrived = self.tab.wait(self.tab.top(), deadline, |frame| match frame.arrived(&loader, before) {
+        Ok(self.arrival(&loader, before, deadline).await?)
+    }
+
+    /// The document is there, or one that came after it.
+    async fn arrival(&self, loader: &str, before: u64, deadline: Instant) -> Result<(), WireError> {
+        let arrived = self.tab.wait(self.tab.top(), deadline, |frame| match frame.arrived(loader, before) {
             true => Ok(()),
             false => Err(deadline),
         });
-        Ok(arrived.await?)
+        arrived.await
     }
 
     fn failed(&self, url: &Url, error: &str, is_download: bool) -> DriverError {

@@ -13,7 +13,7 @@ use serde_json::{json, value::RawValue};
 use tokio::sync::watch;
 
 use super::{
-    events::{self, AttachedToTarget, DetachedFromTarget, Request, RequestPaused, TargetInfo},
+    events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, Request, RequestPaused, TargetInfo},
     fence::Fence,
     tab::{Arrival, Tab},
     wire::{Listener, Wire},
@@ -94,13 +94,17 @@ impl Room {
         self.tokens.iter().filter(|token| token.place == TokenPlace::Header)
     }
 
-    /// Which requests are stopped to be looked at: documents, or all where one has to carry a header.
+    /// Which requests are stopped to be looked at: all where one has to carry a header, else those that a page waits
+    /// for. An answer to one of them that wants the browser itself to ask for a password (401 with `WWW-Authenticate`)
+    /// is left as it is: nobody is there to see that prompt, and the page would stand still behind it.
     fn patterns(&self) -> Option<serde_json::Value> {
-        match (self.headers().next(), self.fence.is_open()) {
-            (Some(_), _) => Some(json!({"patterns": [{"urlPattern": "*"}]})),
-            (None, false) => Some(json!({"patterns": [{"urlPattern": "*", "resourceType": "Document"}]})),
-            (None, true) => None,
-        }
+        let of_kind = |kind: &str| json!({"urlPattern": "*", "resourceType": kind});
+        let patterns = match (self.headers().next(), self.fence.is_open()) {
+            (Some(_), _) => json!([{"urlPattern": "*"}]),
+            (None, false) => ["Document", "XHR", "Fetch"].map(of_kind).into(),
+            (None, true) => return None,
+        };
+        Some(json!({"patterns": patterns, "handleAuthRequests": true}))
     }
 
     /// The header fields of a request, where they are not those that the browser would send. To each origin its
@@ -382,6 +386,12 @@ impl Listener for Targets {
             ("Fetch.requestPaused", Some(session)) => {
                 if let Some(event) = events::read(method, params) {
                     self.request_paused(session, &event);
+                }
+            }
+            ("Fetch.authRequired", Some(session)) => {
+                if let Some(AuthRequired { request_id }) = events::read(method, params) {
+                    let answer = json!({"requestId": request_id, "authChallengeResponse": {"response": "CancelAuth"}});
+                    self.wire.post(Some(session), "Fetch.continueWithAuth", answer);
                 }
             }
             (_, Some(session)) => {

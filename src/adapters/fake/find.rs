@@ -1,7 +1,7 @@
 //! Finding: from a target to elements, strictly or leniently.
 
 use super::{
-    document::{Document, Id},
+    document::{Document, Id, Node},
     text::{Matcher, bare_label, fold},
 };
 use crate::ports::driver::{By, Condition, Query, Refusal, RefusalKind, State, Target, TextMatch};
@@ -128,6 +128,10 @@ impl Document {
             let wanted = Matcher::new(text);
             found.retain(|&id| wanted.matches(&self.text(id)));
         }
+        if let Some(under) = &query.under {
+            let parts = self.parts_under(&Matcher::new(under));
+            found.retain(|&id| parts.iter().any(|&(from, to)| from < id && to.is_none_or(|to| id < to)));
+        }
         for inner in &query.has {
             let mut kept = Vec::new();
             for id in found {
@@ -143,6 +147,23 @@ impl Document {
             Some(nth) => found.into_iter().skip(nth as usize).take(1).collect(),
             None => found,
         })
+    }
+
+    /// Each heading of this name, and the next one of its level or a higher one.
+    fn parts_under(&self, wanted: &Matcher) -> Vec<(Id, Option<Id>)> {
+        let all: Vec<Id> =
+            self.inside(None).filter(|&id| self.is_role(id, "heading") && self.is_visible(id)).collect();
+        let next = |index: usize, level: u32| {
+            all[index + 1..].iter().copied().find(|&other| self.level(other) <= level)
+        };
+        let is_meant = |&(_, &id): &(usize, &Id)| wanted.matches(&self.name(id)) || wanted.matches(&self.text(id));
+        all.iter().enumerate().filter(is_meant).map(|(index, &id)| (id, next(index, self.level(id)))).collect()
+    }
+
+    fn level(&self, heading: Id) -> u32 {
+        let said = self.attr(heading, "aria-level").and_then(|level| level.parse().ok());
+        let by_tag = || self.tag(heading).strip_prefix('h').and_then(|level| level.parse().ok());
+        said.or_else(by_tag).unwrap_or(2)
     }
 
     fn candidates(&self, by: &By, scope: Option<Id>, look: Look) -> Result<Vec<Id>, Miss> {
@@ -229,7 +250,7 @@ impl Document {
 
     fn by_label(&self, text: &TextMatch, scope: Option<Id>, seen: &dyn Fn(Id) -> bool) -> Vec<Id> {
         let wanted = Matcher::baring(text, bare_label);
-        let labels_say = |id| self.labels(id).into_iter().any(|label| wanted.matches(&self.text(label)));
+        let labels_say = |id| self.label_texts(id).iter().any(|label| wanted.matches(label));
         let is_meant =
             |&id: &Id| self.is_field(id) && (wanted.matches(&self.name(id)) || labels_say(id)) && seen(id);
         let mut found: Vec<Id> = self.inside(scope).filter(is_meant).collect();
@@ -242,6 +263,33 @@ impl Document {
             !is_around && !self.wrapper(field).is_some_and(|outer| whole.contains(&outer))
         });
         found
+    }
+
+    /// What people read as labels of a field, beside its accessible name.
+    pub(super) fn label_texts(&self, field: Id) -> Vec<String> {
+        let labels: Vec<String> = self.labels(field).into_iter().map(|label| self.text(label)).collect();
+        match labels.is_empty() && self.name(field).is_empty() {
+            true => self.text_before(field).into_iter().chain(self.head_of_row(field)).collect(),
+            false => labels,
+        }
+    }
+
+    /// The text directly before a field.
+    fn text_before(&self, field: Id) -> Option<String> {
+        let siblings = &self.element(self.parent(field)?).children;
+        let is_field = |node: &Node| matches!(node, Node::Element(id) if *id == field);
+        for node in siblings.iter().rev().skip_while(|node| !is_field(node)).skip(1) {
+            let text = match node {
+                Node::Text(text) => fold(text),
+                Node::Element(id) if self.is_field(*id) || self.tag(*id) == "br" => return None,
+                Node::Element(id) if self.is_exposed(*id) => self.text(*id),
+                Node::Element(_) => continue,
+            };
+            if !text.is_empty() {
+                return Some(text);
+            }
+        }
+        None
     }
 
     /// The innermost elements with this text. Was it, or something in it, found?

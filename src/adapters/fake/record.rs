@@ -5,7 +5,7 @@ use super::{
     find::{Look, Miss},
     text::{Matcher, bare_header, fold, nearest, quote, say_match},
 };
-use crate::ports::driver::{ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View};
+use crate::ports::driver::{BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View};
 
 /// A table as people see it: which cell stands in which column.
 struct Grid {
@@ -27,6 +27,8 @@ struct Cell {
 enum Reader<'a> {
     Column(Grid, usize),
     Part(&'a crate::ports::driver::Query),
+    Parts(&'a crate::ports::driver::Query),
+    Between(Box<Reader<'a>>, &'a str, &'a str),
 }
 
 const CELLS: [&str; 4] = ["cell", "gridcell", "columnheader", "rowheader"];
@@ -185,6 +187,18 @@ impl Document {
         said.and_then(|said| said.trim().parse().ok()).unwrap_or(1).clamp(1, 1000)
     }
 
+    /// A form laid out as a table: what the head of a field's row says, which stands before it.
+    pub(super) fn head_of_row(&self, field: Id) -> Option<String> {
+        let cell = self.around(field).find(|&outer| CELLS.contains(&self.role(outer)))?;
+        if self.role(cell) != "cell" {
+            return None;
+        }
+        let row = self.around(cell).find(|&outer| self.is_role(outer, "row"))?;
+        let head =
+            self.cells_of(row).into_iter().rfind(|&other| other < cell && self.role(other) == "rowheader");
+        head.map(|head| self.text(head))
+    }
+
     /// The texts of the headers of a table.
     pub(super) fn header_texts(&self, table: Id) -> Vec<String> {
         self.grid(table).headers.iter().map(|header| self.text(header.id)).collect()
@@ -193,6 +207,10 @@ impl Document {
     fn reader<'a>(&self, at: &'a ColumnAt, container: Id) -> Result<Reader<'a>, Miss> {
         match at {
             ColumnAt::Cell(query) => Ok(Reader::Part(query)),
+            ColumnAt::Each(query) => Ok(Reader::Parts(query)),
+            ColumnAt::Says { at, before, after } => {
+                Ok(Reader::Between(Box::new(self.reader(at, container)?), before, after))
+            }
             ColumnAt::Header(text) if !self.is_role(container, "table") => {
                 let message =
                     format!("{} is no table: it has no column {}", self.describe(container), say_match(text));
@@ -256,6 +274,17 @@ impl Document {
                     return Err(Miss::new(RefusalKind::Ambiguous, message, candidates));
                 }
                 Ok(found.first().map(|&id| self.cell_text(id)))
+            }
+            Reader::Parts(query) => {
+                let found = self.find(query, Some(record), Look::Lenient)?;
+                let texts: Vec<String> = found.iter().map(|&id| self.cell_text(id)).collect();
+                Ok((!texts.is_empty()).then(|| texts.join(&BETWEEN.to_string())))
+            }
+            Reader::Between(inner, before, after) => {
+                let text = self.read(inner, record)?;
+                let between =
+                    text.as_deref().and_then(|text| text.strip_prefix(before)?.strip_suffix(after).map(fold));
+                Ok(between)
             }
             Reader::Column(grid, column) => {
                 let row = self.up(record).find_map(|at| grid.cells.iter().find(|(row, _)| *row == at));

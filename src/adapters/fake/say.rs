@@ -116,6 +116,9 @@ impl Document {
         if let Some(text) = &query.text {
             said += &format!(" with text {}", say_match(text));
         }
+        if let Some(under) = &query.under {
+            said += &format!(" under heading {}", say_match(under));
+        }
         for inner in &query.has {
             said += &format!(" that has {}", self.say_query(inner));
         }
@@ -184,9 +187,12 @@ impl Document {
                 say(if called.is_empty() { peers } else { called })
             }
             By::Label(text) => {
-                let fields = visible(&|id| self.is_field(id) && !self.name(id).is_empty());
-                let close =
-                    nearest(&essence(text), fields.clone(), |&id| bare_label(&self.name(id)).to_owned());
+                let fields = visible(&|id| self.is_field(id));
+                let called = |id: Id| match self.name(id) {
+                    name if name.is_empty() => self.label_texts(id).into_iter().next().unwrap_or_default(),
+                    name => name,
+                };
+                let close = nearest(&essence(text), fields.clone(), |&id| bare_label(&called(id)).to_owned());
                 say(if close.is_empty() { fields } else { close })
             }
             By::Text(text) => {

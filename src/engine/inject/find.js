@@ -103,6 +103,7 @@ function find(query, scope, how) {
     const matches = holder(query.text);
     found = found.filter((element) => matches(textOf(element)));
   }
+  if (query.under) found = found.filter(underHeading(query.under));
   for (const inner of query.has ?? []) found = found.filter((element) => (attempt(() => find(inner, element, { lenient: true })) ?? []).length > 0);
   // What lies behind a modal dialog counts only where nothing in reach does: then the press is what fails, and says why.
   if (found.length > 1 && modal()) {
@@ -113,6 +114,29 @@ function find(query, scope, how) {
   if (query.nth === undefined || query.nth === null) return found;
   return found.slice(query.nth, query.nth + 1);
 }
+
+/**
+ * What stands under a heading of this name: behind it, and before the next one of its level or a higher one. For pages
+ * whose parts are told apart by nothing else.
+ * @returns {(element: Element) => boolean}
+ */
+function underHeading(match) {
+  const matches = matcher(match);
+  const all = inOrder(collect(document, roleSelector("heading")).filter((element) => isRole(element, "heading") && isVisible(element)));
+  const parts = [];
+  all.forEach((heading, index) => {
+    if (!matches(nameOf(heading)) && !matches(textOf(heading))) return;
+    const next = all.slice(index + 1).find((other) => levelOf(other) <= levelOf(heading));
+    parts.push({ from: pathTo(heading), to: next && pathTo(next) });
+  });
+  return (element) => {
+    const path = pathTo(element);
+    return parts.some(({ from, to }) => comesBefore(from, path) && !(to && comesBefore(to, path)));
+  };
+}
+
+/** HTML says it by the element, ARIA by an attribute; without either it is the second. */
+const levelOf = (heading) => Number(heading.getAttribute("aria-level")) || Number(/^h([1-6])$/.exec(heading.localName)?.[1]) || 2;
 
 function candidates(by, scope, how) {
   const wanted = how.hidden ? (element) => !isVisible(element) : isVisible;
@@ -175,7 +199,28 @@ function byLabel(match, scope, wanted) {
 
 /** What people read as labels of a field, beside its accessible name. */
 function labelTexts(field) {
-  return labelsOf(field).map(textOf);
+  const texts = labelsOf(field).map(textOf);
+  if (!texts.length && !nameOf(field)) texts.push(...textBefore(field), ...headOfRow(field));
+  return texts;
+}
+
+/** A field that nothing names is called by the text directly before it. */
+function textBefore(field) {
+  for (let node = field.previousSibling; node; node = node.previousSibling) {
+    if (node.nodeType === Node.TEXT_NODE && fold(node.data)) return [fold(node.data)];
+    if (node.nodeType !== Node.ELEMENT_NODE) continue;
+    if (node.matches(FIELDS) || node.localName === "br") break;
+    if (isExposed(node) && textOf(node)) return [textOf(node)];
+  }
+  return [];
+}
+
+/** A form laid out as a table: a field that nothing names is called by the head of its row, which stands before it. */
+function headOfRow(field) {
+  const cell = around(field, isCell);
+  const row = cell && roleOf(cell) === "cell" && around(cell, (outer) => isRole(outer, "row"));
+  const heads = row ? cellsOf(row).filter((other) => roleOf(other) === "rowheader" && comesBefore(pathTo(other), pathTo(cell))) : [];
+  return heads.length ? [textOf(heads.at(-1))] : [];
 }
 
 /** What has no name of its own (accname takes none from content) is called by what it says. */
@@ -248,8 +293,8 @@ function near(query, scope) {
     return say(called.length ? called : peers);
   }
   if (kind === "label") {
-    const fields = collect(inside, FIELDS).filter((field) => nameOf(field) && isVisible(field)).slice(0, 400);
-    const close = nearest(essence(value), fields, (field) => bareLabel(nameOf(field)));
+    const fields = collect(inside, FIELDS).filter(isVisible).slice(0, 400);
+    const close = nearest(essence(value), fields, (field) => bareLabel(nameOf(field) || (labelTexts(field)[0] ?? "")));
     return say(close.length ? close : fields);
   }
   if (kind === "text") {
@@ -307,6 +352,7 @@ function sayQuery(query) {
   else if (typeof value === "string") said = `${kind.replace("_", " ")} ${quote(value)}`;
   else said = `${kind === "label" ? "field labelled" : kind} ${sayMatch(value)}`;
   if (query.text) said += ` with text ${sayMatch(query.text)}`;
+  if (query.under) said += ` under heading ${sayMatch(query.under)}`;
   for (const inner of query.has ?? []) said += ` that has ${sayQuery(inner)}`;
   if (typeof query.nth === "number") said += ` number ${query.nth + 1}`;
   return query.within ? `${said} in ${sayTarget(query.within)}` : said;

@@ -94,6 +94,16 @@ function columnOf(table, match) {
  */
 function reader(at, container) {
   const [kind, value] = variant(at);
+  if (kind === "says") {
+    const read = reader(value.at, container);
+    return (record) => between(read(record), value.before, value.after);
+  }
+  if (kind === "each") {
+    return (record) => {
+      const found = find(value, record, { lenient: true });
+      return found.length ? found.map(cellText).join(BETWEEN) : null;
+    };
+  }
   if (kind === "cell") {
     return (record) => {
       const found = find(value, record, { lenient: true });
@@ -108,6 +118,15 @@ function reader(at, container) {
     const cell = row && gridOf(container).cells.get(row).find(({ start, end }) => start <= column && column < end);
     return cell ? cellText(cell.element) : null;
   };
+}
+
+/** What stands between the values of one record that has several: no text for people. */
+const BETWEEN = "\u001f";
+
+/** What a text says between two others; nothing where it says something else. */
+function between(text, before, after) {
+  if (text === null || text.length < before.length + after.length || !text.startsWith(before) || !text.endsWith(after)) return null;
+  return fold(text.slice(before.length, text.length - after.length));
 }
 
 /** The records that show this identity. */

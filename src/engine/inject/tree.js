@@ -122,13 +122,15 @@ function pathTo(element) {
 function inOrder(elements) {
   if (elements.length < 2 || hosts().length === 0) return elements;
   const paths = new Map(elements.map((element) => [element, pathTo(element)]));
-  return [...elements].sort((one, other) => {
-    const [path, beside] = [paths.get(one), paths.get(other)];
-    const parting = path.findIndex((element, depth) => element !== beside[depth]);
-    if (parting < 0) return path.length - beside.length;
-    if (!beside[parting]) return 1;
-    return path[parting].compareDocumentPosition(beside[parting]) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1;
-  });
+  return [...elements].sort((one, other) => (comesBefore(paths.get(one), paths.get(other)) ? -1 : 1));
+}
+
+/** Of two elements, by what is around them: is the one shown before the other, or around it? */
+function comesBefore(path, beside) {
+  const parting = path.findIndex((element, depth) => element !== beside[depth]);
+  if (parting < 0) return path.length < beside.length;
+  if (!beside[parting]) return false;
+  return Boolean(path[parting].compareDocumentPosition(beside[parting]) & Node.DOCUMENT_POSITION_FOLLOWING);
 }
 
 /** Is it this element, or shown inside it? */

@@ -37,11 +37,14 @@ impl Checker<'_> {
         }
         for (_, view) in self.playbook.views.iter() {
             self.template(&view.open, &anywhere);
-            self.locator(&view.rows.within, &nobody, &mut used);
-            let cells = view.every_column().filter_map(|(_, c)| c.cell.as_ref());
+            if let Some(steps) = &view.prepare {
+                self.steps(steps, &nobody, &mut used);
+            }
+            let rows = view.rows.iter().flat_map(|rows| std::iter::once(&rows.within).chain(&rows.each));
+            let cells = view.every_column().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
             let detail = view.detail.iter().flat_map(|d| [&d.open, &d.within, &d.back]);
             let pages = view.pages.iter().flat_map(|p| p.next.iter().chain(&p.more).chain(&p.total));
-            for locator in view.rows.each.iter().chain(cells).chain(detail).chain(pages) {
+            for locator in rows.chain(cells).chain(detail).chain(pages) {
                 self.locator(locator, &nobody, &mut used);
             }
         }
@@ -431,6 +434,9 @@ impl Checker<'_> {
         if let Some(text) = &find.text {
             self.template(text, place);
         }
+        if let Some(under) = &find.under {
+            self.name(under, place);
+        }
         for inner in find.within.iter().chain(&find.has) {
             self.locator(inner, place, used);
         }
@@ -486,7 +492,7 @@ impl Checker<'_> {
                     (format!("a SCIM user has no `{rest}`"), nearest(rest, ATTRIBUTES.iter().copied()))
                 })
             }
-            "entitlements" if place.job => {
+            "entitlements" | "asked" if place.job => {
                 let known = rest.is_empty() || self.playbook.entitlements.get(rest).is_some();
                 (!known).then(|| {
                     (
@@ -495,7 +501,7 @@ impl Checker<'_> {
                     )
                 })
             }
-            "user" | "entitlements" => Some((
+            "user" | "entitlements" | "asked" => Some((
                 format!("`{first}` is not known here: this happens before any user is looked at"),
                 None,
             )),
@@ -506,7 +512,7 @@ impl Checker<'_> {
             }
             capture if place.captures.contains(capture) => None,
             other => {
-                let known = ["user", "entitlements", "settings", "account", "start"];
+                let known = ["user", "entitlements", "asked", "settings", "account", "start"];
                 Some((
                     format!("nothing is called `{other}`"),
                     nearest(other, known.into_iter().chain(place.captures.iter().map(String::as_str))),

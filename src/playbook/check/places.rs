@@ -122,13 +122,31 @@ impl Checker<'_> {
             }
         }
         for (column, at) in view.every_column() {
-            if at.column.is_some() == at.cell.is_some() {
+            let ways = [at.column.is_some(), at.cell.is_some(), at.each.is_some()];
+            if ways.into_iter().filter(|given| *given).count() != 1 {
                 self.note(
                     Finding::BadColumn,
                     column.span,
-                    format!("`{}` needs `column` or `cell`", column.value),
+                    format!("`{}` needs one of `column`, `cell`, `each`", column.value),
                 )
-                .help = Some("column: the header of the table; cell: a locator inside the record".into());
+                .help = Some(
+                    "column: the header of the table; cell: a locator inside the record; each: one that finds several"
+                        .into(),
+                );
+            }
+            if at.column.is_some() && view.rows.is_none() {
+                self.note(Finding::BadColumn, column.span, "a view without `rows` is a page: it has no column headers")
+                    .help = Some("name the element: `cell: { testid: email }`".into());
+            }
+            if let Some(says) = &at.says
+                && (says.value.matches("{value}").count() != 1 || at.each.is_some())
+            {
+                let message = match at.each.is_some() {
+                    true => "`says` is about one value, `each` gives several",
+                    false => "`says` does not tell where the value stands",
+                };
+                self.note(Finding::BadColumn, says.span, message).help =
+                    Some("write `says: \"User: {value}\"`".into());
             }
             let name = column.value.as_str();
             let known: Vec<&str> = if of_entitlements {

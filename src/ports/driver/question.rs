@@ -126,6 +126,9 @@ pub struct Query {
     /// Only elements whose text contains this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextMatch>,
+    /// Only elements that stand under a heading of this name: behind it, and before the next of its level or a higher one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<TextMatch>,
     /// The n-th of the matches, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nth: Option<u32>,
@@ -134,7 +137,7 @@ pub struct Query {
 impl Query {
     /// The plain query: no scope, no filter.
     pub fn new(by: By) -> Self {
-        Self { by, within: None, has: Vec::new(), text: None, nth: None }
+        Self { by, within: None, has: Vec::new(), text: None, under: None, nth: None }
     }
 }
 
@@ -149,7 +152,8 @@ pub enum By {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<TextMatch>,
     },
-    /// A form control by its label; a fieldset or group of controls by its legend.
+    /// A form control by its label, or by the head of its row where nothing else names it; a fieldset or group of
+    /// controls by its legend.
     Label(TextMatch),
     /// The innermost elements with this text.
     Text(TextMatch),
@@ -282,7 +286,14 @@ pub enum ColumnAt {
     Header(TextMatch),
     /// In the element found by this inside the record.
     Cell(Query),
+    /// In each of the elements found by this inside the record: several values, with [`BETWEEN`] between them.
+    Each(Query),
+    /// There, between these two texts. What says something else has no value.
+    Says { at: Box<ColumnAt>, before: String, after: String },
 }
+
+/// What stands between the values of a place that has several: no text for people.
+pub const BETWEEN: char = '\u{1F}';
 
 /// What a page answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
