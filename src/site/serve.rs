@@ -211,7 +211,8 @@ async fn answer(
             Kind::SessionLost => drop(app.now().sessions.remove(&request.session)),
             Kind::Lag => {
                 let mut now = app.now();
-                now.lag = Some(Lag::of(fault, now.world.clone()));
+                let earlier = now.lag.take();
+                now.lag = Some(Lag::of(fault, earlier, &now.world));
             }
             _ => {}
         }
