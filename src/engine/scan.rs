@@ -35,7 +35,13 @@ impl Run<'_> {
             Stop::Missing => "missing_records",
             Stop::Max => "max_pages",
         };
-        Ok(Walked { rows: read.rows, pages, shown: read.shown, last_page_seen: stop == Stop::End, stopped_by })
+        Ok(Walked {
+            rows: read.rows,
+            pages,
+            shown: read.shown,
+            last_page_seen: stop == Stop::End,
+            stopped_by,
+        })
     }
 
     /// Scrolls until the user shows: the record, or none where the app says that there is nobody. `None`: neither, and

@@ -5,7 +5,9 @@ use super::{
     find::{Look, Miss},
     text::{Matcher, bare_header, fold, nearest, quote, say_match},
 };
-use crate::ports::driver::{BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View};
+use crate::ports::driver::{
+    BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View,
+};
 
 /// A table as people see it: which cell stands in which column.
 struct Grid {

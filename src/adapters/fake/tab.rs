@@ -126,8 +126,11 @@ impl Tab {
             }
             Ask::Records { view } => Answer::Records(document.records(view)?),
             Ask::Scan { view, key, until } => {
-                let holds =
-                    until.iter().map(|one| document.holds(one)).collect::<Result<Vec<_>, _>>()?.contains(&true);
+                let holds = until
+                    .iter()
+                    .map(|one| document.holds(one))
+                    .collect::<Result<Vec<_>, _>>()?
+                    .contains(&true);
                 Answer::Scanned(document.scan(view, *key, holds)?)
             }
             Ask::Page => Answer::Page(document.facts()),

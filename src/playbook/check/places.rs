@@ -135,8 +135,12 @@ impl Checker<'_> {
                 );
             }
             if at.column.is_some() && view.rows.is_none() {
-                self.note(Finding::BadColumn, column.span, "a view without `rows` is a page: it has no column headers")
-                    .help = Some("name the element: `cell: { testid: email }`".into());
+                self.note(
+                    Finding::BadColumn,
+                    column.span,
+                    "a view without `rows` is a page: it has no column headers",
+                )
+                .help = Some("name the element: `cell: { testid: email }`".into());
             }
             if let Some(says) = &at.says
                 && (says.value.matches("{value}").count() != 1 || at.each.is_some())
