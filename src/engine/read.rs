@@ -146,8 +146,7 @@ impl Run<'_> {
             // Others match too: that the user is not among them is proved by reading all of them.
             Ok(_) => self.walk_from_here(view, find).await,
             Err(Trouble::Refused(refusal)) if counted.is_some() => {
-                let list =
-                    Condition { target: self.scope.container(view)?, state: State::Visible };
+                let list = Condition { target: self.scope.container(view)?, state: State::Visible };
                 // A page without a list is one that says that there is nobody, in other words.
                 if renewed && self.holds(vec![list]).await? != [true] {
                     return Err(self.nobody_was_shown("the search", refusal).await);
@@ -179,8 +178,7 @@ impl Run<'_> {
     async fn nobody_was_shown(&mut self, what: &str, refusal: Refusal) -> Trouble {
         let failure = self.explain(Trouble::Refused(refusal)).await;
         let code = if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
-        let message =
-            format!("{what} showed neither the user nor that there is nobody: {}", failure.message);
+        let message = format!("{what} showed neither the user nor that there is nobody: {}", failure.message);
         Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
             .hint("if the app says it in other words, put them into `find_user.absent`")
             .into()

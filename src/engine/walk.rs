@@ -120,7 +120,8 @@ impl Run<'_> {
         self.go(&address, STEP_TIME).await?;
         if let Some(steps) = &view.prepare {
             let source = std::sync::Arc::clone(&self.plan.playbook);
-            let name = source.playbook.views.iter().find(|(_, other)| other == view).map(|(name, _)| &name.value);
+            let name =
+                source.playbook.views.iter().find(|(_, other)| other == view).map(|(name, _)| &name.value);
             let prefix = format!("views.{}.prepare", name.map_or("", String::as_str));
             let planned = crate::plan::number(&source, steps, &prefix);
             Box::pin(self.steps(&planned)).await.map_err(Trouble::Known)?;

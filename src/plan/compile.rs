@@ -399,7 +399,11 @@ impl Compiler<'_> {
         {
             let message = format!(
                 "this app takes {} in one {operation}; the job names {asked}",
-                if max.value == 1 { "one entitlement".to_owned() } else { format!("{} entitlements", max.value) }
+                if max.value == 1 {
+                    "one entitlement".to_owned()
+                } else {
+                    format!("{} entitlements", max.value)
+                }
             );
             return Err(Failure::new(Code::InvalidValue, message)
                 .hint("send a job for each")

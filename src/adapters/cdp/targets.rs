@@ -390,7 +390,8 @@ impl Listener for Targets {
             }
             ("Fetch.authRequired", Some(session)) => {
                 if let Some(AuthRequired { request_id }) = events::read(method, params) {
-                    let answer = json!({"requestId": request_id, "authChallengeResponse": {"response": "CancelAuth"}});
+                    let answer =
+                        json!({"requestId": request_id, "authChallengeResponse": {"response": "CancelAuth"}});
                     self.wire.post(Some(session), "Fetch.continueWithAuth", answer);
                 }
             }

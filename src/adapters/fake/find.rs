@@ -156,8 +156,13 @@ impl Document {
         let next = |index: usize, level: u32| {
             all[index + 1..].iter().copied().find(|&other| self.level(other) <= level)
         };
-        let is_meant = |&(_, &id): &(usize, &Id)| wanted.matches(&self.name(id)) || wanted.matches(&self.text(id));
-        all.iter().enumerate().filter(is_meant).map(|(index, &id)| (id, next(index, self.level(id)))).collect()
+        let is_meant =
+            |&(_, &id): &(usize, &Id)| wanted.matches(&self.name(id)) || wanted.matches(&self.text(id));
+        all.iter()
+            .enumerate()
+            .filter(is_meant)
+            .map(|(index, &id)| (id, next(index, self.level(id))))
+            .collect()
     }
 
     fn level(&self, heading: Id) -> u32 {

@@ -148,18 +148,26 @@ impl Checker<'_> {
                 );
             }
             if at.column.is_some() && view.rows.is_none() {
-                self.note(Finding::BadColumn, column.span, "a view without `rows` is a page: it has no column headers")
-                    .help = Some("name the element: `cell: { testid: email }`".into());
+                self.note(
+                    Finding::BadColumn,
+                    column.span,
+                    "a view without `rows` is a page: it has no column headers",
+                )
+                .help = Some("name the element: `cell: { testid: email }`".into());
             }
             if let Some(says) = &at.says
                 && (says.value.matches("{value}").count() != 1 || at.each.is_some())
             {
-                let message = match at.each.is_some() {
-                    true => "`says` is about one value, `each` gives several",
-                    false => "`says` does not tell where the value stands",
+                let (message, help) = match at.each.is_some() {
+                    true => (
+                        "`says` is about one value, `each` gives several",
+                        "name one element with `cell`, or take `says` away",
+                    ),
+                    false => {
+                        ("`says` does not tell where the value stands", "write `says: \"User: {value}\"`")
+                    }
                 };
-                self.note(Finding::BadColumn, says.span, message).help =
-                    Some("write `says: \"User: {value}\"`".into());
+                self.note(Finding::BadColumn, says.span, message).help = Some(help.into());
             }
             let name = column.value.as_str();
             let known: Vec<&str> = if of_entitlements {
