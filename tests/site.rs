@@ -280,10 +280,12 @@ async fn reads_lag_behind_a_write_that_was_made() {
     control(&site, "faults", fault(json!({ "ms": 0 }))).await;
     assert!(visitor.post("/members/m4/remove", &[("csrf", &token)]).await.1.contains("298 members"));
     control(&site, "faults", fault(json!({}))).await;
-    for _ in 0..3 {
-        let (_, page) = visitor.post("/members/m5/remove", &[("csrf", &token)]).await;
-        assert!(page.contains("298 members"), "for ever");
+    // A second write shows neither itself nor the first one.
+    for id in ["m5", "m6"] {
+        let (_, page) = visitor.post(&format!("/members/{id}/remove"), &[("csrf", &token)]).await;
+        assert!(page.contains("Member removed") && page.contains("298 members"), "{id}");
     }
+    assert!(visitor.get("/members").await.contains("298 members"), "for ever");
     site.reset();
     visitor.sign_in(PASSWORD).await;
     assert!(visitor.get("/members").await.contains("300 members"));
@@ -496,3 +498,21 @@ routes:
     do: [ { delete: { from: items, where: "it.id == path.id" } } ]
     json: "true"
 "#;
+
+#[tokio::test]
+async fn each_address_may_have_a_sign_in_of_its_own() {
+    let site = site("django-admin").await;
+    let visitor = Visitor::of(&site);
+    // Whoever is not in is led to the sign-in of the same part of the site.
+    assert!(visitor.get("/otp-admin/auth/user/").await.contains("OTP Token:"));
+    assert!(!visitor.get("/admin/auth/user/").await.contains("OTP Token:"));
+    let (_, page) = visitor.post("/admin/login/", &[("email", "ops"), ("password", "correct horse")]).await;
+    assert!(page.contains("Site administration"), "{page}");
+    // What is said after a change names whom it was about.
+    let rest = visitor.get("/admin/auth/user/add/").await;
+    let token =
+        rest.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
+    let form = [("csrf", token), ("username", "grace"), ("usable_password", "false")];
+    let (_, page) = visitor.post("/admin/auth/user/add/", &form).await;
+    assert!(page.contains("The user “grace” was added successfully."), "{page}");
+}

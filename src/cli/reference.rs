@@ -98,6 +98,7 @@ fn steps(schema: &Value) -> String {
     let kinds = [
         ("fill", "Fill"),
         ("choose", "Choose"),
+        ("move", "Move"),
         ("capture", "Capture"),
         ("upload", "Upload"),
         ("download", "Download"),

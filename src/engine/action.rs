@@ -54,6 +54,7 @@ pub(super) fn title(step: &Step) -> String {
         Action::Fill(fill) => format!("fill {}", called(&fill.into)),
         Action::Form(values) => format!("form: {}", values.names().collect::<Vec<_>>().join(", ")),
         Action::Choose(choose) => format!("choose in {}", called(&choose.from)),
+        Action::Move(moved) => format!("move into {}", called(&moved.into)),
         Action::Check(locator) => format!("check {}", called(locator)),
         Action::Uncheck(locator) => format!("uncheck {}", called(locator)),
         Action::Press(key) => format!("press {:?}", key.value),
@@ -161,6 +162,7 @@ impl Run<'_> {
                 self.set_control(target, &option, within).await?;
                 self.settle().await?;
             }
+            Action::Move(moved) => self.move_options(moved, within).await?,
             Action::Check(locator) | Action::Uncheck(locator) => {
                 let wanted = matches!(planned.step.action, Action::Check(_));
                 let target = self.scope.target(locator, planned.commits())?;

@@ -11,12 +11,12 @@ use super::{
     walk::{LOOK_AGAIN, READ_TIME, Row},
 };
 use crate::{
-    contract::{Code, Completeness, Failure, Operation, UserRecord},
+    contract::{Code, Completeness, Failure, UserRecord},
     event::EventKind,
     plan::diff,
     playbook::{
-        Locator,
-        syntax::{FindUser, Search, Values, View},
+        Locator, Playbook,
+        syntax::{FindUser, OperationSteps, Search, View},
     },
     ports::driver::{Ask, Condition, Key, Refusal, RefusalKind, State},
 };
@@ -257,50 +257,65 @@ impl Run<'_> {
         Ok((users, completeness))
     }
 
-    /// Every entitlement of the plan's view: type, value, display.
+    /// Every entitlement that the app shows: type, value, display. Of `kinds`, where only those matter.
     pub(super) async fn read_entitlements(
         &mut self,
+        kinds: Option<&[&str]>,
     ) -> Result<Vec<(String, String, Option<String>)>, Failure> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
-        let of_list =
-            || source.playbook.operations.get("entitlement.list").and_then(|body| body.view.as_ref());
-        let name = match self.plan.operation {
-            Operation::EntitlementList => self.plan.view.clone(),
-            _ => of_list().map(|view| view.value.clone()),
-        };
-        let name = name.unwrap_or_default();
-        let Some(view) = source.playbook.views.get(&name) else { return Err(no_view(&name)) };
-        let walked = match self.walk(view).await {
-            Ok(walked) => walked,
-            Err(trouble) => {
-                return Err(self
-                    .explain(trouble)
-                    .await
-                    .at(format!("views.{name}"), source.place(view.open.span)));
+        let playbook = &source.playbook;
+        let mut found = Vec::new();
+        let listed = playbook.operations.get("entitlement.list");
+        for name in listed.into_iter().flat_map(OperationSteps::every_view) {
+            let Some(view) = playbook.views.get(&name.value) else { return Err(no_view(&name.value)) };
+            let named = |kind: &str| view.columns.get(kind).is_some();
+            let is_wanted = |kinds: &[&str]| named("value") || kinds.iter().any(|kind| named(kind));
+            if !kinds.is_none_or(is_wanted) {
+                continue;
             }
-        };
-        let read = |row: &[Option<String>], wanted: &str| {
-            view.columns.iter().zip(row).find(|((name, _), _)| name.value == wanted).and_then(
-                |((_, column), cell)| cell.as_deref().map(|cell| diff::meaning(column, &diff::folded(cell))),
-            )
-        };
-        // Without a column that says so, they are of the only kind there is, or the only one that is looked up here.
-        let rules = &source.playbook.entitlements;
-        let all: Vec<&str> = rules.names().collect();
-        let discovered: Vec<&str> = rules
-            .iter()
-            .filter(|(_, rule)| matches!(rule.values(), Some(Values::Discovered(_))))
-            .map(|(kind, _)| kind.value.as_str())
-            .collect();
-        let only = [all, discovered].into_iter().find_map(|kinds| <[&str; 1]>::try_from(kinds).ok());
-        Ok(walked
-            .rows
-            .iter()
-            .filter_map(|row| {
-                let kind = read(row, "type").or_else(|| only.map(|[kind]| kind.to_owned()))?;
-                Some((kind, read(row, "value")?, read(row, "display")))
-            })
-            .collect())
+            let walked = match self.walk(view).await {
+                Ok(walked) => walked,
+                Err(trouble) => {
+                    return Err(self
+                        .explain(trouble)
+                        .await
+                        .at(format!("views.{}", name.value), source.place(view.open.span)));
+                }
+            };
+            for row in &walked.rows {
+                entitlements_of(playbook, view, row, &mut found);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What one record of a view tells of entitlements.
+fn entitlements_of(
+    playbook: &Playbook,
+    view: &View,
+    row: &Row,
+    found: &mut Vec<(String, String, Option<String>)>,
+) {
+    let cells = || view.columns.iter().zip(row);
+    let read = |wanted: &str| {
+        let (_, cell) = cells().find(|((name, _), _)| name.value == wanted)?;
+        let column = view.columns.get(wanted)?;
+        cell.as_deref().or(column.without.as_deref()).map(|cell| diff::meaning(column, &diff::folded(cell)))
+    };
+    // A column that is called like a kind holds entitlements of that kind.
+    for ((name, column), cell) in cells() {
+        if playbook.entitlements.get(&name.value).is_some() {
+            let shown = diff::folded(cell.as_deref().unwrap_or_default());
+            let items = diff::items(column, &shown).into_iter();
+            found.extend(items.map(|value| (name.value.clone(), value, read("display"))));
+        }
+    }
+    let kind = || read("type").or_else(|| playbook.only_kind_listed().map(str::to_owned));
+    if let Some(value) = read("value")
+        && let Some(kind) = kind()
+    {
+        found.push((kind, value, read("display")));
     }
 }
 

@@ -254,7 +254,7 @@ impl<'a> Run<'a> {
 
     async fn list_entitlements(&mut self) -> Result<Outcome, Failure> {
         let begun = Instant::now();
-        let rows = self.read_entitlements().await;
+        let rows = self.read_entitlements(None).await;
         self.conclusion.timings.precheck_ms = ms(begun);
         let rules = &self.plan.playbook.playbook.entitlements;
         let entitled: Vec<Entitled> = rows?

@@ -18,7 +18,9 @@ use crate::{
         locator::By,
         syntax::{Detail, FindUser, Pages, Until, View},
     },
-    ports::driver::{Answer, Ask, BETWEEN, By as Found, Condition, ScrollTo, State, Target, TextMatch},
+    ports::driver::{
+        Answer, Ask, BETWEEN, By as Found, Condition, NUMBER, ScrollTo, State, Target, TextMatch,
+    },
 };
 
 /// How long the app may take to show a list or the answer to a search.
@@ -217,7 +219,11 @@ impl Run<'_> {
                 }
                 return within_bounds(paging, pages).map(|()| true);
             }
-            Some(next) => self.scope.target(next, false)?,
+            Some(next) => {
+                // Where pages are links with their numbers.
+                self.scope.set("page", Value::from(pages + 1));
+                self.scope.target(next, false)?
+            }
         };
         let last = match paging.until {
             Some(Until::Disabled) => State::Disabled,
@@ -285,7 +291,7 @@ impl Run<'_> {
         for query in &mut target.any {
             query.by = Found::Text(TextMatch::Glob(format!("{before}{{n}}{after}")));
         }
-        Ok(Some((target, before.trim_start().to_owned(), after.trim_end().to_owned())))
+        Ok(Some((target, before.to_owned(), after.to_owned())))
     }
 
     /// How many records the app says there are.
@@ -295,9 +301,7 @@ impl Run<'_> {
             Answer::Text { text } => diff::folded(&text),
             other => return Err(unexpected(&other)),
         };
-        let number = text.strip_prefix(&before).and_then(|rest| rest.strip_suffix(&after));
-        let digits: String = number.unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
-        Ok(digits.parse().ok())
+        Ok(number_in(&text, &before, &after))
     }
 
     /// All records of a view, as its list shows them.
@@ -445,6 +449,16 @@ impl Run<'_> {
     }
 }
 
+/// The number in a text, by what stands before and after it; `*` stands for anything.
+fn number_in(text: &str, before: &str, after: &str) -> Option<u64> {
+    // What comes before takes as little as it can: no digit of the number.
+    let around = |part: &str| regex::escape(&part.replace('\u{a0}', " ")).replace(r"\*", ".*?");
+    let pattern = format!("(?s)^{}({NUMBER}){}$", around(before.trim_start()), around(after.trim_end()));
+    let found = regex::Regex::new(&pattern).ok()?.captures(text)?;
+    let digits: String = found.get(1)?.as_str().chars().filter(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
 pub(super) fn within_bounds(paging: &Pages, pages: u32) -> Result<(), Trouble> {
     if u64::from(pages) < paging.max.value {
         return Ok(());
@@ -453,4 +467,19 @@ pub(super) fn within_bounds(paging: &Pages, pages: u32) -> Result<(), Trouble> {
     Err(Failure::new(Code::ListIncomplete, message)
         .hint("raise `pages.max`, or search instead of walking")
         .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number_in;
+
+    #[test]
+    fn a_number_is_read_by_what_stands_around_it() {
+        assert_eq!(number_in("1,204 members", "", " members"), Some(1204));
+        assert_eq!(number_in("1 user", "", " user*"), Some(1));
+        assert_eq!(number_in("300 users", "", " user*"), Some(300));
+        assert_eq!(number_in("1-100 of 300 users in all", "* of ", " users*"), Some(300));
+        assert_eq!(number_in("All 30 seats (of 30)", "All ", " seats*"), Some(30));
+        assert_eq!(number_in("many users", "", " user*"), None);
+    }
 }

@@ -100,7 +100,8 @@ impl Run<'_> {
         if unknown.is_empty() {
             return Ok(());
         }
-        let known = self.read_entitlements().await?;
+        let kinds: Vec<&str> = unknown.iter().map(|(kind, _)| kind.as_str()).collect();
+        let known = self.read_entitlements(Some(&kinds)).await?;
         for (kind, values) in unknown {
             let there: Vec<&str> =
                 known.iter().filter(|(k, ..)| k == kind).map(|(_, value, _)| value.as_str()).collect();
@@ -109,7 +110,12 @@ impl Run<'_> {
                     Code::UnknownEntitlement,
                     format!("the app has no {kind} `{value}`"),
                 )
-                .hint(format!("it has: {}", there.join(", "))));
+                .hint(match there.is_empty() {
+                    true => {
+                        format!("its pages showed no {kind} at all: see what `entitlement.list` reads")
+                    }
+                    false => format!("it has: {}", some_of(value, &there)),
+                }));
             }
         }
         Ok(())
@@ -298,4 +304,16 @@ impl Run<'_> {
 /// Has the person not accepted yet?
 fn invited(record: &UserRecord) -> bool {
     record.active.is_none() && record.pending.is_some()
+}
+
+/// Those that there are: all, or those that come nearest to what was wanted, and how many more.
+fn some_of(wanted: &str, there: &[&str]) -> String {
+    const MOST: usize = 20;
+    if there.len() <= MOST {
+        return there.join(", ");
+    }
+    let mut near = there.to_vec();
+    near.sort_by_key(|one| strsim::damerau_levenshtein(wanted, one));
+    near.truncate(8);
+    format!("{} … and {} more", near.join(", "), there.len() - near.len())
 }

@@ -530,6 +530,11 @@ fn texts(step: &Step) -> Vec<&At<String>> {
             found.push(&choose.option);
             locator_texts(&choose.from, &mut found);
         }
+        Action::Move(moved) => {
+            for locator in [&moved.from, &moved.into, &moved.by, &moved.back] {
+                locator_texts(locator, &mut found);
+            }
+        }
         Action::Click(locator)
         | Action::Check(locator)
         | Action::Uncheck(locator)

@@ -66,6 +66,7 @@ pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<St
             }));
             continue;
         }
+        let shown = shown.replace(BETWEEN, ", ");
         let value = meaning(column, &shown);
         if name.value == "active" {
             match value.as_str() {
@@ -90,7 +91,7 @@ pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<St
 }
 
 /// The entries of a cell that may hold several.
-fn items(column: &Column, shown: &str) -> Vec<String> {
+pub fn items(column: &Column, shown: &str) -> Vec<String> {
     let parts: Vec<&str> = match &column.split {
         _ if column.each.is_some() => shown.split(BETWEEN).collect(),
         Some(separator) if !separator.value.is_empty() => shown.split(separator.value.as_str()).collect(),

@@ -179,7 +179,13 @@ impl Checker<'_> {
     }
 
     fn operation(&mut self, operation: Operation, name: &At<String>, body: &OperationSteps) {
-        let parts = [body.unsupported.is_some(), body.view.is_some(), body.steps.is_some()];
+        let reads = body.every_view().next().is_some();
+        if let Some(second) = body.every_view().nth(1)
+            && operation != Operation::EntitlementList
+        {
+            self.note(Finding::OperationShape, second.span, format!("{operation} reads one view"));
+        }
+        let parts = [body.unsupported.is_some(), reads, body.steps.is_some()];
         let given = parts.iter().filter(|p| **p).count();
         let implicit = matches!(operation, Operation::ConnectionTest | Operation::UserGet);
         if given > 1 {
@@ -208,7 +214,7 @@ impl Checker<'_> {
                 format!("{operation} only reads: it has no steps"),
             )
             .help = Some("name the view that is read: `{ view: members }`".into());
-        } else if body.view.is_none() && !implicit {
+        } else if !reads && !implicit {
             self.note(Finding::OperationShape, name.span, format!("{operation} names no view")).help =
                 Some("write `{ view: … }`, or `unsupported: why`".into());
         }
@@ -327,7 +333,10 @@ impl Checker<'_> {
 
     /// Is there an `entitlement.list` to discover from?
     fn discovers(&self) -> bool {
-        self.playbook.operations.get("entitlement.list").is_some_and(|body| body.view.is_some())
+        self.playbook
+            .operations
+            .get("entitlement.list")
+            .is_some_and(|body| body.every_view().next().is_some())
     }
 
     fn discovered(values: Option<&Values>) -> Option<Span> {
@@ -385,6 +394,7 @@ fn locators(step: &Step) -> Vec<&Locator> {
         Action::Repeat(repeat) => condition_locators(&repeat.until),
         Action::Fill(fill) => vec![&fill.into],
         Action::Choose(choose) => vec![&choose.from],
+        Action::Move(moved) => vec![&moved.from, &moved.into, &moved.by, &moved.back],
         Action::Expect(condition) => condition_locators(condition),
         Action::Capture(capture) => capture.text_of.iter().chain(&capture.of).collect(),
         Action::Branch(branch) => condition_locators(&branch.condition),

@@ -88,6 +88,8 @@ steps! {
     "form" Form(Names<FormValue>) "form: { Email: \"{{ user.userName }}\", Role: \"{{ entitlements.role }}\" }";
     /// Chooses an option of a select, listbox or combobox.
     "choose" Choose(Choose) "choose: { option: Admin, from: { label: Role } }";
+    /// Moves options between two boxes until exactly these stand in `into`, by the arrows between them. Where the job carries none: leaves them alone.
+    "move" Move(Box<Move>) "move: { options: \"{{ entitlements.group }}\", from: { label: Available groups }, into: { label: Chosen groups }, by: { button: Choose }, back: { button: Remove } }";
     /// Ticks a checkbox or switch, if it is not ticked.
     "check" Check(Locator) "check: { label: Send a mail }";
     /// Clears a checkbox or switch, if it is ticked.
@@ -238,6 +240,22 @@ pub struct Choose {
     pub option: At<String>,
     /// The control that offers it.
     pub from: Locator,
+}
+
+/// `move`: options between two boxes.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    /// What shall stand in `into` in the end: a list.
+    pub options: At<String>,
+    /// The box of what can be chosen.
+    pub from: Locator,
+    /// The box of what is chosen.
+    pub into: Locator,
+    /// Clicked to move what is marked in `from`.
+    pub by: Locator,
+    /// Clicked to move what is marked in `into` back again.
+    pub back: Locator,
 }
 
 /// `capture`: what is read.

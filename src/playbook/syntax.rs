@@ -243,6 +243,20 @@ impl JsonSchema for Values {
     }
 }
 
+impl Playbook {
+    /// The kind of the entitlements in a view of `entitlement.list` that does not say it: the only one that there is, or
+    /// that only the app knows.
+    pub fn only_kind_listed(&self) -> Option<&str> {
+        let discovered =
+            self.entitlements.iter().filter(|(_, rule)| matches!(rule.values(), Some(Values::Discovered(_))));
+        let mut kinds: Vec<&str> = discovered.map(|(name, _)| name.value.as_str()).collect();
+        if kinds.is_empty() {
+            kinds = self.entitlements.names().collect();
+        }
+        if let [only] = kinds[..] { Some(only) } else { None }
+    }
+}
+
 /// A place where records are read.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -286,7 +300,7 @@ pub struct Detail {
     /// What holds the record there.
     #[serde(rename = "in")]
     pub within: Locator,
-    /// What it shows, the identity among it; each in a `cell`.
+    /// What it shows, the identity among it; each in a `cell`, or in `each` of several elements.
     pub columns: Names<Column>,
     /// Clicked to get back to the list.
     pub back: Locator,
@@ -522,6 +536,9 @@ pub struct OperationSteps {
     /// The view that a list reads.
     #[serde(default)]
     pub view: Option<At<String>>,
+    /// Or several, one after the other: entitlements of different kinds stand on different pages (entitlement.list).
+    #[serde(default)]
+    pub views: Vec<At<String>>,
     /// Attributes without which the job is refused.
     #[serde(default)]
     pub requires: Vec<At<String>>,
@@ -545,6 +562,13 @@ pub struct OperationSteps {
     /// For the reader.
     #[serde(default)]
     pub note: Option<String>,
+}
+
+impl OperationSteps {
+    /// Every view that it reads, in order.
+    pub fn every_view(&self) -> impl Iterator<Item = &At<String>> {
+        self.view.iter().chain(&self.views)
+    }
 }
 
 /// What a new user is at first.

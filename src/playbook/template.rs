@@ -26,12 +26,22 @@ fn environment() -> Environment<'static> {
     env.set_fuel(Some(FUEL));
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.add_filter("date", date);
+    env.add_filter("primary", primary);
     // What is not there is never typed as the word "none".
     env.set_formatter(|out, state, value| match value.is_none() {
         true => Err(minijinja::Error::new(ErrorKind::UndefinedError, "it gives nothing")),
         false => minijinja::escape_formatter(out, state, value),
     });
     env
+}
+
+/// `{{ user.emails | primary }}`: of several the one that is marked so, else the first (RFC 7643 §2.4). What the job does
+/// not carry stays nothing.
+fn primary(several: Value) -> Value {
+    let items: Vec<Value> = several.try_iter().map(Iterator::collect).unwrap_or_default();
+    let marked = items.iter().find(|item| item.get_attr("primary").is_ok_and(|is| is.is_true()));
+    let chosen = marked.or(items.first()).and_then(|item| item.get_attr("value").ok());
+    chosen.unwrap_or(Value::UNDEFINED)
 }
 
 /// `{{ user.startDate | date("%d.%m.%Y") }}`: an ISO 8601 date in another form (strftime).
@@ -131,6 +141,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn of_several_the_primary_one_is_taken() {
+        let primary =
+            |emails| evaluate("{{ user.emails | primary }}", &json!({ "user": { "emails": emails } })).ok();
+        let two = json!([{ "value": "a@x" }, { "value": "b@x", "primary": true }]);
+        assert_eq!(primary(two), Some(json!("b@x")));
+        assert_eq!(primary(json!([{ "value": "a@x", "primary": false }])), Some(json!("a@x")));
+        assert_eq!(evaluate("{{ user.emails | primary }}", &json!({ "user": {} })).ok(), Some(json!(null)));
+    }
 
     #[test]
     fn what_is_not_there_is_missing_and_never_the_word_none() {

@@ -231,9 +231,10 @@ fn unlike(scenario: &Scenario, result: &JobResult) -> Vec<String> {
         }
     }
     for reason in &scenario.evidence {
-        let kept = result.evidence.iter().any(|e| e.reason == *reason && e.reference.is_some());
-        if !kept {
-            found.push(format!("there is no picture `{reason}`"));
+        let mut taken = result.evidence.iter().filter(|e| e.reason == *reason).peekable();
+        let why = taken.peek().and_then(|e| e.withheld.as_ref()).map(|why| format!(": {why}"));
+        if !taken.any(|e| e.reference.is_some()) {
+            found.push(format!("there is no picture `{reason}`{}", why.unwrap_or_default()));
         }
     }
     found

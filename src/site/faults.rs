@@ -269,8 +269,10 @@ pub(super) struct Lag {
 }
 
 impl Lag {
-    pub fn of(fault: &Fault, world: Held) -> Self {
+    /// Begins with a write. Where reads lag behind an earlier one still, they do not see that one yet either.
+    pub fn of(fault: &Fault, earlier: Option<Lag>, world: &Held) -> Self {
         let until = fault.ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+        let world = earlier.and_then(|mut lag| lag.read()).unwrap_or_else(|| world.clone());
         Self { world, until, reads: fault.reads }
     }
 

@@ -49,7 +49,8 @@ pub struct SiteFile {
     pub(super) routes: Vec<Route>,
 }
 
-/// How people sign in: a form that posts `email` and `password` to `path`.
+/// How people sign in: a form that posts `email` and `password` to `path`. It may have parts in braces, as routes have:
+/// then each address has a sign-in of its own.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
@@ -57,7 +58,7 @@ pub(super) struct SignIn {
     pub path: String,
     /// The page: an `.html` file of the folder.
     pub template: String,
-    /// Where one gets afterwards, and from `/`.
+    /// Where one gets afterwards, and from `/`; with the same parts in braces.
     pub home: String,
     /// Who can sign in.
     pub accounts: Vec<Account>,
@@ -179,7 +180,7 @@ pub(super) struct Route {
     /// How the world changes.
     #[serde(default, rename = "do")]
     pub actions: Vec<Action>,
-    /// Told once, by the next page: `flash`.
+    /// Told once, by the next page: `flash`. A template.
     #[serde(default)]
     pub flash: Option<String>,
     /// The answer: where one gets next, as a template.

@@ -121,18 +121,20 @@ pub(super) fn matches(pattern: &str, path: &str) -> Option<BTreeMap<String, Stri
 
 /// A part of a path as it is meant: `%2F` is a slash that parts nothing.
 fn decoded(part: &str) -> String {
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let [first, after @ ..] = rest {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        let (byte, next) = match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => (byte, &after[2..]),
-            None => (*first, after),
-        };
-        bytes.push(byte);
-        rest = next;
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
+/// A pattern with its parts in braces filled in: by name, else from the same place of another path.
+pub(super) fn filled(pattern: &str, named: &BTreeMap<String, String>, path: &str) -> String {
+    let mut there = path.split('/');
+    let part = |want: &str| {
+        let here = there.next().unwrap_or_default();
+        match want.strip_prefix('{').and_then(|want| want.strip_suffix('}')) {
+            Some(name) => named.get(name).map_or(here, String::as_str).to_owned(),
+            None => want.to_owned(),
+        }
+    };
+    pattern.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 fn pairs(text: &str) -> Fields {

@@ -21,7 +21,7 @@ use super::{
     faults::{Fault, Kind, Lag},
     line::{Cut, Cuttable},
     load::{Require, Route, Site, SiteError},
-    request::{Request, matches},
+    request::{Request, filled, matches},
     sign_in::Arrivals,
     world::{Held, Language, Names, act, seed, seen},
 };
@@ -211,7 +211,8 @@ async fn answer(
             Kind::SessionLost => drop(app.now().sessions.remove(&request.session)),
             Kind::Lag => {
                 let mut now = app.now();
-                now.lag = Some(Lag::of(fault, now.world.clone()));
+                let earlier = now.lag.take();
+                now.lag = Some(Lag::of(fault, earlier, &now.world));
             }
             _ => {}
         }
@@ -293,7 +294,7 @@ impl App {
         if let Some(response) = self.arrive(request) {
             return response;
         }
-        if request.path == "/" && route.is_none() {
+        if request.path == "/" && route.is_none() && !sign_in.home.contains('{') {
             return redirect(&sign_in.home);
         }
         let session = self.now().sessions.get(&request.session).filter(|s| s.user.is_some()).cloned();
@@ -303,7 +304,7 @@ impl App {
             Some(session) => session,
             None if open => Session::default(),
             None if api => return refusal(StatusCode::UNAUTHORIZED, "Sign in first"),
-            None => return redirect(&sign_in.path),
+            None => return redirect(&filled(&sign_in.path, &BTreeMap::new(), &request.path)),
         };
         let Some(route) = route else {
             return page(
@@ -358,7 +359,7 @@ impl App {
             now.world = world;
         }
         if let (Some(text), Some(session)) = (&route.flash, now.sessions.get_mut(&request.session)) {
-            session.flash = Some(text.clone());
+            session.flash = Some(self.language.text(text, &names)?);
         }
         if let Some(to) = &route.redirect {
             return Ok(redirect(&self.language.text(to, &names)?));

@@ -1,7 +1,10 @@
 //! How people get into a site: by password on one page or two, with a one-time code, through an identity provider
 //! on another host, or with an access token.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use axum::{
     body::Body,
@@ -12,7 +15,7 @@ use totp_rs::{Builder, Secret};
 
 use super::{
     load::Account,
-    request::Request,
+    request::{Request, filled, matches},
     serve::{App, Session, page, redirect},
     world::{Names, seen},
 };
@@ -49,13 +52,19 @@ impl App {
         if provider {
             return Some(self.at_door(request, Door::Provider));
         }
-        let rest = request.path.strip_prefix(sign_in.path.as_str())?;
-        match rest {
-            "" => Some(self.at_door(request, Door::App)),
-            "/sso" => self.to_provider(request),
-            "/callback" => Some(self.back_from_provider(request)),
-            _ => None,
+        let is_at = |rest: &str| matches(&format!("{}{rest}", sign_in.path), &request.path).is_some();
+        if is_at("") {
+            return Some(self.at_door(request, Door::App));
         }
+        if is_at("/sso") {
+            return self.to_provider(request);
+        }
+        is_at("/callback").then(|| self.back_from_provider(request))
+    }
+
+    /// What the path of the sign-in names in its parts in braces.
+    fn parts(&self, request: &Request) -> BTreeMap<String, String> {
+        matches(&self.site.file.sign_in.path, &request.path).unwrap_or_default()
     }
 
     /// The session of a request that brings its token itself.
@@ -169,7 +178,7 @@ impl App {
         let session = Session { user: Some(username.to_owned()), csrf, ..Session::default() };
         self.now().sessions.insert(id.clone(), session);
         let response = match door {
-            Door::App => redirect(&self.site.file.sign_in.home),
+            Door::App => redirect(&filled(&self.site.file.sign_in.home, &self.parts(request), &request.path)),
             Door::Provider => self.granted(request, username),
         };
         let response = with_cookie(response, &format!("session={id}; Path=/; HttpOnly; SameSite=Lax"));
@@ -255,6 +264,7 @@ impl App {
         names.insert("back".into(), seen(value("back")));
         names.insert("popup".into(), seen(value("popup")));
         names.insert("step".into(), seen(step));
+        names.insert("path".into(), seen(self.parts(request)));
         names.insert("error".into(), seen(error));
         names.insert("settings".into(), seen(&self.now().world.value()["settings"]));
         let template = match (door, &sign_in.sso) {

@@ -195,6 +195,11 @@ impl Document {
                 for top in tops {
                     self.by_text(top, &Matcher::new(text), look, &mut found);
                 }
+                if found.is_empty() && look != Look::Hidden {
+                    // A text beside other elements: `<p><a>1</a> <a>2</a> 300 users</p>`.
+                    let wanted = Matcher::new(text);
+                    found = all(&|id| self.own_text(id, &wanted).is_some());
+                }
                 found
             }
             By::TestId(wanted) => {
@@ -219,7 +224,10 @@ impl Document {
 
     /// Some roles have no name of their own: they are called by what they say.
     fn is_called(&self, id: Id, role: &str, wanted: &Matcher) -> bool {
-        let says = matches!(role, "alert" | "status" | "row" | "listitem");
+        let says = matches!(
+            role,
+            "alert" | "status" | "row" | "listitem" | "cell" | "gridcell" | "columnheader" | "rowheader"
+        );
         wanted.matches(&self.name(id)) || (says && wanted.matches(&self.text(id)))
     }
 

@@ -29,7 +29,7 @@ struct Cell {
 enum Reader<'a> {
     Column(Grid, usize),
     Part(&'a crate::ports::driver::Query),
-    Parts(&'a crate::ports::driver::Query),
+    Each(&'a crate::ports::driver::Query),
     Between(Box<Reader<'a>>, &'a str, &'a str),
 }
 
@@ -209,7 +209,7 @@ impl Document {
     fn reader<'a>(&self, at: &'a ColumnAt, container: Id) -> Result<Reader<'a>, Miss> {
         match at {
             ColumnAt::Cell(query) => Ok(Reader::Part(query)),
-            ColumnAt::Each(query) => Ok(Reader::Parts(query)),
+            ColumnAt::Each(query) => Ok(Reader::Each(query)),
             ColumnAt::Says { at, before, after } => {
                 Ok(Reader::Between(Box::new(self.reader(at, container)?), before, after))
             }
@@ -277,10 +277,10 @@ impl Document {
                 }
                 Ok(found.first().map(|&id| self.cell_text(id)))
             }
-            Reader::Parts(query) => {
+            Reader::Each(query) => {
                 let found = self.find(query, Some(record), Look::Lenient)?;
-                let texts: Vec<String> = found.iter().map(|&id| self.cell_text(id)).collect();
-                Ok((!texts.is_empty()).then(|| texts.join(&BETWEEN.to_string())))
+                let texts = found.iter().map(|&id| self.cell_text(id)).filter(|text| !text.is_empty());
+                Ok(Some(texts.collect::<Vec<_>>().join(&BETWEEN.to_string())))
             }
             Reader::Between(inner, before, after) => {
                 let text = self.read(inner, record)?;

@@ -140,6 +140,19 @@ impl Document {
         fold(&self.shown_text(id, false))
     }
 
+    /// The text between the elements in an element that is what is looked for.
+    pub(super) fn own_text(&self, id: Id, wanted: &super::text::Matcher) -> Option<String> {
+        let mut runs = vec![String::new()];
+        for node in &self.element(id).children {
+            match node {
+                Node::Text(text) => runs.last_mut()?.push_str(text),
+                Node::Element(_) => runs.push(String::new()),
+            }
+        }
+        let mut folded = runs.iter().map(|run| fold(run)).filter(|run| !run.is_empty());
+        if runs.len() < 2 || self.is_unread(id) { None } else { folded.find(|run| wanted.matches(run)) }
+    }
+
     /// `values`: also what controls hold and what pictures stand for.
     pub(super) fn shown_text(&self, id: Id, values: bool) -> String {
         if self.is_unread(id) {

@@ -10,9 +10,11 @@ use super::{
     document::{Document, Id},
     find::Miss,
     form::Effect,
-    text::clip,
+    text::{Matcher, clip},
 };
-use crate::ports::driver::{Answer, Ask, Condition, ControlKind, Key, Point, Question, RefusalKind, Target};
+use crate::ports::driver::{
+    Answer, Ask, By, Condition, ControlKind, Key, Point, Question, RefusalKind, Target,
+};
 
 /// The page in front.
 #[derive(Debug)]
@@ -122,7 +124,15 @@ impl Tab {
             }
             Ask::Text { target, attribute } => {
                 let id = document.one(target, None)?;
-                Answer::Text { text: document.read_text(id, attribute.as_deref())? }
+                let text = document.read_text(id, attribute.as_deref())?;
+                let beside = target.any.iter().find_map(|query| match &query.by {
+                    By::Text(wanted) if attribute.is_none() => {
+                        let wanted = Matcher::new(wanted);
+                        if wanted.matches(&text) { None } else { document.own_text(id, &wanted) }
+                    }
+                    _ => None,
+                });
+                Answer::Text { text: beside.unwrap_or(text) }
             }
             Ask::Records { view } => Answer::Records(document.records(view)?),
             Ask::Scan { view, key, until } => {

@@ -30,7 +30,7 @@ async function ask({ ask: asked, within, watch = [] }) {
       case "set":
         return await tried(watched, () => set(asked.token, asked.values));
       case "text":
-        return await trying(within, watched, () => ({ answer: "text", text: readText(one(asked.target), asked.attribute) }));
+        return await trying(within, watched, () => ({ answer: "text", text: readTarget(asked.target, asked.attribute) }));
       case "records":
         return await trying(within, watched, () => ({ answer: "records", ...readRecords(asked.view) }));
       case "scan":
@@ -145,7 +145,24 @@ function whichHolds(conditions) {
   throw new Miss("not_found", () => `not on the page: ${conditions.map(sayCondition).join(", or ")}`, () => conditions.flatMap(nearCondition));
 }
 
-const sayCondition = ({ target, state }) => (state && state !== "visible" ? `${sayTarget(target)} (${state})` : sayTarget(target));
+function sayCondition({ target, state }) {
+  if (state && state !== "visible") return `${sayTarget(target)} (${state})`;
+  const lack = target.any.map(lackOf).find(Boolean);
+  return lack ? `${sayTarget(target)} (${lack})` : sayTarget(target);
+}
+
+/** Why there can be no record at all: its table, or the column of its identity, is not there. @returns {string | null} */
+function lackOf({ by, within }) {
+  const [kind, record] = variant(by);
+  if (kind !== "record" || within) return null;
+  try {
+    reader(record.column, one(record.rows.within));
+    return null;
+  } catch (error) {
+    if (error instanceof Miss) return error.refusal().message;
+    throw error;
+  }
+}
 
 const nearCondition = ({ target, state }) => (state === "hidden" ? any(target).map(describeWhere) : target.any.flatMap((query) => attempt(() => near(query, document)) ?? []));
 

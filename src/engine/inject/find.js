@@ -223,8 +223,8 @@ function headOfRow(field) {
   return heads.length ? [textOf(heads.at(-1))] : [];
 }
 
-/** What has no name of its own (accname takes none from content) is called by what it says. */
-const SAYS = /^(?:alert|status|row|listitem)$/;
+/** What has no name of its own (accname takes none from content) is called by what it says. So is a cell: a name that is made of its sorting links, too, is not what people read. */
+const SAYS = /^(?:alert|status|row|listitem|cell|gridcell|columnheader|rowheader)$/;
 
 const isGroup = (element) => element.localName === "fieldset" || /^(?:group|radiogroup)$/.test(roleOf(element));
 
@@ -254,7 +254,32 @@ function byText(match, scope, wanted, how) {
   };
   // A container with that very text, in no element of its own, is where the text is.
   if (top) visit(top);
-  return found;
+  return found.length || how.hidden || !top ? found : besideOthers(match, top, wanted);
+}
+
+/** Elements in which a text stands beside other elements: `<p><a>1</a> <a>2</a> 300 users</p>`. */
+function besideOthers(match, top, wanted) {
+  const matches = matcher(match);
+  const { words, lower } = clues(match);
+  if (hosts().length === 0) {
+    const raw = lower ? top.textContent.toLowerCase() : top.textContent;
+    if (!words.every((word) => raw.includes(word))) return [];
+  }
+  return collect(top, "*").filter((element) => {
+    if (element.childElementCount === 0 || isUnread(element)) return false;
+    const holds = (text) => words.every((word) => (lower ? text.toLowerCase() : text).includes(word)) && matches(text);
+    return ownTexts(element).some(holds) && wanted(element);
+  });
+}
+
+/** The folded texts that stand between the elements in an element. */
+function ownTexts(element) {
+  const runs = [""];
+  for (const child of childrenOf(element)) {
+    if (child.nodeType === Node.TEXT_NODE) runs[runs.length - 1] += child.data;
+    else if (child.nodeType === Node.ELEMENT_NODE) runs.push("");
+  }
+  return runs.map(fold).filter(Boolean);
 }
 
 function byXpath(expression, scope) {

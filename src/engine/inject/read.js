@@ -49,6 +49,20 @@ const isSwitchable = (element) => isRole(element, "checkbox");
 
 const isOn = (element) => (element.localName === "input" ? element.checked : element.getAttribute("aria-checked") === "true");
 
+/** What a target says: what was looked for, where that stands beside other elements. @param {string} [attribute] */
+function readTarget(target, attribute) {
+  const element = one(target);
+  const text = readText(element, attribute);
+  if (attribute) return text;
+  for (const { by } of target.any) {
+    const [kind, match] = variant(by);
+    if (kind !== "text" || matcher(match)(text)) continue;
+    const own = ownTexts(element).find(matcher(match));
+    if (own) return own;
+  }
+  return text;
+}
+
 /** @param {object} [attribute] */
 function readText(element, attribute) {
   if (attribute) {

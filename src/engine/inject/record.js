@@ -98,12 +98,6 @@ function reader(at, container) {
     const read = reader(value.at, container);
     return (record) => between(read(record), value.before, value.after);
   }
-  if (kind === "each") {
-    return (record) => {
-      const found = find(value, record, { lenient: true });
-      return found.length ? found.map(cellText).join(BETWEEN) : null;
-    };
-  }
   if (kind === "cell") {
     return (record) => {
       const found = find(value, record, { lenient: true });
@@ -111,6 +105,7 @@ function reader(at, container) {
       return found.length ? cellText(found[0]) : null;
     };
   }
+  if (kind === "each") return (record) => find(value, record, { lenient: true }).map(cellText).filter(Boolean).join(BETWEEN);
   if (!isTable(container)) throw new Miss("no_such_column", () => `${describe(container)} is no table: it has no column ${sayMatch(value)}`);
   const column = columnOf(container, value);
   return (record) => {

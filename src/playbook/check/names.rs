@@ -22,6 +22,8 @@ struct Place {
     /// May secrets be typed here?
     secrets: bool,
     captures: BTreeSet<String>,
+    /// Is the number of a list's page known here?
+    paging: bool,
     /// The parameters of the module that this is.
     with: Option<BTreeSet<String>>,
 }
@@ -43,7 +45,10 @@ impl Checker<'_> {
             let rows = view.rows.iter().flat_map(|rows| std::iter::once(&rows.within).chain(&rows.each));
             let cells = view.every_column().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
             let detail = view.detail.iter().flat_map(|d| [&d.open, &d.within, &d.back]);
-            let pages = view.pages.iter().flat_map(|p| p.next.iter().chain(&p.more).chain(&p.total));
+            for next in view.pages.iter().flat_map(|pages| &pages.next) {
+                self.locator(next, &Place { paging: true, ..Place::default() }, &mut used);
+            }
+            let pages = view.pages.iter().flat_map(|p| p.more.iter().chain(&p.total));
             for locator in rows.chain(cells).chain(detail).chain(pages) {
                 self.locator(locator, &nobody, &mut used);
             }
@@ -238,6 +243,7 @@ impl Checker<'_> {
         match &step.action {
             Action::Open(text) => self.template(text, place),
             Action::Choose(choose) => self.template(&choose.option, place),
+            Action::Move(moved) => self.template(&moved.options, place),
             Action::Fill(fill) => match (&fill.value, &fill.secret) {
                 (Some(value), None) => self.template(value, place),
                 (None, Some(secret)) if !place.secrets => {
@@ -470,6 +476,7 @@ impl Checker<'_> {
                 None,
             )),
             "start" if rest.is_empty() => None,
+            "page" if place.paging && rest.is_empty() => None,
             "account" if matches!(rest, "" | "username") => None,
             "settings" => {
                 let known = self.playbook.settings.get(rest.split('.').next().unwrap_or_default()).is_some();

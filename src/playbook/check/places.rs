@@ -5,7 +5,7 @@ use crate::playbook::{
     at::At,
     diagnostic::{Diagnostic, Finding},
     locator::{By, Locator},
-    syntax::{Values, View},
+    syntax::{OperationSteps, Values, View},
 };
 
 /// What the view of `entitlement.list` may read.
@@ -93,14 +93,27 @@ impl Checker<'_> {
             .playbook
             .operations
             .get("entitlement.list")
-            .and_then(|o| o.view.as_ref())
-            .map(|v| v.value.as_str())
             .into_iter()
+            .flat_map(OperationSteps::every_view)
+            .map(|v| v.value.as_str())
             .collect();
         for (name, view) in self.playbook.views.iter() {
             self.view(view, lists.contains(&name.value.as_str()));
         }
-        let named = self.playbook.operations.iter().filter_map(|(_, o)| o.view.as_ref());
+        for (name, view) in
+            self.playbook.views.iter().filter(|(name, _)| lists.contains(&name.value.as_str()))
+        {
+            let says_value = view.columns.get("value").is_some();
+            if says_value && view.columns.get("type").is_none() && self.playbook.only_kind_listed().is_none()
+            {
+                let message =
+                    format!("the view `{}` does not read of which kind an entitlement is", name.value);
+                self.note(Finding::BadColumn, name.span, message).help = Some(
+                    "add `type: { column: …, map: { … } }`, or call the column by its kind instead of `value`".into(),
+                );
+            }
+        }
+        let named = self.playbook.operations.iter().flat_map(|(_, o)| o.every_view());
         let named: Vec<&At<String>> =
             named.chain(self.playbook.find_user.as_ref().map(|f| &f.view)).collect();
         for view in named {
@@ -158,7 +171,7 @@ impl Checker<'_> {
             }
             let name = column.value.as_str();
             let known: Vec<&str> = if of_entitlements {
-                ENTITLEMENT_COLUMNS.to_vec()
+                ENTITLEMENT_COLUMNS.iter().copied().chain(self.playbook.entitlements.names()).collect()
             } else {
                 ATTRIBUTES.iter().copied().chain(self.playbook.entitlements.names()).collect()
             };

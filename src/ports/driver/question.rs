@@ -55,7 +55,8 @@ pub enum Ask {
     /// Sets a native control of [`Ask::Edit`] that cannot be typed into: `select` (by option text or value),
     /// date and time inputs (ISO 8601), range, color → [`Answer::Control`]
     Set { token: u32, values: Vec<String> },
-    /// *Waits* until the target is exactly one visible element; its text, or an attribute of it → [`Answer::Text`]
+    /// *Waits* until the target is exactly one visible element; its text, or an attribute of it → [`Answer::Text`].
+    /// Of one that was found by a text of its own, beside other elements: that text.
     Text {
         target: Target,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,7 +156,7 @@ pub enum By {
     /// A form control by its label, or by the head of its row where nothing else names it; a fieldset or group of
     /// controls by its legend.
     Label(TextMatch),
-    /// The innermost elements with this text.
+    /// The innermost elements with this text. Where there is none: those in which it stands beside other elements.
     Text(TextMatch),
     /// `data-testid`, `data-test-id`, `data-test` or `data-cy`.
     TestId(String),
