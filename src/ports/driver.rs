@@ -19,8 +19,8 @@ mod question;
 
 pub use question::{
     Answer, Ask, BETWEEN, By, Column, ColumnAt, Condition, Control, ControlKind, NUMBER, PageFacts, Query,
-    Question, RecordQuery, Records, Refusal, RefusalKind, Rows, Scanned, ScrollTo, State, Target, TextMatch, View,
-    stands_alone,
+    Question, RecordQuery, Records, Refusal, RefusalKind, Rows, Scanned, ScrollTo, State, Target, TextMatch,
+    View, stands_alone,
 };
 
 /// One running browser program.
