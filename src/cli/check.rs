@@ -79,17 +79,12 @@ impl Check {
     }
 }
 
-/// A playbook is as good as what is played of it.
+/// Where there are scenarios, a playbook is as good as what they play of it. What is wrong with their file itself,
+/// `seatwright test` tells.
 fn hold_against_scenarios(loaded: &mut Loaded) {
     let beside = Path::new(&loaded.path).with_file_name("scenarios.yaml");
-    match std::fs::read_to_string(beside) {
-        // What is wrong with the file itself, `seatwright test` tells.
-        Ok(text) => {
-            if let Some(played) = scenario::played(&text) {
-                loaded.note_unplayed(Some(&played));
-            }
-        }
-        Err(_) => loaded.note_unplayed(None),
+    if let Some(played) = std::fs::read_to_string(beside).ok().and_then(|text| scenario::played(&text)) {
+        loaded.note_unplayed(&played);
     }
 }
 

@@ -56,7 +56,9 @@ pub(super) fn definite(failure: &Failure) -> bool {
 }
 
 fn mismatch(changes: &[Change]) -> Failure {
-    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+    let text = |value: &Option<String>| {
+        value.as_ref().map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"))
+    };
     let differences: Vec<String> = changes
         .iter()
         .map(|c| format!("{} is {}, not {}", c.attribute, text(&c.from), text(&c.to)))

@@ -55,27 +55,16 @@ impl Loaded {
         found
     }
 
-    /// Notes the operations that no scenario plays. `None`: there is no scenarios.yaml at all, which is told once.
-    pub fn note_unplayed(&mut self, played: Option<&BTreeSet<String>>) {
+    /// Notes the operations that none of its scenarios plays.
+    pub fn note_unplayed(&mut self, played: &BTreeSet<String>) {
         let Some(playbook) = &self.playbook else { return };
         let possible = playbook.operations.iter().filter(|(_, body)| body.unsupported.is_none());
-        let unplayed: Vec<Diagnostic> = match played {
-            Some(played) => possible
-                .filter(|(name, _)| !played.contains(&name.value))
-                .map(|(name, _)| {
-                    let message = format!("no scenario plays `{}`", name.value);
-                    Diagnostic::new(Finding::NotPlayed, name.span, message)
-                        .help("add one to scenarios.yaml; `seatwright coverage` tells which states it needs")
-                })
-                .collect(),
-            None => possible
-                .take(1)
-                .map(|(name, _)| {
-                    Diagnostic::new(Finding::NotPlayed, name.span, "no scenario plays this playbook")
-                        .help("write a scenarios.yaml beside it: what must happen, and what must not")
-                })
-                .collect(),
-        };
+        let unplayed = possible.filter(|(name, _)| !played.contains(&name.value)).map(|(name, _)| {
+            let message = format!("no scenario plays `{}`", name.value);
+            Diagnostic::new(Finding::NotPlayed, name.span, message)
+                .help("add one to scenarios.yaml; `seatwright coverage` tells which states it needs")
+        });
+        let unplayed: Vec<Diagnostic> = unplayed.collect();
         self.findings.extend(unplayed);
         self.findings.sort_by_key(|f| (f.span.start, f.finding.code()));
     }

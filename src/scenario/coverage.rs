@@ -106,7 +106,7 @@ fn states(scenario: &Scenario) -> BTreeSet<String> {
         states.insert(state.to_owned());
     }
     let outcome = scenario.expect.outcome.value;
-    match (outcome, scenario.expect.code.as_deref()) {
+    match (outcome, scenario.expect.code.as_ref().map(|code| code.value.as_str())) {
         (Outcome::NoChange, _) => states.insert("already_there".to_owned()),
         (_, Some("user_not_found")) => states.insert("absent".to_owned()),
         (_, Some("no_seat")) => states.insert("no_seats".to_owned()),

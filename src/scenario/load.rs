@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    contract::{LoginMethod, Operation, Outcome},
+    contract::{Code, LoginMethod, Operation, Outcome},
     playbook::{
         At, Diagnostic, Finding, Text, read_text,
         schema::{self, Draft},
@@ -167,7 +167,7 @@ pub struct Expect {
     pub outcome: At<Outcome>,
     /// The code of the error.
     #[serde(default)]
-    pub code: Option<String>,
+    pub code: Option<At<String>>,
     /// A part of what the page said.
     #[serde(default)]
     pub page_said: Option<String>,
@@ -249,6 +249,17 @@ pub fn played(source: &str) -> Option<BTreeSet<String>> {
     Some(operations.iter().filter_map(Scenario::operation).map(|o| o.as_str().to_owned()).collect())
 }
 
+/// A finding for a code that no result has.
+fn unknown_code(scenario: &Scenario) -> Option<Diagnostic> {
+    let code = scenario.expect.code.as_ref()?;
+    let known: Vec<String> = Code::ALL.iter().map(|known| known.as_str()).collect();
+    (!known.contains(&code.value)).then(|| {
+        let message = format!("there is no error code `{}`", code.value);
+        let finding = Diagnostic::new(Finding::WrongShape, code.span, message);
+        finding.did_you_mean(&code.value, known.iter().map(String::as_str))
+    })
+}
+
 /// Faults that there are not. They are plain data here: what is shown is the scenario.
 fn wrong_faults(scenario: &Scenario) -> impl Iterator<Item = Diagnostic> {
     let wrong = scenario.faults.iter().filter_map(|fault| Some((fault, fault_error(fault)?)));
@@ -268,6 +279,7 @@ fn read(app: &str, path: &str, source: String, sites: &Path) -> Result<Suite, Pr
             findings.push(finding.help("write `suite: 1`"));
         }
         findings.extend(super::coverage::unknown_states(file));
+        findings.extend(file.scenarios.iter().filter_map(unknown_code));
         findings.extend(file.scenarios.iter().flat_map(wrong_faults));
     }
     match file {

@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::load::{After, Changes, Update};
+use crate::playbook::nearest;
 
 /// Makes changes to a world; says which of them found nothing to change.
 pub(super) fn change(world: &mut Value, changes: &Changes) -> Result<(), String> {
     for (path, value) in &changes.set {
+        if world.pointer(&format!("/{}", path.replace('.', "/"))).is_none() {
+            return Err(format!("`world.set`: this world has no `{path}`"));
+        }
         set(world, path, value)?;
     }
     for (collection, conditions) in &changes.delete {
@@ -23,13 +27,31 @@ pub(super) fn change(world: &mut Value, changes: &Changes) -> Result<(), String>
     }
     for (collection, updates) in &changes.update {
         for update in updates {
-            apply(records(world, collection)?, collection, update)?;
+            let records = records(world, collection)?;
+            known_fields(records, collection, &update.set)?;
+            apply(records, collection, update)?;
         }
     }
     for (collection, more) in &changes.insert {
-        records(world, collection)?.extend(more.iter().cloned());
+        let records = records(world, collection)?;
+        for record in more.iter().filter_map(Value::as_object) {
+            known_fields(records, collection, record)?;
+        }
+        records.extend(more.iter().cloned());
     }
     Ok(())
+}
+
+/// A field that no record has is misspelt: the scenario would be about nothing.
+fn known_fields(records: &[Value], collection: &str, fields: &Map<String, Value>) -> Result<(), String> {
+    let unknown = |field: &&String| records.iter().all(|record| record.get(field.as_str()).is_none());
+    let Some(field) = fields.keys().find(unknown).filter(|_| !records.is_empty()) else { return Ok(()) };
+    let known = records.iter().filter_map(Value::as_object).flat_map(Map::keys);
+    let meant = match nearest(field, known.map(String::as_str)) {
+        Some(near) => format!(": did you mean `{near}`?"),
+        None => String::new(),
+    };
+    Err(format!("no record of `{collection}` has a field `{field}`{meant}"))
 }
 
 /// How the world differs from what it was, with what had to change in it. Empty: it is as it should be.

@@ -208,7 +208,7 @@ fn unlike(scenario: &Scenario, result: &JobResult) -> Vec<String> {
     same("the outcome", json!(expect.outcome.value), json!(result.outcome));
     let code = result.error.as_ref().map(|error| error.code);
     if let Some(wanted) = &expect.code {
-        same("the error's code", json!(wanted), json!(code));
+        same("the error's code", json!(wanted.value), json!(code));
     }
     if let Some(changed) = expect.changed {
         same("`changed`", json!(changed), json!(result.changed));
