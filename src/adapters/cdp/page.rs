@@ -224,8 +224,13 @@ impl FrontPage {
         for tab in tabs {
             for frame in tab.frames() {
                 let place = Place::of(Arc::clone(&tab), frame);
-                // A frame that is on its way shows nothing yet, and one that is gone nothing any more.
-                let soon = deadline.min(Instant::now() + Duration::from_millis(500));
+                // A frame that is on its way shows nothing yet, and one that is gone nothing any more. The document in
+                // front is what is asked about: a busy machine needs a while to look through a large one.
+                let patience = match place.frame == self.tab.top() {
+                    true => Duration::from_secs(5),
+                    false => Duration::from_millis(500),
+                };
+                let soon = deadline.min(Instant::now() + patience);
                 match self.ask_in(&place, question, soon).await {
                     Ok(Answer::Contains { contains: true }) => return Ok(true),
                     Err(missed) if place.frame == self.tab.top() => return Err(missed),
