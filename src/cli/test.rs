@@ -37,7 +37,7 @@ pub(super) struct Test {
     /// Only scenarios whose name, operation, tag or state contains this.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// How many are played side by side; without it, one more than there are processors.
+    /// How many are played side by side; without it, three for each processor: most of the time they wait.
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
     /// One folder an app, each with a playbook.yaml and a scenarios.yaml.
@@ -156,7 +156,7 @@ impl Test {
         let begun = Instant::now();
         let browser = browser.get_or_try_init(begin).await?;
         let side_by_side =
-            self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, |n| n.get() + 1));
+            self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(3, |n| n.get() * 3));
         let stage = Stage {
             books: Books::read(&self.playbooks)?,
             launch: Arc::new(Same(Arc::clone(browser))),

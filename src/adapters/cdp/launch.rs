@@ -165,7 +165,7 @@ const ARGUMENTS: [&str; 29] = [
 ];
 
 /// One list, because of several only the last counts.
-const FEATURES_OFF: [&str; 8] = [
+const FEATURES_OFF: [&str; 9] = [
     "AutofillServerCommunication",
     "Translate",
     "OptimizationHints",
@@ -175,6 +175,8 @@ const FEATURES_OFF: [&str; 8] = [
     "BlockOriginHeaderModificationOnRedirect",
     // A page that was rendered ahead would take the place of the one that we are attached to.
     "Prerender2",
+    // A process ready for the next page costs each context more than it saves.
+    "SpareRendererForSitePerProcess",
 ];
 
 /// Containers have 64 MB there, which a few pages fill.
