@@ -1,4 +1,4 @@
-//! Real apps, round after round in one state: nobody is missed, and nobody is left behind.
+//! Real apps: what is read is what they hold, and round after round in one state nobody is missed or left behind.
 //!
 //! Every scenario starts its own world; here each round meets what the last one left. More rounds:
 //! `SEATWRIGHT_ROUNDS=100 cargo nextest run --test apps`.
@@ -9,105 +9,147 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use seatwright::{
     adapters::{secret_sources::LocalSecrets, store::Folder},
-    contract::{Job, Outcome},
+    contract::{Job, JobResult, Outcome},
     event::Readers,
-    scenario::Apps,
+    scenario::{Apps, Taken},
     worker::{books::Books, handle::Handler, sessions::Sessions},
 };
 use serde_json::{Value, json};
 use support::{PASSWORD, RealBrowser, root};
 
-/// What is different of each app.
-struct Kind {
-    app: &'static str,
-    username: &'static str,
-    settings: Value,
-    user: fn(usize) -> Value,
-    /// The field of a record that holds the user's name.
-    named: &'static str,
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn rabbitmq_makes_and_removes_users_round_after_round() {
-    rounds(Kind {
-        app: "rabbitmq",
-        username: "svc",
-        settings: json!({ "cluster": "acme" }),
-        user: |round| json!({ "userName": format!("ada{round}") }),
-        named: "id",
-    })
-    .await;
+    let mut real = Real::start("rabbitmq", "svc", json!({ "cluster": "acme" })).await;
+    real.rounds("id", |round| json!({ "userName": format!("ada{round}x") })).await;
+    real.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn django_makes_and_removes_users_round_after_round() {
-    rounds(Kind {
-        app: "django-admin",
-        username: "ops",
-        settings: json!({ "site": "admin" }),
-        user: |round| {
-            json!({
-                "userName": format!("ada{round}"),
-                "name": { "givenName": "Ada", "familyName": format!("Byron {round}") },
-                "emails": [{ "value": "ada@office.example" }],
-            })
-        },
-        named: "username",
-    })
-    .await;
+    let mut real = Real::start("django-admin", "ops", json!({ "site": "admin" })).await;
+    let user = |round| {
+        json!({
+            "userName": format!("ada{round}x"),
+            "name": { "givenName": "Ada", "familyName": format!("Byron {round}") },
+            "emails": [{ "value": "ada@office.example" }],
+        })
+    };
+    real.rounds("username", user).await;
+    real.end().await;
 }
 
-async fn rounds(kind: Kind) {
-    let rounds = std::env::var("SEATWRIGHT_ROUNDS").map_or(3, |rounds| rounds.parse().expect("a number"));
-    let apps = Apps::new(&root().join("fixtures/apps"), 1).expect("a folder for its data");
-    let mut app = apps.take(kind.app).await.expect("it is installed and starts: `make apps`");
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    std::fs::write(folder.path().join("password"), PASSWORD).expect("the secret can be written");
-    let handler = Handler {
-        books: Books::read(&root().join("playbooks")).expect("the playbooks can be read"),
-        integrations: BTreeMap::new(),
-        sessions: Sessions::new(Arc::new(RealBrowser)),
-        secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
-        evidence: Arc::new(Folder::new(folder.path().join("evidence"))),
-    };
-    let before = app.world().await.expect("the app's own words");
-    let mut settings = kind.settings.clone();
-    settings["port"] = app.port().to_string().into();
-    for round in 0..rounds {
-        let user = (kind.user)(round);
-        for (operation, there) in [("user.create", true), ("user.delete", false)] {
-            let job = json!({
-                "id": format!("{operation}-{round}"),
-                "app": kind.app,
-                "operation": operation,
-                "integration": { "id": "real", "settings": settings },
-                "service_account": { "username": kind.username, "secrets": { "password": "file:password" } },
-                "user": user,
-                "evidence": "error",
-            });
-            let job = Job::parse(job.to_string().as_bytes())
-                .unwrap_or_else(|refusal| panic!("{}", refusal.failure));
-            let result = handler.work(&job, Arc::new(Readers::default())).await;
-            let outcome = (result.outcome, result.changed);
-            assert_eq!(outcome, (Outcome::Succeeded, true), "round {round}, {operation}: {:?}", result.error);
-            let now = app.world().await.expect("the app's own words");
-            let added: Vec<&Value> =
-                users(&now).iter().filter(|user| !users(&before).contains(user)).collect();
-            let wanted = if there { vec![user["userName"].clone()] } else { Vec::new() };
-            let names: Vec<Value> = added.iter().map(|user| user[kind.named].clone()).collect();
-            assert_eq!(names, wanted, "round {round}, after {operation}");
-            assert_eq!(
-                users(&now).len(),
-                users(&before).len() + wanted.len(),
-                "round {round}: nobody else is gone"
-            );
-        }
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_djangos_users_are_read_as_its_orm_has_them() {
+    let mut real = Real::start("django-admin", "ops", json!({ "site": "admin" })).await;
+    let listed = real.run("user.list", "list", None).await;
+    assert_eq!(listed.outcome, Outcome::Succeeded, "{:?}", listed.error);
+    assert!(listed.completeness.is_some_and(|completeness| completeness.complete));
+    let world = real.app.world().await.expect("the app's own words");
+    let mut theirs: Vec<Vec<String>> = users(&world)
+        .iter()
+        .map(|user| {
+            let text = |field: &str| user[field].as_str().expect("a text").to_owned();
+            let staff = if user["staff"] == true { "Staff" } else { "User" };
+            let [name, email, first, last] = ["username", "email", "first_name", "last_name"].map(text);
+            vec![name, email, first, last, user["active"].to_string(), staff.to_owned()]
+        })
+        .collect();
+    let read = listed.users.expect("users");
+    let mut ours: Vec<Vec<String>> = read
+        .iter()
+        .map(|user| {
+            let text = |name: &str| user.attributes.get(name).cloned().unwrap_or_default();
+            let role =
+                user.entitlements.iter().find(|held| held.kind == "role").map(|held| held.value.clone());
+            let [email, first, last] = ["emails", "name.givenName", "name.familyName"].map(text);
+            let active = (user.active == Some(true)).to_string();
+            vec![user.user_name.clone(), email, first, last, active, role.unwrap_or_default()]
+        })
+        .collect();
+    theirs.sort();
+    ours.sort();
+    assert_eq!(ours.len(), 300);
+    assert_eq!(ours, theirs);
+    real.end().await;
+}
+
+/// A real app, and a worker with one session in it.
+struct Real {
+    apps: Apps,
+    app: Taken,
+    handler: Handler,
+    name: &'static str,
+    username: &'static str,
+    settings: Value,
+    _folder: tempfile::TempDir,
+}
+
+impl Real {
+    async fn start(name: &'static str, username: &'static str, mut settings: Value) -> Self {
+        let apps = Apps::new(&root().join("fixtures/apps"), 1).expect("a folder for its data");
+        let app = apps.take(name).await.expect("it is installed and starts: `make apps`");
+        settings["port"] = app.port().to_string().into();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("password"), PASSWORD).expect("the secret can be written");
+        let handler = Handler {
+            books: Books::read(&root().join("playbooks")).expect("the playbooks can be read"),
+            integrations: BTreeMap::new(),
+            sessions: Sessions::new(Arc::new(RealBrowser)),
+            secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
+            evidence: Arc::new(Folder::new(folder.path().join("evidence"))),
+        };
+        Self { apps, app, handler, name, username, settings, _folder: folder }
     }
-    assert_eq!(app.world().await.expect("the app's own words"), before);
-    handler.sessions.close().await;
-    apps.give_back(app).await;
-    apps.end().await;
-    println!("{}: {rounds} creates and deletes, none missed", kind.app);
+
+    async fn run(&self, operation: &str, id: &str, user: Option<&Value>) -> JobResult {
+        let mut job = json!({
+            "id": format!("{operation}-{id}"),
+            "app": self.name,
+            "operation": operation,
+            "integration": { "id": "real", "settings": self.settings },
+            "service_account": { "username": self.username, "secrets": { "password": "file:password" } },
+            "evidence": "error",
+        });
+        if let Some(user) = user {
+            job["user"] = user.clone();
+        }
+        let job =
+            Job::parse(job.to_string().as_bytes()).unwrap_or_else(|refusal| panic!("{}", refusal.failure));
+        self.handler.work(&job, Arc::new(Readers::default())).await
+    }
+
+    /// Makes somebody and removes them again, as often as it is asked for. `named`: the field that holds the name.
+    async fn rounds(&mut self, named: &str, user: impl Fn(usize) -> Value) {
+        let rounds = std::env::var("SEATWRIGHT_ROUNDS").map_or(3, |rounds| rounds.parse().expect("a number"));
+        let before = self.app.world().await.expect("the app's own words");
+        for round in 0..rounds {
+            let user = user(round);
+            for (operation, there) in [("user.create", true), ("user.delete", false)] {
+                let result = self.run(operation, &round.to_string(), Some(&user)).await;
+                let outcome = (result.outcome, result.changed);
+                assert_eq!(
+                    outcome,
+                    (Outcome::Succeeded, true),
+                    "{operation}, round {round}: {:?}",
+                    result.error
+                );
+                let now = self.app.world().await.expect("the app's own words");
+                let added = users(&now).iter().filter(|user| !users(&before).contains(user));
+                let names: Vec<&Value> = added.map(|user| &user[named]).collect();
+                let wanted = if there { vec![&user["userName"]] } else { Vec::new() };
+                assert_eq!(names, wanted, "after {operation}, round {round}");
+                assert_eq!(users(&now).len(), users(&before).len() + wanted.len(), "nobody else is gone");
+            }
+        }
+        assert_eq!(self.app.world().await.expect("the app's own words"), before);
+        println!("{}: {rounds} creates and deletes, none missed", self.name);
+    }
+
+    async fn end(self) {
+        self.handler.sessions.close().await;
+        self.apps.give_back(self.app).await;
+        self.apps.end().await;
+    }
 }
 
 fn users(world: &Value) -> &Vec<Value> {

@@ -382,11 +382,11 @@ async fn a_page_rendered_ahead_takes_no_place() {
 }
 
 #[tokio::test]
-async fn going_somewhere_within_the_document_is_quick() {
+async fn going_somewhere_within_the_document_loads_it_anew() {
     let visit = Visit::at("/").await;
     visit.go("/#somewhere").await;
     assert_eq!(visit.page.url(), visit.site.url("/#somewhere").as_str());
-    assert_eq!(visit.site.requests().len(), 1, "{:?}", visit.site.requests());
+    assert_eq!(visit.site.requests().len(), 2, "{:?}", visit.site.requests());
     visit.end().await;
 }
 

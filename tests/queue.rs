@@ -41,6 +41,8 @@ impl Worker {
         let (send, log) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                // Shown where the test fails.
+                eprintln!("{line}");
                 let _ = send.send(line);
             }
         });
@@ -308,6 +310,12 @@ async fn a_broker_may_come_late_and_go_in_the_middle() {
     corridor.broker.kill();
     let mut worker = Worker::start(&corridor.config);
     worker.says("trying again in");
+    corridor.broker.again();
+    worker.says("taking jobs");
+    // A quorum queue that was declared a moment before a power cut may never answer again (RabbitMQ 3.10, docs/queue.md): so
+    // this one is no longer new when the power goes.
+    corridor.broker.stop();
+    worker.says("was lost");
     corridor.broker.again();
     worker.says("taking jobs");
     let client = corridor.client().await;

@@ -56,8 +56,11 @@ struct Now {
 impl Proxy {
     /// Stands before the app that listens on this port.
     pub async fn before(app: u16, faults: &[Value]) -> Result<Proxy, String> {
-        let faults = serde_json::from_value(Value::from(faults.to_vec()))
+        let faults: Vec<Fault> = serde_json::from_value(Value::from(faults.to_vec()))
             .map_err(|error| format!("not a list of faults: {error}"))?;
+        if faults.iter().any(|fault| fault.kind == Kind::Lag) {
+            return Err("the fault `lag` is about a site's own world: no real app has it".to_owned());
+        }
         let no_port = |error: io::Error| format!("no free port on this machine: {error}");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;
         let address = listener.local_addr().map_err(no_port)?;

@@ -17,6 +17,7 @@
 //! - type: ada@example.org
 //! - value:                                   # of the control of the last `edit`; `set: [...]` too
 //! - press: Enter
+//! - goto: /                                   # `asks: [GET /]`: what the server was asked for by that
 //! - url: /saved                              # where the page is now
 //! - hover: {text: More}                     # brings the pointer there
 //! - scroll: {css: ul, to: onward}           # `to`: itself, start, onward

@@ -22,7 +22,8 @@ const PATIENCE: u64 = 5_000;
 const IMPATIENCE: u64 = 150;
 
 /// What a step may say beside what it does.
-const MORE: [&str; 9] = ["in", "frame", "fails", "is", "refused", "says", "candidates", "watch", "within"];
+const MORE: [&str; 10] =
+    ["in", "frame", "fails", "asks", "is", "refused", "says", "candidates", "watch", "within"];
 
 type Failed = String;
 
@@ -85,8 +86,14 @@ impl Visit<'_> {
                     }
                     None => done.map_err(say)?,
                 }
-                if !step.contains_key("fails") {
-                    site.received();
+                match step.get("asks") {
+                    Some(asks) => {
+                        let expected = list(asks, |line| site.fill_in(text(line)));
+                        let received = site.received();
+                        want(received == expected, &expected, &received)?;
+                    }
+                    None if step.contains_key("fails") => {}
+                    None => drop(site.received()),
                 }
             }
             "click" => {

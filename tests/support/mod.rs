@@ -180,6 +180,11 @@ impl PrivateBroker {
         broker("kill", self.folder.path());
     }
 
+    /// As an operator would.
+    pub fn stop(&mut self) {
+        broker("stop", self.folder.path());
+    }
+
     /// With the same ports and data.
     pub fn again(&self) {
         assert_eq!(broker("start", self.folder.path()), self.url);

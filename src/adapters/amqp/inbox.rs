@@ -1,6 +1,6 @@
 //! What comes in: one consumer a lane, one delivery at a time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
@@ -24,6 +24,9 @@ pub(super) struct Inbox {
     channels: Vec<Channel>,
     readers: JoinSet<()>,
 }
+
+/// How long a broker may take to say goodbye.
+const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 impl Inbox {
     pub async fn open(
@@ -118,10 +121,14 @@ impl Epoch for Inbox {
     async fn close(mut self: Box<Self>) {
         // Never `basic.cancel` first: the next consumer would become active while this one still holds a delivery.
         self.readers.abort_all();
-        for channel in &self.channels {
-            let _ = channel.close(200, "done".into()).await;
-        }
-        let _ = self.consuming.close(200, "done".into()).await;
-        let _ = self.publishing.close(200, "done".into()).await;
+        let closing = async {
+            for channel in &self.channels {
+                let _ = channel.close(200, "done".into()).await;
+            }
+            let _ = self.consuming.close(200, "done".into()).await;
+            let _ = self.publishing.close(200, "done".into()).await;
+        };
+        // A broker that is gone answers nothing; what is left open ends with the connection.
+        let _ = tokio::time::timeout(CLOSE_TIME, closing).await;
     }
 }

@@ -24,6 +24,9 @@ use crate::{
 /// How long a connect may take.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
+/// How long it may take until jobs can be taken.
+const READY_TIME: Duration = Duration::from_secs(20);
+
 /// A RabbitMQ broker.
 pub struct Rabbit {
     /// `amqp://` or `amqps://`.
@@ -37,13 +40,25 @@ pub struct Rabbit {
 #[async_trait]
 impl Broker for Rabbit {
     async fn connect(&self) -> Result<Box<dyn Epoch>, QueueError> {
+        // A broker may go away at any point of this, and then nothing of it ends by itself.
+        match tokio::time::timeout(READY_TIME, self.begin()).await {
+            Ok(begun) => Ok(Box::new(begun?)),
+            Err(_) => Err(QueueError::Unreachable(format!(
+                "queues and channels are not ready within {} s",
+                READY_TIME.as_secs()
+            ))),
+        }
+    }
+}
+
+impl Rabbit {
+    async fn begin(&self) -> Result<inbox::Inbox, QueueError> {
         let consuming = connect(&self.url, self.heartbeat, "seatwright worker: jobs").await?;
         let publishing = connect(&self.url, self.heartbeat, "seatwright worker: results").await?;
         let channel = publishing.create_channel().await.map_err(lost)?;
         topology::prepare(&channel, &self.lanes, self.topology).await?;
         let outbox = outbox::Rabbit::open(&publishing).await?;
-        let epoch = inbox::Inbox::open(consuming, publishing, outbox, &self.lanes).await?;
-        Ok(Box::new(epoch))
+        inbox::Inbox::open(consuming, publishing, outbox, &self.lanes).await
     }
 }
 

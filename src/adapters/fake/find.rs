@@ -287,6 +287,10 @@ impl Document {
         }
     }
 
+    fn has_field(&self, id: Id) -> bool {
+        self.is_field(id) || self.children(id).any(|child| self.has_field(child))
+    }
+
     /// The text directly before a field.
     fn text_before(&self, field: Id) -> Option<String> {
         let siblings = &self.element(self.parent(field)?).children;
@@ -294,7 +298,8 @@ impl Document {
         for node in siblings.iter().rev().skip_while(|node| !is_field(node)).skip(1) {
             let text = match node {
                 Node::Text(text) => fold(text),
-                Node::Element(id) if self.is_field(*id) || self.tag(*id) == "br" => return None,
+                // What belongs to another field is not this one's.
+                Node::Element(id) if self.tag(*id) == "br" || self.has_field(*id) => return None,
                 Node::Element(id) if self.is_exposed(*id) => self.text(*id),
                 Node::Element(_) => continue,
             };

@@ -187,10 +187,6 @@ impl Page for TextPage {
             given_up.abort();
         }
         let request = Request::get(url.clone());
-        if is_same_place(seat.tab.url(), &request) {
-            self.step(&mut seat, request.url);
-            return Ok(());
-        }
         let begun = Instant::now();
         let arrival = tokio::time::timeout_at(deadline, self.network.fetch(request))
             .await

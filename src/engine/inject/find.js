@@ -209,7 +209,8 @@ function textBefore(field) {
   for (let node = field.previousSibling; node; node = node.previousSibling) {
     if (node.nodeType === Node.TEXT_NODE && fold(node.data)) return [fold(node.data)];
     if (node.nodeType !== Node.ELEMENT_NODE) continue;
-    if (node.matches(FIELDS) || node.localName === "br") break;
+    // What belongs to another field is not this one's.
+    if (node.matches(FIELDS) || node.localName === "br" || node.control || node.querySelector(FIELDS)) break;
     if (isExposed(node) && textOf(node)) return [textOf(node)];
   }
   return [];
