@@ -44,7 +44,7 @@ impl Broker for Rabbit {
         match tokio::time::timeout(READY_TIME, self.begin()).await {
             Ok(begun) => Ok(Box::new(begun?)),
             Err(_) => Err(QueueError::Unreachable(format!(
-                "queues and channels are not ready within {} s",
+                "queues and channels are not ready within {} s: see what its log says of them",
                 READY_TIME.as_secs()
             ))),
         }
