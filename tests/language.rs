@@ -25,7 +25,7 @@ fn cases(file: &str) -> Vec<(String, Loaded)> {
             let text = fs::read_to_string(entry.path().join(file)).expect("a playbook");
             let mut loaded = load("playbook.yaml", &name, &text, &modules(&entry.path()));
             if let Ok(scenarios) = fs::read_to_string(entry.path().join("scenarios.yaml")) {
-                loaded.note_unplayed(&scenario::played(&scenarios).expect("scenarios that can be read"));
+                loaded.note_unplayed(&scenario::played(&scenarios));
             }
             (name, loaded)
         })

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rayon::prelude::*;
+
 use super::{Ended, findings, render};
 use crate::{
     playbook::{Loaded, LoadedModule, Severity, load_module},
@@ -57,7 +59,7 @@ impl Check {
                 });
             }
         }
-        all.iter_mut().for_each(hold_against_scenarios);
+        all.par_iter_mut().for_each(hold_against_scenarios);
         let count = |severity| {
             all.iter().flat_map(|l| &l.findings).filter(|f| f.finding.severity() == severity).count()
         };
@@ -83,8 +85,8 @@ impl Check {
 /// `seatwright test` tells.
 fn hold_against_scenarios(loaded: &mut Loaded) {
     let beside = Path::new(&loaded.path).with_file_name("scenarios.yaml");
-    if let Some(played) = std::fs::read_to_string(beside).ok().and_then(|text| scenario::played(&text)) {
-        loaded.note_unplayed(&played);
+    if let Ok(text) = std::fs::read_to_string(beside) {
+        loaded.note_unplayed(&scenario::played(&text));
     }
 }
 

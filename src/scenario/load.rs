@@ -242,11 +242,14 @@ pub fn load(playbooks: &Path, sites: &Path) -> Result<Vec<Suite>, Problem> {
         .collect()
 }
 
-/// The operations that the scenarios of a text play; `None` where it cannot be read.
-pub fn played(source: &str) -> Option<BTreeSet<String>> {
-    let (file, _) = read_text::<File>(source);
-    let operations = file?.scenarios;
-    Some(operations.iter().filter_map(Scenario::operation).map(|o| o.as_str().to_owned()).collect())
+/// The operations that the scenarios of a text name. The text is looked through, not read: a thousand folders are
+/// checked while somebody types, and reading their scenarios would take three times as long as their playbooks.
+pub fn played(source: &str) -> BTreeSet<String> {
+    let lines = source.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let named = lines.filter_map(|line| line.split_once("operation:"));
+    let word = |rest: &str| rest.trim_start().trim_start_matches(['"', '\'']).to_owned();
+    let ends = |c: char| !(c.is_ascii_lowercase() || c == '.');
+    named.map(|(_, rest)| word(rest).split(ends).next().unwrap_or_default().to_owned()).collect()
 }
 
 /// A finding for a code that no result has.

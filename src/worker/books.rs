@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use rayon::prelude::*;
+
 use crate::{
     contract::{Code, Failure},
     plan::Source,
@@ -99,22 +101,7 @@ pub fn load_all(folder: &Path) -> Result<Vec<(String, Loaded)>, BooksError> {
         let app = entry.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         read_file(&entry.join("playbook.yaml"), &modules).map(|loaded| (app, loaded))
     };
-    // Reading is work for the processor: each gets its share.
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = entries.len().div_ceil(threads).max(1);
-    let parts: Vec<std::io::Result<Vec<(String, Loaded)>>> = std::thread::scope(|scope| {
-        let parts: Vec<_> =
-            entries.chunks(share).map(|part| scope.spawn(|| part.iter().map(read).collect())).collect();
-        parts
-            .into_iter()
-            .map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    });
-    let mut all = Vec::with_capacity(entries.len());
-    for part in parts {
-        all.extend(part.map_err(refuse)?);
-    }
-    Ok(all)
+    entries.par_iter().map(read).collect::<std::io::Result<_>>().map_err(refuse)
 }
 
 /// One playbook file; its folder has the name of the app, and the modules are beside that.
