@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// Library → the only places that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("lapin", &["adapters/amqp/"]),
+    ("sqlx", &["adapters/journal_sql/"]),
     ("serde_saphyr", &["playbook/node.rs", "config.rs", "site/load.rs"]),
     ("annotate_snippets", &["cli/render.rs"]),
     ("clap", &["cli/"]),

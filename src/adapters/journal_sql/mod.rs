@@ -1,0 +1,363 @@
+//! The journal in SQL: a file of SQLite for one host, a PostgreSQL server for several. The only room that knows sqlx.
+//!
+//! One set of queries for both. Each method changes things by one statement, which is a transaction of its own: there
+//! is nothing to roll back, and who comes second sees what the first one left, by the same rules in both databases.
+
+mod fault;
+mod place;
+mod rows;
+mod tables;
+
+use std::{str::FromStr, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use sqlx::{
+    Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row,
+    any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow},
+    query,
+    query::Query,
+};
+
+use crate::{
+    contract::{JobResult, Outcome},
+    ports::journal::{Entry, Identity, Journal, JournalError, Known, LaneStop, Leave, Open},
+};
+use place::Place;
+use rows::{json, micros, open_columns, text};
+
+/// How long a connection is waited for.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+
+/// How long anything may take. A file waits 5 s for other workers (the library's default), so this is the longer.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// How many connections a server is asked for: a statement takes a millisecond, and a worker has few at a time.
+const CONNECTIONS: u32 = 4;
+
+/// A journal in a database.
+pub struct SqlJournal {
+    pool: AnyPool,
+    place: Place,
+    identity: Identity,
+}
+
+impl SqlJournal {
+    /// Opens `sqlite:PATH` or `postgres://user:password@host:5432/database`; makes the file and the tables where they
+    /// are missing.
+    pub async fn open(url: &str) -> Result<Self, JournalError> {
+        sqlx::any::install_default_drivers();
+        let place = Place::parse(url).map_err(JournalError)?;
+        place.prepare().await.map_err(|e| {
+            fault::say(&place, &e.to_string(), "see that the worker's user may write the file and its folder")
+        })?;
+        let told = |e: sqlx::Error| fault::told(&place, &e);
+        let options = AnyConnectOptions::from_str(&place.address()).map_err(told)?;
+        // By itself first: a pool that cannot connect says only that time ran out.
+        let opening = async {
+            let mut connection = AnyConnection::connect_with(&options).await.map_err(told)?;
+            if let Place::File(_) = &place {
+                write_ahead(&mut connection).await.map_err(told)?;
+            }
+            let identity = tables::identity(&mut connection, &place).await?;
+            connection.close().await.map_err(told)?;
+            Ok(identity)
+        };
+        let identity = within(&place, opening).await?;
+        Ok(Self { pool: pool(&place, options), identity, place })
+    }
+
+    async fn rows(&self, query: Query<'_, Any, AnyArguments>) -> Result<Vec<AnyRow>, JournalError> {
+        // Always to the end: SQLite commits behind the last row, and who stops at the first does not hear that it
+        // could not.
+        within(&self.place, async { query.fetch_all(&self.pool).await.map_err(|e| self.told(e)) }).await
+    }
+
+    async fn row(&self, query: Query<'_, Any, AnyArguments>) -> Result<Option<AnyRow>, JournalError> {
+        Ok(self.rows(query).await?.into_iter().next())
+    }
+
+    /// How many rows were changed.
+    async fn change(&self, query: Query<'_, Any, AnyArguments>) -> Result<u64, JournalError> {
+        let done = within(&self.place, async { query.execute(&self.pool).await.map_err(|e| self.told(e)) });
+        Ok(done.await?.rows_affected())
+    }
+
+    fn told(&self, error: sqlx::Error) -> JournalError {
+        fault::told(&self.place, &error)
+    }
+}
+
+#[async_trait]
+impl Journal for SqlJournal {
+    fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    async fn take_up(&self, job: &Entry) -> Result<Known, JournalError> {
+        let told = |e| self.told(e);
+        loop {
+            let known = query("SELECT digest, result FROM journal_jobs WHERE id = $1").bind(text(&job.job));
+            if let Some(row) = self.row(known).await? {
+                if row.try_get::<String, _>("digest").map_err(told)? != text(&job.digest) {
+                    return Ok(Known::OtherBody);
+                }
+                if let Some(result) = row.try_get::<Option<String>, _>("result").map_err(told)? {
+                    return Ok(Known::Done(Box::new(rows::result(result).map_err(told)?)));
+                }
+            }
+            let lane = query("SELECT lane, code, message, stopped_at FROM journal_lanes WHERE lane = $1");
+            if let Some(row) = self.row(lane.bind(text(&job.lane))).await? {
+                return Ok(Known::LaneStopped(rows::lane_stop(&row).map_err(told)?));
+            }
+            // Counted and read in one statement: two that come at once get two numbers.
+            let taken = query(
+                "INSERT INTO journal_jobs (id, digest, lane, worker, app, operation, integration, username, body, \
+                 reply_to, attempt, deaths, put_down, holding, looks, created_at, changed_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, 0, 0, 0, 0, $11, $11) \
+                 ON CONFLICT (id) DO UPDATE SET attempt = journal_jobs.attempt + 1, \
+                 deaths = CASE WHEN journal_jobs.put_down = 1 THEN 0 ELSE journal_jobs.deaths + 1 END, put_down = 0, \
+                 worker = excluded.worker, lane = excluded.lane, changed_at = excluded.changed_at \
+                 WHERE journal_jobs.result IS NULL AND journal_jobs.digest = excluded.digest \
+                 RETURNING attempt, deaths, step, intended_at, \
+                 (SELECT count(*) FROM journal_cancels WHERE job = $1) AS cancels",
+            )
+            .bind(text(&job.job))
+            .bind(text(&job.digest))
+            .bind(text(&job.lane))
+            .bind(text(&job.worker))
+            .bind(text(&job.app))
+            .bind(job.operation.as_str())
+            .bind(text(&job.integration))
+            .bind(job.user.as_deref().map(text))
+            .bind(job.body.as_slice())
+            .bind(job.reply_to.as_deref().map(text))
+            .bind(micros(Timestamp::now()));
+            // Nothing: it was concluded, or taken up with another body, since we looked.
+            let Some(row) = self.row(taken).await? else { continue };
+            let attempt = rows::attempt(&row).map_err(told)?;
+            let cancelled = row.try_get::<i64, _>("cancels").map_err(told)? > 0;
+            return Ok(match rows::intent(&row).map_err(told)? {
+                Some(intent) => Known::Unknown { attempt, intent },
+                None if cancelled => Known::Cancelled(attempt),
+                None => Known::Begun(attempt),
+            });
+        }
+    }
+
+    async fn put_down(&self, job: &str, attempt: u32) -> Result<(), JournalError> {
+        let put_down = query(
+            "UPDATE journal_jobs SET put_down = 1, changed_at = $3 WHERE id = $1 AND attempt = $2 AND result IS NULL",
+        );
+        let put_down = put_down.bind(text(job)).bind(i64::from(attempt)).bind(micros(Timestamp::now()));
+        self.change(put_down).await.map(drop)
+    }
+
+    async fn intend(&self, job: &str, attempt: u32, step: &str) -> Result<Leave, JournalError> {
+        // Once a commit was begun it is too late to cancel.
+        let intended = query(
+            "UPDATE journal_jobs SET step = $3, intended_at = $4, changed_at = $4 \
+             WHERE id = $1 AND attempt = $2 AND result IS NULL \
+             AND (step IS NOT NULL OR NOT EXISTS (SELECT 1 FROM journal_cancels WHERE job = $1))",
+        );
+        let intended = intended.bind(text(job)).bind(i64::from(attempt)).bind(text(step));
+        if self.change(intended.bind(micros(Timestamp::now()))).await? == 1 {
+            return Ok(Leave::Granted);
+        }
+        let ours =
+            query("SELECT 1 AS ours FROM journal_jobs WHERE id = $1 AND attempt = $2 AND result IS NULL");
+        let ours = self.row(ours.bind(text(job)).bind(i64::from(attempt))).await?;
+        Ok(if ours.is_some() { Leave::Cancelled } else { Leave::Superseded })
+    }
+
+    async fn withdraw(&self, job: &str, attempt: u32) -> Result<(), JournalError> {
+        let withdrawn = query(
+            "UPDATE journal_jobs SET step = NULL, intended_at = NULL, changed_at = $3 \
+             WHERE id = $1 AND attempt = $2 AND result IS NULL",
+        );
+        let withdrawn = withdrawn.bind(text(job)).bind(i64::from(attempt)).bind(micros(Timestamp::now()));
+        self.change(withdrawn).await.map(drop)
+    }
+
+    async fn conclude(
+        &self,
+        job: &str,
+        attempt: u32,
+        result: &JobResult,
+        look_at: Option<Timestamp>,
+    ) -> Result<Leave, JournalError> {
+        let holds = result.outcome == Outcome::Indeterminate;
+        // Said again by the same attempt, it is taken again: the first answer may have been lost on its way back.
+        let concluded = query(
+            "UPDATE journal_jobs SET outcome = $3, result = $4, holding = $5, look_at = $6, concluded_at = $7, \
+             changed_at = $7, body = CASE WHEN $5 = 1 THEN body END \
+             WHERE id = $1 AND attempt = $2 AND published_at IS NULL AND (result IS NULL OR outcome = $3)",
+        );
+        let concluded = concluded
+            .bind(text(job))
+            .bind(i64::from(attempt))
+            .bind(result.outcome.to_string())
+            .bind(json(result).map_err(|e| self.told(e))?)
+            .bind(i64::from(holds))
+            .bind(look_at.filter(|_| holds).map(micros))
+            .bind(micros(Timestamp::now()));
+        Ok(if self.change(concluded).await? == 1 { Leave::Granted } else { Leave::Superseded })
+    }
+
+    async fn published(&self, job: &str) -> Result<(), JournalError> {
+        let published = query(
+            "UPDATE journal_jobs SET published_at = $2, changed_at = $2 WHERE id = $1 AND result IS NOT NULL",
+        );
+        self.change(published.bind(text(job)).bind(micros(Timestamp::now()))).await.map(drop)
+    }
+
+    async fn cancel(&self, job: &str) -> Result<(), JournalError> {
+        let cancel = query("INSERT INTO journal_cancels (job, at) VALUES ($1, $2) ON CONFLICT DO NOTHING");
+        self.change(cancel.bind(text(job)).bind(micros(Timestamp::now()))).await.map(drop)
+    }
+
+    async fn holder(&self, integration: &str, user: &str) -> Result<Option<Open>, JournalError> {
+        let holder = query(concat!(
+            "SELECT ",
+            open_columns!(),
+            " FROM journal_jobs WHERE holding = 1 AND integration = $1 AND username = $2 \
+             ORDER BY created_at, id LIMIT 1"
+        ));
+        let row = self.row(holder.bind(text(integration)).bind(text(user))).await?;
+        row.as_ref().map(rows::open).transpose().map_err(|e| self.told(e))
+    }
+
+    async fn open(&self, job: &str) -> Result<Option<Open>, JournalError> {
+        let open =
+            query(concat!("SELECT ", open_columns!(), " FROM journal_jobs WHERE holding = 1 AND id = $1"));
+        let row = self.row(open.bind(text(job))).await?;
+        row.as_ref().map(rows::open).transpose().map_err(|e| self.told(e))
+    }
+
+    async fn all_open(&self, lanes: &[String]) -> Result<Vec<Open>, JournalError> {
+        if lanes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<String> = (1..=lanes.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT {} FROM journal_jobs WHERE holding = 1 AND lane IN ({}) ORDER BY look_at NULLS LAST, created_at, id",
+            open_columns!(),
+            places.join(", ")
+        );
+        // Nothing but numbers was put in.
+        let all = lanes.iter().fold(query(AssertSqlSafe(sql)), |all, lane| all.bind(text(lane)));
+        self.rows(all).await?.iter().map(rows::open).collect::<Result<_, _>>().map_err(|e| self.told(e))
+    }
+
+    async fn looked(&self, job: &str, next: Option<Timestamp>) -> Result<(), JournalError> {
+        let looked = query(
+            "UPDATE journal_jobs SET looks = looks + 1, look_at = $2, changed_at = $3 WHERE id = $1 AND holding = 1",
+        );
+        self.change(looked.bind(text(job)).bind(next.map(micros)).bind(micros(Timestamp::now())))
+            .await
+            .map(drop)
+    }
+
+    async fn settle(&self, job: &str, result: &JobResult) -> Result<(), JournalError> {
+        // The broker has the old result only: this one is kept until it has been published, too.
+        let settled = query(
+            "UPDATE journal_jobs SET outcome = $2, result = $3, holding = 0, look_at = NULL, body = NULL, \
+             published_at = NULL, changed_at = $4 WHERE id = $1 AND holding = 1",
+        );
+        let json = json(result).map_err(|e| self.told(e))?;
+        let settled = settled.bind(text(job)).bind(result.outcome.to_string()).bind(json);
+        self.change(settled.bind(micros(Timestamp::now()))).await.map(drop)
+    }
+
+    async fn stop_lane(&self, stop: &LaneStop) -> Result<(), JournalError> {
+        let stopped = query(
+            "INSERT INTO journal_lanes (lane, code, message, stopped_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        );
+        let stopped = stopped.bind(text(&stop.lane)).bind(stop.code.as_str()).bind(text(&stop.message));
+        self.change(stopped.bind(micros(stop.at))).await.map(drop)
+    }
+
+    async fn resume_lane(&self, lane: &str) -> Result<bool, JournalError> {
+        Ok(self.change(query("DELETE FROM journal_lanes WHERE lane = $1").bind(text(lane))).await? > 0)
+    }
+
+    async fn stopped_lanes(&self) -> Result<Vec<LaneStop>, JournalError> {
+        let rows = self.rows(query("SELECT lane, code, message, stopped_at FROM journal_lanes")).await?;
+        let mut stops: Vec<LaneStop> =
+            rows.iter().map(rows::lane_stop).collect::<Result<_, _>>().map_err(|e| self.told(e))?;
+        // Not by the database: each sorts in its own way.
+        stops.sort_by(|a, b| a.lane.cmp(&b.lane));
+        Ok(stops)
+    }
+
+    async fn removals(&self, integration: &str, since: Timestamp) -> Result<u64, JournalError> {
+        // One who is disabled and then deleted is one user.
+        let removals = query(
+            "SELECT count(DISTINCT coalesce(username, id)) AS users FROM journal_jobs \
+             WHERE integration = $1 AND intended_at >= $2 AND operation IN ('user.disable', 'user.delete') \
+             AND (outcome IS NULL OR outcome IN ('succeeded', 'indeterminate'))",
+        );
+        let row = self.row(removals.bind(text(integration)).bind(micros(since))).await?;
+        let users = row.map_or(Ok(0), |row| row.try_get::<i64, _>("users")).map_err(|e| self.told(e))?;
+        Ok(u64::try_from(users).unwrap_or_default())
+    }
+
+    async fn forget(&self, before: Timestamp) -> Result<u64, JournalError> {
+        let forgotten = query("DELETE FROM journal_jobs WHERE published_at < $1 AND holding = 0");
+        let forgotten = self.change(forgotten.bind(micros(before))).await?;
+        // Of a job that is still here a cancel may yet be needed.
+        let cancels = query(
+            "DELETE FROM journal_cancels WHERE at < $1 \
+             AND NOT EXISTS (SELECT 1 FROM journal_jobs WHERE journal_jobs.id = journal_cancels.job)",
+        );
+        self.change(cancels.bind(micros(before))).await?;
+        Ok(forgotten)
+    }
+}
+
+/// The connections that all methods share.
+fn pool(place: &Place, options: AnyConnectOptions) -> AnyPool {
+    let pool = AnyPoolOptions::new().acquire_timeout(CONNECT_TIME);
+    match place {
+        // One, for ever: a file has one writer at a time anyway, and so nobody of this worker waits for a lock.
+        Place::File(_) => pool
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async { connection.execute("PRAGMA synchronous = FULL").await.map(drop) })
+            }),
+        // Whatever the server is used to: what is written here is on its disk before we go on.
+        Place::Server { .. } => pool.max_connections(CONNECTIONS).after_connect(|connection, _| {
+            Box::pin(async {
+                let durable = "SELECT set_config('synchronous_commit', 'on', false) \
+                                   WHERE current_setting('synchronous_commit') = 'off'";
+                connection.execute(durable).await.map(drop)
+            })
+        }),
+    }
+    .connect_lazy_with(options)
+}
+
+/// Writes go to a log beside the file first: readers and the writer do not wait for each other.
+async fn write_ahead(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    loop {
+        match connection.execute("PRAGMA journal_mode = WAL").await {
+            // Done once in a file's life, and alone with it; SQLite does not wait for that by itself.
+            Err(error) if fault::busy(&error) => tokio::time::sleep(Duration::from_millis(20)).await,
+            done => return done.map(drop),
+        }
+    }
+}
+
+/// Nobody waits for ever for a server that has gone silent.
+async fn within<T>(
+    place: &Place,
+    work: impl Future<Output = Result<T, JournalError>>,
+) -> Result<T, JournalError> {
+    tokio::time::timeout(ANSWER_TIME, work).await.unwrap_or_else(|_| {
+        let what = format!("no answer within {} s", ANSWER_TIME.as_secs());
+        Err(fault::say(place, &what, "see that it is up and can be reached, and who else locks its tables"))
+    })
+}

@@ -1,0 +1,138 @@
+//! Where a journal is: what its address says, and how it is opened.
+
+use std::{fmt, io, path::PathBuf};
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+/// Where a journal is. Shown, it holds no password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    /// A file of SQLite.
+    File(PathBuf),
+    /// A database of a PostgreSQL server.
+    Server { url: Secret, shown: String },
+}
+
+/// An address with a password in it: it is given to the library, and never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Secret(String);
+
+impl Place {
+    /// Reads an address; or says what is wrong with it, without repeating it.
+    pub(super) fn parse(address: &str) -> Result<Self, String> {
+        let form = "write sqlite:PATH or postgres://user:password@host:5432/database";
+        if let Some(path) = address.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return match path {
+                "" => Err(format!("the address names no file: {form}")),
+                ":memory:" => {
+                    Err(format!("a journal in memory would be gone with the worker it is kept for: {form}"))
+                }
+                _ if path.contains(['?', '\0']) => {
+                    Err(format!("a journal in a file takes no options, so `?` may not stand there: {form}"))
+                }
+                path => std::path::absolute(path).map(Self::File).map_err(|e| format!("{path}: {e}")),
+            };
+        }
+        let mut url = Url::parse(address).map_err(|e| format!("this is no address ({e}): {form}"))?;
+        if !matches!(url.scheme(), "postgres" | "postgresql") {
+            return Err(format!("`{}` is no kind of journal: {form}", url.scheme()));
+        }
+        let said = |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, v)| v.into_owned());
+        let host = said("host").or_else(|| url.host_str().map(str::to_owned));
+        let port = said("port").or_else(|| url.port().map(|port| port.to_string()));
+        let path = url.path().trim_matches('/').to_owned();
+        let shown = format!(
+            "PostgreSQL at {}:{}, database `{}`",
+            host.unwrap_or_else(|| "localhost".to_owned()),
+            port.unwrap_or_else(|| "5432".to_owned()),
+            said("dbname").unwrap_or(path)
+        );
+        if said("application_name").is_none() {
+            // For the operator, who looks at who is connected.
+            url.query_pairs_mut().append_pair("application_name", "seatwright");
+        }
+        Ok(Self::Server { url: Secret(url.into()), shown })
+    }
+
+    /// The address as the library wants it.
+    pub(super) fn address(&self) -> String {
+        match self {
+            // The file is made by us, so that nobody else can read it.
+            Self::File(path) => {
+                format!("sqlite:{}?mode=rw", utf8_percent_encode(&path.to_string_lossy(), NON_ALPHANUMERIC))
+            }
+            Self::Server { url, .. } => url.0.clone(),
+        }
+    }
+
+    /// Makes the file and its folder where they are missing, for our own user alone.
+    pub(super) async fn prepare(&self) -> io::Result<()> {
+        let Self::File(path) = self else { return Ok(()) };
+        if let Some(folder) = path.parent() {
+            tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
+        }
+        let mut options = tokio::fs::OpenOptions::new();
+        // SQLite gives its other files beside it the same mode.
+        options.write(true).create(true).truncate(false).mode(0o600).open(path).await.map(drop)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Server { shown, .. } => f.write_str(shown),
+        }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_and_its_password_never_shown() {
+        let table = [
+            ("sqlite:/var/lib/x.db", "/var/lib/x.db"),
+            ("sqlite:///var/lib/x.db", "/var/lib/x.db"),
+            ("postgres://u:hunter2@db:6432/seats", "PostgreSQL at db:6432, database `seats`"),
+            (
+                "postgresql://u@local/seats?host=/run/pg&port=7&password=hunter2",
+                "PostgreSQL at /run/pg:7, database `seats`",
+            ),
+        ];
+        for (address, shown) in table {
+            let place = Place::parse(address).expect("it is an address");
+            assert_eq!(place.to_string(), shown);
+            assert!(!format!("{place:?} {place}").contains("hunter2"), "{place:?}");
+        }
+        for address in [
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite:x?mode=ro",
+            "mysql://u:hunter2@h/x",
+            "postgres://u:hunter2@:x",
+        ] {
+            let said = Place::parse(address).expect_err("it is none");
+            assert!(said.contains("write sqlite:PATH") && !said.contains("hunter2"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_hold_any_sign() {
+        let place = Place::parse("sqlite:/a folder/100 % #1/ä.db").expect("it is an address");
+        assert_eq!(
+            place.address(),
+            "sqlite:%2Fa%20folder%2F100%20%25%20%231%2F%C3%A4%2Edb?mode=rw",
+            "nothing of it is taken for a part of the address"
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! Rows and what they stand for.
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sqlx::{Row, any::AnyRow};
+
+use crate::{
+    contract::JobResult,
+    ports::journal::{Attempt, Entry, Intent, LaneStop, Open},
+};
+
+/// The columns of [`open`].
+macro_rules! open_columns {
+    () => {
+        "id, digest, lane, worker, app, operation, integration, username, body, reply_to, step, intended_at, \
+         concluded_at, result, looks, look_at"
+    };
+}
+pub(super) use open_columns;
+
+/// A job that holds its user.
+pub(super) fn open(row: &AnyRow) -> Result<Open, sqlx::Error> {
+    let entry = Entry {
+        job: row.try_get("id")?,
+        digest: row.try_get("digest")?,
+        lane: row.try_get("lane")?,
+        worker: row.try_get("worker")?,
+        app: row.try_get("app")?,
+        operation: word(row.try_get("operation")?)?,
+        integration: row.try_get("integration")?,
+        user: row.try_get("username")?,
+        body: row.try_get::<Option<Vec<u8>>, _>("body")?.unwrap_or_default(),
+        reply_to: row.try_get("reply_to")?,
+    };
+    let intent = match intent(row)? {
+        Some(intent) => intent,
+        // It says itself that it does not know, though it never told us of a commit.
+        None => Intent { step: String::new(), at: time(row.try_get("concluded_at")?)? },
+    };
+    Ok(Open {
+        entry,
+        intent,
+        result: result(row.try_get("result")?)?,
+        looks: number(row.try_get("looks")?)?,
+        look_at: row.try_get::<Option<i64>, _>("look_at")?.map(time).transpose()?,
+    })
+}
+
+/// The commit that was begun, if one was.
+pub(super) fn intent(row: &AnyRow) -> Result<Option<Intent>, sqlx::Error> {
+    let Some(step) = row.try_get::<Option<String>, _>("step")? else { return Ok(None) };
+    Ok(Some(Intent { step, at: time(row.try_get("intended_at")?)? }))
+}
+
+pub(super) fn attempt(row: &AnyRow) -> Result<Attempt, sqlx::Error> {
+    Ok(Attempt { number: number(row.try_get("attempt")?)?, deaths: number(row.try_get("deaths")?)? })
+}
+
+pub(super) fn lane_stop(row: &AnyRow) -> Result<LaneStop, sqlx::Error> {
+    Ok(LaneStop {
+        lane: row.try_get("lane")?,
+        code: word(row.try_get("code")?)?,
+        message: row.try_get("message")?,
+        at: time(row.try_get("stopped_at")?)?,
+    })
+}
+
+pub(super) fn result(json: String) -> Result<JobResult, sqlx::Error> {
+    serde_json::from_str(&json).map_err(unreadable)
+}
+
+pub(super) fn json(result: &JobResult) -> Result<String, sqlx::Error> {
+    serde_json::to_string(result).map_err(|e| sqlx::Error::Encode(e.into()))
+}
+
+/// Text as both databases take it: PostgreSQL refuses the NUL that JSON may carry, and a job with one in its id would
+/// look like a journal that fails.
+pub(super) fn text(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}
+
+pub(super) fn micros(at: Timestamp) -> i64 {
+    at.as_microsecond()
+}
+
+pub(super) fn time(micros: i64) -> Result<Timestamp, sqlx::Error> {
+    Timestamp::from_microsecond(micros).map_err(unreadable)
+}
+
+/// A word of the contract: an operation, a code.
+fn word<T: DeserializeOwned>(word: String) -> Result<T, sqlx::Error> {
+    serde_json::from_value(Value::String(word)).map_err(unreadable)
+}
+
+fn number(value: i64) -> Result<u32, sqlx::Error> {
+    u32::try_from(value).map_err(unreadable)
+}
+
+fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
+}
