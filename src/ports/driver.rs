@@ -32,8 +32,17 @@ pub trait Browser: Send + Sync {
     async fn open(&self, options: ContextOptions) -> Result<Box<dyn Context>, DriverError>;
     /// False once the program died or was closed: nothing asked of it will ever be answered.
     fn is_alive(&self) -> bool;
+    /// What all its processes hold together, in MiB. None where that cannot be told.
+    async fn memory(&self) -> Option<u64> {
+        None
+    }
     /// Ends the program and removes what it left on disk.
     async fn close(&self);
+    /// Ends it without asking. Whoever waits for an answer hears at once that it is gone, and why.
+    async fn kill(&self, why: &str) {
+        let _ = why;
+        self.close().await;
+    }
 }
 
 /// Starts browsers: one that died is replaced by another.
@@ -82,6 +91,10 @@ pub enum TokenPlace {
 pub trait Context: Send + Sync {
     /// The page in front.
     fn page(&self) -> Arc<dyn Page>;
+    /// False once its page crashed or was closed, or its browser is gone: it is of no use to anybody.
+    fn is_usable(&self) -> bool {
+        self.page().is_open()
+    }
     /// Ends the context with all its pages, cookies and storage.
     async fn close(self: Box<Self>);
 }

@@ -12,6 +12,7 @@ mod fence;
 mod frames;
 mod keyboard;
 mod launch;
+mod memory;
 mod navigation;
 mod page;
 mod process;
@@ -124,6 +125,19 @@ impl Browser for Chromium {
         self.wire.fate(None).is_ok()
     }
 
+    async fn memory(&self) -> Option<u64> {
+        let leader = self.program.leader()?;
+        // Reading /proc never waits for a disk, but on a big machine there is much of it.
+        tokio::task::spawn_blocking(move || memory::of_group(leader)).await.ok()
+    }
+
+    async fn kill(&self, why: &str) {
+        // Told before it is done: the first reason stays.
+        self.wire.die(why);
+        self.program.kill();
+        self.is_swept_up().await;
+    }
+
     async fn close(&self) {
         self.wire.post(None, "Browser.close", json!({}));
         let mut stage = self.program.stage();
@@ -132,6 +146,13 @@ impl Browser for Chromium {
             self.program.kill();
         }
         self.wire.die("it was closed");
+        self.is_swept_up().await;
+    }
+}
+
+impl Chromium {
+    async fn is_swept_up(&self) {
+        let mut stage = self.program.stage();
         let swept_up = stage.wait_for(|stage| matches!(stage, Stage::SweptUp(_)));
         let _ = tokio::time::timeout(END_PATIENCE, swept_up).await;
     }

@@ -84,7 +84,13 @@ pub(super) async fn start(
 impl Program {
     /// Ends the program and all that it started, without asking.
     pub(super) fn kill(&self) {
+        // Held meanwhile: once it has been waited for, the number may be somebody else's.
         kill(*self.leader.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Its process group: itself, and all that it started. None once it is over.
+    pub(super) fn leader(&self) -> Option<Pid> {
+        *self.leader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Follows its life.
@@ -166,6 +172,8 @@ impl Keeper {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
+            // What it puts beside its profile (a folder for its lock) stays behind when it is killed: so it goes inside.
+            .env("TMPDIR", self.profile.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
