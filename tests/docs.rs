@@ -11,7 +11,7 @@ use seatwright::{
     contract::{Job, JobResult, Outcome},
     playbook::load,
     site::Site,
-    worker::books::Books,
+    worker::{books::Books, sessions::Limits},
 };
 use support::{Bench, PASSWORD, RealBrowser, member, root};
 
@@ -85,6 +85,19 @@ fn the_configuration_that_is_shown_can_be_read() {
     fs::write(&file, one("docs/configuration.md", "configuration")).expect("written");
     let config = Config::read(&file).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(config.integrations["int-42"].service_account, "acme");
+    // What is shown of browsers and sessions is what holds without it.
+    let defaults = Limits::from(&Config::default());
+    assert_eq!(Limits::from(&config), defaults);
+    for (wrong, advice) in [
+        ("browser: { recycle_after: 0 }", "at least 1"),
+        ("browser: { max_memory: 100 }", "at least 512"),
+        ("sessions: { idle: 10 }", "write `10m`"),
+        ("sessions: { idle: never }", "write `10m`"),
+    ] {
+        fs::write(&file, wrong).expect("written");
+        let error = Config::read(&file).expect_err("refused").to_string();
+        assert!(error.contains(advice), "{wrong}: {error}");
+    }
 }
 
 #[tokio::test]

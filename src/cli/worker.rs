@@ -21,7 +21,7 @@ use crate::{
         books::Books,
         handle::{Handler, KnownIntegration},
         serve::{Stop, serve},
-        sessions::Sessions,
+        sessions::{Limits, Sessions},
     },
 };
 
@@ -67,7 +67,7 @@ impl Worker {
         let handler = Arc::new(Handler {
             books,
             integrations: known(&config),
-            sessions: Sessions::new(Arc::new(ChromiumLauncher(options))),
+            sessions: Sessions::with(Arc::new(ChromiumLauncher(options)), Limits::from(&config)),
             secrets: Arc::new(LocalSecrets::new(config.secrets_root.clone())),
             evidence: Arc::new(Folder::new(&config.evidence)),
         });
