@@ -33,8 +33,15 @@ impl EvidenceStore for Folder {
         let reference = format!("{}.{}.{extension}", stem.trim_start_matches('.'), &sha256[..12]);
         tokio::fs::create_dir_all(&self.root).await.map_err(refuse)?;
         let partial = self.root.join(format!(".{reference}.partial"));
-        tokio::fs::write(&partial, bytes).await.map_err(refuse)?;
-        tokio::fs::rename(&partial, self.root.join(&reference)).await.map_err(refuse)?;
+        let written = match tokio::fs::write(&partial, bytes).await {
+            Ok(()) => tokio::fs::rename(&partial, self.root.join(&reference)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            // Half a picture is of no use, and would take the room that the next one needs.
+            let _ = tokio::fs::remove_file(&partial).await;
+            return Err(refuse(error));
+        }
         Ok(Kept { sha256, reference })
     }
 }

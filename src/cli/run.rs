@@ -10,10 +10,15 @@ use super::{
 };
 use crate::{
     adapters::{secret_sources::LocalSecrets, store::Folder},
+    config::Config,
     contract::{Job, Outcome},
     event::Readers,
     report::{Console, Trace},
-    worker::{books::Books, handle::Handler, sessions::Sessions},
+    worker::{
+        books::Books,
+        handle::Handler,
+        sessions::{Limits, Sessions},
+    },
 };
 
 /// Do one job without a broker, and print its result as JSON. Progress goes to standard error.
@@ -48,18 +53,26 @@ fn setting(text: &str) -> Result<(String, String), String> {
 impl Run {
     pub(super) async fn run(self) -> anyhow::Result<Ended> {
         let body = read(&self.job)?;
+        let launch = Arc::new(ChromiumLauncher(self.browser.options()));
         let handler = Handler {
             books: Books::read(&self.playbooks)?,
             integrations: BTreeMap::new(),
-            sessions: Sessions::new(Arc::new(ChromiumLauncher(self.browser.options()))),
+            sessions: Sessions::with(launch, Limits::from(&Config::default())),
             secrets: Arc::new(LocalSecrets::new(self.secrets_root)),
             evidence: Arc::new(Folder::new(&self.evidence)),
         };
         let result = match Job::parse(&body) {
             Ok(mut job) => {
                 job.integration.settings.extend(self.settings);
-                let trace = Trace::create(&self.evidence, &job.id)?;
-                let readers = Readers::default().with(Arc::new(Console)).with(Arc::new(trace));
+                let readers = Readers::default().with(Arc::new(Console));
+                let readers = match Trace::create(&self.evidence, &job.id) {
+                    Ok(trace) => readers.with(Arc::new(trace)),
+                    // No evidence is no reason to leave a job undone: its result says what could not be kept.
+                    Err(error) => {
+                        eprintln!("  no trace: {} cannot be written: {error}", self.evidence.display());
+                        readers
+                    }
+                };
                 let result = handler.work(&job, Arc::new(readers)).await;
                 handler.sessions.close().await;
                 result

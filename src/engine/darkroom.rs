@@ -8,10 +8,14 @@ use super::run::Run;
 use crate::{
     contract::{Evidence, EvidenceKind},
     event::EventKind,
-    ports::driver::{Answer, Ask, File, Question},
+    ports::{
+        driver::{Answer, Ask, File, Question},
+        evidence::EvidenceError,
+    },
 };
 
 const PICTURE_TIME: Duration = Duration::from_secs(10);
+const KEEPING_TIME: Duration = Duration::from_secs(10);
 
 impl Run<'_> {
     /// Takes a picture and keeps it. That it could not be taken or kept is noted, and changes nothing else.
@@ -31,13 +35,7 @@ impl Run<'_> {
                 evidence.bytes = png.len() as u64;
                 let number = self.conclusion.evidence.len() + 1;
                 let name = format!("{}.{number}.{}.png", self.plan.job, reason.replace(' ', "_"));
-                match self.world.evidence.keep(&name, &png).await {
-                    Ok(kept) => {
-                        evidence.sha256 = kept.sha256;
-                        evidence.reference = Some(kept.reference);
-                    }
-                    Err(error) => evidence.withheld = Some(error.to_string()),
-                }
+                self.keep(&mut evidence, &name, &png).await;
             }
             Err(why) => evidence.withheld = Some(why),
         }
@@ -66,15 +64,25 @@ impl Run<'_> {
         if shown.as_bytes() != file.content && shown.contains("[masked]") {
             evidence.withheld = Some("a secret stands in it".to_owned());
         } else {
-            match self.world.evidence.keep(&name, &file.content).await {
-                Ok(kept) => {
-                    evidence.sha256 = kept.sha256;
-                    evidence.reference = Some(kept.reference);
-                }
-                Err(error) => evidence.withheld = Some(error.to_string()),
-            }
+            self.keep(&mut evidence, &name, &file.content).await;
         }
         self.conclusion.evidence.push(evidence);
+    }
+
+    /// Gives it to the store. One that is full is told of in the result; one that hangs holds up no job for long.
+    async fn keep(&self, evidence: &mut Evidence, name: &str, bytes: &[u8]) {
+        let keeping = self.world.evidence.keep(name, bytes);
+        match tokio::time::timeout(KEEPING_TIME, keeping).await {
+            Ok(Ok(kept)) => {
+                evidence.sha256 = kept.sha256;
+                evidence.reference = Some(kept.reference);
+            }
+            Ok(Err(error)) => evidence.withheld = Some(error.to_string()),
+            Err(_) => {
+                let error = EvidenceError(format!("the store took longer than {KEEPING_TIME:?}"));
+                evidence.withheld = Some(error.to_string());
+            }
+        }
     }
 
     /// The page may repaint while its picture is taken: it is looked at before and after.
