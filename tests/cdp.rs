@@ -1,5 +1,7 @@
 //! Chromium over the pipe, with the real program: everything that the port promises, and what goes wrong.
 
+#[path = "support/processes.rs"]
+mod processes;
 #[path = "cdp/site.rs"]
 mod site;
 
@@ -12,7 +14,8 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, PidfdFlags, Signal};
+use processes::{descendants, ended, programs};
+use rustix::process::{Pid, Signal};
 use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, LaunchError, Sandbox},
     ports::driver::{
@@ -21,7 +24,7 @@ use seatwright::{
     },
 };
 use site::Site;
-use tokio::{io::unix::AsyncFd, time::Instant};
+use tokio::time::Instant;
 use url::Url;
 
 const SCRIPT: &str = include_str!("cdp/script.js");
@@ -142,19 +145,6 @@ async fn launch_marked(mark: &str) -> Chromium {
     Chromium::launch(options, SCRIPT).await.expect("a browser")
 }
 
-/// The programs with this argument.
-fn programs(argument: &str) -> Vec<(i32, Vec<String>)> {
-    let entries = fs::read_dir("/proc").expect("/proc").flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter_map(|pid: i32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        let line = String::from_utf8_lossy(&line).into_owned();
-        let arguments: Vec<String> = line.split(['\0', ' ']).map(str::to_owned).collect();
-        arguments.iter().any(|given| given == argument).then_some((pid, arguments))
-    })
-    .collect()
-}
-
 fn program(mark: &str) -> (Pid, PathBuf) {
     let found = programs(&format!("--mark={mark}"));
     let [(pid, arguments)] = found.as_slice() else {
@@ -163,37 +153,6 @@ fn program(mark: &str) -> (Pid, PathBuf) {
     let profile =
         arguments.iter().find_map(|argument| argument.strip_prefix("--user-data-dir=")).expect("a profile");
     (Pid::from_raw(*pid).expect("a process"), profile.into())
-}
-
-/// Every process that descends from this one.
-fn descendants(ancestor: i32) -> Vec<i32> {
-    let entries = fs::read_dir("/proc").expect("/proc").flatten();
-    let parents: Vec<(i32, i32)> = entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(|pid: i32| {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            let (_, rest) = stat.rsplit_once(')')?;
-            Some((pid, rest.split_whitespace().nth(1)?.parse().ok()?))
-        })
-        .collect();
-    let mut found = vec![ancestor];
-    let mut next = 0;
-    while next < found.len() {
-        let parent = found[next];
-        found.extend(parents.iter().filter(|(_, of)| *of == parent).map(|(pid, _)| pid));
-        next += 1;
-    }
-    found.split_off(1)
-}
-
-/// Waits until a process has ended.
-async fn ended(pid: Pid) {
-    if let Ok(handle) = rustix::process::pidfd_open(pid, PidfdFlags::NONBLOCK) {
-        // SAFETY: the descriptor is owned by what is registered, and stays the same until both are dropped.
-        #[expect(unsafe_code, reason = "the descriptor lives as long as its watch")]
-        let handle = unsafe { AsyncFd::register(handle) }.expect("watchable");
-        drop(handle.readable().await.expect("its end"));
-    }
 }
 
 // ---- the ordinary ways --------------------------------------------------------------------------
