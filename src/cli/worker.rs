@@ -71,11 +71,16 @@ impl Worker {
             secrets: Arc::new(LocalSecrets::new(config.secrets_root.clone())),
             evidence: Arc::new(Folder::new(&config.evidence)),
         });
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = format!("{}-{}", host.trim(), std::process::id());
         let broker = Rabbit {
             url,
             lanes: config.service_accounts.keys().cloned().collect(),
             topology: config.broker.topology,
             heartbeat: config.broker.heartbeat,
+            // Nothing is kept yet: what one worker did, no other knows.
+            journal: name.clone(),
+            worker: name,
         };
         let (tell, stop) = watch::channel(Stop::Run);
         tokio::spawn(async move {

@@ -21,7 +21,7 @@ use super::handle::{Handler, JOB_TIME};
 use crate::{
     contract::{Code, EventName, Failure, JOB_TYPE, Job, JobRefusal, JobResult, WireEvent},
     event::{Event, EventKind, Reader, Readers},
-    ports::queue::{Broker, Delivery, Epoch, Outbox, QueueError},
+    ports::queue::{Arrival, Broker, Delivery, Epoch, Outbox, QueueError},
 };
 
 /// Between two tries to reach the broker, or to publish.
@@ -114,10 +114,11 @@ async fn one_epoch(
             // A slot first: a delivery that waits for one would wait with the broker's clock running.
             taken = async { (Arc::clone(&free).acquire_owned().await, epoch.next().await) } => taken,
         };
-        let (Ok(slot), Some(delivery)) = taken else {
+        let (Ok(slot), Some(arrival)) = taken else {
             warn!("the connection to the broker was lost");
             break;
         };
+        let Arrival::Delivery(delivery) = arrival else { continue };
         let (desk, outbox) = (Arc::clone(desk), Arc::clone(&outbox));
         running.spawn(async move {
             desk.take(delivery, &*outbox, &outbox).await;
@@ -235,14 +236,14 @@ impl Desk {
         self.publish(delivery.reply_to.as_deref(), &result, outbox).await?;
         let reason = refusal.failure.to_string();
         if refusal.safe_to_keep {
-            outbox.dead_letter(&delivery.body, &reason).await?;
+            outbox.dead_letter(&delivery.lane, &delivery.body, &reason).await?;
         } else {
             let stub = format!(
                 "{{\"withheld\": \"{} bytes with a secret in clear\", \"id\": {:?}}}",
                 delivery.body.len(),
                 id
             );
-            outbox.dead_letter(stub.as_bytes(), &reason).await?;
+            outbox.dead_letter(&delivery.lane, stub.as_bytes(), &reason).await?;
         }
         delivery.ending.ack().await
     }

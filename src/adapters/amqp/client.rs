@@ -1,13 +1,15 @@
 //! The gateway's side, for `seatwright enqueue`: publish jobs, hear of them, wait for their results.
 
+use std::sync::Arc;
+
 use futures_util::StreamExt;
 use lapin::{
     BasicProperties, Channel, Connection, Consumer,
-    options::{BasicConsumeOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions},
+    options::{BasicConsumeOptions, QueueBindOptions, QueueDeclareOptions},
     types::FieldTable,
 };
 
-use super::{connect, lost, outbox::publish, topology};
+use super::{connect, lost, outbox::Confirmed, topology};
 use crate::{
     config::Topology,
     contract::{JOB_TYPE, JobResult, WireEvent},
@@ -16,11 +18,11 @@ use crate::{
 
 /// A connection of a gateway.
 pub struct Client {
-    channel: Channel,
+    confirmed: Confirmed,
     reply_to: String,
     results: Consumer,
     events: Consumer,
-    connection: Connection,
+    connection: Arc<Connection>,
 }
 
 /// What comes back.
@@ -38,7 +40,6 @@ impl Client {
         let connection = connect(url, 10, "seatwright enqueue").await?;
         let channel = connection.create_channel().await.map_err(lost)?;
         topology::prepare(&channel, lanes, Topology::Declare).await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(lost)?;
         let mut queues = Vec::new();
         for _ in 0..2 {
             let options =
@@ -70,7 +71,9 @@ impl Client {
         };
         let results = consume(&reply_to, &channel).await?;
         let events = consume(&progress, &channel).await?;
-        Ok(Self { channel, reply_to, results, events, connection })
+        let connection = Arc::new(connection);
+        let confirmed = Confirmed::new(Arc::clone(&connection));
+        Ok(Self { confirmed, reply_to, results, events, connection })
     }
 
     /// Publishes a job body as it is, and waits until the broker has stored it.
@@ -90,8 +93,8 @@ impl Client {
             .with_correlation_id(id.into())
             .with_reply_to(self.reply_to.as_str().into())
             .with_timestamp(now);
-        match publish(&self.channel, topology::JOBS, &format!("{lane}.{operation}"), body, properties).await?
-        {
+        let key = format!("{lane}.{operation}");
+        match self.confirmed.publish(topology::JOBS, &key, body, properties).await? {
             true => Ok(()),
             false => Err(QueueError::Topology(format!("no queue takes jobs of the lane `{lane}`"))),
         }

@@ -1,28 +1,38 @@
-//! What comes in: one consumer a lane, one delivery at a time.
+//! What comes in: a keeper for each lane, and word of the other workers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use jiff::Timestamp;
-use lapin::{
-    Acker, Channel, Connection,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
-    types::FieldTable,
-};
+use lapin::{Connection, Event};
 use tokio::{sync::mpsc, task::JoinSet};
+use tracing::warn;
 
-use super::{lost, outbox, topology};
-use crate::ports::queue::{Delivery, Ending, Epoch, Outbox, QueueError};
+use super::{
+    Rabbit,
+    keeper::{Keeper, Offer, Order, Serving},
+    lost, outbox,
+    presence::Presence,
+};
+use crate::ports::queue::{Arrival, Epoch, Outbox, QueueError};
 
-/// The deliveries of one epoch.
+/// The arrivals of one epoch.
 pub(super) struct Inbox {
-    deliveries: mpsc::Receiver<Option<Delivery>>,
-    consuming: Connection,
-    publishing: Connection,
+    offers: mpsc::UnboundedReceiver<Offer>,
+    over: bool,
+    /// By lane.
+    orders: BTreeMap<String, mpsc::UnboundedSender<Order>>,
+    unrouted: mpsc::UnboundedSender<Order>,
+    keepers: JoinSet<()>,
+    /// Presence, and who watches the connections.
+    others: JoinSet<()>,
+    consuming: Arc<Connection>,
+    publishing: Arc<Connection>,
     outbox: Arc<outbox::Rabbit>,
-    channels: Vec<Channel>,
-    readers: JoinSet<()>,
 }
 
 /// How long a broker may take to say goodbye.
@@ -30,101 +40,137 @@ const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 impl Inbox {
     pub async fn open(
+        rabbit: &Rabbit,
+        worker: &str,
         consuming: Connection,
         publishing: Connection,
-        outbox: Arc<outbox::Rabbit>,
-        lanes: &[String],
     ) -> Result<Self, QueueError> {
-        let (send, deliveries) = mpsc::channel(1);
-        let mut inbox =
-            Self { deliveries, consuming, publishing, outbox, channels: Vec::new(), readers: JoinSet::new() };
-        for lane in lanes {
-            inbox.consume(&topology::lane_queue(lane), Some(lane), send.clone()).await?;
+        let (consuming, publishing) = (Arc::new(consuming), Arc::new(publishing));
+        let (tell, offers) = mpsc::unbounded_channel();
+        let serving = Arc::new(Serving::default());
+        let mut others = JoinSet::new();
+        for connection in [&consuming, &publishing] {
+            others.spawn(watch(connection.events_listener(), tell.clone()));
         }
-        inbox.consume(topology::UNROUTED, None, send).await?;
-        Ok(inbox)
+        let keeper = |lane: Option<String>| {
+            let (order, orders) = mpsc::unbounded_channel();
+            let keeper = Keeper {
+                connection: Arc::clone(&consuming),
+                worker: worker.to_owned(),
+                lane,
+                serving: Arc::clone(&serving),
+                offers: tell.clone(),
+                tell: order.clone(),
+                orders,
+                paused: false,
+            };
+            (order, keeper)
+        };
+        let mut orders = BTreeMap::new();
+        let mut ready = Vec::new();
+        for lane in &rabbit.lanes {
+            let (order, keeper) = keeper(Some(lane.clone()));
+            orders.insert(lane.clone(), order);
+            ready.push((keeper.open().await?, keeper));
+        }
+        let (unrouted, keeper) = keeper(None);
+        ready.push((keeper.open().await?, keeper));
+        let presence = Presence {
+            worker: worker.to_owned(),
+            journal: rabbit.journal.clone(),
+            lanes: rabbit.lanes.iter().cloned().collect::<BTreeSet<_>>(),
+            serving: Arc::clone(&serving),
+            keepers: orders.clone(),
+            offers: tell.clone(),
+        };
+        let consumer = presence.listen(&consuming).await?;
+        let channel = publishing.create_channel().await.map_err(lost)?;
+        others.spawn(Presence::tell(worker.to_owned(), rabbit.journal.clone(), serving, channel, tell));
+        others.spawn(presence.hear(consumer));
+        let outbox = outbox::Rabbit::open(Arc::clone(&publishing)).await?;
+        let mut keepers = JoinSet::new();
+        for (open, keeper) in ready {
+            keepers.spawn(keeper.keep(open));
+        }
+        Ok(Self { offers, over: false, orders, unrouted, keepers, others, consuming, publishing, outbox })
     }
 
-    /// One channel a queue, with prefetch 1: a fault of one delivery touches no other.
-    async fn consume(
-        &mut self,
-        queue: &str,
-        lane: Option<&str>,
-        send: mpsc::Sender<Option<Delivery>>,
-    ) -> Result<(), QueueError> {
-        let channel = self.consuming.create_channel().await.map_err(lost)?;
-        channel.basic_qos(1, BasicQosOptions::default()).await.map_err(lost)?;
-        let tag = format!("seatwright-{}-{queue}", std::process::id());
-        let mut consumer = channel
-            .basic_consume(queue.into(), tag.into(), BasicConsumeOptions::default(), FieldTable::default())
-            .await
-            .map_err(|error| QueueError::Topology(format!("queue {queue}: {error}")))?;
-        self.channels.push(channel);
-        let lane = lane.map(str::to_owned);
-        self.readers.spawn(async move {
-            while let Some(Ok(delivery)) = consumer.next().await {
-                if send.send(Some(read(delivery, lane.as_deref()))).await.is_err() {
-                    return;
-                }
+    fn order(&self, lane: &str, order: Order) {
+        // A lane that is not ours has no keeper; one whose keeper ended ends the epoch.
+        if let Some(keeper) = self.orders.get(lane) {
+            let _ = keeper.send(order);
+        }
+    }
+}
+
+/// The publishing connection has no consumer that would tell.
+async fn watch(events: impl futures_util::Stream<Item = Event>, offers: mpsc::UnboundedSender<Offer>) {
+    let mut events = std::pin::pin!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            // A channel of the outbox that the broker closed is an event of this kind too, and is replaced by itself.
+            Event::Error(error) if ends_the_connection(&error) => {
+                let _ = offers.send(Offer::Over(error.to_string()));
+                return;
             }
-            // Cancelled by the broker, its queue deleted, the channel or the connection lost: the epoch is over.
-            let _ = send.send(None).await;
-        });
-        Ok(())
-    }
-}
-
-fn read(delivery: lapin::message::Delivery, lane: Option<&str>) -> Delivery {
-    let properties = &delivery.properties;
-    let text = |value: &Option<lapin::types::ShortString>| value.as_ref().map(|v| v.as_str().to_owned());
-    let routed = delivery.routing_key.as_str();
-    Delivery {
-        kind: text(properties.kind()),
-        message_id: text(properties.message_id()),
-        correlation_id: text(properties.correlation_id()),
-        reply_to: text(properties.reply_to()),
-        published_at: properties
-            .timestamp()
-            .and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok()),
-        lane: lane.unwrap_or_else(|| routed.split('.').next().unwrap_or_default()).to_owned(),
-        unrouted: lane.is_none(),
-        redelivered: delivery.redelivered,
-        ending: Box::new(Acknowledgement(delivery.acker)),
-        body: delivery.data,
-    }
-}
-
-struct Acknowledgement(Acker);
-
-#[async_trait]
-impl Ending for Acknowledgement {
-    async fn ack(self: Box<Self>) -> Result<(), QueueError> {
-        match self.0.ack(BasicAckOptions::default()).await {
-            Ok(true) => Ok(()),
-            // The channel that it came by is gone: it will come again.
-            Ok(false) => Err(QueueError::Lost("the delivery went back to its queue".to_owned())),
-            Err(error) => Err(lost(error)),
+            Event::ConnectionBlocked(reason) => warn!("the broker takes nothing: {reason}"),
+            Event::ConnectionUnblocked => warn!("the broker takes messages again"),
+            _ => {}
         }
+    }
+}
+
+fn ends_the_connection(error: &lapin::Error) -> bool {
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(error) => {
+            matches!(error.kind(), lapin::protocol::AMQPErrorKind::Hard(_))
+        }
+        _ => true,
     }
 }
 
 #[async_trait]
 impl Epoch for Inbox {
-    async fn next(&mut self) -> Option<Delivery> {
-        self.deliveries.recv().await.flatten()
+    async fn next(&mut self) -> Option<Arrival> {
+        while !self.over {
+            match self.offers.recv().await {
+                Some(Offer::Delivery(slot)) => {
+                    // Empty: it was taken back meanwhile.
+                    if let Some(delivery) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                        return Some(Arrival::Delivery(delivery));
+                    }
+                }
+                Some(Offer::Cancel(job)) => return Some(Arrival::Cancel(job)),
+                Some(Offer::ForeignJournal { worker }) => return Some(Arrival::ForeignJournal { worker }),
+                Some(Offer::Over(reason)) => {
+                    warn!("{reason}");
+                    self.over = true;
+                }
+                None => self.over = true,
+            }
+        }
+        None
     }
 
     fn outbox(&self) -> Arc<dyn Outbox> {
         Arc::clone(&self.outbox) as Arc<dyn Outbox>
     }
 
+    fn pause(&self, lane: &str) {
+        self.order(lane, Order::Pause);
+    }
+
+    fn resume(&self, lane: &str) {
+        self.order(lane, Order::Resume);
+    }
+
     async fn close(mut self: Box<Self>) {
-        // Never `basic.cancel` first: the next consumer would become active while this one still holds a delivery.
-        self.readers.abort_all();
+        for keeper in self.orders.values().chain([&self.unrouted]) {
+            let _ = keeper.send(Order::Close);
+        }
         let closing = async {
-            for channel in &self.channels {
-                let _ = channel.close(200, "done".into()).await;
-            }
+            while self.keepers.join_next().await.is_some() {}
+            self.others.abort_all();
             let _ = self.consuming.close(200, "done".into()).await;
             let _ = self.publishing.close(200, "done".into()).await;
         };

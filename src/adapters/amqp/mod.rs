@@ -5,8 +5,12 @@
 //! it connects again.
 
 mod client;
+mod delivery;
 mod inbox;
+mod keeper;
 mod outbox;
+mod presence;
+mod rendezvous;
 mod topology;
 
 use std::time::Duration;
@@ -35,6 +39,10 @@ pub struct Rabbit {
     pub topology: Topology,
     /// Seconds between heartbeats.
     pub heartbeat: u16,
+    /// Who we are among the workers: no other has this name.
+    pub worker: String,
+    /// Which journal we write: the same for all workers that share one.
+    pub journal: String,
 }
 
 #[async_trait]
@@ -53,12 +61,14 @@ impl Broker for Rabbit {
 
 impl Rabbit {
     async fn begin(&self) -> Result<inbox::Inbox, QueueError> {
-        let consuming = connect(&self.url, self.heartbeat, "seatwright worker: jobs").await?;
-        let publishing = connect(&self.url, self.heartbeat, "seatwright worker: results").await?;
+        // It becomes a part of names that AMQP has 255 bytes for.
+        let worker: String = self.worker.chars().take(60).collect();
+        let name = |what: &str| format!("seatwright worker {worker}: {what}");
+        let consuming = connect(&self.url, self.heartbeat, &name("jobs")).await?;
+        let publishing = connect(&self.url, self.heartbeat, &name("results")).await?;
         let channel = publishing.create_channel().await.map_err(lost)?;
         topology::prepare(&channel, &self.lanes, self.topology).await?;
-        let outbox = outbox::Rabbit::open(&publishing).await?;
-        inbox::Inbox::open(consuming, publishing, outbox, &self.lanes).await
+        inbox::Inbox::open(self, &worker, consuming, publishing).await
     }
 }
 
@@ -91,4 +101,22 @@ pub async fn probe(url: &str) -> Result<String, String> {
 
 fn lost(error: lapin::Error) -> QueueError {
     QueueError::Lost(error.to_string())
+}
+
+/// What the broker says about one of its objects, and what to try. Whoever calls this has deleted nothing.
+fn wrong(what: &str, error: lapin::Error) -> QueueError {
+    let lapin::ErrorKind::ProtocolError(said) = error.kind() else { return lost(error) };
+    let advice = match said.get_id() {
+        404 => {
+            "it is not there: start a worker once with `topology: declare`, or make it as docs/queue.md says"
+        }
+        406 => {
+            "it was made otherwise, and is left as it is. Move its messages elsewhere and delete it yourself, or \
+             set `topology: passive` to use it as it is"
+        }
+        403 => "the user may not do this: see the permissions in docs/queue.md",
+        405 => "somebody else has it for himself alone: is another worker running under the same name?",
+        _ => return lost(error),
+    };
+    QueueError::Topology(format!("{what}: {}; {advice}", said.get_message()))
 }

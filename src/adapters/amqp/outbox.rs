@@ -1,6 +1,9 @@
-//! What goes out: results and dead letters confirmed, events best effort.
+//! What goes out: results, dead letters and requests confirmed, events best effort.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use lapin::{
@@ -8,30 +11,39 @@ use lapin::{
     options::{BasicPublishOptions, ConfirmSelectOptions},
     types::{AMQPValue, FieldTable},
 };
+use serde_json::json;
 
-use super::{lost, topology};
+use super::{lost, topology, wrong};
 use crate::{
     contract::{EVENT_TYPE, JobResult, MAX_RESULT_BYTES, RESULT_TYPE, WireEvent},
     ports::queue::{Outbox, QueueError},
 };
 
+/// AMQP `type` of a request to look at a job that ended `indeterminate`.
+const SETTLE_TYPE: &str = "seatwright.settle.v1";
+/// Why a body is on the dead-letter queue, and of which lane it is: headers.
+pub(super) const REASON: &str = "seatwright-reason";
+pub(super) const LANE: &str = "seatwright-lane";
+
 /// How long the broker may take to say that it has stored something.
 const CONFIRM_TIME: Duration = Duration::from_secs(30);
+/// How long an event may wait.
+const EVENT_TIME: Duration = Duration::from_millis(200);
 /// AMQP delivery mode: survives a restart of the broker.
-const PERSISTENT: u8 = 2;
+pub(super) const PERSISTENT: u8 = 2;
+/// The largest body that every supported broker takes (4.0 and later: 16 MiB, unless configured otherwise).
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// The publishing connection's channels.
 pub(super) struct Rabbit {
-    confirmed: Channel,
+    confirmed: Confirmed,
     events: Channel,
 }
 
 impl Rabbit {
-    pub async fn open(connection: &Connection) -> Result<Arc<Self>, QueueError> {
-        let confirmed = connection.create_channel().await.map_err(lost)?;
-        confirmed.confirm_select(ConfirmSelectOptions::default()).await.map_err(lost)?;
+    pub async fn open(connection: Arc<Connection>) -> Result<Arc<Self>, QueueError> {
         let events = connection.create_channel().await.map_err(lost)?;
-        Ok(Arc::new(Self { confirmed, events }))
+        Ok(Arc::new(Self { confirmed: Confirmed::new(connection), events }))
     }
 
     async fn one_result(&self, reply_to: Option<&str>, result: &JobResult) -> Result<(), QueueError> {
@@ -43,55 +55,102 @@ impl Rabbit {
             .with_message_id(result.message_id().into())
             .with_correlation_id(result.job.as_str().into());
         if let Some(queue) = reply_to
-            && self.publish("", queue, &body, properties.clone()).await?
+            && self.confirmed.publish("", queue, &body, properties.clone()).await?
         {
             return Ok(());
         }
         // No reply queue, or it is gone: the result waits where all results wait.
         let key = result.integration.as_deref().unwrap_or("none");
-        if self.publish(topology::RESULTS, key, &body, properties).await? {
-            return Ok(());
-        }
-        Err(QueueError::Topology(format!("the exchange {} has no queue", topology::RESULTS)))
+        self.stored(topology::RESULTS, key, &body, properties).await
     }
 
-    /// True: stored. False: there is no queue for it.
-    async fn publish(
+    async fn stored(
+        &self,
+        exchange: &str,
+        key: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> Result<(), QueueError> {
+        if self.confirmed.publish(exchange, key, body, properties).await? {
+            return Ok(());
+        }
+        Err(QueueError::Topology(format!("the exchange {exchange} has no queue for `{key}`")))
+    }
+}
+
+/// Publishes mandatory and confirmed.
+///
+/// A channel carries one message at a time: lapin gives a returned message to the confirm that comes next, whoever's it
+/// is, and what was returned would be taken for stored. A channel that failed is not used again; the next publish has
+/// a fresh one.
+pub(super) struct Confirmed {
+    connection: Arc<Connection>,
+    idle: Mutex<Vec<Channel>>,
+}
+
+impl Confirmed {
+    pub fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, idle: Mutex::default() }
+    }
+
+    /// True: stored; false: nobody's queue wanted it. After an error it may be stored or not: publish it again.
+    pub async fn publish(
         &self,
         exchange: &str,
         key: &str,
         body: &[u8],
         properties: BasicProperties,
     ) -> Result<bool, QueueError> {
-        publish(&self.confirmed, exchange, key, body, properties).await
+        if body.len() > MAX_BODY_BYTES {
+            return Err(QueueError::Refused(format!(
+                "it has {} bytes; brokers take {MAX_BODY_BYTES}",
+                body.len()
+            )));
+        }
+        let (channel, confirmation) =
+            match tokio::time::timeout(CONFIRM_TIME, self.send(exchange, key, body, properties)).await {
+                Ok(sent) => sent?,
+                Err(_) => return Err(QueueError::Unconfirmed(CONFIRM_TIME.as_secs())),
+            };
+        self.idle().push(channel);
+        match confirmation {
+            // Only this means that it is stored.
+            Confirmation::Ack(None) => Ok(true),
+            Confirmation::Ack(Some(_)) => Ok(false),
+            Confirmation::Nack(_) => Err(QueueError::Refused("its queue is full".to_owned())),
+            Confirmation::NotRequested => Err(QueueError::Refused("confirms are off".to_owned())),
+        }
     }
-}
 
-/// Publishes mandatory and confirmed. True: stored; false: nobody's queue wanted it.
-pub(super) async fn publish(
-    channel: &Channel,
-    exchange: &str,
-    key: &str,
-    body: &[u8],
-    properties: BasicProperties,
-) -> Result<bool, QueueError> {
-    let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-    let sent = async {
-        channel
+    async fn send(
+        &self,
+        exchange: &str,
+        key: &str,
+        body: &[u8],
+        properties: BasicProperties,
+    ) -> Result<(Channel, Confirmation), QueueError> {
+        let idle = self.idle().pop().filter(|channel| channel.status().connected());
+        let channel = match idle {
+            Some(channel) => channel,
+            None => {
+                let channel = self.connection.create_channel().await.map_err(lost)?;
+                channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(lost)?;
+                channel
+            }
+        };
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let failed = |error| wrong(&format!("exchange {exchange}"), error);
+        let confirmation = channel
             .basic_publish(exchange.into(), key.into(), options, body, properties)
             .await
-            .map_err(lost)?
+            .map_err(failed)?
             .await
-            .map_err(lost)
-    };
-    match tokio::time::timeout(CONFIRM_TIME, sent).await {
-        Err(_) => Err(QueueError::Unconfirmed(CONFIRM_TIME.as_secs())),
-        Ok(Err(error)) => Err(error),
-        // Only this means that it is stored.
-        Ok(Ok(Confirmation::Ack(None))) => Ok(true),
-        Ok(Ok(Confirmation::Ack(Some(_)))) => Ok(false),
-        Ok(Ok(Confirmation::Nack(_))) => Err(QueueError::Refused("its queue is full".to_owned())),
-        Ok(Ok(Confirmation::NotRequested)) => Err(QueueError::Refused("confirms are off".to_owned())),
+            .map_err(failed)?;
+        Ok((channel, confirmation))
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Channel>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -120,18 +179,28 @@ impl Outbox for Rabbit {
             properties,
         );
         // A broker under alarm would hold it back: then nobody hears of it.
-        let _ = tokio::time::timeout(Duration::from_millis(200), sent).await;
+        let _ = tokio::time::timeout(EVENT_TIME, sent).await;
     }
 
-    async fn dead_letter(&self, body: &[u8], reason: &str) -> Result<(), QueueError> {
+    async fn dead_letter(&self, lane: &str, body: &[u8], reason: &str) -> Result<(), QueueError> {
         let mut headers = FieldTable::default();
-        headers.insert("seatwright-reason".into(), AMQPValue::LongString(reason.into()));
-        let properties = BasicProperties::default().with_delivery_mode(PERSISTENT).with_headers(headers);
-        match self.publish(topology::DEAD_EXCHANGE, "dead", body, properties).await? {
-            true => Ok(()),
-            false => {
-                Err(QueueError::Topology(format!("the exchange {} has no queue", topology::DEAD_EXCHANGE)))
-            }
-        }
+        headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
+        headers.insert(LANE.into(), AMQPValue::LongString(lane.into()));
+        let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
+        let properties = BasicProperties::default()
+            .with_delivery_mode(PERSISTENT)
+            .with_timestamp(now)
+            .with_headers(headers);
+        self.stored(topology::DEAD_EXCHANGE, topology::DEAD_KEY, body, properties).await
+    }
+
+    async fn ask_to_settle(&self, lane: &str, job: &str) -> Result<(), QueueError> {
+        let properties = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_type(SETTLE_TYPE.into())
+            .with_delivery_mode(PERSISTENT)
+            .with_correlation_id(job.into());
+        let body = json!({ "job": job }).to_string();
+        self.stored(topology::JOBS, &format!("{lane}.settle"), body.as_bytes(), properties).await
     }
 }

@@ -6,6 +6,7 @@ use lapin::{
     types::{AMQPValue, FieldTable},
 };
 
+use super::wrong;
 use crate::{config::Topology, ports::queue::QueueError};
 
 /// Jobs, by `<lane>.<operation>`.
@@ -15,10 +16,13 @@ pub(super) const UNROUTED: &str = "seatwright.unrouted";
 /// Bodies that are no jobs.
 pub(super) const DEAD_EXCHANGE: &str = "seatwright.dlx";
 pub(super) const DEAD: &str = "seatwright.dead";
+pub(super) const DEAD_KEY: &str = "dead";
 /// Results without a `reply_to`.
 pub(super) const RESULTS: &str = "seatwright.results";
 /// Progress, by `<lane>.<event>`; dropped when nobody listens.
 pub(super) const EVENTS: &str = "seatwright.events";
+/// What workers say to each other, and what is said to all of them.
+pub(super) const WORKERS: &str = "seatwright.workers";
 
 /// The largest backlog of a lane.
 const MAX_LENGTH: i64 = 100_000;
@@ -30,7 +34,15 @@ pub(super) fn lane_queue(lane: &str) -> String {
     format!("{JOBS}.{lane}")
 }
 
-/// Makes or expects everything, as configured.
+/// A queue, as errors name it.
+pub(super) fn named(queue: &str) -> String {
+    match queue.strip_prefix(JOBS).and_then(|rest| rest.strip_prefix('.')) {
+        Some(lane) => format!("queue {queue} of the lane `{lane}`"),
+        None => format!("queue {queue}"),
+    }
+}
+
+/// Makes or expects everything, as configured. Nothing is ever deleted.
 pub(super) async fn prepare(channel: &Channel, lanes: &[String], how: Topology) -> Result<(), QueueError> {
     if how == Topology::Off {
         return Ok(());
@@ -48,7 +60,7 @@ pub(super) async fn prepare(channel: &Channel, lanes: &[String], how: Topology) 
     exchange(channel, UNROUTED, ExchangeKind::Fanout, FieldTable::default(), passive).await?;
     queue(channel, UNROUTED, UNROUTED, "", quorum(&[]), passive).await?;
     exchange(channel, DEAD_EXCHANGE, ExchangeKind::Direct, FieldTable::default(), passive).await?;
-    queue(channel, DEAD, DEAD_EXCHANGE, "dead", quorum(&[]), passive).await?;
+    queue(channel, DEAD, DEAD_EXCHANGE, DEAD_KEY, quorum(&[]), passive).await?;
     let mut alternate = FieldTable::default();
     alternate.insert("alternate-exchange".into(), text(UNROUTED));
     exchange(channel, JOBS, ExchangeKind::Topic, alternate, passive).await?;
@@ -63,12 +75,13 @@ pub(super) async fn prepare(channel: &Channel, lanes: &[String], how: Topology) 
     )
     .await?;
     exchange(channel, EVENTS, ExchangeKind::Topic, FieldTable::default(), passive).await?;
+    exchange(channel, WORKERS, ExchangeKind::Fanout, FieldTable::default(), passive).await?;
     for lane in lanes {
         let arguments = quorum(&[
             ("x-single-active-consumer", AMQPValue::Boolean(true)),
             ("x-delivery-limit", AMQPValue::LongInt(50)),
             ("x-dead-letter-exchange", text(DEAD_EXCHANGE)),
-            ("x-dead-letter-routing-key", text("dead")),
+            ("x-dead-letter-routing-key", text(DEAD_KEY)),
             ("x-dead-letter-strategy", text("at-least-once")),
             ("x-max-length", AMQPValue::LongLongInt(MAX_LENGTH)),
         ]);
@@ -92,7 +105,7 @@ async fn exchange(
     channel
         .exchange_declare(name.into(), kind, options, arguments)
         .await
-        .map_err(|error| wrong(&format!("exchange {name}"), &error))
+        .map_err(|error| wrong(&format!("exchange {name}"), error))
 }
 
 async fn queue(
@@ -104,7 +117,7 @@ async fn queue(
     passive: bool,
 ) -> Result<(), QueueError> {
     let options = QueueDeclareOptions { durable: true, passive, ..QueueDeclareOptions::default() };
-    let failed = |error: lapin::Error| wrong(&format!("queue {name}"), &error);
+    let failed = |error: lapin::Error| wrong(&named(name), error);
     channel.queue_declare(name.into(), options, arguments).await.map_err(failed)?;
     if passive {
         return Ok(());
@@ -113,10 +126,4 @@ async fn queue(
         .queue_bind(name.into(), from.into(), key.into(), QueueBindOptions::default(), FieldTable::default())
         .await
         .map_err(failed)
-}
-
-fn wrong(what: &str, error: &lapin::Error) -> QueueError {
-    QueueError::Topology(format!(
-        "{what}: {error}; another topology stands under the same name, or the user may not declare it (see docs/queue.md)"
-    ))
 }

@@ -1,0 +1,119 @@
+//! One delivery: what is read of the message, and the claim to it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use lapin::{
+    Acker, Channel,
+    options::{BasicAckOptions, BasicQosOptions},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{keeper::Order, lost};
+use crate::ports::queue::{Delivery, Ending, QueueError};
+
+/// How long the broker may take to say whether a delivery is still ours.
+const GATE_TIME: Duration = Duration::from_secs(2);
+/// How long an acknowledgement may take to leave.
+const ACK_TIME: Duration = Duration::from_secs(10);
+/// How long a release waits for the broker to have the message back.
+const RELEASE_TIME: Duration = Duration::from_secs(6);
+
+/// How a delivery ended, for its keeper.
+pub(super) enum End {
+    Acked,
+    Failed(String),
+    Released(Option<Duration>),
+}
+
+/// The claim to a delivery.
+pub(super) struct Claim {
+    pub channel: Channel,
+    pub acker: Acker,
+    pub lost: watch::Receiver<bool>,
+    pub keeper: mpsc::UnboundedSender<Order>,
+    pub end: oneshot::Sender<End>,
+}
+
+/// The message, in our words.
+pub(super) fn read(message: lapin::message::Delivery, lane: Option<&str>, claim: Claim) -> Delivery {
+    let properties = &message.properties;
+    let text = |value: &Option<lapin::types::ShortString>| value.as_ref().map(|v| v.as_str().to_owned());
+    let routed = message.routing_key.as_str();
+    Delivery {
+        kind: text(properties.kind()),
+        message_id: text(properties.message_id()),
+        correlation_id: text(properties.correlation_id()),
+        reply_to: text(properties.reply_to()),
+        published_at: properties
+            .timestamp()
+            .and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok()),
+        lane: lane.unwrap_or_else(|| routed.split('.').next().unwrap_or_default()).to_owned(),
+        unrouted: lane.is_none(),
+        redelivered: message.redelivered,
+        lost: claim.lost.clone(),
+        ending: Box::new(claim),
+        body: message.data,
+    }
+}
+
+impl Claim {
+    async fn ask(&self) -> Result<(), QueueError> {
+        // Needs no permission, and goes by the delivery's own channel: a broker that gave the message to somebody else
+        // has closed that before.
+        self.channel.basic_qos(1, BasicQosOptions::default()).await.map_err(lost)?;
+        // From RabbitMQ 4.3 a message may be taken back with its channel open: then the consumer was cancelled, and the
+        // keeper has heard that before it answers this.
+        let (tell, told) = oneshot::channel();
+        let gone = || QueueError::Lost("the lane was let go of".to_owned());
+        self.keeper.send(Order::StillOurs(tell)).map_err(|_| gone())?;
+        told.await.map_err(|_| gone())?;
+        self.not_lost()
+    }
+
+    fn not_lost(&self) -> Result<(), QueueError> {
+        if *self.lost.borrow() {
+            return Err(QueueError::Lost("the delivery went back to its queue".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Ending for Claim {
+    async fn still_ours(&self) -> Result<(), QueueError> {
+        self.not_lost()?;
+        tokio::time::timeout(GATE_TIME, self.ask()).await.unwrap_or_else(|_| {
+            Err(QueueError::Lost(format!("the broker did not answer within {} s", GATE_TIME.as_secs())))
+        })
+    }
+
+    async fn ack(self: Box<Self>) -> Result<(), QueueError> {
+        let acked = match self.not_lost() {
+            Err(error) => Err(error),
+            Ok(()) => {
+                match tokio::time::timeout(ACK_TIME, self.acker.ack(BasicAckOptions::default())).await {
+                    Ok(Ok(true)) => Ok(()),
+                    // The channel that it came by is gone: it will come again.
+                    Ok(Ok(false)) => Err(QueueError::Lost("the delivery went back to its queue".to_owned())),
+                    Ok(Err(error)) => Err(lost(error)),
+                    Err(_) => Err(QueueError::Lost("the acknowledgement did not leave".to_owned())),
+                }
+            }
+        };
+        let end = match &acked {
+            Ok(()) => End::Acked,
+            Err(error) => End::Failed(error.to_string()),
+        };
+        let _ = self.end.send(end);
+        acked
+    }
+
+    async fn release(self: Box<Self>, pause: Option<Duration>) {
+        let Self { end, mut lost, .. } = *self;
+        let _ = end.send(End::Released(pause));
+        // The keeper closes the channel, and then says so.
+        let _ = tokio::time::timeout(RELEASE_TIME, lost.wait_for(|lost| *lost)).await;
+    }
+}
