@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 
 use crate::{
     adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
+    config::Config,
     engine::inject,
     ports::driver::{Browser, Launch},
 };
@@ -30,6 +31,28 @@ impl BrowserArguments {
             sandbox: if self.allow_no_sandbox { Sandbox::Off } else { Sandbox::Required },
             extra_args: Vec::new(),
         }
+    }
+}
+
+/// Which broker.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct BrokerArguments {
+    /// A worker's configuration, which knows the broker.
+    #[arg(long, value_name = "FILE", default_value = "seatwright.yaml", env = "SEATWRIGHT_CONFIG")]
+    config: PathBuf,
+    /// Or the broker itself: amqp://user:password@host:5672.
+    #[arg(long, value_name = "URL", env = "SEATWRIGHT_BROKER", hide_env_values = true)]
+    broker: Option<String>,
+}
+
+impl BrokerArguments {
+    pub fn url(&self) -> anyhow::Result<String> {
+        if let Some(url) = &self.broker {
+            return Ok(url.clone());
+        }
+        let config = Config::read(&self.config)
+            .map_err(|e| anyhow::anyhow!("{e}; or name the broker: --broker URL"))?;
+        config.broker_url().map_err(|reason| anyhow::anyhow!("{}: {reason}", self.config.display()))
     }
 }
 

@@ -185,6 +185,18 @@ impl PrivateBroker {
         broker("stop", self.folder.path());
     }
 
+    /// `rabbitmqctl` on it; what it printed.
+    pub fn ctl(&self, arguments: &[&str]) -> String {
+        let out = Command::new(root().join("scripts/broker"))
+            .arg("ctl")
+            .arg(self.folder.path())
+            .args(arguments)
+            .output()
+            .expect("scripts/broker runs");
+        assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
     /// With the same ports and data.
     pub fn again(&self) {
         assert_eq!(broker("start", self.folder.path()), self.url);

@@ -5,6 +5,7 @@
 //! it connects again.
 
 mod client;
+mod dead;
 mod delivery;
 mod inbox;
 mod keeper;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use lapin::{Connection, ConnectionProperties};
 
 pub use client::{Client, Heard};
+pub use dead::{DeadLetter, DeadLetters, cancel};
 
 use crate::{
     config::Topology,

@@ -34,9 +34,14 @@ pub(super) fn lane_queue(lane: &str) -> String {
     format!("{JOBS}.{lane}")
 }
 
+/// The lane of a queue, where it is one of a lane.
+pub(super) fn lane_of(queue: &str) -> Option<&str> {
+    queue.strip_prefix(JOBS)?.strip_prefix('.')
+}
+
 /// A queue, as errors name it.
 pub(super) fn named(queue: &str) -> String {
-    match queue.strip_prefix(JOBS).and_then(|rest| rest.strip_prefix('.')) {
+    match lane_of(queue) {
         Some(lane) => format!("queue {queue} of the lane `{lane}`"),
         None => format!("queue {queue}"),
     }

@@ -1,0 +1,207 @@
+//! The operator's side: what is on the dead-letter queue, and how it goes back to its lane; a job that is not wanted.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use lapin::{
+    BasicProperties, Channel, Connection,
+    message::Delivery,
+    options::{BasicAckOptions, BasicGetOptions},
+    types::{AMQPValue, FieldTable, ShortString},
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    connect, lost,
+    outbox::{Confirmed, LANE, PERSISTENT, REASON},
+    presence::{CANCEL_TYPE, Cancel},
+    topology, wrong,
+};
+use crate::{
+    contract::{JOB_TYPE, Job},
+    ports::queue::QueueError,
+};
+
+/// How long the broker may take to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// The dead-letter queue, held open: nobody else sees what was read of it until this is closed.
+pub struct DeadLetters {
+    connection: Arc<Connection>,
+    channel: Channel,
+    confirmed: Confirmed,
+    letters: Vec<(DeadLetter, Delivery)>,
+    /// How many more there are than were read.
+    pub more: u32,
+}
+
+/// What could not be done, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeadLetter {
+    /// The id of the job; where the body has none, what its result was answered under.
+    pub job: String,
+    /// Where it goes back to. `None`: nobody wrote that down.
+    pub lane: Option<String>,
+    pub reason: String,
+    pub since: Option<Timestamp>,
+    /// `None`: it held a secret in clear.
+    pub body: Option<Vec<u8>>,
+}
+
+impl DeadLetters {
+    /// Reads at most so many, the oldest first.
+    pub async fn read(url: &str, most: usize) -> Result<Self, QueueError> {
+        let connection = Arc::new(connect(url, 10, "seatwright dead").await?);
+        let channel = connection.create_channel().await.map_err(lost)?;
+        let confirmed = Confirmed::new(Arc::clone(&connection));
+        let mut this = Self { connection, channel, confirmed, letters: Vec::new(), more: 0 };
+        while this.letters.len() < most {
+            let get = this.channel.basic_get(topology::DEAD.into(), BasicGetOptions::default());
+            let got = tokio::time::timeout(ANSWER_TIME, get)
+                .await
+                .map_err(|_| QueueError::Unconfirmed(ANSWER_TIME.as_secs()))?
+                .map_err(|error| wrong(&topology::named(topology::DEAD), error))?;
+            let Some(message) = got else {
+                this.more = 0;
+                break;
+            };
+            this.more = message.message_count;
+            this.letters.push((read(&message.delivery), message.delivery));
+        }
+        Ok(this)
+    }
+
+    /// What was read.
+    pub fn letters(&self) -> impl Iterator<Item = &DeadLetter> {
+        self.letters.iter().map(|(letter, _)| letter)
+    }
+
+    /// Publishes one again, to its lane, and only when that is stored takes it off the queue. A crash in between leaves it
+    /// in both: a job that comes twice is done once.
+    pub async fn replay(&self, number: usize) -> Result<(), QueueError> {
+        let Some((letter, delivery)) = self.letters.get(number) else { return Ok(()) };
+        let Some(body) = &letter.body else {
+            return Err(QueueError::Refused("its body was withheld: it held a secret in clear".to_owned()));
+        };
+        let Some(lane) = &letter.lane else {
+            return Err(QueueError::Refused("nobody wrote down which lane it is of".to_owned()));
+        };
+        let operation = serde_json::from_slice::<Value>(body)
+            .ok()
+            .and_then(|value| value["operation"].as_str().map(str::to_owned))
+            .unwrap_or_else(|| "unknown".to_owned());
+        let properties = again(&delivery.properties, &letter.job);
+        let key = format!("{lane}.{operation}");
+        if !self.confirmed.publish(topology::JOBS, &key, body, properties).await? {
+            return Err(QueueError::Topology(format!("no queue takes jobs of the lane `{lane}`")));
+        }
+        match delivery.acker.ack(BasicAckOptions::default()).await {
+            Ok(true) => Ok(()),
+            _ => {
+                Err(QueueError::Lost("it is on its lane again, and on the dead-letter queue too".to_owned()))
+            }
+        }
+    }
+
+    /// Gives back what was not replayed, in order.
+    pub async fn close(self) {
+        let closing = async {
+            let _ = self.channel.close(200, "done".into()).await;
+            let _ = self.connection.close(200, "done".into()).await;
+        };
+        let _ = tokio::time::timeout(ANSWER_TIME, closing).await;
+    }
+}
+
+/// Tells all workers that a job is not wanted any more. False: no worker is listening.
+pub async fn cancel(url: &str, job: &str) -> Result<bool, QueueError> {
+    let connection = Arc::new(connect(url, 10, "seatwright cancel").await?);
+    let body = serde_json::to_vec(&Cancel { job: job.to_owned() })
+        .map_err(|e| QueueError::Refused(e.to_string()))?;
+    let properties = BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_type(CANCEL_TYPE.into())
+        .with_correlation_id(job.into());
+    let told =
+        Confirmed::new(Arc::clone(&connection)).publish(topology::WORKERS, "", &body, properties).await;
+    let _ = tokio::time::timeout(ANSWER_TIME, connection.close(200, "done".into())).await;
+    told
+}
+
+/// What the worker or the broker wrote down.
+fn read(message: &Delivery) -> DeadLetter {
+    let properties = &message.properties;
+    let headers = properties.headers().clone().unwrap_or_default();
+    let death = death(&headers);
+    let since = properties.timestamp().filter(|_| death.is_none());
+    let since = since.or(death.as_ref().and_then(|death| death.at));
+    let body: Option<Value> = serde_json::from_slice(&message.data).ok();
+    let withheld = body.as_ref().is_some_and(|body| body.get("withheld").is_some())
+        || Job::parse(&message.data).is_err_and(|refusal| !refusal.safe_to_keep);
+    let id = body.as_ref().and_then(|body| body["id"].as_str().or(body["job"].as_str())).map(str::to_owned);
+    let named = |value: &Option<ShortString>| value.as_ref().map(|v| v.as_str().to_owned());
+    let digest = Sha256::digest(&message.data);
+    let unknown =
+        || format!("unknown-{}", digest[..6].iter().map(|b| format!("{b:02x}")).collect::<String>());
+    DeadLetter {
+        job: id
+            .or_else(|| named(properties.message_id()))
+            .or_else(|| named(properties.correlation_id()))
+            .unwrap_or_else(unknown),
+        lane: text(headers.inner().get(LANE)).or(death.as_ref().and_then(|death| death.lane.clone())),
+        reason: text(headers.inner().get(REASON))
+            .or(death.map(|death| death.reason))
+            .unwrap_or_else(|| "nobody wrote down why".to_owned()),
+        since: since.and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok()),
+        body: (!withheld).then(|| message.data.clone()),
+    }
+}
+
+/// What the broker writes on a message that it gives up.
+struct Death {
+    lane: Option<String>,
+    reason: String,
+    at: Option<u64>,
+}
+
+fn death(headers: &FieldTable) -> Option<Death> {
+    let AMQPValue::FieldArray(deaths) = headers.inner().get("x-death")? else { return None };
+    let AMQPValue::FieldTable(last) = deaths.as_slice().first()? else { return None };
+    let queue = text(last.inner().get("queue")).unwrap_or_default();
+    let reason = match text(last.inner().get("reason")).as_deref() {
+        Some("delivery_limit") => "it came back too often: a worker died of it each time".to_owned(),
+        Some(other) => format!("the broker gave it up: {other}"),
+        None => "the broker gave it up".to_owned(),
+    };
+    let at = match last.inner().get("time") {
+        Some(AMQPValue::Timestamp(at)) => Some(*at),
+        _ => None,
+    };
+    Some(Death { lane: topology::lane_of(&queue).map(str::to_owned), reason, at })
+}
+
+fn text(value: Option<&AMQPValue>) -> Option<String> {
+    match value? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        AMQPValue::ShortString(text) => Some(text.as_str().to_owned()),
+        _ => None,
+    }
+}
+
+/// As it was published first, as far as that is known.
+fn again(before: &BasicProperties, job: &str) -> BasicProperties {
+    let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
+    let named = |value: &Option<ShortString>, or: &str| value.clone().unwrap_or_else(|| or.into());
+    let properties = BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_delivery_mode(PERSISTENT)
+        .with_timestamp(now)
+        .with_type(named(before.kind(), JOB_TYPE))
+        .with_message_id(named(before.message_id(), job))
+        .with_correlation_id(named(before.correlation_id(), job));
+    match before.reply_to() {
+        Some(queue) => properties.with_reply_to(queue.clone()),
+        None => properties,
+    }
+}
