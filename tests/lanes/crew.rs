@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::join_all};
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
     options::{
@@ -258,6 +258,8 @@ impl Drop for Busy {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
     Ack,
+    /// Takes its time, so that there is always something waiting.
+    Slow,
     /// Gives back every third time or so, for a moment.
     Fickle,
 }
@@ -345,7 +347,10 @@ async fn one(delivery: Delivery, record: Arc<Record>, worker: String, manner: Ma
     let busy = record.begin(&delivery.lane, &worker, &delivery.lost);
     let number: u64 = std::str::from_utf8(&delivery.body).expect("text").parse().expect("a number");
     let chance = RandomState::new().build_hasher().finish();
-    let fickle = manner == Manner::Fickle && chance % 3 == 0;
+    let fickle = manner == Manner::Fickle && chance.is_multiple_of(3);
+    for _ in 0..if manner == Manner::Slow { 20 } else { 0 } {
+        let _ = delivery.ending.still_ours().await;
+    }
     let ours = delivery.ending.still_ours().await;
     if fickle {
         drop(busy);
@@ -373,22 +378,24 @@ pub async fn count_up(
         if *stop.borrow() {
             return number;
         }
-        for lane in &lanes {
-            loop {
-                if client.is_none() {
-                    let _ = up.wait_for(|up| *up).await;
-                    client = Client::connect(&url, &lanes).await.ok();
-                    continue;
-                }
-                let id = number.to_string();
-                let sent = match &client {
-                    Some(client) => client.publish(lane, "user.get", &id, id.as_bytes()).await,
-                    None => continue,
-                };
-                match sent {
-                    Ok(()) => break,
-                    Err(_) => client = None,
-                }
+        let id = number.to_string();
+        let mut missing: Vec<&String> = lanes.iter().collect();
+        while !missing.is_empty() {
+            let Some(here) = &client else {
+                let _ = up.wait_for(|up| *up).await;
+                client = Client::connect(&url, &lanes).await.ok();
+                continue;
+            };
+            let sending = missing.iter().map(|lane| here.publish(lane, "user.get", &id, id.as_bytes()));
+            let sent = join_all(sending).await;
+            missing = missing
+                .into_iter()
+                .zip(sent)
+                .filter(|(_, sent)| sent.is_err())
+                .map(|(lane, _)| lane)
+                .collect();
+            if !missing.is_empty() {
+                client = None;
             }
         }
         number += 1;

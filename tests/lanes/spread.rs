@@ -128,7 +128,7 @@ async fn lanes_spread_over_the_workers_that_are_there() {
     let record = Arc::new(Record::default());
     let up = watch::Sender::new(true);
     let stop = watch::Sender::new(false);
-    let start = |name: &str| Worker::start(on(&broker.url, &lanes, name), &record, Manner::Ack, &up);
+    let start = |name: &str| Worker::start(on(&broker.url, &lanes, name), &record, Manner::Slow, &up);
     let counting = tokio::spawn(count_up(
         broker.url.clone(),
         lanes.clone(),

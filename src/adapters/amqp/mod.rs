@@ -114,7 +114,7 @@ fn wrong(what: &str, error: lapin::Error) -> QueueError {
         }
         406 => {
             "it was made otherwise, and is left as it is. Move its messages elsewhere and delete it yourself, or \
-             set `topology: passive` to use it as it is"
+             set `topology: passive` to use it as it is (a lane's queue must have a single active consumer)"
         }
         403 => "the user may not do this: see the permissions in docs/queue.md",
         405 => "somebody else has it for himself alone: is another worker running under the same name?",

