@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
-use seatwright::contract::{Code, Job, JobResult, Operation, WireEvent};
+use seatwright::contract::{
+    CANCEL_TYPE, Code, EVENT_TYPE, JOB_TYPE, Job, JobResult, Operation, RESULT_TYPE, SETTLE_TYPE, WireEvent,
+};
 use serde_json::{Value, json};
 
 fn root() -> &'static Path {
@@ -83,10 +85,10 @@ fn every_operation_and_code_has_one_name() {
         assert_eq!(serde_json::to_value(operation).expect("JSON"), operation.as_str());
     }
     let mut names: Vec<String> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    assert_eq!(names.len(), 42);
+    assert_eq!(names.len(), 44);
     names.sort();
     names.dedup();
-    assert_eq!(names.len(), 42);
+    assert_eq!(names.len(), 44);
     for code in Code::ALL {
         assert!((400..=504).contains(&code.scim().status), "{code}");
         assert!(code.meaning().ends_with('.'), "{code}");
@@ -219,4 +221,32 @@ proptest::proptest! {
         body[at] = byte;
         let _ = Job::parse(&body);
     }
+}
+
+/// `docs/asyncapi.yaml` names the messages as the code does, and points at what is there.
+#[test]
+fn the_asyncapi_document_says_what_the_code_says() {
+    let folder = root().join("docs");
+    let text = fs::read_to_string(folder.join("asyncapi.yaml")).expect("the document");
+    let document: Value = serde_saphyr::from_str(&text).expect("YAML");
+    let messages = document["components"]["messages"].as_object().expect("messages");
+    let mut names: Vec<&str> = messages.values().filter_map(|message| message["name"].as_str()).collect();
+    names.sort_unstable();
+    let mut known = [JOB_TYPE, RESULT_TYPE, EVENT_TYPE, SETTLE_TYPE, CANCEL_TYPE];
+    known.sort_unstable();
+    assert_eq!(names, known);
+    let mut seen = 0;
+    let mut left = vec![&document];
+    while let Some(value) = left.pop() {
+        if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+            seen += 1;
+            match reference.strip_prefix('#') {
+                Some(pointer) => assert!(document.pointer(pointer).is_some(), "{reference}"),
+                None => assert!(folder.join(reference).is_file(), "{reference}"),
+            }
+        }
+        left.extend(value.as_object().into_iter().flat_map(|map| map.values()));
+        left.extend(value.as_array().into_iter().flatten());
+    }
+    assert!(seen > 10, "{seen} references");
 }

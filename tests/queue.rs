@@ -2,12 +2,7 @@
 
 mod support;
 
-use std::{
-    io::{BufRead, BufReader, Read},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{io::Read, path::PathBuf, process::Command};
 
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
@@ -18,70 +13,12 @@ use seatwright::{
     contract::{Code, JobResult, Outcome},
     site::RunningSite,
 };
-use serde_json::{Value, json};
-use support::{PASSWORD, PrivateBroker, ada, control, member, root, site};
-
-/// A worker as its own process.
-struct Worker {
-    child: Child,
-    log: std::sync::mpsc::Receiver<String>,
-    seen: String,
-}
-
-impl Worker {
-    fn start(config: &PathBuf) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_seatwright"))
-            .args(["worker", "--config"])
-            .arg(config)
-            .env("LEDGERLY_PASSWORD", PASSWORD)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the worker starts");
-        let stderr = child.stderr.take().expect("its log");
-        let (send, log) = std::sync::mpsc::channel();
-        std::thread::spawn(move || {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                // Shown where the test fails.
-                eprintln!("{line}");
-                let _ = send.send(line);
-            }
-        });
-        Self { child, log, seen: String::new() }
-    }
-
-    /// Waits until the log says this.
-    fn says(&mut self, what: &str) {
-        while !self.seen.contains(what) {
-            match self.log.recv_timeout(Duration::from_secs(60)) {
-                Ok(line) => {
-                    self.seen.push_str(&line);
-                    self.seen.push('\n');
-                }
-                Err(_) => panic!("the worker never said `{what}`; it said:\n{}", self.seen),
-            }
-        }
-        self.seen.clear();
-    }
-
-    /// A real kill -9.
-    fn kill(mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("it ends");
-    }
-
-    /// SIGTERM; everything that it still says, and that it ends well.
-    fn stop(mut self) -> String {
-        let status =
-            Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().expect("kill runs");
-        assert!(status.success());
-        let status = self.child.wait().expect("it ends");
-        while let Ok(line) = self.log.recv() {
-            self.seen.push_str(&line);
-        }
-        assert!(status.success(), "the worker ended with {status}: {}", self.seen);
-        std::mem::take(&mut self.seen)
-    }
-}
+use serde_json::json;
+use support::{
+    PASSWORD, PrivateBroker, ada, control,
+    corridor::{Worker, job, results},
+    member, root, site,
+};
 
 /// Broker, site, configuration.
 struct Corridor {
@@ -121,32 +58,6 @@ impl Corridor {
             assert!(!leaks, "{} holds the password", entry.path().display());
         }
     }
-}
-
-fn job(id: &str, operation: &str, more: Value) -> Vec<u8> {
-    let mut job = json!({
-        "id": id, "app": "ledgerly", "operation": operation,
-        "integration": { "id": "int-42", "settings": { "business_id": "acme" } },
-    });
-    job.as_object_mut().expect("a map").extend(more.as_object().cloned().unwrap_or_default());
-    job.to_string().into_bytes()
-}
-
-/// The results of these jobs, in the order in which they came.
-async fn results(client: &mut Client, mut waiting: Vec<&str>) -> Vec<JobResult> {
-    let mut all = Vec::new();
-    while !waiting.is_empty() {
-        let heard = tokio::time::timeout(Duration::from_secs(90), client.next()).await;
-        match heard.unwrap_or_else(|_| panic!("no result of {waiting:?}")).expect("the broker stays") {
-            Heard::Result(result) => {
-                waiting.retain(|id| *id != result.job);
-                all.push(*result);
-            }
-            Heard::Event(_) => {}
-            Heard::Other(text) => panic!("neither event nor result: {text}"),
-        }
-    }
-    all
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,14 +215,31 @@ async fn a_worker_killed_after_its_commit_makes_nobody_twice() {
     second.stop();
 }
 
+/// What a worker says of itself.
+async fn ready(port: std::net::SocketAddr) -> (u16, serde_json::Value) {
+    let answer = reqwest::get(format!("http://{port}/readyz")).await.expect("it answers");
+    (answer.status().as_u16(), answer.json().await.expect("JSON"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_may_come_late_and_go_in_the_middle() {
     let mut corridor = Corridor::new().await;
     corridor.broker.kill();
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let text = std::fs::read_to_string(&corridor.config).expect("the configuration");
+    std::fs::write(&corridor.config, format!("{text}health: '{port}'\n")).expect("it can be written");
     let mut worker = Worker::start(&corridor.config);
     worker.says("trying again in");
+    assert_eq!(
+        ready(port).await,
+        (503, json!({ "ready": false, "broker": false, "journal": false, "alone_with_its_journal": false }))
+    );
     corridor.broker.again();
     worker.says("taking jobs");
+    while ready(port).await.0 != 200 {
+        tokio::task::yield_now().await;
+    }
     // A quorum queue that was declared a moment before a power cut may never answer again (RabbitMQ 3.10, docs/queue.md): so
     // this one is no longer new when the power goes.
     corridor.broker.stop();

@@ -1,12 +1,18 @@
 //! Which adapters stand behind the ports.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use clap::builder::BoolishValueParser;
 
 use crate::{
-    adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
+    adapters::{
+        cdp::{Chromium, ChromiumOptions, Sandbox},
+        journal_sql::SqlJournal,
+    },
     config::Config,
     engine::inject,
     ports::driver::{Browser, Launch},
@@ -32,6 +38,19 @@ impl BrowserArguments {
             extra_args: Vec::new(),
         }
     }
+}
+
+/// A worker's configuration, and its journal.
+pub(super) async fn journal_of(file: &Path) -> anyhow::Result<(Config, SqlJournal)> {
+    let config = Config::read(file)?;
+    let url = config.journal_url().map_err(|reason| anyhow::anyhow!("{}: {reason}", file.display()))?;
+    let journal = SqlJournal::open(&url).await?;
+    Ok((config, journal))
+}
+
+/// The address of a configuration's broker.
+pub(super) fn broker_of(config: &Config, file: &Path) -> anyhow::Result<String> {
+    config.broker_url().map_err(|reason| anyhow::anyhow!("{}: {reason}", file.display()))
 }
 
 /// Which broker.

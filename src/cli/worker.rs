@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 
-use super::{Ended, parts::ChromiumLauncher};
+use super::{
+    Ended,
+    parts::{ChromiumLauncher, broker_of, journal_of},
+};
 use crate::{
     adapters::{
         amqp::Rabbit,
@@ -15,12 +18,14 @@ use crate::{
     config::Config,
     contract::Job,
     event::Readers,
+    ports::{driver::Launch, journal::Journal},
     report::Trace,
     telemetry,
     worker::{
         books::Books,
         handle::{Handler, KnownIntegration},
-        serve::{Stop, serve},
+        health::answer,
+        serve::{Health, Service, Stop, serve},
         sessions::{Limits, Sessions},
     },
 };
@@ -34,6 +39,9 @@ pub(super) struct Worker {
     /// The worker's configuration.
     #[arg(long, value_name = "FILE", default_value = "seatwright.yaml", env = "SEATWRIGHT_CONFIG")]
     config: PathBuf,
+    /// How many jobs run at once; without it, as the configuration says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(usize))]
+    slots: Option<usize>,
     /// Logs as JSON, one object a line.
     #[arg(long)]
     log_json: bool,
@@ -42,9 +50,21 @@ pub(super) struct Worker {
 impl Worker {
     pub(super) async fn run(self) -> anyhow::Result<Ended> {
         telemetry::begin(self.log_json);
-        let config = Config::read(&self.config)?;
-        let url =
-            config.broker_url().map_err(|reason| anyhow::anyhow!("{}: {reason}", self.config.display()))?;
+        let (tell, stop) = watch::channel(Stop::Run);
+        tokio::spawn(async move {
+            for next in [Stop::Drain, Stop::Hurry] {
+                if super::run_until_stopped().await.is_err() {
+                    return;
+                }
+                tracing::info!(
+                    "asked to stop: {}",
+                    if next == Stop::Drain { "finishing what runs" } else { "at once" }
+                );
+                tell.send_replace(next);
+            }
+        });
+        let (config, journal) = journal_of(&self.config).await?;
+        let url = broker_of(&config, &self.config)?;
         let books = Books::read(&config.playbooks)?;
         for (app, good) in books.apps() {
             if good {
@@ -64,49 +84,82 @@ impl Worker {
             sandbox,
             extra_args: Vec::new(),
         };
+        let journal = Arc::new(journal);
+        let worker = name();
         let handler = Arc::new(Handler {
             books,
             integrations: known(&config),
-            sessions: Sessions::with(Arc::new(ChromiumLauncher(options)), Limits::from(&config)),
+            sessions: Sessions::with(launcher(options), Limits::from(&config)),
             secrets: Arc::new(LocalSecrets::new(config.secrets_root.clone())),
             evidence: Arc::new(Folder::new(&config.evidence)),
         });
-        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let name = format!("{}-{}", host.trim(), std::process::id());
         let broker = Rabbit {
             url,
             lanes: config.service_accounts.keys().cloned().collect(),
             topology: config.broker.topology,
             heartbeat: config.broker.heartbeat,
-            // Nothing is kept yet: what one worker did, no other knows.
-            journal: name.clone(),
-            worker: name,
+            worker: worker.clone(),
+            journal: journal.identity().name.clone(),
         };
-        let (tell, stop) = watch::channel(Stop::Run);
-        tokio::spawn(async move {
-            for next in [Stop::Drain, Stop::Hurry] {
-                if super::run_until_stopped().await.is_err() {
-                    return;
-                }
-                tracing::info!(
-                    "asked to stop: {}",
-                    if next == Stop::Drain { "finishing what runs" } else { "at once" }
-                );
-                tell.send_replace(next);
-            }
-        });
         let folder = config.evidence.clone();
+        let also = also_read();
         let readers = move |job: &Job| match Trace::create(&folder, &job.id) {
-            Ok(trace) => Readers::default().with(Arc::new(trace)),
+            Ok(trace) => also.clone().with(Arc::new(trace)),
             Err(error) => {
                 tracing::warn!("no trace of {}: {error}", job.id);
-                Readers::default()
+                also.clone()
             }
         };
-        serve(&broker, Arc::clone(&handler) as _, config.slots, Arc::new(readers), stop).await;
+        let service = Service {
+            work: Arc::clone(&handler) as _,
+            journal,
+            readers: Arc::new(readers),
+            worker,
+            lanes: broker.lanes.clone(),
+            slots: self.slots.unwrap_or(config.slots),
+            retry_for: config.retry.within,
+            keep: config.journal.keep,
+        };
+        let (health, told) = watch::channel(Health::default());
+        if let Some(address) = config.health {
+            let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
+                anyhow::anyhow!("{}: `health: {address}`: {error}", self.config.display())
+            })?;
+            tokio::spawn(answer(listener, told));
+        }
+        serve(&broker, service, stop, &health).await;
         handler.sessions.close().await;
         Ok(Ended::Done)
     }
+}
+
+/// A name that no other worker has, and that tells a person where to look.
+fn name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    let host = if host.is_empty() { "worker" } else { host };
+    format!("{host}-{}-{:x}", std::process::id(), jiff::Timestamp::now().as_millisecond() & 0xff_ffff)
+}
+
+/// Chromium; in a build for tests, what a test asks for.
+fn launcher(options: ChromiumOptions) -> Arc<dyn Launch> {
+    #[cfg(feature = "fake")]
+    if std::env::var("SEATWRIGHT_TEST_BROWSER").is_ok_and(|browser| browser == "fake") {
+        return Arc::new(crate::adapters::fake::TextBrowsers);
+    }
+    Arc::new(ChromiumLauncher(options))
+}
+
+/// Who else hears of events: in a build for tests, whoever ends the worker in the middle of one.
+fn also_read() -> Readers {
+    #[cfg(feature = "fake")]
+    if let Some(fault) = std::env::var("SEATWRIGHT_TEST_FAULT")
+        .ok()
+        .and_then(|text| crate::worker::fault::FaultAt::parse(&text))
+    {
+        return Readers::default().with(Arc::new(fault));
+    }
+    Readers::default()
 }
 
 fn known(config: &Config) -> BTreeMap<String, KnownIntegration> {

@@ -45,6 +45,7 @@ codes! {
     MissingAttribute Request Never Requester 400 "invalidValue" => "The playbook needs an attribute or setting that the job does not carry.";
     InvalidValue Request Never Requester 400 "invalidValue" => "The app or the playbook refuses a value.";
     UnknownEntitlement Request Never Requester 400 "invalidValue" => "The app has no such entitlement.";
+    Cancelled Request Never Requester 412 => "The requester took the job back before its commit.";
     ConflictingEntitlements Request Never Requester 400 "invalidValue" => "The job asks for several of what only one can be held.";
     UnknownApp Playbook AfterFix Author 501 => "No playbook of this app is loaded.";
     PlaybookInvalid Playbook AfterFix Author 501 => "The playbook of this app has findings that forbid running it.";
@@ -52,6 +53,7 @@ codes! {
     UserNotFound State Never Requester 404 => "The app has no such user.";
     AmbiguousUser State Never Requester 409 => "The app shows the identity more than once.";
     PreconditionFailed State Never Requester 412 => "The app forbids it in the user's present state.";
+    UserHeld State Backoff Operator 409 => "An earlier job of this user ended `indeterminate`, and is not settled.";
     NoSeat Limit AfterFix Operator 403 => "The app has no free seat or licence.";
     RateLimited Limit Backoff Operator 429 => "The app asks to slow down.";
     BadCredentials Auth AfterFix Operator 503 => "The app refuses the service account's credentials. They are tried once.";

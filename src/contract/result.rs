@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entitlement, Failure, Operation};
+use super::{Code, Entitlement, Failure, Operation};
 
 /// What became of a job. It may arrive twice, with the same `message_id` and the same body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,6 +62,9 @@ pub struct JobResult {
     #[serde(default)]
     pub drift: Vec<String>,
     pub finished_at: Timestamp,
+    /// This result settles one that was `indeterminate`, and takes its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
     /// Present where a long list travels in several messages; each is a whole result with a part of `users`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
@@ -78,9 +81,15 @@ pub struct Part {
 }
 
 impl JobResult {
-    /// The AMQP `message_id`: `<job>:result`, and the number of the part where there are several.
+    /// The AMQP `message_id`: `<job>:result`, and the number of the part where there are several; `<job>:settled`; for another body
+    /// under the same id, `<job>:refused`.
     pub fn message_id(&self) -> String {
         match &self.part {
+            // Not the result of the job that has this id.
+            _ if self.error.as_ref().is_some_and(|error| error.code == Code::IdReuse) => {
+                format!("{}:refused", self.job)
+            }
+            _ if self.settled => format!("{}:settled", self.job),
             Some(part) => format!("{}:result:{}", self.job, part.number),
             None => format!("{}:result", self.job),
         }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
+    commit::Commit,
     page::{Trouble, unexpected},
     run::{Run, STEP_TIME},
 };
 use crate::{
     contract::{Code, EvidencePolicy, Failure, Mode},
-    event::EventKind,
     plan::{Asked, PlannedStep},
     playbook::{Action, At, Condition, Step, step::Fill, template},
     ports::driver::{Answer, Ask, DriverError, RefusalKind, ScrollTo},
@@ -108,10 +108,20 @@ impl Run<'_> {
             }
         }
         let dialog = self.dialog.take();
+        let commit = planned.commits().then(|| Commit::of(planned));
+        let outer = std::mem::replace(&mut self.commit, commit);
         let acted = match self.act(planned, within).await {
             Ok(flow) => self.answered(dialog).await.map(|()| flow),
             failed => failed,
         };
+        // What was as the step wants it already needed no input: it counts as made all the same.
+        let acted = match acted {
+            Ok(flow) if planned.commits() && !self.conclusion.commit_reached => {
+                self.before_input().await.map(|()| flow)
+            }
+            done => done,
+        };
+        self.commit = outer;
         match acted {
             Err(Trouble::Refused(refusal))
                 if modifiers.optional
@@ -120,14 +130,6 @@ impl Run<'_> {
                 Ok(Flow::On)
             }
             done => done,
-        }
-    }
-
-    /// From here on the app may have changed: told before the act, never after it.
-    fn commit_begins(&mut self, planned: &PlannedStep) {
-        if planned.commits() && !self.conclusion.commit_reached {
-            self.conclusion.commit_reached = true;
-            self.emit(EventKind::CommitReached { step: planned.id.clone(), at_line: planned.at.clone() });
         }
     }
 
@@ -145,11 +147,6 @@ impl Run<'_> {
             Action::Open(address) => self.open(address, within).await?,
             Action::Click(locator) => {
                 let target = self.scope.target(locator, planned.commits())?;
-                if planned.commits() {
-                    // What cannot be pressed at all has not changed anything.
-                    self.ask(Ask::Aim { target: target.clone() }, within).await?;
-                    self.commit_begins(planned);
-                }
                 self.press_on(target, within).await?;
                 self.settle().await?;
             }
@@ -158,7 +155,6 @@ impl Run<'_> {
             Action::Choose(choose) => {
                 let target = self.scope.target(&choose.from, planned.commits())?;
                 let option = Value::from(self.scope.text(&choose.option)?);
-                self.commit_begins(planned);
                 self.set_control(target, &option, within).await?;
                 self.settle().await?;
             }
@@ -166,7 +162,6 @@ impl Run<'_> {
             Action::Check(locator) | Action::Uncheck(locator) => {
                 let wanted = matches!(planned.step.action, Action::Check(_));
                 let target = self.scope.target(locator, planned.commits())?;
-                self.commit_begins(planned);
                 self.set_control(target, &Value::Bool(wanted), within).await?;
                 self.settle().await?;
             }
@@ -174,7 +169,7 @@ impl Run<'_> {
                 if let Some(target) = self.typed_into.take() {
                     self.ask(Ask::Edit { target }, within).await?;
                 }
-                self.commit_begins(planned);
+                self.before_input().await?;
                 self.page.press(key.value, self.until(within)).await?;
                 self.settle().await?;
             }

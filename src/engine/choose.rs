@@ -56,6 +56,7 @@ impl Run<'_> {
             Some(one) => self.choose_one(target, &control, &one, within).await,
             None if wanted.is_empty() && control.editable => {
                 self.edit(target.clone(), within).await?;
+                self.before_input().await?;
                 self.page.press(crate::ports::driver::Key::Backspace, self.until(within)).await?;
                 self.shows(target, "", within).await
             }
@@ -98,6 +99,7 @@ impl Run<'_> {
             // Few lists are searched for all that their options say: less of it finds more. Only the very option is pressed.
             for typed in narrowing(wanted) {
                 self.edit(target.clone(), within).await?;
+                self.before_input().await?;
                 self.page.insert_text(typed, self.until(within)).await?;
                 if self.first_of(vec![there.clone()], SUGGESTING_TIME.min(within)).await.is_ok() {
                     break;
@@ -148,6 +150,7 @@ impl Run<'_> {
         }
         if control.length > 0 {
             // What was typed hides what does not match it.
+            self.before_input().await?;
             self.page.press(crate::ports::driver::Key::Backspace, self.until(within)).await?;
         } else {
             self.press_on(target.clone(), within).await?;

@@ -181,6 +181,7 @@ impl Run<'_> {
             )
             .into());
         }
+        self.before_input().await?;
         self.page.insert_text(secret.expose(), Instant::now() + within).await?;
         let read = self.value_of(&control).await?;
         if read.length != secret.expose().chars().count() {
@@ -215,6 +216,7 @@ impl Run<'_> {
             return Ok(());
         }
         let deadline = Instant::now() + Duration::from_secs(5);
+        self.before_input().await?;
         if wanted.is_empty() {
             self.page.press(Key::Backspace, deadline).await?;
         } else {
@@ -234,6 +236,7 @@ impl Run<'_> {
     }
 
     async fn set_native(&mut self, control: &Control, wanted: Vec<String>) -> Result<(), Trouble> {
+        self.before_input().await?;
         let ask = Ask::Set { token: control.token, values: wanted };
         match self.ask_once(ask, Duration::from_secs(5)).await.map_err(gone)? {
             Answer::Control(_) => Ok(()),

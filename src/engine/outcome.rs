@@ -74,6 +74,7 @@ fn mismatch(changes: &[Change]) -> Failure {
 pub fn outcome_of(failure: &Failure) -> Outcome {
     match (failure.code, failure.class) {
         (Code::DeadlinePassed, _) => Outcome::Expired,
+        (Code::Cancelled, _) => Outcome::Cancelled,
         (Code::ChallengeRequired, _) => Outcome::ActionRequired,
         (_, Class::Guard) => Outcome::Blocked,
         (_, Class::Request | Class::Playbook) => Outcome::Rejected,
@@ -122,6 +123,7 @@ mod tests {
                         | Outcome::Rejected
                         | Outcome::Blocked
                         | Outcome::Expired
+                        | Outcome::Cancelled
                         | Outcome::ActionRequired
                 ),
                 "{code}"

@@ -255,6 +255,7 @@ impl Run<'_> {
             else {
                 return Err(Failure::new(Code::Internal, "the page did not say where to press").into());
             };
+            self.before_input().await?;
             let deadline = Instant::now() + GRACE;
             self.page.click(at, deadline).await?;
             let frame = self.frame.clone();

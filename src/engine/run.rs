@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Conclusion, Session, World, outcome::outcome_of, page::Trouble, window::Expected};
+use super::{
+    Conclusion, Session, World, commit::Commit, outcome::outcome_of, page::Trouble, window::Expected,
+};
 use crate::{
     contract::{Code, Entitled, EvidencePolicy, Failure, Mode, Operation, Outcome},
     event::{Event, EventKind},
@@ -79,6 +81,8 @@ pub(super) struct Run<'a> {
     pub(super) frame: Vec<Target>,
     /// The field that was typed into last, until something else is pressed. Reading it back has left it.
     pub(super) typed_into: Option<Target>,
+    /// The commit step under way.
+    pub(super) commit: Option<Commit>,
     /// The beginning of the one-time code that was entered last.
     pub(super) code_of: Option<u64>,
     /// What the last native dialog said that was dismissed.
@@ -114,6 +118,7 @@ impl<'a> Run<'a> {
             drift: Vec::new(),
             frame: Vec::new(),
             typed_into: None,
+            commit: None,
             code_of: None,
             dismissed: None,
             pictured: false,
@@ -286,8 +291,14 @@ impl<'a> Run<'a> {
     pub(super) async fn steps(&mut self, steps: &[PlannedStep]) -> Result<super::action::Flow, Failure> {
         for planned in steps {
             let begun = Instant::now();
-            if !self.conclusion.commit_reached && Instant::now() >= self.world.deadline {
-                return Err(planned.blame(Failure::new(Code::DeadlinePassed, "the time for the job is over")));
+            if !self.conclusion.commit_reached {
+                if Instant::now() >= self.world.deadline {
+                    let late = Failure::new(Code::DeadlinePassed, "the time for the job is over");
+                    return Err(planned.blame(late));
+                }
+                if !self.world.gate.is_open() {
+                    return Err(planned.blame(Failure::new(Code::QueueLost, "the job is not ours any more")));
+                }
             }
             let what = super::action::title(&planned.step);
             self.emit(EventKind::StepStarted { step: planned.id.clone(), at_line: planned.at.clone(), what });

@@ -18,8 +18,6 @@ use crate::{
     playbook::syntax::{Becomes, Values},
 };
 
-/// How long the app may take to show a change that it has made.
-const SETTLE_TIME: Duration = Duration::from_secs(10);
 /// Between two reads, at first.
 const READ_AGAIN: Duration = Duration::from_millis(200);
 
@@ -260,7 +258,7 @@ impl Run<'_> {
 
     /// Reads again, freshly, until it shows what was asked for or the time is over.
     async fn verify(&mut self, before: Option<&UserRecord>, wanted: &Wanted, refused: bool) -> Verdict {
-        let until = self.until(SETTLE_TIME);
+        let until = self.until(self.plan.playbook.playbook.settle_time());
         let mut pause = READ_AGAIN;
         loop {
             let found = match self.find_user().await {

@@ -1,5 +1,7 @@
 //! A playbook as authored. The JSON Schema for editors comes from here.
 
+use std::time::Duration;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Visitor};
 
@@ -46,6 +48,10 @@ pub struct Playbook {
     /// How one user is found.
     #[serde(default, deserialize_with = "section")]
     pub find_user: Option<FindUser>,
+    /// How long the app may take to show a change that it has made, at most: `10s` where nothing is said. What it does not show
+    /// by then is `indeterminate`, and is looked at again later.
+    #[serde(default)]
+    pub settle: Option<At<String>>,
     /// Things that get in the way, at any time, and how to put them away.
     #[serde(default, deserialize_with = "section")]
     pub overlays: List<Overlay>,
@@ -59,6 +65,16 @@ pub struct Playbook {
     #[serde(default, deserialize_with = "section")]
     pub operations: Names<OperationSteps>,
 }
+
+impl Playbook {
+    /// How long the app may take to show a change.
+    pub fn settle_time(&self) -> Duration {
+        self.settle.as_ref().and_then(|time| super::template::duration(&time.value)).unwrap_or(SETTLE_TIME)
+    }
+}
+
+/// How long an app may take to show a change, where its playbook does not say.
+const SETTLE_TIME: Duration = Duration::from_secs(10);
 
 /// A setting that an integration must bring.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

@@ -16,7 +16,8 @@ pub trait Journal: Send + Sync {
 
     /// Takes a job up, and counts that; or says what is known of it already.
     async fn take_up(&self, job: &Entry) -> Result<Known, JournalError>;
-    /// Notes that the attempt ended by our own decision, before any commit: it does not count as a death.
+    /// Notes that the attempt ended by our own decision, before any commit: it does not count as a death, not even where a
+    /// later attempt has been made meanwhile. Once for each attempt.
     async fn put_down(&self, job: &str, attempt: u32) -> Result<(), JournalError>;
     /// Written before a commit: from here on the app may have changed. Only what is [`Leave::Granted`] may go on.
     async fn intend(&self, job: &str, attempt: u32, step: &str) -> Result<Leave, JournalError>;

@@ -38,6 +38,14 @@ pub fn line(kind: &EventKind) -> Option<String> {
         }
         EventKind::EvidenceKept { reason, reference: None, .. } => format!("  no picture ({reason})"),
         EventKind::Noticed { what } => format!("  the browser {what}"),
+        EventKind::Held { code, ms } => {
+            format!("  held for {ms} ms{}", code.map_or_else(String::new, |code| format!(": {code}")))
+        }
+        EventKind::Received { .. }
+        | EventKind::TakenUp { .. }
+        | EventKind::Concluded
+        | EventKind::Published
+        | EventKind::Acknowledged => return None,
         EventKind::Verifying => "  reading it back".to_owned(),
         EventKind::Finished { outcome, ms, code } => {
             let code = code.map(|code| format!(" {code}")).unwrap_or_default();

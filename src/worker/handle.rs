@@ -8,13 +8,18 @@ use tokio::time::Instant;
 use super::{books::Books, sessions::Sessions};
 use crate::{
     contract::{
-        Code, Failure, Job, JobRefusal, JobResult, LoginMethod, Mode, Outcome, PlaybookRef, SecretRef,
-        ServiceAccount, Timings, WorkerRef,
+        Code, Failure, Job, JobRefusal, JobResult, LoginMethod, Mode, Operation, Outcome, PlaybookRef,
+        SecretRef, ServiceAccount, Timings, WorkerRef,
     },
     engine::{self, Conclusion, World, outcome_of},
     event::{Event, EventKind, Reader},
     plan::{self, Account, Plan},
-    ports::{evidence::EvidenceStore, secrets::Secrets},
+    ports::{
+        evidence::EvidenceStore,
+        gate::{AlwaysOpen, Gate},
+        journal::Intent,
+        secrets::Secrets,
+    },
 };
 
 /// The longest that a job may take: well below the broker's acknowledgement time-out of 30 minutes.
@@ -45,9 +50,39 @@ struct Desk {
     tenant: String,
 }
 
+/// How a job comes to be done.
+pub struct Turn<'a> {
+    /// Asked before every commit.
+    pub gate: &'a dyn Gate,
+    /// A commit was begun by an earlier attempt, and nobody knows how it ended.
+    pub unknown: Option<Intent>,
+    /// From 1.
+    pub attempt: u32,
+    /// Nothing is begun after this.
+    pub until: Instant,
+}
+
+/// What came of a turn.
+#[derive(Debug, Clone)]
+pub struct Done {
+    pub result: JobResult,
+    /// The app may have changed in this very turn.
+    pub commit_reached: bool,
+}
+
+/// How long a browser that died, and what it had asked for, get to be done with.
+const QUIET: Duration = Duration::from_secs(1);
+
 impl Handler {
-    /// Does one job to its end. There is always a result.
+    /// Does one job that nobody else can take up to its end. There is always a result.
     pub async fn work(&self, job: &Job, events: Arc<dyn Reader>) -> JobResult {
+        let until = Instant::now() + JOB_TIME;
+        self.turn(job, &Turn { gate: &AlwaysOpen, unknown: None, attempt: 1, until }, events).await.result
+    }
+
+    /// Does one job, in its turn. There is always a result, though it need not be the last word: see
+    /// [`super::disposition`].
+    pub async fn turn(&self, job: &Job, turn: &Turn<'_>, events: Arc<dyn Reader>) -> Done {
         let begun = Instant::now();
         let emit = |kind| events.event(&Event { at: Timestamp::now(), job: job.id.clone(), kind });
         emit(EventKind::Started {
@@ -56,18 +91,45 @@ impl Handler {
             integration: job.integration.id.clone(),
         });
         let mut playbook = None;
-        let conclusion = match self.desk(job, &mut playbook) {
-            Ok(desk) => self.perform(job, &desk, &events).await,
+        let late = if turn.unknown.is_none() { out_of_window(job) } else { None };
+        let desk = late.map_or_else(|| self.desk(job, &mut playbook), Err);
+        let conclusion = match desk {
+            Ok(desk) => self.perform(job, &desk, turn, &events).await,
+            // A commit was begun: that it cannot be looked at now does not undo it.
+            Err(failure) if turn.unknown.is_some() => Conclusion {
+                outcome: Some(Outcome::Indeterminate),
+                changed: true,
+                error: Some(failure),
+                ..Conclusion::default()
+            },
             Err(failure) => refused(failure),
         };
+        let commit_reached = conclusion.commit_reached;
         let mut result = self.result(job, playbook, conclusion).await;
+        result.attempts = turn.attempt;
         result.timings.total_ms = millis(begun);
         emit(EventKind::Finished {
             outcome: result.outcome,
             ms: result.timings.total_ms,
             code: result.error.as_ref().map(|e| e.code),
         });
-        result
+        Done { result, commit_reached }
+    }
+
+    /// Whom a job is about, as the journal knows people: the identity, in small letters.
+    pub fn subject(&self, job: &Job) -> Option<String> {
+        let attribute = self.books.of(&job.app).ok().and_then(|source| {
+            source.playbook.identity.as_ref().map(|identity| identity.attribute.value.clone())
+        });
+        let user = serde_json::to_value(job.user.as_ref()?).ok()?;
+        let folded = |name: &str| name.trim().to_lowercase();
+        let named = attribute.and_then(|attribute| user.get(&attribute)?.as_str().map(folded));
+        named.or_else(|| user.get("userName")?.as_str().map(folded))
+    }
+
+    /// How long the app may take to show a change.
+    pub fn settle_time(&self, app: &str) -> Duration {
+        self.books.of(app).map_or(JOB_TIME, |source| source.playbook.settle_time())
     }
 
     /// The answer to a body that is no job.
@@ -81,19 +143,8 @@ impl Handler {
         }
     }
 
-    /// Integration, account, playbook, window: what is refused here costs no browser.
+    /// Integration, account, playbook: what is refused here costs no browser.
     fn desk(&self, job: &Job, playbook: &mut Option<PlaybookRef>) -> Result<Desk, Failure> {
-        let now = Timestamp::now();
-        if job.window.deadline.is_some_and(|deadline| deadline <= now) {
-            return Err(Failure::new(
-                Code::DeadlinePassed,
-                "the deadline of the job had passed when it was taken up",
-            ));
-        }
-        if let Some(begin) = job.window.not_before.filter(|begin| *begin > now) {
-            return Err(Failure::new(Code::OutOfWindow, format!("the job is not to be done before {begin}"))
-                .hint("publish it then"));
-        }
         let known = self.integrations.get(&job.integration.id);
         let source = self.books.of(&job.app)?;
         *playbook = Some(PlaybookRef {
@@ -128,22 +179,62 @@ impl Handler {
         Ok(Desk { tenant: format!("{} {settings:?}", plan.start), plan, account })
     }
 
-    async fn perform(&self, job: &Job, desk: &Desk, events: &Arc<dyn Reader>) -> Conclusion {
-        let deadline = deadline(job);
-        let conclusion = self.once(desk, &desk.plan, deadline, events).await;
+    async fn perform(&self, job: &Job, desk: &Desk, turn: &Turn<'_>, events: &Arc<dyn Reader>) -> Conclusion {
+        let deadline = deadline(job).min(turn.until);
+        if let Some(intent) = &turn.unknown {
+            let seen = self.look(desk, turn, intent.at, turn.until, events).await;
+            if let Some(lost) = unanswered(job.operation, intent, &seen) {
+                return settled(job.operation, lost, seen);
+            }
+            if let Some(late) = out_of_window(job) {
+                return refused(late);
+            }
+        }
+        let conclusion = self.once(desk, &desk.plan, turn, deadline, events).await;
         if !needs_settling(&conclusion) {
             return conclusion;
         }
         // The commit was made and the browser was lost with the answer: look, with a fresh one, and only look.
+        let seen = self.look(desk, turn, Timestamp::now(), deadline, events).await;
+        settled(job.operation, conclusion, seen)
+    }
+
+    /// Reads, and only reads, until the app shows what the job wants or has had its time since the commit.
+    async fn look(
+        &self,
+        desk: &Desk,
+        turn: &Turn<'_>,
+        committed: Timestamp,
+        deadline: Instant,
+        events: &Arc<dyn Reader>,
+    ) -> Conclusion {
+        // That a mail was sent shows in no record.
+        if desk.plan.operation == Operation::InviteResend {
+            return Conclusion::default();
+        }
         let looking = Plan { mode: Mode::Verify, ..desk.plan.clone() };
-        let seen = self.once(desk, &looking, deadline, events).await;
-        settled(conclusion, seen)
+        // A browser that died, and a request that was on its way, get time to be done with. A clock that jumped makes
+        // the time longer, never shorter than this.
+        tokio::time::sleep(QUIET).await;
+        let settle = desk.plan.playbook.playbook.settle_time();
+        let since = Duration::try_from(Timestamp::now().duration_since(committed)).unwrap_or_default();
+        let until = (Instant::now() + settle.saturating_sub(since)).min(deadline);
+        let mut pause = QUIET;
+        loop {
+            let seen = self.once(desk, &looking, turn, deadline, events).await;
+            if seen.outcome == Some(Outcome::NoChange) || Instant::now() + pause > until {
+                return seen;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
     }
 
     async fn once(
         &self,
         desk: &Desk,
         plan: &Plan,
+        turn: &Turn<'_>,
         deadline: Instant,
         events: &Arc<dyn Reader>,
     ) -> Conclusion {
@@ -162,6 +253,7 @@ impl Handler {
             events: Arc::clone(events),
             references: &desk.account.secrets as &BTreeMap<String, SecretRef>,
             codes: &self.sessions.codes,
+            gate: turn.gate,
             deadline,
         };
         let conclusion = engine::run(plan, &mut session, &world).await;
@@ -183,6 +275,20 @@ impl Handler {
             ..blank(&job.id, conclusion)
         }
     }
+}
+
+/// Is it too late, or too early?
+fn out_of_window(job: &Job) -> Option<Failure> {
+    let now = Timestamp::now();
+    if job.window.deadline.is_some_and(|deadline| deadline <= now) {
+        return Some(Failure::new(
+            Code::DeadlinePassed,
+            "the deadline of the job had passed when it was taken up",
+        ));
+    }
+    let begin = job.window.not_before.filter(|begin| *begin > now)?;
+    let message = format!("the job is not to be done before {begin}");
+    Some(Failure::new(Code::OutOfWindow, message).hint("publish it then"))
 }
 
 /// Has the app this way to sign in?
@@ -208,20 +314,51 @@ fn deadline(job: &Job) -> Instant {
     Instant::now() + left.unwrap_or(JOB_TIME).min(JOB_TIME)
 }
 
+/// A commit was begun by an attempt that ended without a word, and this is what the app shows. `None`: it is done again.
+/// Again only where twice is the same as once, and only after a look that shows it undone: a user who is still there is
+/// removed, a role that is still missing is given. A user is never created again, and no mail is sent again. Pure.
+fn unanswered(operation: Operation, intent: &Intent, seen: &Conclusion) -> Option<Conclusion> {
+    let unread = seen.error.as_ref().filter(|error| error.code != Code::VerifyMismatch);
+    let undone = seen.outcome != Some(Outcome::NoChange) && seen.error.is_some() && unread.is_none();
+    if undone && !matches!(operation, Operation::UserCreate | Operation::InviteResend) {
+        return None;
+    }
+    let message =
+        "the worker ended in the middle of the commit, and the app does not show that it took effect";
+    let lost = Failure {
+        step: Some(intent.step.clone()),
+        ..Failure::new(Code::BrowserLost, message)
+            .hint("it is looked at again later: see `seatwright settle`")
+    };
+    Some(Conclusion {
+        outcome: Some(Outcome::Indeterminate),
+        changed: true,
+        // What could not be read may be read in a moment: nothing was done meanwhile.
+        commit_reached: unread.is_none(),
+        error: Some(unread.cloned().unwrap_or(lost)),
+        ..Conclusion::default()
+    })
+}
+
 fn needs_settling(conclusion: &Conclusion) -> bool {
     let lost = conclusion.error.as_ref().is_some_and(|e| e.code == Code::BrowserLost);
     conclusion.commit_reached && lost && conclusion.outcome == Some(Outcome::Indeterminate)
 }
 
 /// What is known after a lost answer and a later look. Pure.
-fn settled(lost: Conclusion, seen: Conclusion) -> Conclusion {
+fn settled(operation: Operation, lost: Conclusion, seen: Conclusion) -> Conclusion {
     let mut drift = lost.drift.clone();
     drift.push("the answer to the commit was lost; what was done was read afterwards".to_owned());
     let mut evidence = lost.evidence.clone();
     evidence.extend(seen.evidence.clone());
     match seen.outcome {
         Some(Outcome::NoChange) => Conclusion {
-            outcome: Some(Outcome::Succeeded),
+            outcome: Some(match &seen.after {
+                Some(user) if operation == Operation::UserCreate && user.pending.is_some() => {
+                    Outcome::PendingExternal
+                }
+                _ => Outcome::Succeeded,
+            }),
             changed: true,
             error: None,
             after: seen.after,
@@ -238,7 +375,7 @@ fn refused(failure: Failure) -> Conclusion {
     Conclusion { outcome: Some(outcome_of(&failure)), error: Some(failure), ..Conclusion::default() }
 }
 
-fn blank(id: &str, conclusion: Conclusion) -> JobResult {
+pub(super) fn blank(id: &str, conclusion: Conclusion) -> JobResult {
     JobResult {
         job: id.to_owned(),
         app: None,
@@ -263,6 +400,7 @@ fn blank(id: &str, conclusion: Conclusion) -> JobResult {
         timings: Timings { ..conclusion.timings },
         drift: conclusion.drift,
         finished_at: Timestamp::now(),
+        settled: false,
         part: None,
     }
 }
@@ -307,11 +445,41 @@ mod tests {
     #[test]
     fn a_look_that_shows_the_change_makes_it_a_success_and_nothing_else_does() {
         let as_wished = Conclusion { outcome: Some(Outcome::NoChange), ..Conclusion::default() };
-        let ended = settled(lost(), as_wished);
+        let ended = settled(Operation::UserUpdate, lost(), as_wished);
         assert_eq!((ended.outcome, ended.changed, ended.error), (Some(Outcome::Succeeded), true, None));
         for outcome in [Outcome::Failed, Outcome::Rejected, Outcome::Blocked, Outcome::Expired] {
-            let ended = settled(lost(), Conclusion { outcome: Some(outcome), ..Conclusion::default() });
+            let ended = settled(
+                Operation::UserUpdate,
+                lost(),
+                Conclusion { outcome: Some(outcome), ..Conclusion::default() },
+            );
             assert_eq!(ended.outcome, Some(Outcome::Indeterminate), "{outcome}");
+        }
+    }
+
+    #[test]
+    fn what_a_dead_attempt_left_is_done_again_only_where_twice_is_once() {
+        let intent = Intent { step: "user.x[3]".to_owned(), at: Timestamp::UNIX_EPOCH };
+        let shown = || Conclusion { outcome: Some(Outcome::NoChange), ..Conclusion::default() };
+        let failed = |code| Conclusion {
+            outcome: Some(Outcome::Failed),
+            error: Some(Failure::new(code, "x")),
+            ..Conclusion::default()
+        };
+        for operation in Operation::ALL.iter().copied().filter(|operation| operation.writes()) {
+            let once = matches!(operation, Operation::UserCreate | Operation::InviteResend);
+            // It shows: never again.
+            assert!(unanswered(operation, &intent, &shown()).is_some(), "{operation}");
+            // It could be read, and does not show.
+            let undone = unanswered(operation, &intent, &failed(Code::VerifyMismatch));
+            assert_eq!(undone.is_some(), once, "{operation}");
+            assert!(
+                undone.is_none_or(|end| end.commit_reached && end.outcome == Some(Outcome::Indeterminate))
+            );
+            // It could not be read: not again, and not the last word.
+            let unread = unanswered(operation, &intent, &failed(Code::AppUnavailable)).expect("not again");
+            assert!(!unread.commit_reached, "{operation}");
+            assert_eq!(unread.outcome, Some(Outcome::Indeterminate), "{operation}");
         }
     }
 }

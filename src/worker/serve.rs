@@ -1,51 +1,50 @@
-//! The loop: a slot first, then one delivery; do it, publish, wait for the confirm, end the delivery. In that order.
+//! The loop: deliveries come as the broker gives them, at most one a lane; each waits for a slot; the broker may come
+//! and go meanwhile.
 
 use std::{
-    collections::HashMap,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use async_trait::async_trait;
-use futures_util::FutureExt;
-use sha2::{Digest, Sha256};
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinSet,
     time::Instant,
 };
 use tracing::{error, info, warn};
 
-use super::handle::{Handler, JOB_TIME};
+use super::{
+    desk::{Asked, Desk, Work, read},
+    waiting::Waiting,
+};
 use crate::{
-    contract::{Code, EventName, Failure, JOB_TYPE, Job, JobRefusal, JobResult, WireEvent},
-    event::{Event, EventKind, Reader, Readers},
-    ports::queue::{Arrival, Broker, Delivery, Epoch, Outbox, QueueError},
+    contract::Job,
+    event::Readers,
+    ports::{
+        journal::Journal,
+        queue::{Arrival, Broker, Delivery, Epoch, Outbox},
+    },
 };
 
-/// Between two tries to reach the broker, or to publish.
-const PAUSES: [u64; 5] = [1, 2, 5, 10, 30];
-
-/// Whoever does jobs.
-#[async_trait]
-pub trait Work: Send + Sync {
-    /// Does one job to its end.
-    async fn work(&self, job: &Job, events: Arc<dyn Reader>) -> JobResult;
-    /// The answer to a body that is no job.
-    fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult;
-}
-
-#[async_trait]
-impl Work for Handler {
-    async fn work(&self, job: &Job, events: Arc<dyn Reader>) -> JobResult {
-        Handler::work(self, job, events).await
-    }
-
-    fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult {
-        Handler::refuse(self, refusal, id)
-    }
-}
+/// Between two tries to reach the broker, the journal, or to publish.
+pub(super) const PAUSES: [u64; 5] = [1, 2, 5, 10, 30];
+/// How long a delivery may wait for a slot before it goes back: the broker's clock is running.
+const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+/// How long what runs may take after a first request to stop; then nothing is committed any more.
+const GRACE: Duration = Duration::from_secs(60);
+/// How often the journal is asked for what other workers and people have decided.
+const LOOK_ROUND: Duration = Duration::from_secs(2);
+/// A connection that has lasted for so long was a good one.
+const STANDS: Duration = Duration::from_secs(30);
+/// How often it is rid of what is old.
+const CLEAR_UP: Duration = Duration::from_secs(3600);
+/// So long a request to look is on its way at most.
+const ASKED_FOR: Duration = Duration::from_secs(300);
 
 /// How a worker is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,15 +60,70 @@ pub enum Stop {
 /// Readers of a job's events, beside the broker.
 pub type ReadersOf = dyn Fn(&Job) -> Readers + Send + Sync;
 
+/// What a worker is made of.
+pub struct Service {
+    pub work: Arc<dyn Work>,
+    pub journal: Arc<dyn Journal>,
+    pub readers: Arc<ReadersOf>,
+    /// The name of this worker, unlike that of any other.
+    pub worker: String,
+    pub lanes: Vec<String>,
+    /// How many jobs run at once.
+    pub slots: usize,
+    /// How long a job may be held and begun anew while nothing was done.
+    pub retry_for: Duration,
+    /// How long results are kept, to answer jobs that come again.
+    pub keep: Duration,
+}
+
+/// How a worker is. Ready: it takes jobs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Health {
+    pub connected: bool,
+    pub journal: bool,
+    /// Nobody serves the same lanes with another journal.
+    pub alone: bool,
+}
+
+impl Health {
+    pub fn ready(&self) -> bool {
+        self.connected && self.journal && self.alone
+    }
+}
+
 /// Takes jobs until it is asked to stop. The broker may come and go meanwhile.
 pub async fn serve(
     broker: &dyn Broker,
-    work: Arc<dyn Work>,
-    slots: usize,
-    readers: Arc<ReadersOf>,
+    service: Service,
     mut stop: watch::Receiver<Stop>,
+    health: &watch::Sender<Health>,
 ) {
-    let desk = Arc::new(Desk { work, readers, unpublished: Mutex::default(), stop: stop.clone() });
+    let (stopped, mut stops) = mpsc::unbounded_channel();
+    let (closing, until) = watch::channel(*stop.borrow());
+    let (journal_works, journal) = watch::channel(true);
+    let desk = Arc::new(Desk {
+        work: service.work,
+        journal: service.journal,
+        readers: service.readers,
+        worker: service.worker,
+        retry_for: service.retry_for,
+        stop: until,
+        stopped,
+        cancelled: Mutex::default(),
+        foreign: AtomicBool::new(false),
+        journal_works,
+    });
+    let mut shift = Shift {
+        desk,
+        lanes: service.lanes,
+        slots: service.slots,
+        keep: service.keep,
+        closing,
+        paused: BTreeSet::new(),
+        waited: BTreeMap::new(),
+        asked: BTreeMap::new(),
+        cleared: None,
+    };
     let mut tries = 0;
     while *stop.borrow() == Stop::Run {
         let connected = tokio::select! {
@@ -79,272 +133,222 @@ pub async fn serve(
         match connected {
             Ok(epoch) => {
                 info!("connected to the broker, taking jobs");
-                tries = 0;
-                one_epoch(epoch, &desk, slots, &mut stop).await;
+                let begun = Instant::now();
+                health.send_replace(Health { connected: true, journal: *journal.borrow(), alone: true });
+                shift.epoch(epoch, &mut stops, &mut stop, health).await;
+                // What breaks as soon as it stands is not tried without a pause: each time everything goes back to its queue.
+                if begun.elapsed() > STANDS {
+                    tries = 0;
+                } else if *stop.borrow() == Stop::Run {
+                    rest(tries, &mut stop).await;
+                    tries += 1;
+                }
             }
             Err(error) => {
-                let pause = PAUSES[tries.min(PAUSES.len() - 1)];
+                warn!("{error}; trying again in {} s", PAUSES[tries.min(PAUSES.len() - 1)]);
+                rest(tries, &mut stop).await;
                 tries += 1;
-                warn!("{error}; trying again in {pause} s");
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_secs(pause)) => {}
-                    _ = stop.changed() => {}
-                }
             }
         }
     }
     info!("stopped");
 }
 
-/// Until the connection is lost or the worker is asked to stop. Whatever runs is finished before it returns, so that a
-/// job that is delivered again never runs beside itself.
-async fn one_epoch(
-    mut epoch: Box<dyn Epoch>,
-    desk: &Arc<Desk>,
+/// Before the next try.
+async fn rest(tries: usize, stop: &mut watch::Receiver<Stop>) {
+    tokio::select! {
+        () = tokio::time::sleep(Duration::from_secs(PAUSES[tries.min(PAUSES.len() - 1)])) => {}
+        _ = stop.changed() => {}
+    }
+}
+
+struct Shift {
+    desk: Arc<Desk>,
+    lanes: Vec<String>,
     slots: usize,
-    stop: &mut watch::Receiver<Stop>,
-) {
-    let free = Arc::new(Semaphore::new(slots));
-    let outbox = epoch.outbox();
-    let mut running = JoinSet::new();
-    loop {
-        let taken = tokio::select! {
-            biased;
-            _ = stop.changed() => break,
-            // A slot first: a delivery that waits for one would wait with the broker's clock running.
-            taken = async { (Arc::clone(&free).acquire_owned().await, epoch.next().await) } => taken,
-        };
-        let (Ok(slot), Some(arrival)) = taken else {
-            warn!("the connection to the broker was lost");
-            break;
-        };
-        let Arrival::Delivery(delivery) = arrival else { continue };
-        let (desk, outbox) = (Arc::clone(desk), Arc::clone(&outbox));
-        running.spawn(async move {
-            desk.take(delivery, &*outbox, &outbox).await;
-            drop(slot);
-        });
-        while running.try_join_next().is_some() {}
+    keep: Duration,
+    /// What the desk knows of being stopped: it hurries when its grace is over.
+    closing: watch::Sender<Stop>,
+    /// Lanes that are stopped, as far as is known here.
+    paused: BTreeSet<String>,
+    /// Since when lanes wait whose delivery was given back.
+    waited: BTreeMap<String, Instant>,
+    /// Jobs that were asked to be looked at.
+    asked: BTreeMap<String, Instant>,
+    cleared: Option<Instant>,
+}
+
+impl Shift {
+    /// Until the connection is lost or the worker is asked to stop. Whatever runs is finished before it returns, so that
+    /// a job that is delivered again never runs beside itself.
+    async fn epoch(
+        &mut self,
+        mut epoch: Box<dyn Epoch>,
+        stops: &mut mpsc::UnboundedReceiver<String>,
+        stop: &mut watch::Receiver<Stop>,
+        health: &watch::Sender<Health>,
+    ) {
+        let free = Arc::new(Semaphore::new(self.slots));
+        let outbox = epoch.outbox();
+        let mut waiting: Waiting<(Asked, Delivery)> = Waiting::default();
+        let mut running = JoinSet::new();
+        let mut round = tokio::time::interval(LOOK_ROUND);
+        round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.paused.clear();
+        self.desk.foreign.store(false, Ordering::Relaxed);
+        loop {
+            tokio::select! {
+                biased;
+                _ = stop.changed() => break,
+                Some(lane) = stops.recv() => {
+                    self.paused.insert(lane.clone());
+                    epoch.pause(&lane);
+                }
+                arrival = epoch.next() => match arrival {
+                    Some(Arrival::Delivery(delivery)) => {
+                        let asked = read(&delivery);
+                        let operation = match &asked {
+                            Asked::Job(job) => Some(job.operation),
+                            _ => None,
+                        };
+                        let now = Instant::now();
+                        // Who was given back for waiting too long keeps their place.
+                        let since = self.waited.remove(&delivery.lane).unwrap_or(now);
+                        waiting.push(operation, (asked, delivery), since, now);
+                    }
+                    Some(Arrival::Cancel(job)) => self.desk.cancel(job).await,
+                    Some(Arrival::ForeignJournal { worker }) => {
+                        error!("the worker {worker} serves the same lanes with another journal: give both the same, or jobs may end indeterminate");
+                        self.desk.foreign.store(true, Ordering::Relaxed);
+                        health.send_modify(|health| health.alone = false);
+                    }
+                    None => {
+                        warn!("the connection to the broker was lost");
+                        break;
+                    }
+                },
+                Ok(permit) = Arc::clone(&free).acquire_owned(), if !waiting.is_empty() => {
+                    let Some((asked, delivery)) = waiting.pop(Instant::now()) else { continue };
+                    let mut slot = Slot { free: Arc::clone(&free), permit: Some(permit) };
+                    let (desk, outbox) = (Arc::clone(&self.desk), Arc::clone(&outbox));
+                    running.spawn(async move { desk.take(asked, delivery, &outbox, &mut slot).await });
+                }
+                Some(_) = running.join_next() => {}
+                _ = round.tick() => {
+                    for ((_, delivery), since) in waiting.overdue(LONGEST_WAIT, Instant::now()) {
+                        self.waited.insert(delivery.lane.clone(), since);
+                        delivery.ending.release(Some(Duration::ZERO)).await;
+                    }
+                    self.look_round(&*epoch, &*outbox).await;
+                    health.send_modify(|health| health.journal = *self.desk.journal_works.borrow());
+                }
+            }
+        }
+        // Nothing more of any lane: whoever stands behind takes them over, but for what runs here.
+        health.send_modify(|health| health.connected = false);
+        for lane in &self.lanes {
+            epoch.pause(lane);
+        }
+        for (_, delivery) in waiting.drain() {
+            delivery.ending.release(None).await;
+        }
+        if !running.is_empty() {
+            info!("finishing {} running jobs", running.len());
+        }
+        self.finish(running, stop).await;
+        epoch.close().await;
     }
-    if !running.is_empty() {
-        info!("finishing {} running jobs", running.len());
+
+    /// Lets what runs come to its end.
+    async fn finish(&self, mut running: JoinSet<()>, stop: &mut watch::Receiver<Stop>) {
+        let mut grace = std::pin::pin!(tokio::time::sleep(GRACE));
+        loop {
+            let stopping = *stop.borrow() != Stop::Run;
+            if stopping && *self.closing.borrow() == Stop::Run {
+                self.closing.send_replace(Stop::Drain);
+                grace.as_mut().reset(Instant::now() + GRACE);
+            }
+            tokio::select! {
+                ended = running.join_next() => if ended.is_none() { break },
+                () = &mut grace, if stopping && *self.closing.borrow() != Stop::Hurry => {
+                    warn!("what runs has had its time: nothing is committed any more");
+                    self.closing.send_replace(Stop::Hurry);
+                }
+                asked = stop.wait_for(|stop| *stop == Stop::Hurry || (!stopping && *stop == Stop::Drain)) => {
+                    if asked.is_err() || asked.is_ok_and(|stop| *stop == Stop::Hurry) {
+                        self.closing.send_replace(Stop::Hurry);
+                        running.shutdown().await;
+                        break;
+                    }
+                }
+            }
+        }
     }
-    loop {
-        tokio::select! {
-            ended = running.join_next() => if ended.is_none() { break },
-            _ = stop.wait_for(|stop| *stop == Stop::Hurry) => {
-                running.shutdown().await;
+
+    /// What other workers and people have decided since; what is due to be looked at; what can be forgotten.
+    async fn look_round(&mut self, epoch: &dyn Epoch, outbox: &dyn Outbox) {
+        let desk = &self.desk;
+        let Some(stopped) = desk.journal_says(desk.journal.stopped_lanes().await) else { return };
+        let stopped: BTreeSet<String> = stopped.into_iter().map(|stop| stop.lane).collect();
+        for lane in self.lanes.iter().filter(|lane| stopped.contains(*lane) && !self.paused.contains(*lane)) {
+            epoch.pause(lane);
+        }
+        for lane in self.paused.difference(&stopped) {
+            info!(lane, "resumed");
+            epoch.resume(lane);
+        }
+        self.paused = self.lanes.iter().filter(|lane| stopped.contains(*lane)).cloned().collect();
+        let Some(open) = desk.journal_says(desk.journal.all_open(&self.lanes).await) else { return };
+        self.asked.retain(|_, at| at.elapsed() < ASKED_FOR);
+        let now = Timestamp::now();
+        for open in open {
+            let (job, lane) = (open.entry.job, open.entry.lane);
+            // Whoever has done it looks after it; the others, when that one is not there any more.
+            let patience = if open.entry.worker == desk.worker { 0 } else { 60 };
+            let due = open.look_at.is_some_and(|at| at + SignedDuration::from_secs(patience) <= now);
+            if !due || self.asked.contains_key(&job) || self.paused.contains(&lane) {
+                continue;
+            }
+            // A broker that does not take it now will not take the next one either.
+            if outbox.ask_to_settle(&lane, &job).await.is_err() {
                 break;
             }
+            self.asked.insert(job, Instant::now());
         }
-    }
-    epoch.close().await;
-}
-
-struct Desk {
-    work: Arc<dyn Work>,
-    readers: Arc<ReadersOf>,
-    /// Results that no broker has confirmed yet: a job that comes again gets its own answer, and is not done again.
-    unpublished: Mutex<HashMap<String, (String, JobResult)>>,
-    stop: watch::Receiver<Stop>,
-}
-
-impl Desk {
-    async fn take(&self, delivery: Delivery, outbox: &dyn Outbox, shared: &Arc<dyn Outbox>) {
-        let ended = match read(&delivery) {
-            Ok(job) => self.job(&job, delivery, shared).await,
-            Err(refusal) => self.refused(&refusal, delivery, outbox).await,
-        };
-        if let Err(error) = ended {
-            warn!("{error}; the delivery will come again");
-        }
-    }
-
-    async fn job(&self, job: &Job, delivery: Delivery, outbox: &Arc<dyn Outbox>) -> Result<(), QueueError> {
-        let hash = digest(&delivery.body);
-        let known = self
-            .unpublished()
-            .get(&job.id)
-            .filter(|(known, _)| *known == hash)
-            .map(|(_, result)| result.clone());
-        let result = match known {
-            Some(result) => result,
-            None => self.done(job, &delivery, outbox).await,
-        };
-        self.unpublished().insert(job.id.clone(), (hash, result.clone()));
-        info!(job = %job.id, operation = %job.operation, outcome = %result.outcome, ms = result.timings.total_ms, "finished");
-        self.publish(delivery.reply_to.as_deref(), &result, &**outbox).await?;
-        delivery.ending.ack().await?;
-        self.unpublished().remove(&job.id);
-        Ok(())
-    }
-
-    /// Does it, whatever happens inside: a fault of ours is an answer too.
-    async fn done(&self, job: &Job, delivery: &Delivery, outbox: &Arc<dyn Outbox>) -> JobResult {
-        let queued = delivery.published_at.map(|at| jiff::Timestamp::now().duration_since(at).as_millis());
-        let wire = Arc::new(Wire::new(job, &delivery.lane, Arc::clone(outbox)));
-        let readers = (self.readers)(job).with(wire);
-        let work =
-            tokio::time::timeout(JOB_TIME + Duration::from_secs(60), self.work.work(job, Arc::new(readers)));
-        let mut result = match AssertUnwindSafe(work).catch_unwind().await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => self.fault(
-                job,
-                Failure::new(Code::DeadlinePassed, "the job was given up after its longest time"),
-            ),
-            Err(_) => {
-                error!(job = %job.id, "a fault of our own while doing the job");
-                self.fault(
-                    job,
-                    Failure::new(
-                        Code::Internal,
-                        "a fault of Seatwright itself; please report it with the trace",
-                    ),
-                )
-            }
-        };
-        result.timings.queued_ms = queued.and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default();
-        result
-    }
-
-    fn fault(&self, job: &Job, failure: Failure) -> JobResult {
-        let refusal = JobRefusal {
-            id: Some(job.id.clone()),
-            app: Some(job.app.clone()),
-            operation: Some(job.operation),
-            integration: Some(job.integration.id.clone()),
-            failure,
-            safe_to_keep: true,
-        };
-        self.work.refuse(&refusal, &job.id)
-    }
-
-    async fn refused(
-        &self,
-        refusal: &JobRefusal,
-        delivery: Delivery,
-        outbox: &dyn Outbox,
-    ) -> Result<(), QueueError> {
-        let id = refusal
-            .id
-            .clone()
-            .or_else(|| delivery.message_id.clone())
-            .or_else(|| delivery.correlation_id.clone());
-        let id = id.unwrap_or_else(|| format!("unknown-{}", &digest(&delivery.body)[..12]));
-        warn!(job = %id, "refused: {}", refusal.failure);
-        let result = self.work.refuse(refusal, &id);
-        self.publish(delivery.reply_to.as_deref(), &result, outbox).await?;
-        let reason = refusal.failure.to_string();
-        if refusal.safe_to_keep {
-            outbox.dead_letter(&delivery.lane, &delivery.body, &reason).await?;
-        } else {
-            let stub = format!(
-                "{{\"withheld\": \"{} bytes with a secret in clear\", \"id\": {:?}}}",
-                delivery.body.len(),
-                id
-            );
-            outbox.dead_letter(&delivery.lane, stub.as_bytes(), &reason).await?;
-        }
-        delivery.ending.ack().await
-    }
-
-    /// Until the broker has it. While it has not, the delivery is not ended, and nothing more of its lane comes.
-    async fn publish(
-        &self,
-        reply_to: Option<&str>,
-        result: &JobResult,
-        outbox: &dyn Outbox,
-    ) -> Result<(), QueueError> {
-        let mut stop = self.stop.clone();
-        for pause in PAUSES.iter().chain(std::iter::repeat(&PAUSES[PAUSES.len() - 1])) {
-            match outbox.result(reply_to, result).await {
-                Ok(()) => return Ok(()),
-                Err(QueueError::Refused(reason) | QueueError::Topology(reason))
-                    if *stop.borrow() < Stop::Hurry =>
-                {
-                    warn!(job = %result.job, "the result is not taken: {reason}; trying again in {pause} s");
-                    let hurry = stop.wait_for(|stop| *stop == Stop::Hurry);
-                    let _ =
-                        tokio::time::timeout_at(Instant::now() + Duration::from_secs(*pause), hurry).await;
-                }
-                Err(lost) => return Err(lost),
+        if self.cleared.is_none_or(|at| at.elapsed() > CLEAR_UP) {
+            self.cleared = Some(Instant::now());
+            if let Some(forgotten @ 1..) = desk.journal_says(desk.journal.forget(now - self.keep).await) {
+                info!("{forgotten} old jobs forgotten");
             }
         }
-        Ok(())
-    }
-
-    fn unpublished(&self) -> std::sync::MutexGuard<'_, HashMap<String, (String, JobResult)>> {
-        self.unpublished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a delivery asks for.
-fn read(delivery: &Delivery) -> Result<Job, Box<JobRefusal>> {
-    if let Some(kind) = delivery.kind.as_deref().filter(|kind| *kind != JOB_TYPE) {
-        let mut refusal =
-            Job::parse(&delivery.body).err().unwrap_or_else(|| Box::new(JobRefusal::of(&delivery.body)));
-        // A body that must not be kept stays one.
-        if refusal.safe_to_keep {
-            refusal.failure = Failure::new(Code::InvalidJob, format!("the message's type is `{kind}`"))
-                .hint(format!("this worker knows `{JOB_TYPE}`"));
+/// The place of a running job. While the job only waits, somebody else may have it.
+pub(super) struct Slot {
+    free: Arc<Semaphore>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Slot {
+    /// Rests, and comes back with a place. False: there is no point in going on.
+    pub async fn rest(
+        &mut self,
+        pause: Duration,
+        lost: &watch::Receiver<bool>,
+        stop: &watch::Receiver<Stop>,
+    ) -> bool {
+        self.permit = None;
+        let (mut lost, mut stop) = (lost.clone(), stop.clone());
+        let back = async {
+            tokio::time::sleep(pause).await;
+            Arc::clone(&self.free).acquire_owned().await.ok()
+        };
+        tokio::select! {
+            permit = back => self.permit = permit,
+            _ = lost.wait_for(|lost| *lost) => {}
+            _ = stop.wait_for(|stop| *stop != Stop::Run) => {}
         }
-        return Err(refusal);
-    }
-    let job = Job::parse(&delivery.body)?;
-    if delivery.unrouted {
-        let mut refusal = JobRefusal::of(&delivery.body);
-        refusal.failure = Failure::new(Code::UnknownIntegration, format!("no worker takes jobs of the lane `{}`", delivery.lane))
-            .hint("the first word of the routing key is a name under `service_accounts` of a worker's configuration");
-        return Err(Box::new(refusal));
-    }
-    Ok(job)
-}
-
-fn digest(body: &[u8]) -> String {
-    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Tells the gateway what happens; never in the job's way.
-struct Wire {
-    job: WireEvent,
-    send: mpsc::UnboundedSender<WireEvent>,
-}
-
-impl Wire {
-    fn new(job: &Job, lane: &str, outbox: Arc<dyn Outbox>) -> Self {
-        let (send, mut events) = mpsc::unbounded_channel::<WireEvent>();
-        let lane = lane.to_owned();
-        tokio::spawn(async move {
-            while let Some(event) = events.recv().await {
-                outbox.event(&lane, &event).await;
-            }
-        });
-        let job = WireEvent {
-            event: EventName::Accepted,
-            job: job.id.clone(),
-            app: job.app.clone(),
-            operation: job.operation,
-            integration: job.integration.id.clone(),
-            at: jiff::Timestamp::now(),
-            detail: None,
-            outcome: None,
-        };
-        let _ = send.send(job.clone());
-        Self { job, send }
-    }
-}
-
-impl Reader for Wire {
-    fn event(&self, event: &Event) {
-        let (name, detail, outcome) = match &event.kind {
-            EventKind::Started { .. } => (EventName::Started, None, None),
-            EventKind::StepStarted { what, .. } => (EventName::Step, Some(what.clone()), None),
-            EventKind::CommitReached { step, .. } => (EventName::Committed, Some(step.clone()), None),
-            EventKind::Verifying => (EventName::Verifying, None, None),
-            EventKind::Finished { outcome, .. } => (EventName::Finished, None, Some(*outcome)),
-            _ => return,
-        };
-        // Nobody may be listening any more.
-        let _ = self.send.send(WireEvent { event: name, at: event.at, detail, outcome, ..self.job.clone() });
+        self.permit.is_some()
     }
 }

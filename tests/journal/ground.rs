@@ -51,6 +51,7 @@ pub fn result(job: &str, outcome: Outcome) -> JobResult {
         timings: Timings::default(),
         drift: Vec::new(),
         finished_at: Timestamp::UNIX_EPOCH,
+        settled: false,
         part: None,
     }
 }

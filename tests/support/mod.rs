@@ -1,6 +1,8 @@
 //! What several suites need: a site, a handler with the real browser, a private broker.
 #![allow(dead_code, reason = "every suite uses a part of it")]
 
+pub mod corridor;
+
 use std::{
     collections::BTreeMap,
     net::SocketAddr,

@@ -15,11 +15,11 @@ use sha2::{Digest, Sha256};
 use super::{
     connect, lost,
     outbox::{Confirmed, LANE, PERSISTENT, REASON},
-    presence::{CANCEL_TYPE, Cancel},
+    presence::Cancel,
     topology, wrong,
 };
 use crate::{
-    contract::{JOB_TYPE, Job},
+    contract::{CANCEL_TYPE, JOB_TYPE, Job},
     ports::queue::QueueError,
 };
 

@@ -14,7 +14,7 @@ mod presence;
 mod rendezvous;
 mod topology;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use lapin::{Connection, ConnectionProperties};
@@ -24,7 +24,7 @@ pub use dead::{DeadLetter, DeadLetters, cancel};
 
 use crate::{
     config::Topology,
-    ports::queue::{Broker, Epoch, QueueError},
+    ports::queue::{Broker, Epoch, Outbox, QueueError},
 };
 
 /// How long a connect may take.
@@ -88,6 +88,12 @@ async fn connect(url: &str, heartbeat: u16, name: &str) -> Result<Connection, Qu
         Ok(Err(error)) => Err(QueueError::Unreachable(error.to_string())),
         Err(_) => Err(QueueError::Unreachable(format!("no answer within {} s", CONNECT_TIME.as_secs()))),
     }
+}
+
+/// A way out without a way in, for whoever has something to say.
+pub async fn outbox(url: &str) -> Result<Arc<dyn Outbox>, QueueError> {
+    let connection = Arc::new(connect(url, 10, "seatwright").await?);
+    Ok(outbox::Rabbit::open(connection).await?)
 }
 
 /// Can the broker be talked to? For `doctor`.

@@ -15,12 +15,10 @@ use serde_json::json;
 
 use super::{lost, topology, wrong};
 use crate::{
-    contract::{EVENT_TYPE, JobResult, MAX_RESULT_BYTES, RESULT_TYPE, WireEvent},
+    contract::{EVENT_TYPE, JobResult, MAX_RESULT_BYTES, RESULT_TYPE, SETTLE_TYPE, WireEvent},
     ports::queue::{Outbox, QueueError},
 };
 
-/// AMQP `type` of a request to look at a job that ended `indeterminate`.
-const SETTLE_TYPE: &str = "seatwright.settle.v1";
 /// Why a body is on the dead-letter queue, and of which lane it is: headers.
 pub(super) const REASON: &str = "seatwright-reason";
 pub(super) const LANE: &str = "seatwright-lane";

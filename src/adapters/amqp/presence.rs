@@ -28,12 +28,10 @@ use super::{
     rendezvous::chosen,
     topology, wrong,
 };
-use crate::ports::queue::QueueError;
+use crate::{contract::CANCEL_TYPE, ports::queue::QueueError};
 
 /// AMQP `type` of a presence message.
 const PRESENCE_TYPE: &str = "seatwright.presence.v1";
-/// AMQP `type` of a wish that a job be not done.
-pub(super) const CANCEL_TYPE: &str = "seatwright.cancel.v1";
 
 /// Between two messages.
 const BEAT: Duration = Duration::from_millis(500);

@@ -147,7 +147,10 @@ impl Journal for SqlJournal {
 
     async fn put_down(&self, job: &str, attempt: u32) -> Result<(), JournalError> {
         let put_down = query(
-            "UPDATE journal_jobs SET put_down = 1, changed_at = $3 WHERE id = $1 AND attempt = $2 AND result IS NULL",
+            // Who was superseded meanwhile did not die either.
+            "UPDATE journal_jobs SET put_down = CASE WHEN attempt = $2 THEN 1 ELSE put_down END, \
+             deaths = CASE WHEN attempt > $2 AND deaths > 0 THEN deaths - 1 ELSE deaths END, changed_at = $3 \
+             WHERE id = $1 AND attempt >= $2 AND result IS NULL",
         );
         let put_down = put_down.bind(text(job)).bind(i64::from(attempt)).bind(micros(Timestamp::now()));
         self.change(put_down).await.map(drop)

@@ -53,6 +53,7 @@ impl Checker<'_> {
                 self.locator(locator, &nobody, &mut used);
             }
         }
+        self.duration(self.playbook.settle.as_ref());
         if let Some(find) = &self.playbook.find_user {
             if let Some(search) = &find.search {
                 self.locator(&search.into, &anywhere, &mut used);
@@ -353,11 +354,15 @@ impl Checker<'_> {
         for condition in step.modifiers.when.iter().chain(&step.modifiers.unless) {
             self.given(condition, place);
         }
-        if let Some(timeout) = &step.modifiers.timeout
-            && template::duration(&timeout.value).is_none()
+        self.duration(step.modifiers.timeout.as_ref());
+    }
+
+    fn duration(&mut self, time: Option<&At<String>>) {
+        if let Some(time) = time
+            && template::duration(&time.value).is_none()
         {
-            self.note(Finding::BadDuration, timeout.span, format!("`{}` is no duration", timeout.value))
-                .help = Some("write 500ms, 10s or 2m; at most ten minutes".into());
+            self.note(Finding::BadDuration, time.span, format!("`{}` is no duration", time.value)).help =
+                Some("write 500ms, 10s or 2m; at most ten minutes".into());
         }
     }
 

@@ -1,0 +1,59 @@
+//! `seatwright lanes`: which lanes are stopped, and why; and to let one go on.
+
+use std::path::PathBuf;
+
+use super::{Ended, parts::journal_of};
+use crate::ports::journal::Journal;
+
+/// Show the lanes that are stopped, or let one go on.
+///
+/// A lane stops when the app refuses its service account, so that a wrong password is tried once and not until the account is
+/// locked. Its jobs wait in their queue. Exit code 0: done; 1: that lane was not stopped; 3: no journal.
+#[derive(Debug, clap::Args)]
+pub(super) struct Lanes {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// The worker's configuration: it knows the journal.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "seatwright.yaml",
+        env = "SEATWRIGHT_CONFIG"
+    )]
+    config: PathBuf,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Take jobs of a lane again, once what stopped it is mended.
+    Resume {
+        /// A name under `service_accounts`.
+        lane: String,
+    },
+}
+
+impl Lanes {
+    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+        let (_, journal) = journal_of(&self.config).await?;
+        match self.what {
+            None => {
+                let stopped = journal.stopped_lanes().await?;
+                for stop in &stopped {
+                    println!("{}  stopped {} ({}): {}", stop.lane, stop.at, stop.code, stop.message);
+                }
+                if stopped.is_empty() {
+                    println!("no lane is stopped");
+                }
+                Ok(Ended::Done)
+            }
+            Some(What::Resume { lane }) => Ok(if journal.resume_lane(&lane).await? {
+                println!("{lane}: jobs are taken again within a few seconds");
+                Ended::Done
+            } else {
+                println!("{lane} was not stopped; `seatwright lanes` shows those that are");
+                Ended::NotDone
+            }),
+        }
+    }
+}

@@ -1,0 +1,557 @@
+//! One delivery, from the broker to the broker: journal, turn, disposition, result, end. In that order, so that whatever
+//! dies in between is known to whoever comes next.
+
+use std::{
+    collections::BTreeSet,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tracing::{error, info, warn};
+
+use super::{
+    disposition::{Disposition, Ended, dispose},
+    gate::JobGate,
+    handle::{Done, Handler, JOB_TIME, Turn},
+    serve::{PAUSES, ReadersOf, Slot, Stop},
+    wire::Wire,
+};
+use crate::{
+    contract::{Code, Failure, JOB_TYPE, Job, JobRefusal, JobResult, Mode, Outcome, SETTLE_TYPE},
+    event::{Event, EventKind, Reader, Readers},
+    ports::{
+        journal::{Attempt, Entry, Intent, Journal, Known, LaneStop, Leave},
+        queue::{Delivery, Outbox, QueueError},
+    },
+};
+
+/// Whoever does jobs.
+#[async_trait]
+pub trait Work: Send + Sync {
+    /// Does one job, in its turn.
+    async fn turn(&self, job: &Job, turn: &Turn<'_>, events: Arc<dyn Reader>) -> Done;
+    /// The answer to a job that is not done.
+    fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult;
+    /// Whom it is about, as the journal knows people.
+    fn subject(&self, job: &Job) -> Option<String>;
+    /// How long the app may take to show a change.
+    fn settle_time(&self, app: &str) -> Duration;
+}
+
+#[async_trait]
+impl Work for Handler {
+    async fn turn(&self, job: &Job, turn: &Turn<'_>, events: Arc<dyn Reader>) -> Done {
+        Handler::turn(self, job, turn, events).await
+    }
+
+    fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult {
+        Handler::refuse(self, refusal, id)
+    }
+
+    fn subject(&self, job: &Job) -> Option<String> {
+        Handler::subject(self, job)
+    }
+
+    fn settle_time(&self, app: &str) -> Duration {
+        Handler::settle_time(self, app)
+    }
+}
+
+/// After so many deaths in a row a job is not tried again: it may be what kills.
+const MOST_DEATHS: u32 = 5;
+/// How long a lane rests whose journal cannot be written.
+const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
+
+/// Where deliveries are dealt with.
+pub(super) struct Desk {
+    pub work: Arc<dyn Work>,
+    pub journal: Arc<dyn Journal>,
+    pub readers: Arc<ReadersOf>,
+    /// The name of this worker.
+    pub worker: String,
+    /// How long a job may be held and begun anew, in all, while nothing was done.
+    pub retry_for: Duration,
+    pub stop: watch::Receiver<Stop>,
+    /// Lanes that shall take nothing more.
+    pub stopped: mpsc::UnboundedSender<String>,
+    /// Jobs that requesters took back since the worker began.
+    pub cancelled: Mutex<BTreeSet<String>>,
+    /// Another worker of the same lanes has another journal.
+    pub foreign: AtomicBool,
+    /// The journal could be written when it was last tried.
+    pub journal_works: watch::Sender<bool>,
+}
+
+/// What a delivery asks for.
+pub(super) enum Asked {
+    Job(Box<Job>),
+    /// To look at a job that ended `indeterminate`.
+    Settle(String),
+    Nothing(Box<JobRefusal>),
+}
+
+impl Desk {
+    pub async fn take(&self, asked: Asked, delivery: Delivery, outbox: &Arc<dyn Outbox>, slot: &mut Slot) {
+        let ended = match asked {
+            Asked::Job(job) => self.job(&job, delivery, outbox, slot).await,
+            Asked::Settle(job) => self.settle(&job, delivery, outbox).await,
+            Asked::Nothing(refusal) => self.refused(&refusal, delivery, &**outbox).await,
+        };
+        if let Err(error) = ended {
+            warn!("{error}; the delivery will come again");
+        }
+    }
+
+    async fn job(
+        &self,
+        job: &Job,
+        delivery: Delivery,
+        outbox: &Arc<dyn Outbox>,
+        slot: &mut Slot,
+    ) -> Result<(), QueueError> {
+        let wire = Arc::new(Wire::new(job, &delivery.lane, Arc::clone(outbox)));
+        let case = Case { job, entry: self.entry(job, &delivery), events: (self.readers)(job).with(wire) };
+        case.emit(EventKind::Received { redelivered: delivery.redelivered });
+        let (mut held, mut left) = (0, self.retry_for);
+        let until = Instant::now() + JOB_TIME;
+        loop {
+            let (attempt, unknown) = match self.journal_says(self.journal.take_up(&case.entry).await) {
+                None => {
+                    // Held here: what goes back counts for the broker's delivery limit.
+                    if Instant::now() < until && slot.rest(JOURNAL_PAUSE, &delivery.lost, &self.stop).await {
+                        continue;
+                    }
+                    return release(delivery, Some(JOURNAL_PAUSE)).await;
+                }
+                Some(Known::Begun(attempt)) => (attempt, self.doubt(job, &delivery, attempt)),
+                Some(Known::Unknown { attempt, intent }) => (attempt, Some(intent)),
+                Some(Known::Cancelled(attempt)) => {
+                    let done = self.fault(&case, attempt.number, taken_back(), false);
+                    return self.finish(&case, attempt, done, delivery, &**outbox, None).await;
+                }
+                Some(Known::Done(result)) => {
+                    info!(job = %job.id, "it was done before: the same answer again");
+                    return self.answer(&case, &result, delivery, &**outbox, None).await;
+                }
+                Some(Known::OtherBody) => {
+                    let refusal = refusal(job, reused());
+                    return self.refused(&refusal, delivery, &**outbox).await;
+                }
+                Some(Known::LaneStopped(stop)) => {
+                    warn!(lane = stop.lane, "the lane is stopped ({}): {}", stop.code, stop.message);
+                    let _ = self.stopped.send(stop.lane);
+                    return release(delivery, None).await;
+                }
+            };
+            case.emit(EventKind::TakenUp { attempt: attempt.number, unknown: unknown.is_some() });
+            if attempt.deaths >= MOST_DEATHS {
+                let done = self.fault(&case, attempt.number, poison(attempt), unknown.is_some());
+                let reason = "the worker died of it each time".to_owned();
+                return self.finish(&case, attempt, done, delivery, &**outbox, Some(reason)).await;
+            }
+            let gate = JobGate::new(
+                &*self.journal,
+                &delivery,
+                &job.id,
+                attempt.number,
+                unknown.is_some(),
+                self.stop.clone(),
+            );
+            let turn = Turn { gate: &gate, unknown, attempt: attempt.number, until };
+            let done = self.turn(&case, &gate, turn, outbox).await;
+            let code = done.result.error.as_ref().map(|error| error.code);
+            let ended = Ended {
+                outcome: done.result.outcome,
+                code,
+                commit_reached: done.commit_reached,
+                lost: gate.lost(),
+                held,
+                left,
+                stop: *self.stop.borrow(),
+            };
+            drop(gate);
+            match dispose(&ended) {
+                Disposition::Ack => {
+                    return self.finish(&case, attempt, done.result, delivery, &**outbox, None).await;
+                }
+                Disposition::Park => {
+                    self.stop_lane(&delivery.lane, &done.result).await;
+                    return self.finish(&case, attempt, done.result, delivery, &**outbox, None).await;
+                }
+                Disposition::Release => {
+                    self.journal_says(self.journal.put_down(&job.id, attempt.number).await);
+                    info!(job = %job.id, "given back: {}", reason(&done.result));
+                    return release(delivery, Some(Duration::ZERO)).await;
+                }
+                Disposition::Retry(pause) => {
+                    self.journal_says(self.journal.put_down(&job.id, attempt.number).await);
+                    warn!(job = %job.id, "held for {} s: {}", pause.as_secs(), reason(&done.result));
+                    case.emit(EventKind::Held {
+                        code,
+                        ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                    });
+                    (held, left) = (held + 1, left.saturating_sub(pause));
+                    if !slot.rest(pause, &delivery.lost, &self.stop).await {
+                        return release(delivery, Some(Duration::ZERO)).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does it, whatever happens inside: a fault of ours is an answer too.
+    async fn turn(
+        &self,
+        case: &Case<'_>,
+        gate: &JobGate<'_>,
+        turn: Turn<'_>,
+        outbox: &Arc<dyn Outbox>,
+    ) -> Done {
+        let events: Arc<dyn Reader> = Arc::new(case.events.clone());
+        let work = async {
+            match self.held(case, &turn, outbox).await {
+                Some(held) => held,
+                None => self.work.turn(case.job, &turn, events).await,
+            }
+        };
+        let mut lost = gate.delivery.lost.clone();
+        let work = async {
+            tokio::select! {
+                done = work => done,
+                // Whoever only reads need not go on for nobody.
+                _ = lost.wait_for(|lost| *lost), if !case.job.operation.writes() => {
+                    let failure = Failure::new(Code::QueueLost, "the job is not ours any more");
+                    Done { result: self.fault(case, turn.attempt, failure, false), commit_reached: false }
+                }
+            }
+        };
+        let work = tokio::time::timeout_at(turn.until + Duration::from_secs(60), work);
+        let failure = match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(Ok(done)) => return Done { commit_reached: done.commit_reached || gate.passed(), ..done },
+            Ok(Err(_)) => Failure::new(Code::DeadlinePassed, "the job was given up after its longest time"),
+            Err(_) => {
+                error!(job = %case.job.id, "a fault of our own while doing the job");
+                Failure::new(Code::Internal, "a fault of Seatwright itself; please report it with the trace")
+            }
+        };
+        let result = self.fault(case, turn.attempt, failure, gate.passed());
+        Done { result, commit_reached: gate.passed() }
+    }
+
+    /// Until the journal has the result, then until the broker has it. While they have not, the delivery is not ended,
+    /// and nothing more of its lane comes.
+    async fn finish(
+        &self,
+        case: &Case<'_>,
+        attempt: Attempt,
+        mut result: JobResult,
+        delivery: Delivery,
+        outbox: &dyn Outbox,
+        dead: Option<String>,
+    ) -> Result<(), QueueError> {
+        let queued = delivery.published_at.map(|at| Timestamp::now().duration_since(at).as_millis());
+        result.timings.queued_ms = queued.and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default();
+        if result.changed && self.is_cancelled(&case.job.id) {
+            result.drift.push("the requester took the job back when it was done already".to_owned());
+        }
+        let look_at = (result.outcome == Outcome::Indeterminate)
+            .then(|| Timestamp::now() + self.look_after(&case.job.app, 0));
+        for pause in PAUSES.iter().chain(std::iter::repeat(&PAUSES[PAUSES.len() - 1])) {
+            let kept = self.journal.conclude(&case.job.id, attempt.number, &result, look_at).await;
+            match self.journal_says(kept) {
+                Some(Leave::Granted | Leave::Cancelled) => break,
+                Some(Leave::Superseded) => {
+                    warn!(job = %case.job.id, "another worker has taken it up: what was done here is not told");
+                    self.journal_says(self.journal.put_down(&case.job.id, attempt.number).await);
+                    return release(delivery, Some(Duration::ZERO)).await;
+                }
+                None => {
+                    let mut lost = delivery.lost.clone();
+                    let gone = lost.wait_for(|lost| *lost);
+                    let _ = tokio::time::timeout(Duration::from_secs(*pause), gone).await;
+                    if *delivery.lost.borrow() || *self.stop.borrow() == Stop::Hurry {
+                        return Err(QueueError::Lost("the delivery went back to its queue".to_owned()));
+                    }
+                }
+            }
+        }
+        case.emit(EventKind::Concluded);
+        self.answer(case, &result, delivery, outbox, dead).await
+    }
+
+    /// Publishes what the journal has, and ends the delivery.
+    async fn answer(
+        &self,
+        case: &Case<'_>,
+        result: &JobResult,
+        delivery: Delivery,
+        outbox: &dyn Outbox,
+        dead: Option<String>,
+    ) -> Result<(), QueueError> {
+        self.publish(delivery.reply_to.as_deref(), result, outbox).await?;
+        if let Some(reason) = dead {
+            outbox.dead_letter(&delivery.lane, &delivery.body, &reason).await?;
+        }
+        case.emit(EventKind::Published);
+        self.journal_says(self.journal.published(&case.job.id).await);
+        delivery.ending.ack().await?;
+        case.emit(EventKind::Acknowledged);
+        info!(
+            job = %case.job.id,
+            operation = %case.job.operation,
+            outcome = %result.outcome,
+            ms = result.timings.total_ms,
+            "finished"
+        );
+        Ok(())
+    }
+
+    async fn refused(
+        &self,
+        refusal: &JobRefusal,
+        delivery: Delivery,
+        outbox: &dyn Outbox,
+    ) -> Result<(), QueueError> {
+        let id = refusal
+            .id
+            .clone()
+            .or_else(|| delivery.message_id.clone())
+            .or_else(|| delivery.correlation_id.clone());
+        let id = id.unwrap_or_else(|| format!("unknown-{}", &digest(&delivery.body)[..12]));
+        warn!(job = %id, "refused: {}", refusal.failure);
+        let result = self.work.refuse(refusal, &id);
+        self.publish(delivery.reply_to.as_deref(), &result, outbox).await?;
+        let reason = refusal.failure.to_string();
+        if refusal.safe_to_keep {
+            outbox.dead_letter(&delivery.lane, &delivery.body, &reason).await?;
+        } else {
+            let withheld = format!("{} bytes with a secret in clear", delivery.body.len());
+            let stub = serde_json::json!({ "withheld": withheld, "id": id }).to_string();
+            outbox.dead_letter(&delivery.lane, stub.as_bytes(), &reason).await?;
+        }
+        delivery.ending.ack().await
+    }
+
+    /// Until the broker has it, as long as it is there.
+    pub(super) async fn publish(
+        &self,
+        reply_to: Option<&str>,
+        result: &JobResult,
+        outbox: &dyn Outbox,
+    ) -> Result<(), QueueError> {
+        let mut stop = self.stop.clone();
+        for pause in PAUSES.iter().chain(std::iter::repeat(&PAUSES[PAUSES.len() - 1])) {
+            match outbox.result(reply_to, result).await {
+                Ok(()) => break,
+                Err(
+                    error @ (QueueError::Refused(_) | QueueError::Topology(_) | QueueError::Unconfirmed(_)),
+                ) if *stop.borrow() < Stop::Hurry => {
+                    warn!(job = %result.job, "the result is not taken: {error}; trying again in {pause} s");
+                    let hurry = stop.wait_for(|stop| *stop == Stop::Hurry);
+                    let _ = tokio::time::timeout(Duration::from_secs(*pause), hurry).await;
+                }
+                Err(lost) => return Err(lost),
+            }
+        }
+        Ok(())
+    }
+
+    /// A wrong password is tried once: the next job of the lane does not try it again.
+    pub(super) async fn stop_lane(&self, lane: &str, result: &JobResult) {
+        let Some(failure) = &result.error else { return };
+        let stop = LaneStop {
+            lane: lane.to_owned(),
+            code: failure.code,
+            message: failure.message.clone(),
+            at: Timestamp::now(),
+        };
+        error!(
+            lane,
+            "stopped ({}): {}; mend it, then `seatwright lanes resume {lane}`", failure.code, failure.message
+        );
+        for pause in PAUSES {
+            if self.journal_says(self.journal.stop_lane(&stop).await).is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+        }
+        let _ = self.stopped.send(lane.to_owned());
+    }
+
+    /// A delivery that was somebody's before, of which the journal knows nothing because it was not there or because
+    /// another one has it: whoever had it may have begun a commit.
+    fn doubt(&self, job: &Job, delivery: &Delivery, attempt: Attempt) -> Option<Intent> {
+        let made_at = self.journal.identity().made_at;
+        // AMQP timestamps have whole seconds. A message without one may be as old as the journal is young.
+        let young = Timestamp::now() < made_at + SignedDuration::from_hours(1);
+        let older = delivery.published_at.map_or(young, |at| at + SignedDuration::from_secs(1) < made_at);
+        let doubtful = job.operation.writes()
+            && job.mode == Mode::Execute
+            && delivery.redelivered
+            && attempt.number == 1
+            && (older || self.foreign.load(Ordering::Relaxed));
+        doubtful.then(|| Intent { step: String::new(), at: Timestamp::now() })
+    }
+
+    fn entry(&self, job: &Job, delivery: &Delivery) -> Entry {
+        Entry {
+            job: job.id.clone(),
+            digest: digest(&delivery.body),
+            lane: delivery.lane.clone(),
+            worker: self.worker.clone(),
+            app: job.app.clone(),
+            operation: job.operation,
+            integration: job.integration.id.clone(),
+            user: self.work.subject(job),
+            body: delivery.body.clone(),
+            reply_to: delivery.reply_to.clone(),
+        }
+    }
+
+    fn is_cancelled(&self, job: &str) -> bool {
+        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).contains(job)
+    }
+
+    /// A requester takes a job back.
+    pub async fn cancel(&self, job: String) {
+        info!(job, "the requester takes it back");
+        self.journal_says(self.journal.cancel(&job).await);
+        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).insert(job);
+    }
+
+    pub(super) fn fault(
+        &self,
+        case: &Case<'_>,
+        attempt: u32,
+        failure: Failure,
+        committed: bool,
+    ) -> JobResult {
+        let cancelled = failure.code == Code::Cancelled;
+        let mut result = self.work.refuse(&refusal(case.job, failure), &case.job.id);
+        result.attempts = attempt;
+        if cancelled {
+            result.outcome = Outcome::Cancelled;
+        }
+        if committed {
+            (result.outcome, result.changed) = (Outcome::Indeterminate, true);
+        }
+        result
+    }
+
+    /// What the journal says, if it says anything: whether it works is known to whoever asks for our health.
+    pub(super) fn journal_says<T>(&self, said: Result<T, crate::ports::journal::JournalError>) -> Option<T> {
+        let works = said.is_ok();
+        self.journal_works.send_if_modified(|known| std::mem::replace(known, works) != works);
+        said.inspect_err(|error| error!("{error}")).ok()
+    }
+}
+
+/// A job at the desk.
+pub(super) struct Case<'a> {
+    pub job: &'a Job,
+    pub entry: Entry,
+    pub events: Readers,
+}
+
+impl Case<'_> {
+    pub fn emit(&self, kind: EventKind) {
+        self.events.event(&Event { at: Timestamp::now(), job: self.job.id.clone(), kind });
+    }
+}
+
+/// What a delivery asks for.
+pub(super) fn read(delivery: &Delivery) -> Asked {
+    let refuse = |failure: Failure| {
+        let mut refusal =
+            Job::parse(&delivery.body).err().unwrap_or_else(|| Box::new(JobRefusal::of(&delivery.body)));
+        // A body that must not be kept stays one.
+        if refusal.safe_to_keep {
+            refusal.failure = failure;
+        }
+        Asked::Nothing(refusal)
+    };
+    match delivery.kind.as_deref() {
+        Some(SETTLE_TYPE) => {
+            let body: Option<serde_json::Value> = serde_json::from_slice(&delivery.body).ok();
+            match body.as_ref().and_then(|body| body.get("job")?.as_str()) {
+                Some(job) => return Asked::Settle(job.to_owned()),
+                None => {
+                    return refuse(Failure::new(
+                        Code::InvalidJob,
+                        "a message to settle a job names it: {\"job\": \"…\"}",
+                    ));
+                }
+            }
+        }
+        Some(JOB_TYPE) | None => {}
+        Some(kind) => {
+            return refuse(
+                Failure::new(Code::InvalidJob, format!("the message's type is `{kind}`"))
+                    .hint(format!("this worker knows `{JOB_TYPE}`")),
+            );
+        }
+    }
+    let job = match Job::parse(&delivery.body) {
+        Ok(job) => job,
+        Err(refusal) => return Asked::Nothing(refusal),
+    };
+    if delivery.unrouted {
+        let message = format!("no worker takes jobs of the lane `{}`", delivery.lane);
+        return refuse(Failure::new(Code::UnknownIntegration, message).hint(
+            "the first word of the routing key is a name under `service_accounts` of a worker's configuration",
+        ));
+    }
+    Asked::Job(Box::new(job))
+}
+
+async fn release(delivery: Delivery, pause: Option<Duration>) -> Result<(), QueueError> {
+    delivery.ending.release(pause).await;
+    Ok(())
+}
+
+fn refusal(job: &Job, failure: Failure) -> JobRefusal {
+    JobRefusal {
+        id: Some(job.id.clone()),
+        app: Some(job.app.clone()),
+        operation: Some(job.operation),
+        integration: Some(job.integration.id.clone()),
+        failure,
+        safe_to_keep: true,
+    }
+}
+
+fn taken_back() -> Failure {
+    Failure::new(Code::Cancelled, "the requester took the job back before it was begun")
+}
+
+fn reused() -> Failure {
+    Failure::new(Code::IdReuse, "another job came under this id before")
+        .hint("an id is used once: the same id again gets the same answer")
+}
+
+fn poison(attempt: Attempt) -> Failure {
+    Failure::new(Code::Internal, format!("the worker died {} times while doing this job", attempt.deaths))
+        .hint(
+            "look at the worker's log and at the trace of the job; the body is kept on the dead-letter queue",
+        )
+}
+
+fn reason(result: &JobResult) -> String {
+    result.error.as_ref().map_or_else(|| result.outcome.to_string(), ToString::to_string)
+}
+
+pub(super) fn digest(body: &[u8]) -> String {
+    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+}

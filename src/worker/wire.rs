@@ -1,0 +1,59 @@
+//! A job's events, for whoever listens at the broker.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::{
+    contract::{EventName, Job, WireEvent},
+    event::{Event, EventKind, Reader},
+    ports::queue::Outbox,
+};
+
+/// Tells the gateway what happens; never in the job's way.
+pub(super) struct Wire {
+    job: WireEvent,
+    send: mpsc::UnboundedSender<WireEvent>,
+}
+
+impl Wire {
+    pub fn new(job: &Job, lane: &str, outbox: Arc<dyn Outbox>) -> Self {
+        let (send, mut events) = mpsc::unbounded_channel::<WireEvent>();
+        let lane = lane.to_owned();
+        tokio::spawn(async move {
+            while let Some(event) = events.recv().await {
+                outbox.event(&lane, &event).await;
+            }
+        });
+        let job = WireEvent {
+            event: EventName::Accepted,
+            job: job.id.clone(),
+            app: job.app.clone(),
+            operation: job.operation,
+            integration: job.integration.id.clone(),
+            at: jiff::Timestamp::now(),
+            detail: None,
+            outcome: None,
+        };
+        let _ = send.send(job.clone());
+        Self { job, send }
+    }
+}
+
+impl Reader for Wire {
+    fn event(&self, event: &Event) {
+        let (name, detail, outcome) = match &event.kind {
+            EventKind::Started { .. } => (EventName::Started, None, None),
+            EventKind::StepStarted { what, .. } => (EventName::Step, Some(what.clone()), None),
+            EventKind::Held { code, .. } => {
+                (EventName::Waiting, Some(code.map_or_else(String::new, |code| code.to_string())), None)
+            }
+            EventKind::CommitReached { step, .. } => (EventName::Committed, Some(step.clone()), None),
+            EventKind::Verifying => (EventName::Verifying, None, None),
+            EventKind::Finished { outcome, .. } => (EventName::Finished, None, Some(*outcome)),
+            _ => return,
+        };
+        // Nobody may be listening any more.
+        let _ = self.send.send(WireEvent { event: name, at: event.at, detail, outcome, ..self.job.clone() });
+    }
+}
