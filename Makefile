@@ -1,5 +1,5 @@
 # The developer's menu. `make demo` and `make test` install what they need, and may be run twice.
-.PHONY: demo test apps bench schemas check
+.PHONY: demo test apps chaos bench schemas check
 
 demo:            ## The whole corridor once, with a broker, a site and a worker of its own
 	@scripts/demo
@@ -10,9 +10,13 @@ test:            ## Everything: formatting, lints, licences, playbooks, tests
 apps:            ## The real apps: installed, started, and their scenarios played on them and on their twins
 	@scripts/apps
 
-bench:           ## Our time for one job beside the same flow in Playwright; the findings of a thousand playbooks
+chaos:           ## The whole fault bench, and the table of docs/reliability.md
+	@scripts/chaos
+
+bench:           ## One job beside the same flow in Playwright; the findings of a thousand playbooks; what the queue costs
 	@benches/job/run
 	@cargo bench --quiet --bench check
+	@cargo bench --quiet --bench queue
 
 schemas:         ## Refreshes what is generated from the types
 	cargo run --quiet --bin seatwright -- schema --write docs/schema

@@ -1,0 +1,285 @@
+//! What happens around a worker in the middle of a job: to its browser, its broker, its disk, its app, and to itself.
+//!
+//! The worker stands still (SIGSTOP) at a named event; then something is done to it; then it goes on.
+
+use std::{process::Command, time::Instant};
+
+use seatwright::contract::Outcome;
+use serde_json::{Value, json};
+
+use crate::{
+    kill::{NAME, more_results, somebody, wish},
+    support::{
+        PrivateBroker, control,
+        corridor::{Lane, Terms, Worker, results},
+    },
+    tally::{Expected, Tally},
+    whole,
+};
+
+/// What is done to a worker that stands still.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Blow {
+    BrowserKilled,
+    RendererKilled,
+    ConnectionClosed,
+    BrokerKilled,
+    Term,
+    TermTwice,
+}
+
+impl Blow {
+    const ALL: [Blow; 6] = [
+        Blow::BrowserKilled,
+        Blow::RendererKilled,
+        Blow::ConnectionClosed,
+        Blow::BrokerKilled,
+        Blow::Term,
+        Blow::TermTwice,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Blow::BrowserKilled => "Chromium: kill -9",
+            Blow::RendererKilled => "Chromium: its renderers killed",
+            Blow::ConnectionClosed => "broker: closes all connections",
+            Blow::BrokerKilled => "broker: kill -9, and started again",
+            Blow::Term => "worker: SIGTERM",
+            Blow::TermTwice => "worker: SIGTERM twice",
+        }
+    }
+}
+
+/// The moments at which the blow comes.
+const MOMENTS: [&str; 5] =
+    ["started:1", "session_ready:1", "step_started:2", "commit_reached:1", "verifying:1"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chaos_blows_from_outside_leave_one_result_and_one_user() {
+    let tally = Tally::default();
+    let operations = ["user.create", "user.update", "user.delete"];
+    let mut number = 0;
+    for blow in Blow::ALL {
+        // A broker that was declared a moment before it is killed may never answer again (RabbitMQ 3.10): so it is old.
+        let mut broker = PrivateBroker::start();
+        if blow == Blow::BrokerKilled {
+            let lane = Lane::new(&broker.url, "elder", Terms::default()).await;
+            drop(lane.client().await);
+            broker.stop();
+            broker.again();
+        }
+        for (place, moment) in MOMENTS.iter().enumerate() {
+            for (turn, operation) in operations.iter().enumerate() {
+                if !whole() && turn != (place + blow as usize) % operations.len() {
+                    continue;
+                }
+                if !whole() && ![1, 3].contains(&place) {
+                    continue;
+                }
+                // Before its first job a worker has no browser.
+                if place == 0 && matches!(blow, Blow::BrowserKilled | Blow::RendererKilled) {
+                    continue;
+                }
+                number += 1;
+                struck(&mut broker, number, operation, moment, blow, &tally).await;
+            }
+        }
+    }
+    tally.close("outside");
+}
+
+async fn struck(
+    broker: &mut PrivateBroker,
+    number: usize,
+    operation: &str,
+    moment: &str,
+    blow: Blow,
+    tally: &Tally,
+) {
+    let terms = Terms { settle: Some("3s"), more: "retry: { for: 20s }", ..Terms::default() };
+    let lane = Lane::new(&broker.url, &format!("blow-{number}"), terms).await;
+    let mut client = lane.client().await;
+    let (address, more) = wish(operation, &somebody(&lane));
+    let (others, before) = lane.members(&address);
+    let fault = format!("{moment} STOP");
+    let mut worker = Worker::start_with(&lane.config, &[("SEATWRIGHT_TEST_FAULT", &fault)]);
+    worker.says("taking jobs");
+    if blow == Blow::BrokerKilled {
+        // The lane's queue is new, too: it grows old as the elder's did.
+        broker.stop();
+        worker.says("was lost");
+        broker.again();
+        worker.says("taking jobs");
+        client = lane.client().await;
+    }
+    lane.publish(&client, "job", operation, more).await;
+    worker.stopped();
+    let begun = Instant::now();
+    match blow {
+        Blow::BrowserKilled => kill_browser(worker.id(), false),
+        Blow::RendererKilled => kill_browser(worker.id(), true),
+        Blow::ConnectionClosed => {
+            broker.ctl(&["close_all_connections", "a test"]);
+        }
+        Blow::BrokerKilled => broker.kill(),
+        Blow::Term => worker.signal("TERM"),
+        Blow::TermTwice => {
+            worker.signal("TERM");
+            worker.signal("CONT");
+            worker.says("asked to stop");
+            worker.signal("TERM");
+        }
+    }
+    worker.signal("CONT");
+    if blow == Blow::BrokerKilled {
+        broker.again();
+    }
+    let stopped = matches!(blow, Blow::Term | Blow::TermTwice);
+    let last = if stopped {
+        assert!(worker.ended().success(), "asked to stop, it ends well");
+        let mut next = Worker::start(&lane.config);
+        next.says("taking jobs");
+        next
+    } else {
+        worker
+    };
+    // Where the connections were closed, the reply queue went with them: results wait where all results wait.
+    let told = match blow {
+        Blow::ConnectionClosed | Blow::BrokerKilled => lane.results_of("job").await,
+        _ => results(&mut client, vec!["job"]).await,
+    };
+    let ms = u64::try_from(begun.elapsed().as_millis()).expect("not for ever");
+    last.stop();
+    let told: Vec<_> = told.into_iter().chain(more_results(&mut client).await).collect();
+    let expected = Expected { operation, address: &address, name: NAME, others: &others, before: &before };
+    tally.count(blow.name(), &lane, "job", &told, &expected, ms);
+}
+
+/// Kills the browser of a worker, or only the processes that its pages live in.
+fn kill_browser(worker: u32, renderers: bool) {
+    let mut killed = 0;
+    for entry in std::fs::read_dir("/proc").expect("processes").flatten() {
+        let file = |name: &str| std::fs::read_to_string(entry.path().join(name)).unwrap_or_default();
+        let Some(parent) =
+            file("stat").rsplit(')').next().and_then(|rest| rest.split(' ').nth(2)?.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let line = file("cmdline");
+        let browser = parent == worker && line.contains("--remote-debugging-pipe");
+        let renderer = line.contains("--type=renderer") && belongs_to(&entry.path(), worker);
+        if (renderers && renderer) || (!renderers && browser) {
+            let id = entry.file_name().to_string_lossy().into_owned();
+            killed += i32::from(Command::new("kill").args(["-9", &id]).status().is_ok_and(|s| s.success()));
+        }
+    }
+    assert!(killed > 0, "no browser of {worker} was found");
+}
+
+/// Is a process somewhere below another one?
+pub fn belongs_to(process: &std::path::Path, ancestor: u32) -> bool {
+    let parent = |process: &std::path::Path| {
+        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+        stat.rsplit(')').next()?.split(' ').nth(2)?.parse::<u32>().ok()
+    };
+    let mut at = process.to_owned();
+    while let Some(above) = parent(&at).filter(|above| *above > 1) {
+        if above == ancestor {
+            return true;
+        }
+        at = std::path::PathBuf::from(format!("/proc/{above}"));
+    }
+    false
+}
+
+/// The faults of a site, for the route of a commit.
+type Fault = fn(&str) -> Value;
+
+/// What an app can do, without anybody being killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn chaos_an_app_in_trouble_is_told_as_it_is() {
+    let broker = PrivateBroker::start();
+    let tally = Tally::default();
+    let commit = |operation: &str| match operation {
+        "user.create" => "POST /members",
+        "user.update" => "POST /members/{id}",
+        _ => "POST /members/{id}/remove",
+    };
+    let faults: [(&str, Fault); 6] = [
+        ("app: 500 after the commit", |on| json!([{ "on": on, "do": "status", "status": 500, "times": 1 }])),
+        (
+            "app: the connection dropped after the commit",
+            |on| json!([{ "on": on, "do": "drop_after", "times": 1 }]),
+        ),
+        ("app: never answers after the commit", |on| json!([{ "on": on, "do": "hang_after", "times": 1 }])),
+        ("app: slow", |on| json!([{ "on": on, "do": "slow", "ms": 2500, "times": 1 }])),
+        (
+            "app: 503 before the commit",
+            |_| json!([{ "on": "GET /members", "do": "status", "status": 503, "skip": 1, "times": 1 }]),
+        ),
+        (
+            "app: ends the session midway",
+            |_| json!([{ "on": "GET /members", "do": "session_lost", "skip": 1, "times": 1 }]),
+        ),
+    ];
+    let operations = ["user.create", "user.update", "user.delete"];
+    for (number, (name, fault)) in faults.into_iter().enumerate() {
+        for (turn, operation) in operations.iter().enumerate() {
+            if !whole() && turn != number % operations.len() {
+                continue;
+            }
+            let terms = Terms { settle: Some("3s"), more: "retry: { for: 20s }", ..Terms::default() };
+            let lane = Lane::new(&broker.url, &format!("app-{number}-{turn}"), terms).await;
+            let mut client = lane.client().await;
+            let (address, more) = wish(operation, &somebody(&lane));
+            let (others, before) = lane.members(&address);
+            control(&lane.site, "faults", fault(commit(operation))).await;
+            let mut worker = Worker::start(&lane.config);
+            worker.says("taking jobs");
+            let begun = Instant::now();
+            lane.publish(&client, "job", operation, more.clone()).await;
+            // It is delivered twice, too: with the same answer, and no second effect.
+            lane.publish(&client, "job", operation, more).await;
+            let mut told = results(&mut client, vec!["job"]).await;
+            told.extend(results(&mut client, vec!["job"]).await);
+            let ms = u64::try_from(begun.elapsed().as_millis()).expect("not for ever");
+            worker.stop();
+            told.extend(more_results(&mut client).await);
+            let expected =
+                Expected { operation, address: &address, name: NAME, others: &others, before: &before };
+            tally.count(name, &lane, "job", &told, &expected, ms);
+        }
+    }
+    tally.close("app");
+}
+
+/// Evidence that cannot be kept changes no outcome, and the result says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn chaos_a_full_disk_for_evidence_changes_no_outcome() {
+    let broker = PrivateBroker::start();
+    let tally = Tally::default();
+    for operation in ["user.create", "user.update", "user.delete"] {
+        let name = format!("disk-{}", operation.replace('.', "-"));
+        let lane = Lane::new(&broker.url, &name, Terms::default()).await;
+        let mut client = lane.client().await;
+        let (address, more) = wish(operation, &somebody(&lane));
+        let (others, before) = lane.members(&address);
+        // A file where the folder should be: nothing can be written there, whoever one is.
+        std::fs::write(lane.folder.path().join("evidence"), "").expect("a file");
+        let mut worker = Worker::start(&lane.config);
+        worker.says("taking jobs");
+        lane.publish(&client, "job", operation, more).await;
+        let told = results(&mut client, vec!["job"]).await;
+        worker.stop();
+        assert_eq!(told[0].outcome, Outcome::Succeeded, "{:?}", told[0].error);
+        assert!(
+            told[0].evidence.iter().all(|evidence| evidence.withheld.is_some()),
+            "{:?}",
+            told[0].evidence
+        );
+        let expected =
+            Expected { operation, address: &address, name: NAME, others: &others, before: &before };
+        tally.count("disk: no room for evidence", &lane, "job", &told, &expected, told[0].timings.total_ms);
+    }
+    tally.close("disk");
+}
