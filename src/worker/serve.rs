@@ -19,7 +19,8 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    desk::{Asked, Desk, Work, read},
+    asked::{Asked, read},
+    desk::{Desk, Work},
     waiting::Waiting,
 };
 use crate::{
