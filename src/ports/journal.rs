@@ -56,8 +56,6 @@ pub trait Journal: Send + Sync {
     /// The stopped lanes, by name.
     async fn stopped_lanes(&self) -> Result<Vec<LaneStop>, JournalError>;
 
-    /// How many users of an integration were disabled or deleted, or may have been, since then.
-    async fn removals(&self, integration: &str, since: Timestamp) -> Result<u64, JournalError>;
     /// Forgets jobs whose result was published before then and holds nobody; how many.
     async fn forget(&self, before: Timestamp) -> Result<u64, JournalError>;
 }

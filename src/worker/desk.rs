@@ -87,7 +87,7 @@ pub(super) struct Desk {
     pub stop: watch::Receiver<Stop>,
     /// Lanes that shall take nothing more.
     pub stopped: mpsc::UnboundedSender<String>,
-    /// Jobs that requesters took back since the worker began.
+    /// Jobs that requesters took back, and that have not ended here.
     pub cancelled: Mutex<BTreeSet<String>>,
     /// Another worker of the same lanes has another journal.
     pub foreign: AtomicBool,
@@ -256,7 +256,7 @@ impl Desk {
     ) -> Result<(), QueueError> {
         let queued = delivery.published_at.map(|at| Timestamp::now().duration_since(at).as_millis());
         result.timings.queued_ms = queued.and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default();
-        if result.changed && self.is_cancelled(&case.job.id) {
+        if self.was_cancelled(&case.job.id) && result.changed {
             result.drift.push("the requester took the job back when it was done already".to_owned());
         }
         let look_at = (result.outcome == Outcome::Indeterminate)
@@ -413,8 +413,9 @@ impl Desk {
         }
     }
 
-    fn is_cancelled(&self, job: &str) -> bool {
-        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).contains(job)
+    /// Asked once, at the job's end: then it is of no use any more.
+    fn was_cancelled(&self, job: &str) -> bool {
+        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).remove(job)
     }
 
     /// A requester takes a job back.

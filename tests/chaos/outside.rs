@@ -2,8 +2,9 @@
 //!
 //! The worker stands still (SIGSTOP) at a named event; then something is done to it; then it goes on.
 
-use std::{process::Command, time::Instant};
+use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process};
 use seatwright::contract::Outcome;
 use serde_json::{Value, json};
 
@@ -169,8 +170,8 @@ fn kill_browser(worker: u32, renderers: bool) {
         let browser = parent == worker && line.contains("--remote-debugging-pipe");
         let renderer = line.contains("--type=renderer") && belongs_to(&entry.path(), worker);
         if (renderers && renderer) || (!renderers && browser) {
-            let id = entry.file_name().to_string_lossy().into_owned();
-            killed += i32::from(Command::new("kill").args(["-9", &id]).status().is_ok_and(|s| s.success()));
+            let id = entry.file_name().to_string_lossy().parse().ok().and_then(Pid::from_raw);
+            killed += i32::from(id.is_some_and(|id| kill_process(id, Signal::KILL).is_ok()));
         }
     }
     assert!(killed > 0, "no browser of {worker} was found");

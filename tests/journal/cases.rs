@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use seatwright::{
     adapters::journal_sql::SqlJournal,
-    contract::{Code, JobResult, Operation, Outcome},
+    contract::{Code, JobResult, Outcome},
     ports::journal::{Attempt, Entry, Journal, Known, LaneStop, Leave},
 };
 
@@ -32,7 +32,6 @@ cases! {
     a_stopped_lane_takes_nothing_up
     an_indeterminate_job_holds_its_user
     the_next_to_be_looked_at_comes_first
-    removals_are_users
     only_what_is_published_is_forgotten
     two_never_get_the_same_number
     many_may_open_it_at_once
@@ -246,38 +245,6 @@ async fn the_next_to_be_looked_at_comes_first(url: String) {
     journal.looked("c", Some(at(50))).await.unwrap();
     assert_eq!(names().await, expected([("c", 2, Some(at(50))), ("a", 1, None), ("b", 0, None)]));
     assert_eq!(journal.all_open(&[]).await.unwrap(), []);
-}
-
-async fn removals_are_users(url: String) {
-    let journal = open(&url).await;
-    let start = now();
-    let work = async |job: &str, user: &str, operation, intends: bool, outcome: Option<Outcome>| {
-        let job = Entry { operation, user: Some(user.into()), ..entry(job) };
-        journal.take_up(&job).await.unwrap();
-        if intends {
-            journal.intend(&job.job, 1, "save").await.unwrap();
-        }
-        if let Some(outcome) = outcome {
-            journal.conclude(&job.job, 1, &result(&job.job, outcome), None).await.unwrap();
-        }
-    };
-    let (disable, delete) = (Operation::UserDisable, Operation::UserDelete);
-    work("1", "a", disable, true, Some(Outcome::Succeeded)).await;
-    work("2", "b", delete, true, Some(Outcome::Indeterminate)).await;
-    work("3", "c", delete, true, None).await;
-    // Not again, not at all, not sure to have been, not removed.
-    work("4", "a", delete, true, Some(Outcome::Succeeded)).await;
-    work("5", "d", delete, true, Some(Outcome::Failed)).await;
-    work("6", "e", delete, false, Some(Outcome::NoChange)).await;
-    work("7", "f", Operation::UserUpdate, true, Some(Outcome::Succeeded)).await;
-    let elsewhere = Entry { integration: "int-43".into(), operation: delete, ..entry("8") };
-    journal.take_up(&elsewhere).await.unwrap();
-    journal.intend("8", 1, "save").await.unwrap();
-    work("9", "g", delete, true, None).await;
-    journal.withdraw("9", 1).await.unwrap();
-    assert_eq!(journal.removals("int-42", start).await.unwrap(), 3);
-    assert_eq!(journal.removals("int-43", start).await.unwrap(), 1);
-    assert_eq!(journal.removals("int-42", later()).await.unwrap(), 0);
 }
 
 async fn only_what_is_published_is_forgotten(url: String) {

@@ -16,6 +16,7 @@ use lapin::{
     options::{BasicAckOptions, BasicConsumeOptions, BasicGetOptions},
     types::FieldTable,
 };
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use seatwright::{
     adapters::amqp::{Client, Heard},
     contract::JobResult,
@@ -87,20 +88,17 @@ impl Worker {
     }
 
     pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
-        assert!(status.expect("kill runs").success());
+        let signal = match name {
+            "TERM" => Signal::TERM,
+            "CONT" => Signal::CONT,
+            other => panic!("no test sends {other}"),
+        };
+        kill_process(Pid::from_child(&self.child), signal).expect("it is there");
     }
 
-    /// Waits for its end.
+    /// Waits for its end. What never ends, the test runner ends.
     pub fn ended(&mut self) -> ExitStatus {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            match self.child.try_wait().expect("it can be waited for") {
-                Some(status) => return status,
-                None => assert!(Instant::now() < until, "the worker goes on and on"),
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.child.wait().expect("it can be waited for")
     }
 
     /// Waits until it has killed itself, as it was told to.
@@ -109,15 +107,12 @@ impl Worker {
         assert_eq!(status.signal(), Some(9), "it was to be killed, and ended with {status}");
     }
 
-    /// Waits until it stands still (SIGSTOP), by what the kernel says of it.
-    pub fn stopped(&mut self) {
-        let until = Instant::now() + PATIENCE;
-        let file = format!("/proc/{}/stat", self.id());
-        while !std::fs::read_to_string(&file).is_ok_and(|stat| stat.contains(") T ")) {
-            assert!(Instant::now() < until, "the worker never stood still");
-            assert!(self.child.try_wait().expect("it can be asked").is_none(), "it ended instead");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+    /// Waits until it stands still (SIGSTOP).
+    pub fn stopped(&self) {
+        let either = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(Pid::from_child(&self.child)), either);
+        let status = status.expect("it can be waited for").expect("it has changed");
+        assert!(status.stopped(), "it ended instead of standing still");
     }
 
     /// SIGTERM; everything that it still says, and that it ends well.

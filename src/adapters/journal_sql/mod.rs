@@ -293,18 +293,6 @@ impl Journal for SqlJournal {
         Ok(stops)
     }
 
-    async fn removals(&self, integration: &str, since: Timestamp) -> Result<u64, JournalError> {
-        // One who is disabled and then deleted is one user.
-        let removals = query(
-            "SELECT count(DISTINCT coalesce(username, id)) AS users FROM journal_jobs \
-             WHERE integration = $1 AND intended_at >= $2 AND operation IN ('user.disable', 'user.delete') \
-             AND (outcome IS NULL OR outcome IN ('succeeded', 'indeterminate'))",
-        );
-        let row = self.row(removals.bind(text(integration)).bind(micros(since))).await?;
-        let users = row.map_or(Ok(0), |row| row.try_get::<i64, _>("users")).map_err(|e| self.told(e))?;
-        Ok(u64::try_from(users).unwrap_or_default())
-    }
-
     async fn forget(&self, before: Timestamp) -> Result<u64, JournalError> {
         let forgotten = query("DELETE FROM journal_jobs WHERE published_at < $1 AND holding = 0");
         let forgotten = self.change(forgotten.bind(micros(before))).await?;

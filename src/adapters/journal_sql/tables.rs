@@ -48,7 +48,6 @@ CREATE TABLE IF NOT EXISTS journal_jobs (
     changed_at BIGINT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS journal_jobs_holding ON journal_jobs (holding) WHERE holding = 1;
-CREATE INDEX IF NOT EXISTS journal_jobs_intended ON journal_jobs (intended_at);
 CREATE INDEX IF NOT EXISTS journal_jobs_published ON journal_jobs (published_at);
 CREATE TABLE IF NOT EXISTS journal_cancels (job TEXT PRIMARY KEY, at BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS journal_lanes (
