@@ -54,6 +54,7 @@ impl Run<'_> {
             }
             if asked.elapsed() < FRESH {
                 self.conclusion.commit_reached = true;
+                self.page.send_once(true);
                 commit.passed = Some(asked);
                 self.commit = Some(commit);
                 return Ok(());

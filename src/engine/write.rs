@@ -59,6 +59,7 @@ impl Run<'_> {
         if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
             self.picture("after_commit", None).await;
         }
+        self.page.send_once(false);
         self.emit(EventKind::Verifying);
         let begun = Instant::now();
         let refused = answered.as_ref().is_err_and(definite);

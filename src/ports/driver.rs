@@ -58,8 +58,6 @@ pub struct ContextOptions {
     /// The only origins that a page may navigate to (`https://app.example`, with the port where it
     /// is not the default one). Empty: any.
     pub origins: Vec<String>,
-    /// A forward proxy for everything that this context sends: `http://127.0.0.1:4711`.
-    pub proxy: Option<String>,
     /// What lets the context in without a sign-in page.
     pub tokens: Vec<Token>,
 }
@@ -128,6 +126,9 @@ pub trait Page: Send + Sync {
     fn allow(&self, allowed: Allowed);
     /// Waits for what was allowed.
     async fn came(&self, deadline: Instant) -> Result<Came, DriverError>;
+    /// While this is on, what the pages of this context send that may change the app reaches it at most once: the driver
+    /// sees to it that nothing below it sends a request again by itself (RFC 9110, section 9.2.2).
+    fn send_once(&self, on: bool);
     /// False once the tab was closed, by the app or by the driver.
     fn is_open(&self) -> bool;
     /// Closes a tab that came as a window. The front page of a context stays.

@@ -89,7 +89,7 @@ impl Sessions {
             }
             session.context.close().await;
         }
-        let options = ContextOptions { origins: origins.to_vec(), proxy: None, tokens };
+        let options = ContextOptions { origins: origins.to_vec(), tokens };
         let context = self.shared.browsers.open(options).await.map_err(|error| match error {
             NotOpened::NoBrowser(reason) => Failure::new(Code::BrowserLost, reason)
                 .hint("`seatwright doctor` says what is wrong and how to mend it"),

@@ -183,7 +183,7 @@ impl Visit<'_> {
             name: token.name.clone(),
             value: Secret::new(token.value.clone()),
         });
-        let options = ContextOptions { origins, tokens: tokens.collect(), ..ContextOptions::default() };
+        let options = ContextOptions { origins, tokens: tokens.collect() };
         let context = self.browser.open(options).await.map_err(say)?;
         let page = context.page();
         Ok(Room::of(Some(context), page))

@@ -12,6 +12,7 @@ use super::{
     events::{self, BrowserContext},
     fence::Fence,
     page::{Clock, FrontPage},
+    relay::Relay,
     tab::Tab,
     targets::{Room, Targets},
     wire::{Wire, WireError},
@@ -54,18 +55,17 @@ impl FrontContext {
         let clock = Clock::start();
         let deadline = Instant::now() + PATIENCE;
         let method = "Target.createBrowserContext";
-        let params = match options.proxy {
-            // Without the list, what goes to this very machine would go around the proxy.
-            Some(proxy) => json!({
-                "disposeOnDetach": true, "proxyServer": proxy, "proxyBypassList": "<-loopback>",
-            }),
-            None => json!({"disposeOnDetach": true}),
-        };
+        let relay = Relay::open().await;
+        let relay = relay.map_err(|error| DriverError::Protocol(format!("no way out: {error}")))?;
+        // Without the list, what goes to this very machine would go around the relay.
+        let params = json!({
+            "disposeOnDetach": true, "proxyServer": relay.rules(), "proxyBypassList": "<-loopback>",
+        });
         let answer = wire.call(None, method, params).by(deadline).await;
         let answer = answer.map_err(|error| clock.wire_error(error))?;
         let made: BrowserContext = events::result(method, &answer)?;
         let lease = Lease { wire, targets, id: made.browser_context_id };
-        let room = Arc::new(Room::new(fence, options.tokens));
+        let room = Arc::new(Room::new(fence, relay, options.tokens));
         lease.targets.enter(&lease.id, Arc::clone(&room));
         lease.set_cookies(room.tokens(), deadline).await.map_err(|error| clock.wire_error(error))?;
         let tab = lease.furnish(&room, deadline).await.map_err(|error| clock.wire_error(error))?;

@@ -62,6 +62,9 @@ pub(super) struct DetachedFromTarget {
 pub(super) struct RequestPaused {
     pub(super) request_id: String,
     pub(super) request: Request,
+    /// The request that was answered with a redirect to this one.
+    #[serde(default)]
+    pub(super) redirected_request_id: Option<String>,
     #[serde(default)]
     pub(super) frame_id: Option<String>,
     #[serde(default)]
@@ -77,6 +80,7 @@ pub(super) struct AuthRequired {
 #[derive(Deserialize)]
 pub(super) struct Request {
     pub(super) url: String,
+    pub(super) method: String,
     #[serde(default, rename = "urlFragment")]
     pub(super) fragment: String,
     #[serde(default)]

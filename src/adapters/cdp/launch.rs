@@ -130,7 +130,7 @@ pub(super) fn arguments(options: &ChromiumOptions, profile: &Path) -> Vec<String
     arguments
 }
 
-const ARGUMENTS: [&str; 29] = [
+const ARGUMENTS: [&str; 30] = [
     "--headless",
     "--remote-debugging-pipe",
     // The full browser would open a window of its own, and call home from it.
@@ -138,6 +138,8 @@ const ARGUMENTS: [&str; 29] = [
     "--site-per-process",
     "--disable-gpu",
     "--disable-quic",
+    // Its connections carry many requests at once: none of them could be ended for the sake of one.
+    "--disable-http2",
     "--no-first-run",
     "--disable-background-networking",
     "--disable-component-update",

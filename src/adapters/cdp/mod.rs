@@ -17,6 +17,7 @@ mod navigation;
 mod page;
 mod process;
 mod profile;
+mod relay;
 mod tab;
 mod targets;
 mod wire;

@@ -118,6 +118,9 @@ impl FrontPage {
             "net::ERR_ABORTED" => {
                 "no document came: an empty answer (204), or the navigation was given up".to_owned()
             }
+            error if error.starts_with("net::ERR_SOCKS_") => {
+                self.room.relay().trouble().unwrap_or_else(|| error.to_owned())
+            }
             error => match explain(error) {
                 Some(explained) => format!("{explained} ({error})"),
                 None => error.to_owned(),
@@ -394,6 +397,10 @@ impl Page for FrontPage {
         came
     }
 
+    fn send_once(&self, on: bool) {
+        self.room.send_once(on);
+    }
+
     fn is_open(&self) -> bool {
         self.tab.is_open()
     }
@@ -482,13 +489,9 @@ pub(super) fn is_navigation(message: &str) -> bool {
 /// The most frequent of Chromium's network errors, for people.
 fn explain(error: &str) -> Option<&'static str> {
     Some(match error.strip_prefix("net::ERR_")? {
-        "CONNECTION_REFUSED" => "nobody listens there",
-        "NAME_NOT_RESOLVED" => "there is no such host",
         "CONNECTION_TIMED_OUT" | "TIMED_OUT" => "no connection in time",
         "CONNECTION_RESET" | "CONNECTION_CLOSED" => "the connection broke",
         "EMPTY_RESPONSE" => "the server hung up without a word",
-        "ADDRESS_UNREACHABLE" | "INTERNET_DISCONNECTED" => "no way to the host",
-        "PROXY_CONNECTION_FAILED" | "TUNNEL_CONNECTION_FAILED" => "the proxy did not let it through",
         "TOO_MANY_REDIRECTS" => "it redirects in circles",
         "INVALID_URL" => "that is no address",
         "UNSAFE_PORT" => "browsers refuse that port",

@@ -6,7 +6,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::{json, value::RawValue};
@@ -15,6 +18,7 @@ use tokio::sync::watch;
 use super::{
     events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, Request, RequestPaused, TargetInfo},
     fence::Fence,
+    relay::Relay,
     tab::{Arrival, Tab},
     wire::{Listener, Wire},
 };
@@ -39,6 +43,9 @@ struct Known {
 /// A context as the events know it.
 pub(super) struct Room {
     fence: Fence,
+    relay: Relay,
+    /// What may change the app is sent on connections of its own.
+    once: AtomicBool,
     tokens: Vec<Token>,
     front: watch::Sender<Option<Arc<Tab>>>,
     /// Frames that have processes of their own, by their name.
@@ -61,8 +68,25 @@ enum Seat {
 }
 
 impl Room {
-    pub(super) fn new(fence: Fence, tokens: Vec<Token>) -> Self {
-        Self { fence, tokens, front: watch::Sender::new(None), parts: Mutex::default() }
+    pub(super) fn new(fence: Fence, relay: Relay, tokens: Vec<Token>) -> Self {
+        let (front, parts) = (watch::Sender::new(None), Mutex::default());
+        Self { fence, relay, once: AtomicBool::new(false), tokens, front, parts }
+    }
+
+    pub(super) fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
+    pub(super) fn send_once(&self, on: bool) {
+        self.once.store(on, Ordering::Relaxed);
+    }
+
+    /// Would it do harm to send this request twice?
+    fn goes_once(&self, paused: &RequestPaused) -> bool {
+        let safe = matches!(paused.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        // There are apps that change by following a link. The page that an answer leads to is none of those.
+        let follows_link = paused.resource_type == "Document" && paused.redirected_request_id.is_none();
+        self.once.load(Ordering::Relaxed) && (!safe || follows_link)
     }
 
     /// The frame of this name, if it has a process of its own.
@@ -95,16 +119,15 @@ impl Room {
     }
 
     /// Which requests are stopped to be looked at: all where one has to carry a header, else those that a page waits
-    /// for. An answer to one of them that wants the browser itself to ask for a password (401 with `WWW-Authenticate`)
+    /// for or that may change the app. An answer to one of them that wants the browser itself to ask for a password (401 with `WWW-Authenticate`)
     /// is left as it is: nobody is there to see that prompt, and the page would stand still behind it.
-    fn patterns(&self) -> Option<serde_json::Value> {
+    fn patterns(&self) -> serde_json::Value {
         let of_kind = |kind: &str| json!({"urlPattern": "*", "resourceType": kind});
-        let patterns = match (self.headers().next(), self.fence.is_open()) {
-            (Some(_), _) => json!([{"urlPattern": "*"}]),
-            (None, false) => ["Document", "XHR", "Fetch"].map(of_kind).into(),
-            (None, true) => return None,
+        let patterns = match self.headers().next() {
+            Some(_) => json!([{"urlPattern": "*"}]),
+            None => ["Document", "XHR", "Fetch"].map(of_kind).into(),
         };
-        Some(json!({"patterns": patterns, "handleAuthRequests": true}))
+        json!({"patterns": patterns, "handleAuthRequests": true})
     }
 
     /// The header fields of a request, where they are not those that the browser would send. To each origin its
@@ -207,11 +230,7 @@ impl Targets {
                 Seat::Frame(room, tab)
             }
             (Some(room), _) => {
-                if room.headers().next().is_some()
-                    && let Some(patterns) = room.patterns()
-                {
-                    self.wire.post(Some(&session), "Fetch.enable", patterns);
-                }
+                self.wire.post(Some(&session), "Fetch.enable", room.patterns());
                 Seat::Part(room)
             }
             (None, _) => Seat::Stranger,
@@ -248,7 +267,7 @@ impl Targets {
     /// A page that we asked for or waited for, or a frame of one.
     fn furnish(&self, session: &str, target: &TargetInfo, room: &Room, is_page: bool) -> Arc<Tab> {
         let mut setup = Vec::new();
-        let fenced = room.patterns().map(|patterns| ("Fetch.enable", patterns));
+        let fenced = ("Fetch.enable", room.patterns());
         let stored =
             room.storage().map(|source| ("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})));
         let page = is_page.then(|| {
@@ -257,7 +276,7 @@ impl Targets {
                 json!({"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false}),
             )
         });
-        let commands = fenced.into_iter().chain(stored).chain(page).chain([
+        let commands = std::iter::once(fenced).chain(stored).chain(page).chain([
             ("Page.enable", json!({})),
             ("Page.setLifecycleEventsEnabled", json!({"enabled": true})),
             ("Runtime.enable", json!({})),
@@ -335,18 +354,25 @@ impl Targets {
             Some(Seat::Unwanted { .. } | Seat::Stranger) | None => true,
         };
         let request = &event.request_id;
-        if !blocked {
-            let fields = match &seat {
-                Some(Seat::Front(room, _) | Seat::Frame(room, _) | Seat::Part(room)) => {
-                    room.fields(&event.request)
-                }
-                _ => None,
-            };
-            let params = match fields {
+        if let Some(Seat::Front(room, _) | Seat::Frame(room, _) | Seat::Part(room)) = &seat
+            && !blocked
+        {
+            let params = match room.fields(&event.request) {
                 Some(fields) => json!({"requestId": request, "headers": fields}),
                 None => json!({"requestId": request}),
             };
-            self.wire.post(Some(session), "Fetch.continueRequest", params);
+            let (wire, session) = (Arc::clone(&self.wire), session.to_owned());
+            let go_on = move || wire.post(Some(&session), "Fetch.continueRequest", params);
+            match url::Url::parse(&url) {
+                Ok(to) if room.goes_once(event) => {
+                    let room = Arc::clone(room);
+                    tokio::spawn(async move {
+                        room.relay.fresh(&to).await;
+                        go_on();
+                    });
+                }
+                _ => go_on(),
+            }
             return;
         }
         // A navigation that is given up leaves the page as it is; one that is refused would show an error in its place.

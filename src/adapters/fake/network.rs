@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use reqwest::{
-    Client, Proxy, Response, StatusCode,
+    Client, Response, StatusCode,
     dns::{Addrs, Name, Resolve, Resolving},
     header, redirect,
 };
@@ -63,7 +63,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Says why, where an origin or the proxy cannot be read.
+    /// Says why, where an origin cannot be read.
     pub(super) fn new(options: &ContextOptions) -> Result<Self, String> {
         let origins = options.origins.iter().map(|origin| match Url::parse(origin) {
             Ok(url) if url.origin().is_tuple() => Ok(url.origin().ascii_serialization()),
@@ -73,12 +73,10 @@ impl Network {
             .cookie_store(true)
             .redirect(redirect::Policy::none())
             .dns_resolver(HomeResolver)
-            .user_agent(concat!("Seatwright text browser ", env!("CARGO_PKG_VERSION")));
-        let client = match &options.proxy {
-            Some(proxy) => client.proxy(Proxy::all(proxy).map_err(|error| error.to_string())?),
-            None => client.no_proxy(),
-        };
-        let client = client.build().map_err(|error| error.to_string())?;
+            .user_agent(concat!("Seatwright text browser ", env!("CARGO_PKG_VERSION")))
+            .no_proxy()
+            .build()
+            .map_err(|error| error.to_string())?;
         Ok(Self { client, origins: origins.collect::<Result<_, _>>()? })
     }
 

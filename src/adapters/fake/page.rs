@@ -234,6 +234,9 @@ impl Page for TextPage {
         Err(DriverError::Protocol("the text browser has neither windows nor dialogs nor files".to_owned()))
     }
 
+    /// Its client repeats nothing that was sent.
+    fn send_once(&self, _on: bool) {}
+
     fn is_open(&self) -> bool {
         true
     }

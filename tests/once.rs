@@ -1,0 +1,233 @@
+//! What may change the app arrives there once, whatever becomes of the connection. In real Chromium, which by itself sends
+//! again what got no answer on a connection that it had kept.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use seatwright::{
+    adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
+    engine::inject::SCRIPT,
+    ports::driver::{
+        Answer, Ask, Browser, By, Condition, Context, ContextOptions, Page, Query, Question, State,
+    },
+};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::Instant,
+};
+use url::Url;
+
+/// A server that keeps connections open, and hangs up on whoever asks for something under `/lost`.
+struct Server {
+    address: SocketAddr,
+    seen: watch::Sender<Vec<Seen>>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Seen {
+    request: String,
+    /// How many requests its connection had carried before.
+    earlier: usize,
+}
+
+impl Server {
+    async fn open() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let seen = watch::Sender::new(Vec::new());
+        let log = seen.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(connection(stream, log.clone()));
+            }
+        });
+        Self { address, seen }
+    }
+
+    fn origin(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn seen(&self, path: &str) -> Vec<Seen> {
+        self.seen.borrow().iter().filter(|seen| seen.request.ends_with(path)).cloned().collect()
+    }
+
+    async fn is_asked_for(&self, path: &str) {
+        let mut seen = self.seen.subscribe();
+        let there = seen.wait_for(|seen| seen.iter().any(|seen| seen.request.ends_with(path)));
+        there.await.expect("the server is there");
+    }
+}
+
+async fn connection(stream: TcpStream, log: watch::Sender<Vec<Seen>>) {
+    let mut stream = BufReader::new(stream);
+    for earlier in 0.. {
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                return;
+            }
+            match line.trim() {
+                "" => break,
+                line => head.push(line.to_owned()),
+            }
+        }
+        let field = |name: &str| {
+            head.iter()
+                .find_map(|line| line.to_lowercase().strip_prefix(name).map(|value| value.trim().to_owned()))
+        };
+        let length = field("content-length:").and_then(|length| length.parse().ok()).unwrap_or(0);
+        stream.read_exact(&mut vec![0; length]).await.expect("a body");
+        let request = head[0].trim_end_matches(" HTTP/1.1").to_owned();
+        let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+        log.send_modify(|seen| seen.push(Seen { request, earlier }));
+        if path.starts_with("/lost") {
+            return;
+        }
+        let (status, more, body) = match path.as_str() {
+            "/moved" => ("307 Temporary Redirect", "Location: /lost/moved\r\n".to_owned(), String::new()),
+            "/worker.js" => (
+                "200 OK",
+                "Content-Type: text/javascript\r\n".to_owned(),
+                "onmessage = e => fetch(e.data, {method: 'POST', body: 'x'})\
+                 .then(() => postMessage('done'), () => postMessage('failed'))"
+                    .to_owned(),
+            ),
+            _ => ("200 OK", "Content-Type: text/html\r\n".to_owned(), PAGE.to_owned()),
+        };
+        let answer = format!(
+            "HTTP/1.1 {status}\r\n{more}Connection: keep-alive\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Its buttons ask for something three times, so that three connections are kept, and then send something.
+const PAGE: &str = r#"<!doctype html><title>t</title>
+<form method=post action=/lost/form><button id=form>form</button></form>
+<a id=link href=/lost/link>link</a>
+<button id=fetch>fetch</button> <button id=xhr>xhr</button> <button id=moved>moved</button>
+<button id=worker>worker</button> <p></p>
+<script>
+const say = word => { const p = document.querySelector('p'); p.id = word; p.textContent = word; };
+const kept = () => Promise.all([1, 2, 3].map(n => fetch('/kept/' + n).then(r => r.text())));
+const send = path => fetch(path, { method: 'POST', body: 'x' }).then(() => say('done'), () => say('failed'));
+const then = (id, act) => document.getElementById(id).onclick = () => kept().then(act);
+then('fetch', () => send('/lost/fetch'));
+then('moved', () => send('/moved'));
+then('xhr', () => {
+  const request = new XMLHttpRequest();
+  request.open('DELETE', '/lost/xhr');
+  request.onerror = () => say('failed');
+  request.send();
+});
+const worker = new Worker('/worker.js');
+worker.onmessage = e => say(e.data);
+then('worker', () => worker.postMessage('/lost/worker'));
+</script>"#;
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+fn question(ask: Ask) -> Question {
+    Question { ask, frame: Vec::new(), within: 10_000, watch: Vec::new() }
+}
+
+async fn click(page: &dyn Page, id: &str) {
+    let target = Query::new(By::Css(format!("#{id}"))).into();
+    match page.ask(&question(Ask::Aim { target }), soon()).await {
+        Ok(Answer::Aimed { at, .. }) => page.click(at, soon()).await.expect("a click"),
+        other => panic!("{id}: {other:?}"),
+    }
+}
+
+/// Waits until the page says what became of it.
+async fn says(page: &dyn Page, word: &str) {
+    let target = Query::new(By::Css(format!("#{word}"))).into();
+    let any = vec![Condition { target, state: State::Visible }];
+    let answer = page.ask(&question(Ask::Await { any }), soon()).await;
+    assert!(answer.is_ok(), "{word}: {answer:?}");
+}
+
+struct Visit {
+    server: Server,
+    browser: Chromium,
+    context: Box<dyn Context>,
+}
+
+impl Visit {
+    async fn begin() -> Self {
+        let server = Server::open().await;
+        let options = ChromiumOptions { sandbox: Sandbox::Off, ..ChromiumOptions::default() };
+        let browser = Chromium::launch(options, SCRIPT).await.expect("chromium-headless-shell is installed");
+        let options = ContextOptions { origins: vec![server.origin()], ..ContextOptions::default() };
+        let context = browser.open(options).await.expect("a context");
+        Self { server, browser, context }
+    }
+
+    async fn fresh_page(&self) -> Arc<dyn Page> {
+        let page = self.context.page();
+        page.goto(&Url::parse(&self.server.origin()).expect("an address"), soon()).await.expect("a page");
+        page
+    }
+
+    async fn end(self) {
+        self.context.close().await;
+        self.browser.close().await;
+    }
+}
+
+#[tokio::test]
+async fn without_it_chromium_sends_a_post_again() {
+    let visit = Visit::begin().await;
+    let page = visit.fresh_page().await;
+    click(&*page, "fetch").await;
+    says(&*page, "failed").await;
+    let seen = visit.server.seen("/lost/fetch");
+    assert!(
+        seen.len() > 1 && seen[0].earlier > 0,
+        "if that is no longer so, send_once() is not needed: {seen:?}"
+    );
+    visit.end().await;
+}
+
+#[tokio::test]
+async fn what_may_change_the_app_is_sent_once() {
+    let visit = Visit::begin().await;
+    for (id, ends) in [
+        ("fetch", Some("failed")),
+        ("xhr", Some("failed")),
+        ("moved", Some("failed")),
+        ("worker", Some("failed")),
+        ("form", None),
+        ("link", None),
+    ] {
+        for _ in 0..3 {
+            let page = visit.fresh_page().await;
+            page.send_once(true);
+            visit.server.seen.send_modify(Vec::clear);
+            let lost = format!("/lost/{id}");
+            click(&*page, id).await;
+            match ends {
+                Some(word) => says(&*page, word).await,
+                // The document goes away: whoever asks has an answer when that is over.
+                None => {
+                    visit.server.is_asked_for(&lost).await;
+                    drop(page.ask(&question(Ask::Page), soon()).await);
+                }
+            }
+            page.send_once(false);
+            // Whatever was to be sent again would have been before this is answered.
+            visit.fresh_page().await;
+            let seen = visit.server.seen(&lost);
+            assert!(seen.len() == 1 && seen[0].earlier == 0, "{id}: {seen:?}");
+        }
+    }
+    visit.end().await;
+}
