@@ -137,3 +137,12 @@ fn the_doctor_finds_what_is_missing() {
         ended(seatwright().args(["doctor", "--browser", "/nowhere/chromium", "--allow-no-sandbox"]));
     assert!(out.contains("wrong browser") && out.contains("/nowhere/chromium"), "{out}");
 }
+
+#[test]
+fn a_reader_that_has_heard_enough_is_no_accident() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_seatwright"));
+    let out = command.args(["coverage"]).current_dir(root()).stdout(writer).output().expect("it runs");
+    assert_eq!((out.status.code(), String::from_utf8_lossy(&out.stderr).as_ref()), (Some(141), ""));
+}
