@@ -27,6 +27,7 @@ use super::{
     gate::JobGate,
     handle::{Done, Handler, JOB_TIME, Turn},
     serve::{PAUSES, ReadersOf, Slot, Stop},
+    watch::Watch,
     wire::Wire,
 };
 use crate::{
@@ -91,6 +92,7 @@ pub(super) struct Desk {
     pub cancelled: Mutex<BTreeSet<String>>,
     /// Another worker of the same lanes has another journal.
     pub foreign: AtomicBool,
+    pub watch: Watch,
     /// The journal could be written when it was last tried.
     pub journal_works: watch::Sender<bool>,
 }

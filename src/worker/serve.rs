@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
     task::JoinSet,
@@ -22,6 +22,7 @@ use super::{
     asked::{Asked, read},
     desk::{Desk, Work},
     waiting::Waiting,
+    watch::Watch,
 };
 use crate::{
     contract::Job,
@@ -42,10 +43,10 @@ const GRACE: Duration = Duration::from_secs(60);
 const LOOK_ROUND: Duration = Duration::from_secs(2);
 /// A connection that has lasted for so long was a good one.
 const STANDS: Duration = Duration::from_secs(30);
+/// How much longer than whoever has done it others wait before they ask for a look.
+const OTHERS_PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is rid of what is old.
 const CLEAR_UP: Duration = Duration::from_secs(3600);
-/// So long a request to look is on its way at most.
-const ASKED_FOR: Duration = Duration::from_secs(300);
 
 /// How a worker is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,6 +113,7 @@ pub async fn serve(
         stopped,
         cancelled: Mutex::default(),
         foreign: AtomicBool::new(false),
+        watch: Watch::default(),
         journal_works,
     });
     let mut shift = Shift {
@@ -122,7 +124,6 @@ pub async fn serve(
         closing,
         paused: BTreeSet::new(),
         waited: BTreeMap::new(),
-        asked: BTreeMap::new(),
         cleared: None,
     };
     let mut tries = 0;
@@ -174,8 +175,6 @@ struct Shift {
     paused: BTreeSet<String>,
     /// Since when lanes wait whose delivery was given back.
     waited: BTreeMap<String, Instant>,
-    /// Jobs that were asked to be looked at.
-    asked: BTreeMap<String, Instant>,
     cleared: Option<Instant>,
 }
 
@@ -300,25 +299,27 @@ impl Shift {
         }
         self.paused = self.lanes.iter().filter(|lane| stopped.contains(*lane)).cloned().collect();
         let Some(open) = desk.journal_says(desk.journal.all_open(&self.lanes).await) else { return };
-        self.asked.retain(|_, at| at.elapsed() < ASKED_FOR);
-        let now = Timestamp::now();
+        desk.watch.only(|job| open.iter().any(|open| open.entry.job == job));
         for open in open {
             let (job, lane) = (open.entry.job, open.entry.lane);
             // Whoever has done it looks after it; the others, when that one is not there any more.
-            let patience = if open.entry.worker == desk.worker { 0 } else { 60 };
-            let due = open.look_at.is_some_and(|at| at + SignedDuration::from_secs(patience) <= now);
-            if !due || self.asked.contains_key(&job) || self.paused.contains(&lane) {
+            let patience = if open.entry.worker == desk.worker { Duration::ZERO } else { OTHERS_PATIENCE };
+            let longest = desk.look_after(&open.entry.app, open.looks);
+            let due = desk.watch.asks(&job, (open.looks, open.look_at), longest, patience);
+            if !due || self.paused.contains(&lane) {
                 continue;
             }
             // A broker that does not take it now will not take the next one either.
             if outbox.ask_to_settle(&lane, &job).await.is_err() {
                 break;
             }
-            self.asked.insert(job, Instant::now());
+            desk.watch.asked(&job);
         }
         if self.cleared.is_none_or(|at| at.elapsed() > CLEAR_UP) {
             self.cleared = Some(Instant::now());
-            if let Some(forgotten @ 1..) = desk.journal_says(desk.journal.forget(now - self.keep).await) {
+            if let Some(forgotten @ 1..) =
+                desk.journal_says(desk.journal.forget(Timestamp::now() - self.keep).await)
+            {
                 info!("{forgotten} old jobs forgotten");
             }
         }

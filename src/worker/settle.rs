@@ -22,8 +22,9 @@ use crate::{
     },
 };
 
-/// When it is looked at, in settle times of its app after its commit. With the last one the app has had its time.
+/// When it is looked at, in settle times of its app after it is known to be open. With the last one the app has had its time.
 const LOOKS: [u32; 3] = [2, 5, 10];
+const LAST: u32 = LOOKS[LOOKS.len() - 1];
 /// Where the app could not be read at all then: so much later, so often, until a person has to decide.
 const LATER: Duration = Duration::from_secs(600);
 /// How long one look may take.
@@ -31,10 +32,10 @@ const LOOK_TIME: Duration = Duration::from_secs(120);
 const MOST_LOOKS: u32 = 50;
 
 impl Desk {
-    /// How long after its commit a job is looked at that was looked at so often.
+    /// How long after it is known to be open a job is looked at that was looked at so often: the longest that it waits.
     pub(super) fn look_after(&self, app: &str, looks: u32) -> Duration {
         let settle = self.work.settle_time(app);
-        LOOKS.get(looks as usize).map_or(LATER, |times| settle * *times)
+        LOOKS.get(looks as usize).map_or_else(|| LATER.max(settle * LAST), |times| settle * *times)
     }
 
     /// Where an earlier job of the same user ended `indeterminate`: that is settled first. If it cannot be, this job is
@@ -55,7 +56,7 @@ impl Desk {
             return nothing_done(Failure::new(Code::QueueLost, "the journal cannot be read"));
         };
         let open = holder.filter(|open| open.entry.job != case.job.id)?;
-        if turn.gate.is_open() && self.look(&open, outbox).await == Some(true) {
+        if turn.gate.is_open() && self.look(&open, false, outbox).await == Some(true) {
             return None;
         }
         let message = format!(
@@ -82,15 +83,16 @@ impl Desk {
             return Ok(());
         }
         if let Some(Some(open)) = self.journal_says(self.journal.open(job).await) {
-            self.look(&open, outbox).await;
+            self.look(&open, true, outbox).await;
         }
         delivery.ending.ack().await
     }
 
-    /// Looks once. True: it is settled.
-    async fn look(&self, open: &Open, outbox: &Arc<dyn Outbox>) -> Option<bool> {
+    /// Looks once. True: it is settled. `asked`: it is one of the looks that settle, not one in passing.
+    async fn look(&self, open: &Open, asked: bool, outbox: &Arc<dyn Outbox>) -> Option<bool> {
         let entry = &open.entry;
-        let since = Duration::try_from(Timestamp::now().duration_since(open.intent.at)).unwrap_or_default();
+        // Shorter than the time since the commit, by as much as others had it before; never longer.
+        let since = self.watch.since(&entry.job);
         let settle = self.work.settle_time(&entry.app);
         let seen = match Job::parse(&entry.body) {
             // That a mail was sent shows in no record: only a person can know.
@@ -117,12 +119,13 @@ impl Desk {
         let Some(result) = seen.as_ref().and_then(|seen| settled(open, seen, since, settle)) else {
             let next = match (&seen, LOOKS.get(open.looks as usize + 1)) {
                 (None, _) => None,
-                (Some(_), Some(times)) => Some(open.intent.at + settle * *times),
-                (Some(_), None) => (open.looks < MOST_LOOKS).then(|| Timestamp::now() + LATER),
+                (Some(_), Some(times)) => Some((settle * *times).saturating_sub(since)),
+                (Some(_), None) if since < settle * LAST => Some(settle * LAST - since),
+                (Some(_), None) => (open.looks < MOST_LOOKS).then_some(LATER),
             };
             info!(job = entry.job, "looked at, and it is not known yet what became of it");
-            // A look out of turn, for a job that waits, does not count.
-            if open.look_at.is_some_and(|at| at <= Timestamp::now()) {
+            if asked && open.look_at.is_some() {
+                let next = next.map(|wait| Timestamp::now() + wait);
                 self.journal_says(self.journal.looked(&entry.job, next).await);
             }
             return Some(false);
@@ -161,7 +164,7 @@ fn settled(open: &Open, seen: &JobResult, since: Duration, settle: Duration) -> 
         (_, Some(error)) if error.code == Code::VerifyMismatch => {
             // Somebody is there, and not as the job wanted them.
             let differs = open.entry.operation == Operation::UserCreate && seen.after.is_some();
-            let late = since >= settle * LOOKS[LOOKS.len() - 1];
+            let late = since >= settle * LAST;
             let never = || {
                 let failure = open.result.error.clone().unwrap_or_else(|| error.clone());
                 Failure {
