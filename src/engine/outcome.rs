@@ -22,6 +22,8 @@ pub struct Conclusion {
     pub drift: Vec<String>,
     /// The commit step was begun: the app may have changed.
     pub commit_reached: bool,
+    /// What came of the commit could not be read from where it was made: from a fresh page it may be.
+    pub unread: bool,
     /// The session may be in any state: it is not used again.
     pub soiled: bool,
 }
@@ -53,6 +55,11 @@ pub fn conclude(answered: Result<(), Failure>, verdict: Verdict) -> (Outcome, bo
 /// Is it an answer of the app to the commit itself, and not a loss of that answer?
 pub(super) fn definite(failure: &Failure) -> bool {
     matches!(failure.class, Class::Request | Class::State | Class::Limit | Class::Permission)
+}
+
+/// Is it the page or its browser that could not be read? A sign-in that was refused is not tried again.
+pub(super) fn unread(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Unreadable(failure) if failure.class == Class::Environment)
 }
 
 fn mismatch(changes: &[Change]) -> Failure {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{
     Verdict,
     action::Flow,
-    outcome::{conclude, definite},
+    outcome::{conclude, definite, unread},
     run::{Run, ms},
 };
 use crate::{
@@ -71,6 +71,7 @@ impl Run<'_> {
         if let Err(failure) = &answered {
             self.drift.push(format!("after the commit: {failure}"));
         }
+        self.conclusion.unread = unread(&verdict);
         let (outcome, changed, error) = conclude(answered, verdict);
         self.conclusion.changed = changed;
         self.conclusion.soiled = error.is_some();

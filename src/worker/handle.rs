@@ -194,7 +194,7 @@ impl Handler {
         if !needs_settling(&conclusion) {
             return conclusion;
         }
-        // The commit was made and the browser was lost with the answer: look, with a fresh one, and only look.
+        // The commit was made, and its page was lost with the answer, or hangs: look, with a fresh one, and only look.
         let seen = self.look(desk, turn, Timestamp::now(), deadline, events).await;
         settled(job.operation, conclusion, seen)
     }
@@ -341,8 +341,7 @@ fn unanswered(operation: Operation, intent: &Intent, seen: &Conclusion) -> Optio
 }
 
 fn needs_settling(conclusion: &Conclusion) -> bool {
-    let lost = conclusion.error.as_ref().is_some_and(|e| e.code == Code::BrowserLost);
-    conclusion.commit_reached && lost && conclusion.outcome == Some(Outcome::Indeterminate)
+    conclusion.commit_reached && conclusion.unread && conclusion.outcome == Some(Outcome::Indeterminate)
 }
 
 /// What is known after a lost answer and a later look. Pure.
@@ -421,19 +420,22 @@ mod tests {
         Conclusion {
             outcome: Some(Outcome::Indeterminate),
             commit_reached: true,
+            unread: true,
             error: Some(Failure::new(Code::BrowserLost, "gone")),
             ..Conclusion::default()
         }
     }
 
     #[test]
-    fn only_a_lost_browser_after_the_commit_is_settled_by_a_look() {
+    fn only_what_could_not_be_read_after_the_commit_is_settled_by_a_look() {
         assert!(needs_settling(&lost()));
         assert!(!needs_settling(&Conclusion {
             commit_reached: false,
             outcome: Some(Outcome::Failed),
             ..lost()
         }));
+        // It was read in vain: once more is for later.
+        assert!(!needs_settling(&Conclusion { unread: false, ..lost() }));
         let failure = Failure::new(Code::NoSeat, "full");
         assert!(!needs_settling(&Conclusion {
             error: Some(failure),

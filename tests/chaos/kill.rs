@@ -62,7 +62,10 @@ async fn chaos_a_worker_killed_at_any_event_leaves_one_result_and_one_user() {
     }
     let runs = cases.iter().enumerate().map(|(number, (operation, event, nth))| {
         let (broker, tally) = (&broker, &tally);
-        async move { killed_at(&broker.url, number, operation, event, *nth, tally).await }
+        let name = format!("worker: kill -9 at {event}");
+        async move {
+            killed_at(&broker.url, (number, ""), &name, operation, (event, *nth), tally).await;
+        }
     });
     stream::iter(runs).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     tally.close("kill");
@@ -77,9 +80,17 @@ pub fn somebody(lane: &Lane) -> String {
     plain.expect("an ordinary member")["email"].as_str().expect("an address").to_owned()
 }
 
-async fn killed_at(url: &str, number: usize, operation: &str, event: &str, nth: u32, tally: &Tally) {
-    let lane =
-        Lane::new(url, &format!("kill-{number}"), Terms { settle: Some("3s"), ..Terms::default() }).await;
+/// The worker's configuration has `more`.
+pub async fn killed_at(
+    url: &str,
+    (number, more): (usize, &str),
+    name: &str,
+    operation: &str,
+    (event, nth): (&str, u32),
+    tally: &Tally,
+) {
+    let terms = Terms { settle: Some("3s"), more, ..Terms::default() };
+    let lane = Lane::new(url, &format!("kill-{number}"), terms).await;
     let mut client = lane.client().await;
     let (address, more) = wish(operation, &somebody(&lane));
     let (others, before) = lane.members(&address);
@@ -97,7 +108,7 @@ async fn killed_at(url: &str, number: usize, operation: &str, event: &str, nth: 
     tokio::task::spawn_blocking(|| second.stop()).await.expect("it ends");
     let told = told.into_iter().chain(more_results(&mut client).await).collect::<Vec<_>>();
     let expected = Expected { operation, address: &address, name: NAME, others: &others, before: &before };
-    tally.count(&format!("worker: kill -9 at {event}"), &lane, "job", &told, &expected, ms);
+    tally.count(name, &lane, "job", &told, &expected, ms);
 }
 
 /// What has come beside what was waited for.

@@ -153,6 +153,8 @@ pub struct Terms<'a> {
     pub more: &'a str,
     /// Seconds between heartbeats.
     pub heartbeat: Option<u16>,
+    /// Another program as its browser.
+    pub browser: Option<&'a Path>,
 }
 
 impl Lane {
@@ -168,16 +170,26 @@ impl Lane {
         }
         std::fs::write(playbooks.join("playbook.yaml"), playbook).expect("it can be written");
         let config = folder.path().join("seatwright.yaml");
+        let browser = terms.browser.map(|program| format!(", executable: '{}'", program.display()));
         let text = format!(
-            "broker: {{ url: '{url}', heartbeat: {} }}\nbrowser: {{ allow_no_sandbox: true }}\nevidence: evidence\n\
+            "broker: {{ url: '{url}', heartbeat: {} }}\nbrowser: {{ allow_no_sandbox: true{} }}\nevidence: evidence\n\
              service_accounts:\n  {name}: {{ username: svc@acme.example, secrets: {{ password: 'env:LEDGERLY_PASSWORD' }} }}\n\
              integrations:\n  int-42: {{ app: ledgerly, settings: {{ port: '{}' }}, service_account: {name} }}\n{}\n",
             terms.heartbeat.unwrap_or(10),
+            browser.unwrap_or_default(),
             site.addr().port(),
             terms.more,
         );
         std::fs::write(&config, text).expect("the configuration can be written");
         Self { name: name.to_owned(), site, folder, config, url: url.to_owned() }
+    }
+
+    /// The same for a worker that comes to the broker by another way.
+    pub fn config_by(&self, url: &str) -> PathBuf {
+        let text = std::fs::read_to_string(&self.config).expect("the configuration can be read");
+        let config = self.config.with_file_name("by-another-way.yaml");
+        std::fs::write(&config, text.replace(&self.url, url)).expect("the configuration can be written");
+        config
     }
 
     pub async fn client(&self) -> Client {
@@ -208,15 +220,17 @@ impl Lane {
         all
     }
 
-    /// The events of a job's trace, by name.
-    pub fn events(&self, job: &str) -> Vec<String> {
+    /// A job's trace.
+    pub fn trace(&self, job: &str) -> Vec<Value> {
         let trace = self.folder.path().join(format!("evidence/{job}.trace.ndjson"));
         let text = std::fs::read_to_string(&trace).expect("a trace");
-        let event = |line: &str| {
-            let event: Value = serde_json::from_str(line).expect("JSON");
-            event["event"].as_str().expect("a name").to_owned()
-        };
-        text.lines().map(event).collect()
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    /// Its events, by name.
+    pub fn events(&self, job: &str) -> Vec<String> {
+        let name = |event: &Value| event["event"].as_str().expect("a name").to_owned();
+        self.trace(job).iter().map(name).collect()
     }
 
     /// All members but those with this address, and how many have it.

@@ -1,0 +1,159 @@
+//! A worker whose clock jumps by an hour in the middle of a job, and while a job is indeterminate.
+
+use std::{fs, path::PathBuf};
+
+use futures_util::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use seatwright::contract::Outcome;
+use serde_json::{Value, json};
+
+use crate::{
+    support::{
+        PrivateBroker, control,
+        corridor::{Terms, Worker},
+    },
+    tally::Tally,
+    trial::{OPERATIONS, Trial},
+    whole,
+};
+
+const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+/// The offset, and what is said of it.
+const JUMPS: [(&str, &str); 2] = [("+1h", "an hour forward"), ("-1h", "an hour back")];
+
+/// What a worker takes for the time of day. What it takes for time that has passed is the machine's, as with a clock that
+/// is set.
+struct Clock(tempfile::TempDir);
+
+impl Clock {
+    fn new() -> Self {
+        assert!(
+            std::path::Path::new(LIBRARY).exists(),
+            "no libfaketime on this machine: scripts/install test"
+        );
+        let clock = Self(tempfile::tempdir().expect("a folder"));
+        clock.set("+0");
+        clock
+    }
+
+    fn set(&self, offset: &str) {
+        let next = self.0.path().join("next");
+        fs::write(&next, offset).expect("written");
+        fs::rename(next, self.0.path().join("offset")).expect("in one step");
+    }
+
+    /// A browser with the machine's clock: it is the worker's that is tried.
+    fn browser(&self) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let program = self.0.path().join("browser");
+        fs::write(&program, "#!/bin/sh\nexec env -u LD_PRELOAD chromium-headless-shell \"$@\"\n")
+            .expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a program");
+        program
+    }
+
+    fn worker(&self, config: &std::path::Path, fault: &str) -> Worker {
+        let offset = self.0.path().join("offset").to_string_lossy().into_owned();
+        let environment = [
+            ("LD_PRELOAD", LIBRARY),
+            ("FAKETIME_TIMESTAMP_FILE", &offset),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+            ("SEATWRIGHT_TEST_FAULT", fault),
+        ];
+        Worker::start_with(config, &environment)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chaos_a_clock_that_jumps_in_a_job_changes_nothing() {
+    let broker = PrivateBroker::start();
+    let tally = Tally::default();
+    let mut cases = Vec::new();
+    for moment in ["step_started:2", "commit_reached:1", "verifying:1"] {
+        for (offset, name) in JUMPS {
+            for operation in OPERATIONS {
+                cases.push((moment, offset, name, operation));
+            }
+        }
+    }
+    if !whole() {
+        // A create that is let pass, and an update that is read back.
+        cases.retain(|case| {
+            matches!(
+                case,
+                ("commit_reached:1", "+1h", _, "user.create") | ("verifying:1", "-1h", _, "user.update")
+            )
+        });
+    }
+    let runs = cases.into_iter().enumerate().map(|(number, (moment, offset, name, operation))| {
+        let (broker, tally) = (&broker, &tally);
+        async move {
+            let clock = Clock::new();
+            let browser = clock.browser();
+            let terms = Terms { settle: Some("3s"), browser: Some(&browser), ..Terms::default() };
+            let mut trial = Trial::new(&broker.url, &format!("clock-{number}"), operation, terms).await;
+            let mut worker = clock.worker(&trial.lane.config, &format!("{moment} STOP"));
+            trial.publish_to(&mut worker).await;
+            clock.set(offset);
+            worker.signal("CONT");
+            let told = trial.told().await;
+            worker.stop();
+            assert_eq!(told[0].outcome, Outcome::Succeeded, "{offset} at {moment}: {:?}", told[0].error);
+            assert!(jumped(&trial), "the worker did not see its clock jump");
+            trial.close(&format!("worker: its clock jumps {name}"), tally, told).await;
+        }
+    });
+    stream::iter(runs).buffer_unordered(2).collect::<Vec<()>>().await;
+    tally.close("clock");
+}
+
+/// By its trace: between two events lies most of an hour, in one direction or the other.
+fn jumped(trial: &Trial) -> bool {
+    let at: Vec<Timestamp> = trial.lane.trace("job").iter().map(|event| time(&event["at"])).collect();
+    at.windows(2).any(|pair| pair[1].duration_since(pair[0]).abs() > SignedDuration::from_mins(50))
+}
+
+fn time(at: &Value) -> Timestamp {
+    at.as_str().expect("a time").parse().expect("a time")
+}
+
+/// An app that shows what was done later than its author said: what became of it is known when the app shows it, whatever
+/// the clock says meanwhile; not before, and not an hour later.
+#[tokio::test(flavor = "multi_thread")]
+async fn chaos_a_clock_that_jumps_settles_neither_early_nor_late() {
+    let broker = PrivateBroker::start();
+    let tally = Tally::default();
+    let tries = if whole() { 3 } else { 1 };
+    let cases: Vec<_> = JUMPS.into_iter().flat_map(|jump| (0..tries).map(move |turn| (turn, jump))).collect();
+    let runs = cases.into_iter().enumerate().map(|(number, (_, (offset, name)))| {
+        let (broker, tally) = (&broker, &tally);
+        async move {
+            let clock = Clock::new();
+            let browser = clock.browser();
+            let terms = Terms { settle: Some("1s"), browser: Some(&browser), ..Terms::default() };
+            let mut trial = Trial::new(&broker.url, &format!("later-{number}"), "user.create", terms).await;
+            // Later than the first look, and sooner than the last.
+            let lag = json!([{ "on": "POST /members", "do": "lag", "ms": 7500 }]);
+            control(&trial.lane.site, "faults", lag).await;
+            let killed = [("SEATWRIGHT_TEST_FAULT", "verifying KILL")];
+            let mut first = Worker::start_with(&trial.lane.config, &killed);
+            first.says("taking jobs");
+            trial.publish().await;
+            tokio::task::spawn_blocking(|| first.killed()).await.expect("it was killed");
+            let second = clock.worker(&trial.lane.config, "");
+            let told = trial.told().await;
+            assert_eq!(told[0].outcome, Outcome::Indeterminate, "{:?}", told[0].error);
+            clock.set(offset);
+            let settled = trial.told().await;
+            let last = settled.last().expect("a result");
+            assert!(last.settled && last.outcome == Outcome::Succeeded, "{last:?}");
+            second.stop();
+            trial
+                .close(&format!("worker: its clock jumps {name}, a job being indeterminate"), tally, settled)
+                .await;
+        }
+    });
+    stream::iter(runs).buffer_unordered(2).collect::<Vec<()>>().await;
+    tally.close("clock-later");
+}

@@ -1,0 +1,84 @@
+//! PostgreSQL as the journal: a worker that dies around its commit, and the server that dies in the middle of a job.
+
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    kill::killed_at,
+    postgres::PrivatePostgres,
+    support::{
+        PrivateBroker,
+        corridor::{Terms, Worker},
+    },
+    tally::Tally,
+    trial::{OPERATIONS, Trial},
+    whole,
+};
+
+/// What lies around the commit.
+const EVENTS: [&str; 8] = [
+    "taken_up",
+    "step_started",
+    "commit_reached",
+    "step_ended",
+    "verifying",
+    "finished",
+    "concluded",
+    "published",
+];
+
+fn journal(server: &PrivatePostgres, name: &str) -> String {
+    format!("journal: {{ url: '{}' }}", server.database(name))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chaos_a_worker_killed_around_its_commit_with_postgresql() {
+    let (broker, server) = (PrivateBroker::start(), PrivatePostgres::start());
+    let tally = Tally::default();
+    let mut cases = Vec::new();
+    for operation in OPERATIONS {
+        for event in EVENTS {
+            if whole() || (operation, event) == ("user.create", "commit_reached") {
+                cases.push((operation, event));
+            }
+        }
+    }
+    let runs = cases.into_iter().enumerate().map(|(number, (operation, event))| {
+        let (broker, tally) = (&broker, &tally);
+        let journal = journal(&server, &format!("kill{number}"));
+        // The step whose end comes after the commit is the fourth of a create.
+        let nth = if event.starts_with("step_") { 4 } else { 1 };
+        async move {
+            let name = format!("PostgreSQL, worker: kill -9 at {event}");
+            killed_at(&broker.url, (number, &journal), &name, operation, (event, nth), tally).await;
+        }
+    });
+    stream::iter(runs).buffer_unordered(3).collect::<Vec<()>>().await;
+    tally.close("postgres-kill");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chaos_a_postgresql_that_dies_in_a_job_changes_no_outcome() {
+    let (broker, server) = (PrivateBroker::start(), PrivatePostgres::start());
+    let tally = Tally::default();
+    for (number, moment) in ["step_started:2", "commit_reached:1", "verifying:1"].into_iter().enumerate() {
+        for (turn, operation) in OPERATIONS.into_iter().enumerate() {
+            if !whole() && (number, turn) != (1, 1) {
+                continue;
+            }
+            let journal = journal(&server, &format!("dies{number}x{turn}"));
+            let terms = Terms { settle: Some("3s"), more: &journal, ..Terms::default() };
+            let mut trial = Trial::new(&broker.url, &format!("dies-{number}-{turn}"), operation, terms).await;
+            let fault = format!("{moment} STOP");
+            let mut worker = Worker::start_with(&trial.lane.config, &[("SEATWRIGHT_TEST_FAULT", &fault)]);
+            trial.publish_to(&mut worker).await;
+            server.kill();
+            worker.signal("CONT");
+            worker.says("the journal cannot be written or read");
+            server.again();
+            let told = trial.told().await;
+            worker.stop();
+            trial.close("PostgreSQL: kill -9, and started again", &tally, told).await;
+        }
+    }
+    tally.close("postgres");
+}
