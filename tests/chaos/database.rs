@@ -31,9 +31,15 @@ fn journal(server: &PrivatePostgres, name: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn chaos_a_worker_killed_around_its_commit_with_postgresql() {
+async fn chaos_a_journal_in_postgresql_keeps_every_promise() {
     let (broker, server) = (PrivateBroker::start(), PrivatePostgres::start());
     let tally = Tally::default();
+    workers_die(&broker, &server, &tally).await;
+    the_server_dies(&broker, &server, &tally).await;
+    tally.close("postgres");
+}
+
+async fn workers_die(broker: &PrivateBroker, server: &PrivatePostgres, tally: &Tally) {
     let mut cases = Vec::new();
     for operation in OPERATIONS {
         for event in EVENTS {
@@ -43,8 +49,7 @@ async fn chaos_a_worker_killed_around_its_commit_with_postgresql() {
         }
     }
     let runs = cases.into_iter().enumerate().map(|(number, (operation, event))| {
-        let (broker, tally) = (&broker, &tally);
-        let journal = journal(&server, &format!("kill{number}"));
+        let journal = journal(server, &format!("kill{number}"));
         // The step whose end comes after the commit is the fourth of a create.
         let nth = if event.starts_with("step_") { 4 } else { 1 };
         async move {
@@ -53,23 +58,18 @@ async fn chaos_a_worker_killed_around_its_commit_with_postgresql() {
         }
     });
     stream::iter(runs).buffer_unordered(3).collect::<Vec<()>>().await;
-    tally.close("postgres-kill");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn chaos_a_postgresql_that_dies_in_a_job_changes_no_outcome() {
-    let (broker, server) = (PrivateBroker::start(), PrivatePostgres::start());
-    let tally = Tally::default();
+async fn the_server_dies(broker: &PrivateBroker, server: &PrivatePostgres, tally: &Tally) {
     for (number, moment) in ["step_started:2", "commit_reached:1", "verifying:1"].into_iter().enumerate() {
         for (turn, operation) in OPERATIONS.into_iter().enumerate() {
             if !whole() && (number, turn) != (1, 1) {
                 continue;
             }
-            let journal = journal(&server, &format!("dies{number}x{turn}"));
+            let journal = journal(server, &format!("dies{number}x{turn}"));
             let terms = Terms { settle: Some("3s"), more: &journal, ..Terms::default() };
             let mut trial = Trial::new(&broker.url, &format!("dies-{number}-{turn}"), operation, terms).await;
-            let fault = format!("{moment} STOP");
-            let mut worker = Worker::start_with(&trial.lane.config, &[("SEATWRIGHT_TEST_FAULT", &fault)]);
+            let mut worker = Worker::start_for(&trial.lane.config, &format!("{moment} STOP"));
             trial.publish_to(&mut worker).await;
             server.kill();
             worker.signal("CONT");
@@ -77,8 +77,7 @@ async fn chaos_a_postgresql_that_dies_in_a_job_changes_no_outcome() {
             server.again();
             let told = trial.told().await;
             worker.stop();
-            trial.close("PostgreSQL: kill -9, and started again", &tally, told).await;
+            trial.close("PostgreSQL: kill -9, and started again", tally, told).await;
         }
     }
-    tally.close("postgres");
 }

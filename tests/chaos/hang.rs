@@ -28,7 +28,7 @@ async fn chaos_a_page_that_hangs_once_delays_its_job_and_no_more() {
     let mut cases = Vec::new();
     for (operation, pages) in OPERATIONS.into_iter().zip(PAGES) {
         for (page, when) in pages.into_iter().zip(["before", "after"]) {
-            if whole() || matches!((operation, when), ("user.update", "before") | ("user.create", "after")) {
+            if whole() || (operation, when) == ("user.update", "before") {
                 cases.push((operation, page, when));
             }
         }

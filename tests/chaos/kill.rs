@@ -1,7 +1,5 @@
 //! kill -9 of the worker at every event of a create, an update and a delete.
 
-use std::time::Instant;
-
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
@@ -10,7 +8,8 @@ use crate::{
         PrivateBroker, ada,
         corridor::{Lane, Terms, Worker, results},
     },
-    tally::{Expected, Tally},
+    tally::Tally,
+    trial::{OPERATIONS, Trial},
     whole,
 };
 
@@ -41,7 +40,7 @@ async fn chaos_a_worker_killed_at_any_event_leaves_one_result_and_one_user() {
     let broker = PrivateBroker::start();
     let tally = Tally::default();
     let mut cases = Vec::new();
-    for operation in ["user.create", "user.update", "user.delete"] {
+    for operation in OPERATIONS {
         let lane = Lane::new(&broker.url, &format!("dry-{}", cases.len()), Terms::default()).await;
         let mut client = lane.client().await;
         let mut worker = Worker::start(&lane.config);
@@ -85,30 +84,23 @@ pub async fn killed_at(
     url: &str,
     (number, more): (usize, &str),
     name: &str,
-    operation: &str,
+    operation: &'static str,
     (event, nth): (&str, u32),
     tally: &Tally,
 ) {
     let terms = Terms { settle: Some("3s"), more, ..Terms::default() };
-    let lane = Lane::new(url, &format!("kill-{number}"), terms).await;
-    let mut client = lane.client().await;
-    let (address, more) = wish(operation, &somebody(&lane));
-    let (others, before) = lane.members(&address);
-    let fault = format!("{event}:{nth} KILL");
-    let mut first = Worker::start_with(&lane.config, &[("SEATWRIGHT_TEST_FAULT", &fault)]);
+    let mut trial = Trial::new(url, &format!("kill-{number}"), operation, terms).await;
+    let mut first = Worker::start_for(&trial.lane.config, &format!("{event}:{nth} KILL"));
     first.says("taking jobs");
-    lane.publish(&client, "job", operation, more).await;
+    trial.publish().await;
     tokio::task::spawn_blocking(|| first.killed()).await.expect("it was killed");
-    let begun = Instant::now();
-    let mut second = Worker::start(&lane.config);
+    trial.begin();
+    let mut second = Worker::start(&trial.lane.config);
     second.says("taking jobs");
-    let told = results(&mut client, vec!["job"]).await;
-    let ms = u64::try_from(begun.elapsed().as_millis()).expect("not for ever");
+    let told = trial.told().await;
     // It drains: whatever else it would say, it has said.
     tokio::task::spawn_blocking(|| second.stop()).await.expect("it ends");
-    let told = told.into_iter().chain(more_results(&mut client).await).collect::<Vec<_>>();
-    let expected = Expected { operation, address: &address, name: NAME, others: &others, before: &before };
-    tally.count(name, &lane, "job", &told, &expected, ms);
+    trial.close(name, tally, told).await;
 }
 
 /// What has come beside what was waited for.

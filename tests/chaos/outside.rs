@@ -2,19 +2,17 @@
 //!
 //! The worker stands still (SIGSTOP) at a named event; then something is done to it; then it goes on.
 
-use std::time::Instant;
-
 use rustix::process::{Pid, Signal, kill_process};
 use seatwright::contract::Outcome;
 use serde_json::{Value, json};
 
 use crate::{
-    kill::{NAME, more_results, somebody, wish},
     support::{
         PrivateBroker, control,
-        corridor::{Lane, Terms, Worker, results},
+        corridor::{Lane, Terms, Worker},
     },
-    tally::{Expected, Tally},
+    tally::Tally,
+    trial::{OPERATIONS, Trial},
     whole,
 };
 
@@ -58,7 +56,6 @@ const MOMENTS: [&str; 5] =
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_blows_from_outside_leave_one_result_and_one_user() {
     let tally = Tally::default();
-    let operations = ["user.create", "user.update", "user.delete"];
     let mut number = 0;
     for blow in Blow::ALL {
         // A broker that was declared a moment before it is killed may never answer again (RabbitMQ 3.10): so it is old.
@@ -70,8 +67,8 @@ async fn chaos_blows_from_outside_leave_one_result_and_one_user() {
             broker.again();
         }
         for (place, moment) in MOMENTS.iter().enumerate() {
-            for (turn, operation) in operations.iter().enumerate() {
-                if !whole() && turn != (place + blow as usize) % operations.len() {
+            for (turn, operation) in OPERATIONS.into_iter().enumerate() {
+                if !whole() && turn != (place + blow as usize) % OPERATIONS.len() {
                     continue;
                 }
                 if !whole() && ![1, 3].contains(&place) {
@@ -92,30 +89,23 @@ async fn chaos_blows_from_outside_leave_one_result_and_one_user() {
 async fn struck(
     broker: &mut PrivateBroker,
     number: usize,
-    operation: &str,
+    operation: &'static str,
     moment: &str,
     blow: Blow,
     tally: &Tally,
 ) {
     let terms = Terms { settle: Some("3s"), more: "retry: { for: 20s }", ..Terms::default() };
-    let lane = Lane::new(&broker.url, &format!("blow-{number}"), terms).await;
-    let mut client = lane.client().await;
-    let (address, more) = wish(operation, &somebody(&lane));
-    let (others, before) = lane.members(&address);
-    let fault = format!("{moment} STOP");
-    let mut worker = Worker::start_with(&lane.config, &[("SEATWRIGHT_TEST_FAULT", &fault)]);
-    worker.says("taking jobs");
+    let mut trial = Trial::new(&broker.url, &format!("blow-{number}"), operation, terms).await;
+    let mut worker = Worker::start_for(&trial.lane.config, &format!("{moment} STOP"));
     if blow == Blow::BrokerKilled {
         // The lane's queue is new, too: it grows old as the elder's did.
+        worker.says("taking jobs");
         broker.stop();
         worker.says("was lost");
         broker.again();
-        worker.says("taking jobs");
-        client = lane.client().await;
+        trial.client = trial.lane.client().await;
     }
-    lane.publish(&client, "job", operation, more).await;
-    worker.stopped();
-    let begun = Instant::now();
+    trial.publish_to(&mut worker).await;
     match blow {
         Blow::BrowserKilled => kill_browser(worker.id(), false),
         Blow::RendererKilled => kill_browser(worker.id(), true),
@@ -138,22 +128,18 @@ async fn struck(
     let stopped = matches!(blow, Blow::Term | Blow::TermTwice);
     let last = if stopped {
         assert!(worker.ended().success(), "asked to stop, it ends well");
-        let mut next = Worker::start(&lane.config);
+        let mut next = Worker::start(&trial.lane.config);
         next.says("taking jobs");
         next
     } else {
         worker
     };
-    // Where the connections were closed, the reply queue went with them: results wait where all results wait.
     let told = match blow {
-        Blow::ConnectionClosed | Blow::BrokerKilled => lane.results_of("job").await,
-        _ => results(&mut client, vec!["job"]).await,
+        Blow::ConnectionClosed | Blow::BrokerKilled => trial.told_elsewhere().await,
+        _ => trial.told().await,
     };
-    let ms = u64::try_from(begun.elapsed().as_millis()).expect("not for ever");
     last.stop();
-    let told: Vec<_> = told.into_iter().chain(more_results(&mut client).await).collect();
-    let expected = Expected { operation, address: &address, name: NAME, others: &others, before: &before };
-    tally.count(blow.name(), &lane, "job", &told, &expected, ms);
+    trial.close(blow.name(), tally, told).await;
 }
 
 /// Kills the browser of a worker, or only the processes that its pages live in.
@@ -223,32 +209,23 @@ async fn chaos_an_app_in_trouble_is_told_as_it_is() {
             |_| json!([{ "on": "GET /members", "do": "session_lost", "skip": 1, "times": 1 }]),
         ),
     ];
-    let operations = ["user.create", "user.update", "user.delete"];
     for (number, (name, fault)) in faults.into_iter().enumerate() {
-        for (turn, operation) in operations.iter().enumerate() {
-            if !whole() && turn != (number + 2) % operations.len() {
+        for (turn, operation) in OPERATIONS.into_iter().enumerate() {
+            if !whole() && turn != (number + 2) % OPERATIONS.len() {
                 continue;
             }
             let terms = Terms { settle: Some("3s"), more: "retry: { for: 20s }", ..Terms::default() };
-            let lane = Lane::new(&broker.url, &format!("app-{number}-{turn}"), terms).await;
-            let mut client = lane.client().await;
-            let (address, more) = wish(operation, &somebody(&lane));
-            let (others, before) = lane.members(&address);
-            control(&lane.site, "faults", fault(commit(operation))).await;
-            let mut worker = Worker::start(&lane.config);
+            let mut trial = Trial::new(&broker.url, &format!("app-{number}-{turn}"), operation, terms).await;
+            control(&trial.lane.site, "faults", fault(commit(operation))).await;
+            let mut worker = Worker::start(&trial.lane.config);
             worker.says("taking jobs");
-            let begun = Instant::now();
-            lane.publish(&client, "job", operation, more.clone()).await;
             // It is delivered twice, too: with the same answer, and no second effect.
-            lane.publish(&client, "job", operation, more).await;
-            let mut told = results(&mut client, vec!["job"]).await;
-            told.extend(results(&mut client, vec!["job"]).await);
-            let ms = u64::try_from(begun.elapsed().as_millis()).expect("not for ever");
+            trial.publish().await;
+            trial.publish().await;
+            let mut told = trial.told().await;
+            told.extend(trial.told().await);
             worker.stop();
-            told.extend(more_results(&mut client).await);
-            let expected =
-                Expected { operation, address: &address, name: NAME, others: &others, before: &before };
-            tally.count(name, &lane, "job", &told, &expected, ms);
+            trial.close(name, &tally, told).await;
         }
     }
     tally.close("app");
@@ -259,28 +236,20 @@ async fn chaos_an_app_in_trouble_is_told_as_it_is() {
 async fn chaos_a_full_disk_for_evidence_changes_no_outcome() {
     let broker = PrivateBroker::start();
     let tally = Tally::default();
-    for operation in ["user.create", "user.update", "user.delete"] {
+    for operation in OPERATIONS {
         let name = format!("disk-{}", operation.replace('.', "-"));
-        let lane = Lane::new(&broker.url, &name, Terms::default()).await;
-        let mut client = lane.client().await;
-        let (address, more) = wish(operation, &somebody(&lane));
-        let (others, before) = lane.members(&address);
+        let mut trial = Trial::new(&broker.url, &name, operation, Terms::default()).await;
         // A file where the folder should be: nothing can be written there, whoever one is.
-        std::fs::write(lane.folder.path().join("evidence"), "").expect("a file");
-        let mut worker = Worker::start(&lane.config);
+        std::fs::write(trial.lane.folder.path().join("evidence"), "").expect("a file");
+        let mut worker = Worker::start(&trial.lane.config);
         worker.says("taking jobs");
-        lane.publish(&client, "job", operation, more).await;
-        let told = results(&mut client, vec!["job"]).await;
+        trial.publish().await;
+        let told = trial.told().await;
         worker.stop();
         assert_eq!(told[0].outcome, Outcome::Succeeded, "{:?}", told[0].error);
-        assert!(
-            told[0].evidence.iter().all(|evidence| evidence.withheld.is_some()),
-            "{:?}",
-            told[0].evidence
-        );
-        let expected =
-            Expected { operation, address: &address, name: NAME, others: &others, before: &before };
-        tally.count("disk: no room for evidence", &lane, "job", &told, &expected, told[0].timings.total_ms);
+        let evidence = &told[0].evidence;
+        assert!(evidence.iter().all(|evidence| evidence.withheld.is_some()), "{evidence:?}");
+        trial.close("disk: no room for evidence", &tally, told).await;
     }
     tally.close("disk");
 }

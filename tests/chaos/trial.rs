@@ -24,6 +24,7 @@ pub struct Trial {
     others: Vec<Value>,
     before: Vec<Value>,
     begun: Instant,
+    ms: u64,
 }
 
 impl Trial {
@@ -32,12 +33,13 @@ impl Trial {
         let client = lane.client().await;
         let (address, more) = wish(operation, &somebody(&lane));
         let (others, before) = lane.members(&address);
-        Self { lane, client, operation, address, more, others, before, begun: Instant::now() }
+        Self { lane, client, operation, address, more, others, before, begun: Instant::now(), ms: 0 }
     }
 
-    /// Sends the job.
-    pub async fn publish(&self) {
+    /// Sends the job. Whatever no fault is timed from is timed from here.
+    pub async fn publish(&mut self) {
         self.lane.publish(&self.client, "job", self.operation, self.more.clone()).await;
+        self.begin();
     }
 
     /// Sends it to a worker that will stand still in the middle of it, and waits until it does.
@@ -45,12 +47,30 @@ impl Trial {
         worker.says("taking jobs");
         self.publish().await;
         worker.stopped();
+        self.begin();
+    }
+
+    /// From now on its recovery is timed.
+    pub fn begin(&mut self) {
         self.begun = Instant::now();
     }
 
     /// Its next result.
     pub async fn told(&mut self) -> Vec<JobResult> {
-        results(&mut self.client, vec!["job"]).await
+        let told = results(&mut self.client, vec!["job"]).await;
+        self.recovered();
+        told
+    }
+
+    /// Where the connections were closed, the reply queue went with them: results wait where all results wait.
+    pub async fn told_elsewhere(&mut self) -> Vec<JobResult> {
+        let told = self.lane.results_of("job").await;
+        self.recovered();
+        told
+    }
+
+    fn recovered(&mut self) {
+        self.ms = u64::try_from(self.begun.elapsed().as_millis()).expect("not for ever");
     }
 
     /// What the app has of its user.
@@ -60,7 +80,6 @@ impl Trial {
 
     /// When no worker says anything more: what was told, and what came beside it, is held against the app.
     pub async fn close(mut self, fault: &str, tally: &Tally, mut told: Vec<JobResult>) {
-        let ms = u64::try_from(self.begun.elapsed().as_millis()).expect("not for ever");
         told.extend(more_results(&mut self.client).await);
         let expected = Expected {
             operation: self.operation,
@@ -69,6 +88,6 @@ impl Trial {
             others: &self.others,
             before: &self.before,
         };
-        tally.count(fault, &self.lane, "job", &told, &expected, ms);
+        tally.count(fault, &self.lane, "job", &told, &expected, self.ms);
     }
 }

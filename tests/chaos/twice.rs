@@ -38,7 +38,8 @@ async fn chaos_a_job_that_comes_again_gets_the_same_answer() {
     let mut cases = Vec::new();
     for (place, again) in [Again::AtOnce, Again::AfterSuccess, Again::Redelivered].into_iter().enumerate() {
         for (turn, operation) in OPERATIONS.into_iter().enumerate() {
-            if whole() || turn == place {
+            // Twice at once is also what `outside` does with apps in trouble.
+            if whole() || (turn == place && again != Again::AtOnce) {
                 cases.push((again, operation));
             }
         }
@@ -56,7 +57,7 @@ async fn come_again(url: &str, number: usize, again: Again, operation: &'static 
     let mut trial = Trial::new(url, &format!("twice-{number}"), operation, terms).await;
     // One that stands still does not acknowledge: the broker gives its delivery to the next one.
     let fault = if again == Again::Redelivered { "published STOP" } else { "" };
-    let mut worker = Worker::start_with(&trial.lane.config, &[("SEATWRIGHT_TEST_FAULT", fault)]);
+    let mut worker = Worker::start_for(&trial.lane.config, fault);
     let mut told = match again {
         Again::Redelivered => {
             trial.publish_to(&mut worker).await;

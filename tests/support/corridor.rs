@@ -41,6 +41,11 @@ impl Worker {
         Self::start_with(config, &[])
     }
 
+    /// One that ends or stands still at an event: `commit_reached:1 STOP`.
+    pub fn start_for(config: &Path, fault: &str) -> Self {
+        Self::start_with(config, &[("SEATWRIGHT_TEST_FAULT", fault)])
+    }
+
     /// With more in its environment.
     pub fn start_with(config: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_seatwright"))

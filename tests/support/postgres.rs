@@ -85,8 +85,12 @@ impl PrivatePostgres {
 
     /// With the same port and data.
     pub fn again(&self) {
-        let options =
-            format!("-k {} -h 127.0.0.1 -p {} -c fsync=on", self.folder.path().display(), self.port);
+        // What is shared lies in its own folder: a server that is killed would leave it in the machine's memory.
+        let options = format!(
+            "-k {} -h 127.0.0.1 -p {} -c fsync=on -c dynamic_shared_memory_type=mmap",
+            self.folder.path().display(),
+            self.port
+        );
         let log = self.folder.path().join("log");
         let data = self.data();
         self.run("pg_ctl", |ctl| {
