@@ -120,6 +120,32 @@ fn a_long_list_travels_in_parts_and_nobody_is_lost() {
 }
 
 #[test]
+fn pictures_travel_as_far_as_there_is_room_and_the_last_ones_tell_most() {
+    let text = fs::read_to_string(root().join("fixtures/results/create.json")).expect("a sample");
+    let mut bare: JobResult = serde_json::from_str(&text).expect("a result");
+    let size = |result: &JobResult| serde_json::to_vec(result).expect("JSON").len();
+    let travel = |result: &JobResult| -> Vec<bool> {
+        result.evidence.iter().map(|picture| picture.inline.is_some()).collect()
+    };
+    let mut picture = bare.evidence.first().expect("a picture").clone();
+    picture.inline = Some("QUJD".repeat(1000));
+    bare.evidence.clear();
+    let full = JobResult { evidence: vec![picture; 4], ..bare };
+    for (room, wanted) in [
+        (size(&full), [true, true, true, true]),
+        (size(&full) - 1, [false, true, true, true]),
+        (size(&full) - 4001, [false, false, true, true]),
+        (100, [false, false, false, false]),
+    ] {
+        let mut sent = full.clone();
+        sent.fit(room);
+        assert_eq!(travel(&sent), wanted, "{room}");
+        assert!(size(&sent) <= room || room == 100);
+        assert!(sent.evidence.iter().all(|picture| picture.reference.is_some()));
+    }
+}
+
+#[test]
 fn what_is_refused_is_refused_with_its_place_and_without_its_secret() {
     let good = json!({
         "id": "1", "app": "ledgerly", "operation": "user.get", "integration": { "id": "i" },

@@ -88,7 +88,12 @@ fn the_configuration_that_is_shown_can_be_read() {
     // What is shown of browsers and sessions is what holds without it.
     let defaults = Limits::from(&Config::default());
     assert_eq!(Limits::from(&config), defaults);
+    assert_eq!(config.evidence.inline_below, 64 * 1024);
+    assert_eq!(config.evidence.folder, folder.path().join("out/evidence"));
     for (wrong, advice) in [
+        ("evidence: { inline_below: 64 }", "write `64 KiB`"),
+        ("evidence: { inline: 64 KiB }", "inline_below"),
+        ("evidence: [ out ]", "a folder, or `folder:`"),
         ("browser: { recycle_after: 0 }", "at least 1"),
         ("browser: { max_memory: 100 }", "at least 512"),
         ("sessions: { idle: 10 }", "write `10m`"),

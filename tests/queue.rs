@@ -4,6 +4,7 @@ mod support;
 
 use std::{io::Read, path::PathBuf, process::Command};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
     options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions},
@@ -99,6 +100,30 @@ async fn jobs_of_a_lane_are_done_in_order_and_a_drain_loses_none() {
     let listed = results(&mut client, vec!["5"]).await.remove(0);
     assert_eq!((listed.outcome, listed.users.map(|u| u.len())), (Outcome::Succeeded, Some(300)));
     corridor.nothing_leaks();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_pictures_travel_in_the_result() {
+    let corridor = Corridor::new().await;
+    let text = std::fs::read_to_string(&corridor.config).expect("the configuration can be read");
+    let inline = text.replace("evidence: evidence", "evidence: { folder: evidence, inline_below: 1 MiB }");
+    std::fs::write(&corridor.config, inline).expect("the configuration can be written");
+    let mut client = corridor.client().await;
+    let mut worker = Worker::start(&corridor.config);
+    worker.says("taking jobs");
+    let body = job("1", "user.create", json!({ "user": ada() }));
+    client.publish("acme", "user.create", "1", &body).await.expect("it is stored");
+    let made = results(&mut client, vec!["1"]).await.remove(0);
+    assert_eq!(made.evidence.len(), 2, "before and after the commit");
+    for picture in &made.evidence {
+        let inline = picture.inline.as_ref().expect("it is small enough");
+        let bytes = BASE64_STANDARD.decode(inline).expect("base64");
+        let file = picture.reference.as_ref().expect("it is kept all the same");
+        let file = std::fs::read(corridor.folder.path().join("evidence").join(file)).expect("the file");
+        assert_eq!(bytes.len() as u64, picture.bytes);
+        assert!(bytes == file, "the file's bytes");
+    }
+    worker.stop();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,12 +10,19 @@ use crate::ports::evidence::{EvidenceError, EvidenceStore, Kept};
 /// A folder of evidence.
 pub struct Folder {
     root: PathBuf,
+    inline_below: u64,
 }
 
 impl Folder {
     /// The folder is made when the first thing is kept.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), inline_below: 0 }
+    }
+
+    /// Pictures of fewer bytes are sent along, too.
+    #[must_use]
+    pub fn inline_below(self, bytes: u64) -> Self {
+        Self { inline_below: bytes, ..self }
     }
 }
 
@@ -43,5 +50,9 @@ impl EvidenceStore for Folder {
             return Err(refuse(error));
         }
         Ok(Kept { sha256, reference })
+    }
+
+    fn inline_below(&self) -> u64 {
+        self.inline_below
     }
 }

@@ -91,7 +91,9 @@ impl Worker {
             integrations: known(&config),
             sessions: Sessions::with(launcher(options), Limits::from(&config)),
             secrets: Arc::new(LocalSecrets::new(config.secrets_root.clone())),
-            evidence: Arc::new(Folder::new(&config.evidence)),
+            evidence: Arc::new(
+                Folder::new(&config.evidence.folder).inline_below(config.evidence.inline_below),
+            ),
         });
         let broker = Rabbit {
             url,
@@ -101,7 +103,7 @@ impl Worker {
             worker: worker.clone(),
             journal: journal.identity().name.clone(),
         };
-        let folder = config.evidence.clone();
+        let folder = config.evidence.folder.clone();
         let also = also_read();
         let readers = move |job: &Job| match Trace::create(&folder, &job.id) {
             Ok(trace) => also.clone().with(Arc::new(trace)),

@@ -95,6 +95,20 @@ impl JobResult {
         }
     }
 
+    /// Takes pictures out of it, the earliest first, until it has at most so many bytes. They are still where `ref` says.
+    pub fn fit(&mut self, most: usize) {
+        if self.evidence.iter().all(|evidence| evidence.inline.is_none()) {
+            return;
+        }
+        let mut size = serde_json::to_vec(self).map_or(0, |body| body.len());
+        for evidence in &mut self.evidence {
+            if size <= most {
+                break;
+            }
+            size -= evidence.inline.take().map_or(0, |picture| picture.len());
+        }
+    }
+
     /// The result as it travels: whole, or a long list in parts of at most `most` bytes each.
     pub fn into_parts(self, most: usize) -> Vec<JobResult> {
         let size = |result: &JobResult| serde_json::to_vec(result).map_or(0, |body| body.len());
@@ -248,6 +262,11 @@ pub struct Evidence {
     /// Where it is kept, relative to the evidence store. Absent where it could not be kept.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// A picture itself, base64: where the worker is told to send small ones along (`evidence.inline_below`), and the message
+    /// has room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("contentEncoding" = "base64"))]
+    pub inline: Option<String>,
     /// Why there is no picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<String>,

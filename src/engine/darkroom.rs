@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use tokio::time::Instant;
 
 use super::run::Run;
@@ -28,6 +29,7 @@ impl Run<'_> {
             media_type: "image/png".to_owned(),
             bytes: 0,
             reference: None,
+            inline: None,
             withheld: None,
         };
         match self.clean_picture().await {
@@ -36,6 +38,10 @@ impl Run<'_> {
                 let number = self.conclusion.evidence.len() + 1;
                 let name = format!("{}.{number}.{}.png", self.plan.job, reason.replace(' ', "_"));
                 self.keep(&mut evidence, &name, &png).await;
+                // One that is not kept says why instead.
+                if evidence.reference.is_some() && evidence.bytes < self.world.evidence.inline_below() {
+                    evidence.inline = Some(BASE64_STANDARD.encode(&png));
+                }
             }
             Err(why) => evidence.withheld = Some(why),
         }
@@ -58,6 +64,7 @@ impl Run<'_> {
             media_type: file.media_type.clone(),
             bytes: file.content.len() as u64,
             reference: None,
+            inline: None,
             withheld: None,
         };
         let shown = self.mask.text(&String::from_utf8_lossy(&file.content));

@@ -7,6 +7,11 @@ use async_trait::async_trait;
 pub trait EvidenceStore: Send + Sync {
     /// Keeps bytes under their digest; the answer says where. `name` is a hint for people: `01JD.after_commit.png`.
     async fn keep(&self, name: &str, bytes: &[u8]) -> Result<Kept, EvidenceError>;
+
+    /// Pictures of fewer bytes travel in the result, too.
+    fn inline_below(&self) -> u64 {
+        0
+    }
 }
 
 /// Where something is kept.

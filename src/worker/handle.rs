@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::{books::Books, sessions::Sessions};
 use crate::{
     contract::{
-        Code, Failure, Job, JobRefusal, JobResult, LoginMethod, Mode, Operation, Outcome, PlaybookRef,
-        SecretRef, ServiceAccount, Timings, WorkerRef,
+        Code, Failure, Job, JobRefusal, JobResult, LoginMethod, MAX_RESULT_BYTES, Mode, Operation, Outcome,
+        PlaybookRef, SecretRef, ServiceAccount, Timings, WorkerRef,
     },
     engine::{self, Conclusion, World, outcome_of},
     event::{Event, EventKind, Reader},
@@ -106,6 +106,7 @@ impl Handler {
         };
         let commit_reached = conclusion.commit_reached;
         let mut result = self.result(job, playbook, conclusion).await;
+        result.fit(MAX_RESULT_BYTES);
         result.attempts = turn.attempt;
         result.timings.total_ms = millis(begun);
         emit(EventKind::Finished {
