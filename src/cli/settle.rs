@@ -61,10 +61,20 @@ impl Settle {
                 settled: true,
                 ..open.result.clone()
             };
-            outbox.result(open.entry.reply_to.as_deref(), &result).await?;
-            journal.settle(job, &result).await?;
-            journal.published(job).await?;
+            // Kept first, as a worker does: what is told under one message id is one thing.
+            if !journal.settle(job, &result).await? {
+                println!("{job} was settled by somebody else meanwhile");
+                return Ok(Ended::NotDone);
+            }
             println!("{job}: settled, {}", result.outcome);
+            match outbox.result(open.entry.reply_to.as_deref(), &result).await {
+                Ok(()) => journal.published(&result).await?,
+                Err(error) => {
+                    eprintln!(
+                        "seatwright: {error}; its result is kept, and a worker of its lane publishes it"
+                    );
+                }
+            }
         } else {
             outbox.ask_to_settle(&open.entry.lane, job).await?;
             println!("{job}: it is looked at in the turn of its lane, {}", open.entry.lane);

@@ -32,8 +32,8 @@ pub trait Journal: Send + Sync {
         result: &JobResult,
         look_at: Option<Timestamp>,
     ) -> Result<Leave, JournalError>;
-    /// The broker has the result.
-    async fn published(&self, job: &str) -> Result<(), JournalError>;
+    /// The broker has this result. One that another has taken the place of meanwhile is not meant.
+    async fn published(&self, result: &JobResult) -> Result<(), JournalError>;
 
     /// Asks for a job not to be done. It need not have come yet.
     async fn cancel(&self, job: &str) -> Result<(), JournalError>;
@@ -46,8 +46,15 @@ pub trait Journal: Send + Sync {
     async fn all_open(&self, lanes: &[String]) -> Result<Vec<Open>, JournalError>;
     /// It was looked at, without an answer; `None`: it waits for a person now.
     async fn looked(&self, job: &str, next: Option<Timestamp>) -> Result<(), JournalError>;
-    /// What was indeterminate is known now: the result takes the place of the old one, and the user is free.
-    async fn settle(&self, job: &str, result: &JobResult) -> Result<(), JournalError>;
+    /// What was indeterminate is known now: the result takes the place of the old one, and the user is free. False: it was
+    /// not open any more, and this result is not kept.
+    async fn settle(&self, job: &str, result: &JobResult) -> Result<bool, JournalError>;
+    /// Of these lanes, what was settled before then and not published: no delivery will bring it up again.
+    async fn settled_unpublished(
+        &self,
+        lanes: &[String],
+        before: Timestamp,
+    ) -> Result<Vec<Settled>, JournalError>;
 
     /// Stops a lane, until a person resumes it. A reason that is there stays.
     async fn stop_lane(&self, stop: &LaneStop) -> Result<(), JournalError>;
@@ -139,6 +146,13 @@ pub struct Open {
     pub looks: u32,
     /// When to look next; `None`: a person has to.
     pub look_at: Option<Timestamp>,
+}
+
+/// What a job that ended `indeterminate` has become.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    pub reply_to: Option<String>,
+    pub result: JobResult,
 }
 
 /// Why a lane takes no jobs.

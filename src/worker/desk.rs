@@ -300,7 +300,7 @@ impl Desk {
             outbox.dead_letter(&delivery.lane, &delivery.body, &reason).await?;
         }
         case.emit(EventKind::Published);
-        self.journal_says(self.journal.published(&case.job.id).await);
+        self.journal_says(self.journal.published(result).await);
         delivery.ending.ack().await?;
         case.emit(EventKind::Acknowledged);
         info!(

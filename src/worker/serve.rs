@@ -298,6 +298,7 @@ impl Shift {
             epoch.resume(lane);
         }
         self.paused = self.lanes.iter().filter(|lane| stopped.contains(*lane)).cloned().collect();
+        desk.tell_settled(&self.lanes, outbox).await;
         let Some(open) = desk.journal_says(desk.journal.all_open(&self.lanes).await) else { return };
         desk.watch.only(|job| open.iter().any(|open| open.entry.job == job));
         for open in open {

@@ -17,7 +17,7 @@ use crate::{
     event::{Reader, Readers},
     ports::{
         gate::Gate,
-        journal::Open,
+        journal::{Open, Settled},
         queue::{Delivery, Outbox, QueueError},
     },
 };
@@ -30,6 +30,8 @@ const LATER: Duration = Duration::from_secs(600);
 /// How long one look may take.
 const LOOK_TIME: Duration = Duration::from_secs(120);
 const MOST_LOOKS: u32 = 50;
+/// So long whoever has settled something may take to publish it.
+const SETTLER_TIME: Duration = Duration::from_secs(60);
 
 impl Desk {
     /// How long after it is known to be open a job is looked at that was looked at so often: the longest that it waits.
@@ -88,6 +90,20 @@ impl Desk {
         delivery.ending.ack().await
     }
 
+    /// Publishes what was settled by somebody who did not come to publish it.
+    pub(super) async fn tell_settled(&self, lanes: &[String], outbox: &dyn Outbox) {
+        let before = Timestamp::now() - SETTLER_TIME;
+        let settled = self.journal_says(self.journal.settled_unpublished(lanes, before).await);
+        for Settled { reply_to, result } in settled.unwrap_or_default() {
+            // A broker that does not take it now will not take the next one either.
+            if let Err(error) = outbox.result(reply_to.as_deref(), &result).await {
+                warn!(job = %result.job, "what it was settled to is not taken: {error}");
+                return;
+            }
+            self.journal_says(self.journal.published(&result).await);
+        }
+    }
+
     /// Looks once. True: it is settled. `asked`: it is one of the looks that settle, not one in passing.
     async fn look(&self, open: &Open, asked: bool, outbox: &Arc<dyn Outbox>) -> Option<bool> {
         let entry = &open.entry;
@@ -130,11 +146,15 @@ impl Desk {
             }
             return Some(false);
         };
-        // Told first: what the journal knows as settled is not told again.
-        self.publish(entry.reply_to.as_deref(), &result, &**outbox).await.ok()?;
-        self.journal_says(self.journal.settle(&entry.job, &result).await)?;
-        self.journal_says(self.journal.published(&entry.job).await);
+        // Kept first: another look, or a person, must not tell something else under the same message id.
+        if !self.journal_says(self.journal.settle(&entry.job, &result).await)? {
+            return Some(true);
+        }
         info!(job = entry.job, outcome = %result.outcome, "settled");
+        // What is not published here is published later: see `tell_settled`.
+        if self.publish(entry.reply_to.as_deref(), &result, &**outbox).await.is_ok() {
+            self.journal_says(self.journal.published(&result).await);
+        }
         Some(true)
     }
 }

@@ -31,6 +31,7 @@ cases! {
     a_cancel_may_come_before_or_after
     a_stopped_lane_takes_nothing_up
     an_indeterminate_job_holds_its_user
+    what_was_settled_is_told_of_until_it_is_published
     the_next_to_be_looked_at_comes_first
     only_what_is_published_is_forgotten
     two_never_get_the_same_number
@@ -50,7 +51,7 @@ async fn a_job_is_taken_up_worked_and_forgotten(url: String) {
     assert_eq!(journal.conclude("job", 1, &done, None).await.unwrap(), Leave::Granted);
     assert_eq!(journal.take_up(&job).await.unwrap(), Known::Done(Box::new(done.clone())));
     assert_eq!(value(&url, "SELECT count(*) FROM journal_jobs WHERE body IS NULL").await, 1, "no copy stays");
-    journal.published("job").await.unwrap();
+    journal.published(&done).await.unwrap();
 
     let other = open(&url).await;
     assert_eq!(other.identity(), journal.identity());
@@ -191,7 +192,7 @@ async fn an_indeterminate_job_holds_its_user(url: String) {
     assert_eq!(journal.open("first").await.unwrap(), None);
     journal.intend("first", 1, "save").await.unwrap();
     journal.conclude("first", 1, &lost("first"), Some(at)).await.unwrap();
-    journal.published("first").await.unwrap();
+    journal.published(&lost("first")).await.unwrap();
     // Without an intent, and for a person to look at.
     journal.take_up(&second).await.unwrap();
     journal.conclude("second", 1, &lost("second"), None).await.unwrap();
@@ -209,18 +210,51 @@ async fn an_indeterminate_job_holds_its_user(url: String) {
     assert_eq!(journal.forget(later()).await.unwrap(), 0, "it holds somebody");
 
     let known = result("first", Outcome::Succeeded);
-    journal.settle("first", &known).await.unwrap();
+    assert!(journal.settle("first", &known).await.unwrap());
     assert_eq!(journal.open("first").await.unwrap(), None);
     assert_eq!(journal.take_up(&first).await.unwrap(), Known::Done(Box::new(known.clone())));
     assert_eq!(value(&url, "SELECT count(*) FROM journal_jobs WHERE body IS NULL").await, 1);
     let holder = journal.holder("int-42", "ada").await.unwrap().expect("ada is still held");
     assert_eq!(holder.entry.job, "second");
     // Known is known: who looked at the same time changes nothing.
-    journal.settle("first", &result("first", Outcome::Failed)).await.unwrap();
-    assert_eq!(journal.take_up(&first).await.unwrap(), Known::Done(Box::new(known)));
+    assert!(!journal.settle("first", &result("first", Outcome::Failed)).await.unwrap());
+    assert_eq!(journal.take_up(&first).await.unwrap(), Known::Done(Box::new(known.clone())));
+    // Somebody was still at publishing the old one.
+    journal.published(&lost("first")).await.unwrap();
     assert_eq!(journal.forget(later()).await.unwrap(), 0, "what is known now was not published");
-    journal.published("first").await.unwrap();
+    journal.published(&known).await.unwrap();
     assert_eq!(journal.forget(later()).await.unwrap(), 1);
+}
+
+async fn what_was_settled_is_told_of_until_it_is_published(url: String) {
+    let journal = open(&url).await;
+    let lanes = ["lane".to_owned(), "nobody's".to_owned()];
+    let lost = |job: &str| result(job, Outcome::Indeterminate);
+    let known = |job: &str| JobResult { settled: true, ..result(job, Outcome::Succeeded) };
+    for job in ["open", "first", "second"] {
+        journal.take_up(&Entry { reply_to: Some(job.into()), ..entry(job) }).await.unwrap();
+        journal.conclude(job, 1, &lost(job), None).await.unwrap();
+    }
+    // Its own turn ended it: its delivery brings it up again.
+    journal.take_up(&entry("delivered")).await.unwrap();
+    journal.conclude("delivered", 1, &result("delivered", Outcome::Succeeded), None).await.unwrap();
+    let names = async |before| {
+        let all = journal.settled_unpublished(&lanes, before).await.unwrap();
+        all.into_iter().map(|settled| (settled.reply_to, settled.result)).collect::<Vec<_>>()
+    };
+    let before = now();
+    assert_eq!(names(later()).await, []);
+    for job in ["second", "first"] {
+        assert!(journal.settle(job, &known(job)).await.unwrap());
+    }
+    let told = |job: &str| (Some(job.to_owned()), known(job));
+    assert_eq!(names(later()).await, [told("second"), told("first")], "who waits longest comes first");
+    assert_eq!(names(before).await, [], "whoever has settled it has a while to publish it");
+    assert_eq!(journal.settled_unpublished(&["other".to_owned()], later()).await.unwrap(), []);
+    assert_eq!(journal.settled_unpublished(&[], later()).await.unwrap(), []);
+    journal.published(&lost("first")).await.unwrap();
+    journal.published(&known("second")).await.unwrap();
+    assert_eq!(names(later()).await, [told("first")]);
 }
 
 async fn the_next_to_be_looked_at_comes_first(url: String) {
@@ -258,8 +292,9 @@ async fn only_what_is_published_is_forgotten(url: String) {
     }
     let before = now();
     // Without a result there is nothing that could have been published.
-    journal.published("begun").await.unwrap();
-    journal.published("published").await.unwrap();
+    for job in ["begun", "published"] {
+        journal.published(&result(job, Outcome::Failed)).await.unwrap();
+    }
     assert_eq!(journal.forget(before).await.unwrap(), 0);
     journal.cancel("never came").await.unwrap();
     assert_eq!(journal.forget(later()).await.unwrap(), 1);

@@ -21,7 +21,7 @@ use sqlx::{
 
 use crate::{
     contract::{JobResult, Outcome},
-    ports::journal::{Entry, Identity, Journal, JournalError, Known, LaneStop, Leave, Open},
+    ports::journal::{Entry, Identity, Journal, JournalError, Known, LaneStop, Leave, Open, Settled},
 };
 use place::Place;
 use rows::{json, micros, open_columns, text};
@@ -75,6 +75,17 @@ impl SqlJournal {
 
     async fn row(&self, query: Query<'_, Any, AnyArguments>) -> Result<Option<AnyRow>, JournalError> {
         Ok(self.rows(query).await?.into_iter().next())
+    }
+
+    /// Rows of these lanes: they take the place of `LANES`.
+    async fn rows_of(&self, lanes: &[String], sql: &str) -> Result<Vec<AnyRow>, JournalError> {
+        if lanes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let places: Vec<String> = (1..=lanes.len()).map(|n| format!("${n}")).collect();
+        // Nothing but numbers is put in.
+        let sql = AssertSqlSafe(sql.replace("LANES", &places.join(", ")));
+        self.rows(lanes.iter().fold(query(sql), |all, lane| all.bind(text(lane)))).await
     }
 
     /// How many rows were changed.
@@ -207,11 +218,13 @@ impl Journal for SqlJournal {
         Ok(if self.change(concluded).await? == 1 { Leave::Granted } else { Leave::Superseded })
     }
 
-    async fn published(&self, job: &str) -> Result<(), JournalError> {
+    async fn published(&self, result: &JobResult) -> Result<(), JournalError> {
+        // What is settled has another outcome than before: it is not indeterminate any more.
         let published = query(
-            "UPDATE journal_jobs SET published_at = $2, changed_at = $2 WHERE id = $1 AND result IS NOT NULL",
+            "UPDATE journal_jobs SET published_at = $3, changed_at = $3 WHERE id = $1 AND outcome = $2",
         );
-        self.change(published.bind(text(job)).bind(micros(Timestamp::now()))).await.map(drop)
+        let published = published.bind(text(&result.job)).bind(result.outcome.to_string());
+        self.change(published.bind(micros(Timestamp::now()))).await.map(drop)
     }
 
     async fn cancel(&self, job: &str) -> Result<(), JournalError> {
@@ -238,18 +251,13 @@ impl Journal for SqlJournal {
     }
 
     async fn all_open(&self, lanes: &[String]) -> Result<Vec<Open>, JournalError> {
-        if lanes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let places: Vec<String> = (1..=lanes.len()).map(|n| format!("${n}")).collect();
-        let sql = format!(
-            "SELECT {} FROM journal_jobs WHERE holding = 1 AND lane IN ({}) ORDER BY look_at NULLS LAST, created_at, id",
+        let sql = concat!(
+            "SELECT ",
             open_columns!(),
-            places.join(", ")
+            " FROM journal_jobs WHERE holding = 1 AND lane IN (LANES) ORDER BY look_at NULLS LAST, created_at, id"
         );
-        // Nothing but numbers was put in.
-        let all = lanes.iter().fold(query(AssertSqlSafe(sql)), |all, lane| all.bind(text(lane)));
-        self.rows(all).await?.iter().map(rows::open).collect::<Result<_, _>>().map_err(|e| self.told(e))
+        let rows = self.rows_of(lanes, sql).await?;
+        rows.iter().map(rows::open).collect::<Result<_, _>>().map_err(|e| self.told(e))
     }
 
     async fn looked(&self, job: &str, next: Option<Timestamp>) -> Result<(), JournalError> {
@@ -261,7 +269,7 @@ impl Journal for SqlJournal {
             .map(drop)
     }
 
-    async fn settle(&self, job: &str, result: &JobResult) -> Result<(), JournalError> {
+    async fn settle(&self, job: &str, result: &JobResult) -> Result<bool, JournalError> {
         // The broker has the old result only: this one is kept until it has been published, too.
         let settled = query(
             "UPDATE journal_jobs SET outcome = $2, result = $3, holding = 0, look_at = NULL, body = NULL, \
@@ -269,7 +277,25 @@ impl Journal for SqlJournal {
         );
         let json = json(result).map_err(|e| self.told(e))?;
         let settled = settled.bind(text(job)).bind(result.outcome.to_string()).bind(json);
-        self.change(settled.bind(micros(Timestamp::now()))).await.map(drop)
+        Ok(self.change(settled.bind(micros(Timestamp::now()))).await? == 1)
+    }
+
+    async fn settled_unpublished(
+        &self,
+        lanes: &[String],
+        before: Timestamp,
+    ) -> Result<Vec<Settled>, JournalError> {
+        // What a job's own turn ended with is published when it is delivered again, and has not changed since.
+        let sql = "SELECT reply_to, result, changed_at FROM journal_jobs \
+                   WHERE published_at IS NULL AND holding = 0 AND changed_at <> concluded_at AND lane IN (LANES) \
+                   ORDER BY changed_at, id";
+        let rows = self.rows_of(lanes, sql).await?;
+        let mut all = Vec::new();
+        for row in &rows {
+            let settled = rows::settled(row).map_err(|e| self.told(e))?;
+            all.extend(settled.filter(|(_, at)| *at < before).map(|(settled, _)| settled));
+        }
+        Ok(all)
     }
 
     async fn stop_lane(&self, stop: &LaneStop) -> Result<(), JournalError> {

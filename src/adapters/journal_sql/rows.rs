@@ -7,7 +7,7 @@ use sqlx::{Row, any::AnyRow};
 
 use crate::{
     contract::JobResult,
-    ports::journal::{Attempt, Entry, Intent, LaneStop, Open},
+    ports::journal::{Attempt, Entry, Intent, LaneStop, Open, Settled},
 };
 
 /// The columns of [`open`].
@@ -45,6 +45,13 @@ pub(super) fn open(row: &AnyRow) -> Result<Open, sqlx::Error> {
         looks: number(row.try_get("looks")?)?,
         look_at: row.try_get::<Option<i64>, _>("look_at")?.map(time).transpose()?,
     })
+}
+
+/// What a job was settled to, and when; `None`: it was not.
+pub(super) fn settled(row: &AnyRow) -> Result<Option<(Settled, Timestamp)>, sqlx::Error> {
+    let settled = Settled { reply_to: row.try_get("reply_to")?, result: result(row.try_get("result")?)? };
+    let at = time(row.try_get("changed_at")?)?;
+    Ok(settled.result.settled.then_some((settled, at)))
 }
 
 /// The commit that was begun, if one was.
