@@ -26,8 +26,9 @@ pub trait Epoch: Send {
     fn pause(&self, lane: &str);
     /// Takes jobs of a lane again.
     fn resume(&self, lane: &str);
-    /// Gives back what was not begun, in order, and ends the connections.
-    async fn close(self: Box<Self>);
+    /// Gives back what was not begun, in order, and ends the connections. The cancels that were not asked for by
+    /// [`Epoch::next`]: whoever sent them was told that they were heard.
+    async fn close(self: Box<Self>) -> Vec<String>;
 }
 
 /// What a broker brings.

@@ -420,11 +420,11 @@ impl Desk {
         self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).remove(job)
     }
 
-    /// A requester takes a job back.
-    pub async fn cancel(&self, job: String) {
+    /// A requester takes a job back. False: the journal does not know of it yet.
+    pub async fn cancel(&self, job: &str) -> bool {
         info!(job, "the requester takes it back");
-        self.journal_says(self.journal.cancel(&job).await);
-        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).insert(job);
+        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).insert(job.to_owned());
+        self.journal_says(self.journal.cancel(job).await).is_some()
     }
 
     pub(super) fn fault(

@@ -125,6 +125,7 @@ pub async fn serve(
         paused: BTreeSet::new(),
         waited: BTreeMap::new(),
         cleared: None,
+        unnoted: Vec::new(),
     };
     let mut tries = 0;
     while *stop.borrow() == Stop::Run {
@@ -176,6 +177,8 @@ struct Shift {
     /// Since when lanes wait whose delivery was given back.
     waited: BTreeMap<String, Instant>,
     cleared: Option<Instant>,
+    /// Jobs that were taken back while the journal could not be written.
+    unnoted: Vec<String>,
 }
 
 impl Shift {
@@ -216,7 +219,7 @@ impl Shift {
                         let since = self.waited.remove(&delivery.lane).unwrap_or(now);
                         waiting.push(operation, (asked, delivery), since, now);
                     }
-                    Some(Arrival::Cancel(job)) => self.desk.cancel(job).await,
+                    Some(Arrival::Cancel(job)) => self.cancel(job).await,
                     Some(Arrival::ForeignJournal { worker }) => {
                         error!("the worker {worker} serves the same lanes with another journal: give both the same, or jobs may end indeterminate");
                         self.desk.foreign.store(true, Ordering::Relaxed);
@@ -239,7 +242,7 @@ impl Shift {
                         self.waited.insert(delivery.lane.clone(), since);
                         delivery.ending.release(Some(Duration::ZERO)).await;
                     }
-                    self.look_round(&*epoch, &*outbox).await;
+                    self.look_round(&mut *epoch, &*outbox).await;
                     health.send_modify(|health| health.journal = *self.desk.journal_works.borrow());
                 }
             }
@@ -255,12 +258,27 @@ impl Shift {
         if !running.is_empty() {
             info!("finishing {} running jobs", running.len());
         }
-        self.finish(running, stop).await;
-        epoch.close().await;
+        self.finish(running, &mut *epoch, stop).await;
+        for job in epoch.close().await {
+            self.cancel(job).await;
+        }
     }
 
-    /// Lets what runs come to its end.
-    async fn finish(&self, mut running: JoinSet<()>, stop: &mut watch::Receiver<Stop>) {
+    /// Notes that a requester takes a job back; while the journal cannot be written, later.
+    async fn cancel(&mut self, job: String) {
+        if !self.desk.cancel(&job).await {
+            self.unnoted.push(job);
+        }
+    }
+
+    /// Lets what runs come to its end. Whoever takes a job back meanwhile is heard: it need not be one of this worker's.
+    async fn finish(
+        &mut self,
+        mut running: JoinSet<()>,
+        epoch: &mut dyn Epoch,
+        stop: &mut watch::Receiver<Stop>,
+    ) {
+        let mut over = false;
         let mut grace = std::pin::pin!(tokio::time::sleep(GRACE));
         loop {
             let stopping = *stop.borrow() != Stop::Run;
@@ -270,12 +288,18 @@ impl Shift {
             }
             tokio::select! {
                 ended = running.join_next() => if ended.is_none() { break },
+                arrival = epoch.next(), if !over => match arrival {
+                    Some(Arrival::Cancel(job)) => self.cancel(job).await,
+                    Some(Arrival::Delivery(delivery)) => delivery.ending.release(None).await,
+                    Some(Arrival::ForeignJournal { .. }) => {}
+                    None => over = true,
+                },
                 () = &mut grace, if stopping && *self.closing.borrow() != Stop::Hurry => {
                     warn!("what runs has had its time: nothing is committed any more");
                     self.closing.send_replace(Stop::Hurry);
                 }
-                asked = stop.wait_for(|stop| *stop == Stop::Hurry || (!stopping && *stop == Stop::Drain)) => {
-                    if asked.is_err() || asked.is_ok_and(|stop| *stop == Stop::Hurry) {
+                hurry = asked(stop, stopping) => {
+                    if hurry {
                         self.closing.send_replace(Stop::Hurry);
                         running.shutdown().await;
                         break;
@@ -286,7 +310,10 @@ impl Shift {
     }
 
     /// What other workers and people have decided since; what is due to be looked at; what can be forgotten.
-    async fn look_round(&mut self, epoch: &dyn Epoch, outbox: &dyn Outbox) {
+    async fn look_round(&mut self, epoch: &mut dyn Epoch, outbox: &dyn Outbox) {
+        for job in std::mem::take(&mut self.unnoted) {
+            self.cancel(job).await;
+        }
         let desk = &self.desk;
         let Some(stopped) = desk.journal_says(desk.journal.stopped_lanes().await) else { return };
         let stopped: BTreeSet<String> = stopped.into_iter().map(|stop| stop.lane).collect();
@@ -325,6 +352,12 @@ impl Shift {
             }
         }
     }
+}
+
+/// Until the worker is asked to end, or to hurry where it was asked before. Is it to hurry?
+async fn asked(stop: &mut watch::Receiver<Stop>, stopping: bool) -> bool {
+    let more = stop.wait_for(|stop| *stop == Stop::Hurry || (!stopping && *stop == Stop::Drain));
+    more.await.map_or(true, |stop| *stop == Stop::Hurry)
 }
 
 /// The place of a running job. While the job only waits, somebody else may have it.

@@ -6,9 +6,12 @@ mod support;
 
 mod claim;
 mod crew;
+mod hands;
 mod kept;
 mod operator;
+mod settled;
 mod spread;
+mod taken_back;
 
 use std::{
     future::Future,

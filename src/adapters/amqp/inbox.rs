@@ -8,7 +8,11 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use lapin::{Connection, Event};
+use lapin::{
+    Channel, Connection, Event,
+    options::BasicCancelOptions,
+    types::{FieldTable, ShortString},
+};
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::warn;
 
@@ -17,6 +21,7 @@ use super::{
     keeper::{Keeper, Offer, Order, Serving},
     lost, outbox,
     presence::Presence,
+    topology,
 };
 use crate::ports::queue::{Arrival, Epoch, Outbox, QueueError};
 
@@ -30,9 +35,28 @@ pub(super) struct Inbox {
     keepers: JoinSet<()>,
     /// Presence, and who watches the connections.
     others: JoinSet<()>,
+    word: Word,
     consuming: Arc<Connection>,
     publishing: Arc<Connection>,
     outbox: Arc<outbox::Rabbit>,
+}
+
+/// Where word of the others comes from.
+struct Word {
+    channel: Channel,
+    queue: ShortString,
+    tag: ShortString,
+}
+
+impl Word {
+    /// From here on a cancel is returned to its sender; what came before is heard to the end. The binding goes first: what is
+    /// routed to a queue in the moment of its end is lost, though its sender is told that it arrived.
+    async fn no_more(&self) -> lapin::Result<()> {
+        let (queue, tag) = (self.queue.clone(), self.tag.clone());
+        let exchange = topology::WORKERS.into();
+        self.channel.queue_unbind(queue, exchange, "".into(), FieldTable::default()).await?;
+        self.channel.basic_cancel(tag, BasicCancelOptions::default()).await
+    }
 }
 
 /// How long a broker may take to say goodbye.
@@ -83,7 +107,8 @@ impl Inbox {
             keepers: orders.clone(),
             offers: tell.clone(),
         };
-        let consumer = presence.listen(&consuming).await?;
+        let (word, consumer) = presence.listen(&consuming).await?;
+        let word = Word { channel: word, queue: consumer.queue(), tag: consumer.tag() };
         let channel = publishing.create_channel().await.map_err(lost)?;
         others.spawn(Presence::tell(worker.to_owned(), rabbit.journal.clone(), serving, channel, tell));
         others.spawn(presence.hear(consumer));
@@ -92,7 +117,18 @@ impl Inbox {
         for (open, keeper) in ready {
             keepers.spawn(keeper.keep(open));
         }
-        Ok(Self { offers, over: false, orders, unrouted, keepers, others, consuming, publishing, outbox })
+        Ok(Self {
+            offers,
+            over: false,
+            orders,
+            unrouted,
+            keepers,
+            others,
+            word,
+            consuming,
+            publishing,
+            outbox,
+        })
     }
 
     fn order(&self, lane: &str, order: Order) {
@@ -164,17 +200,33 @@ impl Epoch for Inbox {
         self.order(lane, Order::Resume);
     }
 
-    async fn close(mut self: Box<Self>) {
+    async fn close(mut self: Box<Self>) -> Vec<String> {
+        let mut cancels = Vec::new();
         for keeper in self.orders.values().chain([&self.unrouted]) {
             let _ = keeper.send(Order::Close);
         }
         let closing = async {
             while self.keepers.join_next().await.is_some() {}
+            if !self.over && self.word.no_more().await.is_ok() {
+                while let Some(offer) = self.offers.recv().await {
+                    match offer {
+                        Offer::Cancel(job) => cancels.push(job),
+                        Offer::Over(_) => break,
+                        Offer::Delivery(_) | Offer::ForeignJournal { .. } => {}
+                    }
+                }
+            }
             self.others.abort_all();
             let _ = self.consuming.close(200, "done".into()).await;
             let _ = self.publishing.close(200, "done".into()).await;
         };
         // A broker that is gone answers nothing; what is left open ends with the connection.
         let _ = tokio::time::timeout(CLOSE_TIME, closing).await;
+        while let Ok(offer) = self.offers.try_recv() {
+            if let Offer::Cancel(job) = offer {
+                cancels.push(job);
+            }
+        }
+        cancels
     }
 }

@@ -79,7 +79,7 @@ struct Takers {
 
 impl Presence {
     /// A queue of our own on the exchange of the workers; the broker deletes it with the connection.
-    pub async fn listen(&self, consuming: &Connection) -> Result<Consumer, QueueError> {
+    pub async fn listen(&self, consuming: &Connection) -> Result<(Channel, Consumer), QueueError> {
         let channel = consuming.create_channel().await.map_err(lost)?;
         // After a lost connection the old queue may still be there for a while, and would be refused: another name.
         let nonce = jiff::Timestamp::now().as_nanosecond();
@@ -98,10 +98,10 @@ impl Presence {
             .await
             .map_err(|error| wrong(&format!("exchange {}", topology::WORKERS), error))?;
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
-        channel
-            .basic_consume(queue.as_str().into(), "".into(), options, FieldTable::default())
-            .await
-            .map_err(failed)
+        let consumed =
+            channel.basic_consume(queue.as_str().into(), "".into(), options, FieldTable::default());
+        let consumer = consumed.await.map_err(failed)?;
+        Ok((channel, consumer))
     }
 
     /// Tells the others, until its task is ended.

@@ -1,0 +1,185 @@
+//! A worker whose jobs end when the test says so, and as it says: all of it but the app.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use seatwright::{
+    adapters::journal_sql::SqlJournal,
+    contract::{Failure, Job, JobRefusal, JobResult, Outcome},
+    event::{Reader, Readers},
+    ports::{
+        journal::{Entry, Journal},
+        queue::{Broker, Epoch, QueueError},
+    },
+    worker::{
+        Work,
+        handle::{Done, Turn},
+        serve::{Health, Service, Stop, serve},
+    },
+};
+use serde_json::json;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
+
+use super::{
+    crew::{Admin, deadline, rabbit},
+    kept::result,
+    support::corridor::job,
+    within,
+};
+
+/// A job whose turn it is.
+pub struct Begun {
+    pub job: String,
+    end: oneshot::Sender<JobResult>,
+}
+
+impl Begun {
+    pub fn ends(self, outcome: Outcome) {
+        self.ends_with(outcome, None);
+    }
+
+    pub fn ends_with(self, outcome: Outcome, error: Option<Failure>) {
+        let end = JobResult { outcome, error, ..result(&self.job) };
+        // Whoever was killed meanwhile does not hear of it.
+        let _ = self.end.send(end);
+    }
+}
+
+struct Hands(mpsc::UnboundedSender<Begun>);
+
+#[async_trait]
+impl Work for Hands {
+    async fn turn(&self, job: &Job, _turn: &Turn<'_>, _events: Arc<dyn Reader>) -> Done {
+        let (end, ended) = oneshot::channel();
+        self.0.send(Begun { job: job.id.clone(), end }).expect("the test goes on");
+        Done { result: ended.await.expect("the test says how it ends"), commit_reached: false }
+    }
+
+    fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult {
+        JobResult { outcome: Outcome::Failed, error: Some(refusal.failure.clone()), ..result(id) }
+    }
+
+    fn subject(&self, job: &Job) -> Option<String> {
+        job.user.as_ref().and_then(|user| user.user_name.clone())
+    }
+
+    fn settle_time(&self, _app: &str) -> Duration {
+        Duration::from_secs(10)
+    }
+}
+
+/// One worker in this process.
+pub struct Shift {
+    begun: mpsc::UnboundedReceiver<Begun>,
+    stop: watch::Sender<Stop>,
+    serving: JoinHandle<()>,
+}
+
+impl Shift {
+    pub fn start(url: &str, lanes: &[&str], slots: usize, journal: &Arc<SqlJournal>) -> Self {
+        Self::start_at(rabbit(url, lanes, "hands"), lanes, slots, journal)
+    }
+
+    pub fn start_at(
+        broker: impl Broker + 'static,
+        lanes: &[&str],
+        slots: usize,
+        journal: &Arc<SqlJournal>,
+    ) -> Self {
+        let (tell, begun) = mpsc::unbounded_channel();
+        let (stop, stopped) = watch::channel(Stop::Run);
+        let service = Service {
+            work: Arc::new(Hands(tell)),
+            journal: Arc::clone(journal) as _,
+            readers: Arc::new(|_: &Job| Readers::default()),
+            worker: "hands".to_owned(),
+            lanes: lanes.iter().map(|lane| (*lane).to_owned()).collect(),
+            slots,
+            retry_for: Duration::ZERO,
+            keep: Duration::from_secs(3600),
+        };
+        let (health, _) = watch::channel(Health::default());
+        let serving = tokio::spawn(async move { serve(&broker, service, stopped, &health).await });
+        Self { begun, stop, serving }
+    }
+
+    /// The next job whose turn it is.
+    pub async fn begins(&mut self) -> Begun {
+        within(self.begun.recv()).await.expect("the worker goes on")
+    }
+
+    /// Asks it to finish what runs.
+    pub fn drains(&self) {
+        self.stop.send_replace(Stop::Drain);
+    }
+
+    pub async fn ended(self) {
+        within(self.serving).await.expect("no panic");
+    }
+
+    /// It drains, and has nothing left to do.
+    pub async fn stops(self) {
+        self.drains();
+        self.ended().await;
+    }
+
+    /// Everything in it is dropped where it stands, and nothing more is said to journal or broker.
+    pub async fn killed(self) {
+        self.serving.abort();
+        let _ = within(self.serving).await;
+    }
+}
+
+pub async fn journal(folder: &tempfile::TempDir) -> Arc<SqlJournal> {
+    let url = format!("sqlite:{}/journal.db", folder.path().display());
+    Arc::new(SqlJournal::open(&url).await.unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Somebody is to be removed.
+pub fn removal(id: &str, user: &str) -> Vec<u8> {
+    job(id, "user.delete", json!({ "user": { "userName": user } }))
+}
+
+/// A removal that ended `indeterminate`, and that a person has to decide about.
+pub async fn lost(journal: &SqlJournal, lane: &str, id: &str) -> JobResult {
+    let entry = Entry {
+        job: id.to_owned(),
+        digest: String::new(),
+        lane: lane.to_owned(),
+        worker: "before".to_owned(),
+        app: "ledgerly".to_owned(),
+        operation: seatwright::contract::Operation::UserDelete,
+        integration: "int-42".to_owned(),
+        user: Some("ada".to_owned()),
+        body: removal(id, "ada"),
+        reply_to: None,
+    };
+    let told = JobResult { outcome: Outcome::Indeterminate, ..result(id) };
+    journal.take_up(&entry).await.expect("a journal");
+    journal.intend(id, 1, "remove").await.expect("a journal");
+    journal.conclude(id, 1, &told, None).await.expect("a journal");
+    journal.published(&told).await.expect("a journal");
+    told
+}
+
+/// The next result that waits where all results wait.
+pub async fn next_result(admin: &Admin) -> JobResult {
+    let next = async {
+        loop {
+            if let Some(body) = admin.get("seatwright.results").await {
+                return serde_json::from_slice(&body).expect("a result");
+            }
+        }
+    };
+    deadline(Duration::from_secs(90), "no result", next).await
+}
+
+/// Everything is declared, and nobody is there.
+pub async fn declared(url: &str, lanes: &[&str]) -> Result<(), QueueError> {
+    let epoch: Box<dyn Epoch> = rabbit(url, lanes, "first").connect().await?;
+    epoch.close().await;
+    Ok(())
+}
