@@ -117,7 +117,11 @@ impl Worker {
             journal,
             readers: Arc::new(readers),
             worker,
-            lanes: broker.lanes.clone(),
+            lanes: config
+                .service_accounts
+                .iter()
+                .map(|(lane, a)| (lane.clone(), a.username.clone()))
+                .collect(),
             slots: self.slots.unwrap_or(config.slots),
             retry_for: config.retry.within,
             keep: config.journal.keep,

@@ -2,7 +2,7 @@
 //! dies in between is known to whoever comes next.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
@@ -48,6 +48,8 @@ pub trait Work: Send + Sync {
     fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult;
     /// Whom it is about, as the journal knows people.
     fn subject(&self, job: &Job) -> Option<String>;
+    /// The user name of the service account that it is done with.
+    fn account(&self, job: &Job) -> Option<String>;
     /// How long the app may take to show a change.
     fn settle_time(&self, app: &str) -> Duration;
 }
@@ -64,6 +66,10 @@ impl Work for Handler {
 
     fn subject(&self, job: &Job) -> Option<String> {
         Handler::subject(self, job)
+    }
+
+    fn account(&self, job: &Job) -> Option<String> {
+        Handler::account(self, job).map(|account| account.username.clone())
     }
 
     fn settle_time(&self, app: &str) -> Duration {
@@ -83,6 +89,8 @@ pub(super) struct Desk {
     pub readers: Arc<ReadersOf>,
     /// The name of this worker.
     pub worker: String,
+    /// By lane, the user name of its service account.
+    pub lanes: BTreeMap<String, String>,
     /// How long a job may be held and begun anew, in all, while nothing was done.
     pub retry_for: Duration,
     pub stop: watch::Receiver<Stop>,
@@ -182,7 +190,8 @@ impl Desk {
                     return self.finish(&case, attempt, done.result, delivery, &**outbox, None).await;
                 }
                 Disposition::Park => {
-                    self.stop_lane(&delivery.lane, &done.result).await;
+                    let account = self.brought(job, &delivery.lane);
+                    self.stop_lane(account.as_ref().unwrap_or(&delivery.lane), &done.result).await;
                     return self.finish(&case, attempt, done.result, delivery, &**outbox, None).await;
                 }
                 Disposition::Release => {
@@ -216,6 +225,9 @@ impl Desk {
     ) -> Done {
         let events: Arc<dyn Reader> = Arc::new(case.events.clone());
         let work = async {
+            if let Some(barred) = self.barred(case, &turn).await {
+                return barred;
+            }
             match self.held(case, &turn, outbox).await {
                 Some(held) => held,
                 None => self.work.turn(case.job, &turn, events).await,
@@ -363,7 +375,36 @@ impl Desk {
         Ok(())
     }
 
-    /// A wrong password is tried once: the next job of the lane does not try it again.
+    /// The account that a job brings along, where it is not its lane's, as it stands among the stopped lanes: the app may
+    /// refuse it, and still take that of everybody else in the lane.
+    pub(super) fn brought(&self, job: &Job, lane: &str) -> Option<String> {
+        let account = self.work.account(job)?;
+        (*self.lanes.get(lane)? != account).then(|| format!("{lane}/{account}"))
+    }
+
+    /// Why the account that a job brings along is not tried. The outer `None`: the journal cannot be read.
+    pub(super) async fn stop_of(&self, job: &Job, lane: &str) -> Option<Option<LaneStop>> {
+        let Some(account) = self.brought(job, lane) else { return Some(None) };
+        let stops = self.journal_says(self.journal.stopped_lanes().await)?;
+        Some(stops.into_iter().find(|stop| stop.lane == account))
+    }
+
+    /// The app refused the account that a job brings along before. The job does not wait for it to be mended: behind it are
+    /// jobs of others.
+    async fn barred(&self, case: &Case<'_>, turn: &Turn<'_>) -> Option<Done> {
+        let failure = match self.stop_of(case.job, &case.entry.lane).await {
+            Some(stop) => {
+                let LaneStop { lane, code, message, .. } = stop?;
+                Failure::new(code, format!("{message}; the account was not tried again"))
+                    .hint(format!("mend it, then `seatwright lanes resume {lane}`"))
+            }
+            None => Failure::new(Code::QueueLost, "the journal cannot be read"),
+        };
+        let result = self.fault(case, turn.attempt, failure, turn.unknown.is_some());
+        Some(Done { result, commit_reached: false })
+    }
+
+    /// A wrong password is tried once: the next job of the account does not try it again.
     pub(super) async fn stop_lane(&self, lane: &str, result: &JobResult) {
         let Some(failure) = &result.error else { return };
         let stop = LaneStop {

@@ -128,6 +128,12 @@ impl Handler {
         named.or_else(|| user.get("userName")?.as_str().map(folded))
     }
 
+    /// The service account that a job is done with: its own goes before that of its integration.
+    pub fn account<'a>(&'a self, job: &'a Job) -> Option<&'a ServiceAccount> {
+        let known = || self.integrations.get(&job.integration.id)?.service_account.as_ref();
+        job.service_account.as_ref().or_else(known)
+    }
+
     /// How long the app may take to show a change.
     pub fn settle_time(&self, app: &str) -> Duration {
         self.books.of(app).map_or(JOB_TIME, |source| source.playbook.settle_time())
@@ -159,8 +165,7 @@ impl Handler {
             );
             return Err(Failure::new(Code::UnknownIntegration, message));
         }
-        let account = job.service_account.clone().or_else(|| known.and_then(|k| k.service_account.clone()));
-        let Some(account) = account else {
+        let Some(account) = self.account(job).cloned() else {
             let message = format!(
                 "the integration `{}` is not configured here, and the job brings no service account",
                 job.integration.id

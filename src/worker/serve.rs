@@ -69,7 +69,8 @@ pub struct Service {
     pub readers: Arc<ReadersOf>,
     /// The name of this worker, unlike that of any other.
     pub worker: String,
-    pub lanes: Vec<String>,
+    /// By lane, the user name of its service account.
+    pub lanes: BTreeMap<String, String>,
     /// How many jobs run at once.
     pub slots: usize,
     /// How long a job may be held and begun anew while nothing was done.
@@ -108,6 +109,7 @@ pub async fn serve(
         journal: service.journal,
         readers: service.readers,
         worker: service.worker,
+        lanes: service.lanes.clone(),
         retry_for: service.retry_for,
         stop: until,
         stopped,
@@ -118,7 +120,7 @@ pub async fn serve(
     });
     let mut shift = Shift {
         desk,
-        lanes: service.lanes,
+        lanes: service.lanes.into_keys().collect(),
         slots: service.slots,
         keep: service.keep,
         closing,

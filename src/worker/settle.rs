@@ -110,10 +110,15 @@ impl Desk {
         // Shorter than the time since the commit, by as much as others had it before; never longer.
         let since = self.watch.since(&entry.job);
         let settle = self.work.settle_time(&entry.app);
+        let mut account = None;
         let seen = match Job::parse(&entry.body) {
             // That a mail was sent shows in no record: only a person can know.
             Ok(job) if job.operation == Operation::InviteResend => None,
             Ok(job) => {
+                if self.stop_of(&job, &entry.lane).await?.is_some() {
+                    return Some(false);
+                }
+                account = self.brought(&job, &entry.lane);
                 let looking = Job { mode: Mode::Verify, window: Window::default(), ..job };
                 let turn = Turn {
                     gate: &Shut,
@@ -130,7 +135,7 @@ impl Desk {
             }
         };
         if let Some(seen) = seen.as_ref().filter(|seen| is_auth(seen)) {
-            self.stop_lane(&entry.lane, seen).await;
+            self.stop_lane(account.as_ref().unwrap_or(&entry.lane), seen).await;
         }
         let Some(result) = seen.as_ref().and_then(|seen| settled(open, seen, since, settle)) else {
             let next = match (&seen, LOOKS.get(open.looks as usize + 1)) {

@@ -66,6 +66,10 @@ impl Work for Hands {
         job.user.as_ref().and_then(|user| user.user_name.clone())
     }
 
+    fn account(&self, job: &Job) -> Option<String> {
+        job.service_account.as_ref().map(|account| account.username.clone())
+    }
+
     fn settle_time(&self, _app: &str) -> Duration {
         Duration::from_secs(10)
     }
@@ -96,7 +100,7 @@ impl Shift {
             journal: Arc::clone(journal) as _,
             readers: Arc::new(|_: &Job| Readers::default()),
             worker: "hands".to_owned(),
-            lanes: lanes.iter().map(|lane| (*lane).to_owned()).collect(),
+            lanes: lanes.iter().map(|lane| ((*lane).to_owned(), format!("{lane}-svc"))).collect(),
             slots,
             retry_for: Duration::ZERO,
             keep: Duration::from_secs(3600),
