@@ -5,14 +5,17 @@ mod support;
 use std::sync::Arc;
 
 use seatwright::{
-    adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
+    adapters::{
+        cdp::{Chromium, ChromiumOptions, Sandbox},
+        fake::TextBrowsers,
+    },
     contract::{Code, Outcome},
     event::EventKind,
     ports::driver::{Browser, Launch},
     worker::books::Books,
 };
 use serde_json::{Value, json};
-use support::{Bench, ada, control, member};
+use support::{Bench, ada, control, member, root, site};
 
 fn who(email: &str) -> Value {
     json!({ "user": { "userName": email } })
@@ -210,6 +213,28 @@ async fn a_wrong_password_is_tried_once() {
     let tenant = json!({ "integration": { "id": "x", "settings": { "business_id": "other", "port": bench.site.addr().port().to_string() } } });
     assert_eq!(code(&bench.run("connection.test", tenant).await), Some(Code::WrongTenant));
     bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_of_one_name_in_two_apps_keep_their_sessions() {
+    let books = Books::read(&root().join("playbooks")).expect("the playbooks can be read");
+    let bench = Bench::with(books, Arc::new(TextBrowsers)).await;
+    let second = site("ledgerly").await;
+    let there = json!({ "integration": {
+        "id": "int-43", "settings": { "business_id": "acme", "port": second.addr().port().to_string() },
+    } });
+    for more in [json!({}), there.clone(), json!({}), there] {
+        let done = bench.run("connection.test", more).await;
+        assert_eq!(done.outcome, Outcome::Succeeded, "{:?}", done.error);
+    }
+    let heard = bench.heard.0.lock().expect("no panic").clone();
+    let ready = heard.iter().filter_map(|event| match event.kind {
+        EventKind::SessionReady { reused, .. } => Some(reused),
+        _ => None,
+    });
+    assert_eq!(ready.collect::<Vec<_>>(), [false, false, true, true]);
+    bench.end().await;
+    second.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

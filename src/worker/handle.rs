@@ -47,6 +47,8 @@ pub struct Handler {
 struct Desk {
     plan: Plan,
     account: ServiceAccount,
+    /// What makes it the same account: app, origin and user name.
+    session: String,
     tenant: String,
 }
 
@@ -182,7 +184,13 @@ impl Handler {
             &source,
             &Account { username: &account.username, login: account.login, settings: &settings, protected },
         )?;
-        Ok(Desk { tenant: format!("{} {settings:?}", plan.start), plan, account })
+        let origin = plan.start.origin().ascii_serialization();
+        Ok(Desk {
+            session: format!("{} {origin} {}", job.app, account.username),
+            tenant: format!("{} {settings:?}", plan.start),
+            plan,
+            account,
+        })
     }
 
     async fn perform(&self, job: &Job, desk: &Desk, turn: &Turn<'_>, events: &Arc<dyn Reader>) -> Conclusion {
@@ -244,7 +252,7 @@ impl Handler {
         deadline: Instant,
         events: &Arc<dyn Reader>,
     ) -> Conclusion {
-        let account = &desk.account.username;
+        let account = &desk.session;
         let tokens = match engine::tokens(plan, &*self.secrets, &desk.account.secrets).await {
             Ok(tokens) => tokens,
             Err(failure) => return refused(failure),

@@ -72,7 +72,7 @@ impl Sessions {
         Self { shared, watched: Once::new(), codes: Codes::default() }
     }
 
-    /// The session of a service account in one tenant: the one from before, or a fresh one.
+    /// The session of a service account, by whatever tells it from all others, in one tenant: the one from before, or a fresh one.
     pub async fn take(
         &self,
         account: &str,
