@@ -8,6 +8,8 @@
 mod postgres;
 mod support;
 
+#[path = "chaos/beside.rs"]
+mod beside;
 #[path = "chaos/clock.rs"]
 mod clock;
 #[path = "chaos/database.rs"]

@@ -16,6 +16,8 @@ pub trait Journal: Send + Sync {
 
     /// Takes a job up, and counts that; or says what is known of it already.
     async fn take_up(&self, job: &Entry) -> Result<Known, JournalError>;
+    /// How many attempts before the next one ended without a word, in a row. Nothing is taken up.
+    async fn deaths(&self, job: &str) -> Result<u32, JournalError>;
     /// Notes that the attempt ended by our own decision, before any commit: it does not count as a death, not even where a
     /// later attempt has been made meanwhile. Once for each attempt.
     async fn put_down(&self, job: &str, attempt: u32) -> Result<(), JournalError>;

@@ -79,6 +79,8 @@ impl Work for Handler {
 
 /// After so many deaths in a row a job is not tried again: it may be what kills.
 const MOST_DEATHS: u32 = 5;
+/// After so many a job is done alone: what killed the worker may have been its neighbour.
+const DEATHS_BESIDE: u32 = 2;
 /// How long a lane rests whose journal cannot be written.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
 
@@ -127,8 +129,17 @@ impl Desk {
         let wire = Arc::new(Wire::new(job, &delivery.lane, Arc::clone(outbox)));
         let case = Case { job, entry: self.entry(job, &delivery), events: (self.readers)(job).with(wire) };
         case.emit(EventKind::Received { redelivered: delivery.redelivered });
-        let (mut held, mut left) = (0, self.retry_for);
         let until = Instant::now() + JOB_TIME;
+        // Before it is taken up: while it waits nobody's death is its own.
+        if delivery.redelivered
+            && let Some(DEATHS_BESIDE..MOST_DEATHS) = self.journal_says(self.journal.deaths(&job.id).await)
+        {
+            warn!(job = %job.id, "its worker died of it, or of what ran beside it: it is done alone");
+            if !slot.alone(&delivery.lost, &self.stop).await {
+                return release(delivery, Some(Duration::ZERO)).await;
+            }
+        }
+        let (mut held, mut left) = (0, self.retry_for);
         loop {
             let (attempt, unknown) = match self.journal_says(self.journal.take_up(&case.entry).await) {
                 None => {

@@ -12,13 +12,16 @@ pub struct FaultAt {
     /// At which of them, from 1.
     number: u32,
     signal: Signal,
+    /// Of this job alone.
+    job: Option<String>,
     seen: AtomicU32,
 }
 
 impl FaultAt {
-    /// `commit_reached KILL`, `step_started:3 STOP`: an event as a trace calls it, which of them, and a signal.
+    /// `commit_reached KILL`, `step_started:3 STOP job-7`: an event as a trace calls it, which of them, a signal, and whose.
     pub fn parse(text: &str) -> Option<Self> {
-        let (event, signal) = text.split_once(' ')?;
+        let mut words = text.split(' ');
+        let (event, signal, job) = (words.next()?, words.next()?, words.next().map(str::to_owned));
         let (event, number) = event.split_once(':').unwrap_or((event, "1"));
         let signal = match signal {
             "KILL" => Signal::KILL,
@@ -26,12 +29,16 @@ impl FaultAt {
             "TERM" => Signal::TERM,
             _ => return None,
         };
-        Some(Self { event: event.to_owned(), number: number.parse().ok()?, signal, seen: AtomicU32::new(0) })
+        let (event, number) = (event.to_owned(), number.parse().ok()?);
+        Some(Self { event, number, signal, job, seen: AtomicU32::new(0) })
     }
 }
 
 impl Reader for FaultAt {
     fn event(&self, event: &Event) {
+        if self.job.as_ref().is_some_and(|job| *job != event.job) {
+            return;
+        }
         let name = serde_json::to_value(&event.kind)
             .ok()
             .and_then(|kind| kind.get("event")?.as_str().map(str::to_owned));

@@ -121,7 +121,7 @@ pub async fn serve(
     let mut shift = Shift {
         desk,
         lanes: service.lanes.into_keys().collect(),
-        slots: service.slots,
+        slots: u32::try_from(service.slots).unwrap_or(u32::MAX),
         keep: service.keep,
         closing,
         paused: BTreeSet::new(),
@@ -170,7 +170,7 @@ async fn rest(tries: usize, stop: &mut watch::Receiver<Stop>) {
 struct Shift {
     desk: Arc<Desk>,
     lanes: Vec<String>,
-    slots: usize,
+    slots: u32,
     keep: Duration,
     /// What the desk knows of being stopped: it hurries when its grace is over.
     closing: watch::Sender<Stop>,
@@ -193,7 +193,7 @@ impl Shift {
         stop: &mut watch::Receiver<Stop>,
         health: &watch::Sender<Health>,
     ) {
-        let free = Arc::new(Semaphore::new(self.slots));
+        let free = Arc::new(Semaphore::new(self.slots as usize));
         let outbox = epoch.outbox();
         let mut waiting: Waiting<(Asked, Delivery)> = Waiting::default();
         let mut running = JoinSet::new();
@@ -234,7 +234,7 @@ impl Shift {
                 },
                 Ok(permit) = Arc::clone(&free).acquire_owned(), if !waiting.is_empty() => {
                     let Some((asked, delivery)) = waiting.pop(Instant::now()) else { continue };
-                    let mut slot = Slot { free: Arc::clone(&free), permit: Some(permit) };
+                    let mut slot = Slot { free: Arc::clone(&free), permit: Some(permit), places: 1, all: self.slots };
                     let (desk, outbox) = (Arc::clone(&self.desk), Arc::clone(&outbox));
                     running.spawn(async move { desk.take(asked, delivery, &outbox, &mut slot).await });
                 }
@@ -366,9 +366,20 @@ async fn asked(stop: &mut watch::Receiver<Stop>, stopping: bool) -> bool {
 pub(super) struct Slot {
     free: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
+    /// How many places it takes.
+    places: u32,
+    /// How many there are.
+    all: u32,
 }
 
 impl Slot {
+    /// Waits until nothing else runs; from then on nothing is begun beside it. False: there is no point in going on.
+    pub async fn alone(&mut self, lost: &watch::Receiver<bool>, stop: &watch::Receiver<Stop>) -> bool {
+        self.places = self.all;
+        let alone = self.rest(Duration::ZERO, lost, stop);
+        tokio::time::timeout(LONGEST_WAIT, alone).await.unwrap_or(false)
+    }
+
     /// Rests, and comes back with a place. False: there is no point in going on.
     pub async fn rest(
         &mut self,
@@ -380,7 +391,8 @@ impl Slot {
         let (mut lost, mut stop) = (lost.clone(), stop.clone());
         let back = async {
             tokio::time::sleep(pause).await;
-            Arc::clone(&self.free).acquire_owned().await.ok()
+            // First come, first served: who waits for all places is not passed by those who want one.
+            Arc::clone(&self.free).acquire_many_owned(self.places).await.ok()
         };
         tokio::select! {
             permit = back => self.permit = permit,

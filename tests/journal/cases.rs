@@ -64,14 +64,19 @@ async fn deaths_are_counted_and_a_job_put_down_is_none(url: String) {
     let journal = open(&url).await;
     let job = entry("job");
     for (number, deaths) in [(1, 0), (2, 1), (3, 2)] {
+        assert_eq!(journal.deaths("job").await.unwrap(), deaths);
         assert_eq!(journal.take_up(&job).await.unwrap(), begun(number, deaths));
     }
     journal.put_down("job", 3).await.unwrap();
+    assert_eq!(journal.deaths("job").await.unwrap(), 0);
     assert_eq!(journal.take_up(&job).await.unwrap(), begun(4, 0));
     assert_eq!(journal.take_up(&job).await.unwrap(), begun(5, 1));
     // The fourth was superseded by the fifth, and did not die: it says so when it finds out.
     journal.put_down("job", 4).await.unwrap();
+    assert_eq!(journal.deaths("job").await.unwrap(), 1);
     assert_eq!(journal.take_up(&job).await.unwrap(), begun(6, 1));
+    journal.conclude("job", 6, &result("job", Outcome::Failed), None).await.unwrap();
+    assert_eq!(journal.deaths("job").await.unwrap(), 0, "nothing is tried any more");
 }
 
 async fn an_intent_stays_until_it_is_withdrawn_or_concluded(url: String) {

@@ -129,12 +129,6 @@ impl Shift {
         self.drains();
         self.ended().await;
     }
-
-    /// Everything in it is dropped where it stands, and nothing more is said to journal or broker.
-    pub async fn killed(self) {
-        self.serving.abort();
-        let _ = within(self.serving).await;
-    }
 }
 
 pub async fn journal(folder: &tempfile::TempDir) -> Arc<SqlJournal> {

@@ -156,6 +156,15 @@ impl Journal for SqlJournal {
         }
     }
 
+    async fn deaths(&self, job: &str) -> Result<u32, JournalError> {
+        let deaths = query(
+            "SELECT CASE WHEN put_down = 1 THEN 0 ELSE deaths + 1 END AS deaths FROM journal_jobs \
+             WHERE id = $1 AND result IS NULL",
+        );
+        let row = self.row(deaths.bind(text(job))).await?;
+        row.as_ref().map_or(Ok(0), rows::deaths).map_err(|e| self.told(e))
+    }
+
     async fn put_down(&self, job: &str, attempt: u32) -> Result<(), JournalError> {
         let put_down = query(
             // Who was superseded meanwhile did not die either.

@@ -61,7 +61,11 @@ pub(super) fn intent(row: &AnyRow) -> Result<Option<Intent>, sqlx::Error> {
 }
 
 pub(super) fn attempt(row: &AnyRow) -> Result<Attempt, sqlx::Error> {
-    Ok(Attempt { number: number(row.try_get("attempt")?)?, deaths: number(row.try_get("deaths")?)? })
+    Ok(Attempt { number: number(row.try_get("attempt")?)?, deaths: deaths(row)? })
+}
+
+pub(super) fn deaths(row: &AnyRow) -> Result<u32, sqlx::Error> {
+    number(row.try_get("deaths")?)
 }
 
 pub(super) fn lane_stop(row: &AnyRow) -> Result<LaneStop, sqlx::Error> {
