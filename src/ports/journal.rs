@@ -65,7 +65,8 @@ pub trait Journal: Send + Sync {
     /// The stopped lanes, by name.
     async fn stopped_lanes(&self) -> Result<Vec<LaneStop>, JournalError>;
 
-    /// Forgets jobs whose result was published before then and holds nobody; how many.
+    /// Forgets jobs whose result was published before then and holds nobody; how many. Of those that nobody has touched
+    /// since then, and that have neither intent nor result, only the count of attempts stays.
     async fn forget(&self, before: Timestamp) -> Result<u64, JournalError>;
 }
 

@@ -347,9 +347,9 @@ impl Shift {
         }
         if self.cleared.is_none_or(|at| at.elapsed() > CLEAR_UP) {
             self.cleared = Some(Instant::now());
-            if let Some(forgotten @ 1..) =
-                desk.journal_says(desk.journal.forget(Timestamp::now() - self.keep).await)
-            {
+            // What is younger than that may be under way.
+            let old = Timestamp::now() - self.keep.max(CLEAR_UP);
+            if let Some(forgotten @ 1..) = desk.journal_says(desk.journal.forget(old).await) {
                 info!("{forgotten} old jobs forgotten");
             }
         }

@@ -34,6 +34,7 @@ cases! {
     what_was_settled_is_told_of_until_it_is_published
     the_next_to_be_looked_at_comes_first
     only_what_is_published_is_forgotten
+    who_never_comes_again_leaves_nothing_of_a_user
     two_never_get_the_same_number
     many_may_open_it_at_once
     a_newer_journal_is_refused
@@ -311,6 +312,33 @@ async fn only_what_is_published_is_forgotten(url: String) {
     assert_eq!(journal.take_up(&entry("never came")).await.unwrap(), begun(1, 0));
     assert!(matches!(journal.take_up(&entry("begun")).await.unwrap(), Known::Cancelled(_)));
     assert!(matches!(journal.take_up(&entry("concluded")).await.unwrap(), Known::Done(_)));
+}
+
+async fn who_never_comes_again_leaves_nothing_of_a_user(url: String) {
+    let journal = open(&url).await;
+    for job in ["gone", "committing", "lost"] {
+        journal.take_up(&entry(job)).await.unwrap();
+    }
+    for job in ["committing", "lost"] {
+        journal.intend(job, 1, "save").await.unwrap();
+    }
+    journal.conclude("lost", 1, &result("lost", Outcome::Indeterminate), None).await.unwrap();
+    let before = now();
+    journal.take_up(&entry("young")).await.unwrap();
+    assert_eq!(journal.forget(before).await.unwrap(), 0);
+    let kept = "SELECT count(*) FROM journal_jobs WHERE body IS NOT NULL AND username IS NOT NULL";
+    let empty = "SELECT count(*) FROM journal_jobs WHERE body IS NULL AND username IS NULL";
+    assert_eq!((value(&url, kept).await, value(&url, empty).await), (3, 1));
+    // It comes again after all: as often as before, and whole.
+    assert_eq!(journal.intend("gone", 2, "save").await.unwrap(), Leave::Superseded);
+    assert_eq!(journal.take_up(&entry("gone")).await.unwrap(), begun(2, 1));
+    assert_eq!(journal.intend("gone", 1, "save").await.unwrap(), Leave::Superseded, "who slept meanwhile");
+    journal.conclude("gone", 2, &result("gone", Outcome::Indeterminate), None).await.unwrap();
+    assert_eq!(journal.open("gone").await.unwrap().expect("it is open").entry, entry("gone"));
+    let Known::Unknown { intent, .. } = journal.take_up(&entry("committing")).await.unwrap() else {
+        panic!("the intent is forgotten")
+    };
+    assert_eq!(intent.step, "save");
 }
 
 async fn two_never_get_the_same_number(url: String) {

@@ -128,7 +128,8 @@ impl Journal for SqlJournal {
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, 0, 0, 0, 0, $11, $11) \
                  ON CONFLICT (id) DO UPDATE SET attempt = journal_jobs.attempt + 1, \
                  deaths = CASE WHEN journal_jobs.put_down = 1 THEN 0 ELSE journal_jobs.deaths + 1 END, put_down = 0, \
-                 worker = excluded.worker, lane = excluded.lane, changed_at = excluded.changed_at \
+                 worker = excluded.worker, lane = excluded.lane, changed_at = excluded.changed_at, \
+                 username = excluded.username, body = excluded.body \
                  WHERE journal_jobs.result IS NULL AND journal_jobs.digest = excluded.digest \
                  RETURNING attempt, deaths, step, intended_at, \
                  (SELECT count(*) FROM journal_cancels WHERE job = $1) AS cancels",
@@ -331,6 +332,12 @@ impl Journal for SqlJournal {
     async fn forget(&self, before: Timestamp) -> Result<u64, JournalError> {
         let forgotten = query("DELETE FROM journal_jobs WHERE published_at < $1 AND holding = 0");
         let forgotten = self.change(forgotten.bind(micros(before))).await?;
+        // One that never came again, as far as anybody knows: whoever slept since it was taken up stays powerless.
+        let emptied = query(
+            "UPDATE journal_jobs SET body = NULL, username = NULL \
+             WHERE result IS NULL AND step IS NULL AND changed_at < $1 AND body IS NOT NULL",
+        );
+        self.change(emptied.bind(micros(before))).await?;
         // Of a job that is still here a cancel may yet be needed.
         let cancels = query(
             "DELETE FROM journal_cancels WHERE at < $1 \
