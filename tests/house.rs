@@ -51,7 +51,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("indicatif", &["cli/"]),
     ("axum", &["site/", "worker/health.rs"]),
-    ("hyper_util", &["site/proxy.rs", "adapters/cdp/relay.rs"]),
+    ("hyper_util", &["site/proxy.rs", "adapters/cdp/relay"]),
     ("minijinja", &["playbook/template.rs", "site/"]),
     ("rustix", &["adapters/cdp/", "worker/fault.rs"]),
     ("secrecy", &["secret.rs"]),

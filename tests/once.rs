@@ -12,13 +12,14 @@ use seatwright::{
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{TcpSocket, TcpStream},
     sync::watch,
     time::Instant,
 };
 use url::Url;
 
-/// A server that keeps connections open, and hangs up on whoever asks for something under `/lost`.
+/// A server that keeps connections open, and hangs up on whoever asks for something under `/lost`. While it is asked for
+/// `/long`, nobody gets a new connection.
 struct Server {
     address: SocketAddr,
     seen: watch::Sender<Vec<Seen>>,
@@ -33,13 +34,24 @@ struct Seen {
 
 impl Server {
     async fn open() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        // One waits to be accepted, and one more; whoever comes then is not heard.
+        let listener = socket.listen(1).expect("it listens");
         let address = listener.local_addr().expect("an address");
         let seen = watch::Sender::new(Vec::new());
         let log = seen.clone();
+        let open = watch::Sender::new(true);
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(connection(stream, log.clone()));
+            let mut may = open.subscribe();
+            loop {
+                may.wait_for(|open| *open).await.expect("it is here");
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    _ = may.wait_for(|open| !*open) => continue,
+                };
+                let (stream, _) = accepted.expect("a connection");
+                tokio::spawn(connection(stream, log.clone(), open.clone()));
             }
         });
         Self { address, seen }
@@ -60,7 +72,8 @@ impl Server {
     }
 }
 
-async fn connection(stream: TcpStream, log: watch::Sender<Vec<Seen>>) {
+async fn connection(stream: TcpStream, log: watch::Sender<Vec<Seen>>, open: watch::Sender<bool>) {
+    let address = stream.local_addr().expect("an address");
     let mut stream = BufReader::new(stream);
     for earlier in 0.. {
         let mut head = Vec::new();
@@ -85,6 +98,19 @@ async fn connection(stream: TcpStream, log: watch::Sender<Vec<Seen>>) {
         log.send_modify(|seen| seen.push(Seen { request, earlier }));
         if path.starts_with("/lost") {
             return;
+        }
+        if path == "/long" {
+            open.send_replace(false);
+            let waiting = [TcpStream::connect(address).await, TcpStream::connect(address).await];
+            // Answered while the connection for what is sent beside it is being opened: a second for what is under way,
+            // then the first try is not heard, and the next one comes a second later.
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            let open = open.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                drop(waiting);
+                open.send_replace(true);
+            });
         }
         let (status, more, body) = match path.as_str() {
             "/moved" => ("307 Temporary Redirect", "Location: /lost/moved\r\n".to_owned(), String::new()),
@@ -111,7 +137,7 @@ async fn connection(stream: TcpStream, log: watch::Sender<Vec<Seen>>) {
 const PAGE: &str = r#"<!doctype html><title>t</title>
 <form method=post action=/lost/form><button id=form>form</button></form>
 <a id=link href=/lost/link>link</a>
-<button id=fetch>fetch</button> <button id=xhr>xhr</button> <button id=moved>moved</button>
+<button id=fetch>fetch</button> <button id=warm>warm</button> <button id=beside>beside</button> <button id=xhr>xhr</button> <button id=moved>moved</button>
 <button id=worker>worker</button> <p></p>
 <script>
 const say = word => { const p = document.querySelector('p'); p.id = word; p.textContent = word; };
@@ -120,6 +146,8 @@ const send = path => fetch(path, { method: 'POST', body: 'x' }).then(() => say('
 const then = (id, act) => document.getElementById(id).onclick = () => kept().then(act);
 then('fetch', () => send('/lost/fetch'));
 then('moved', () => send('/moved'));
+then('warm', () => say('warm'));
+document.getElementById('beside').onclick = () => { fetch('/long'); send('/lost/beside'); };
 then('xhr', () => {
   const request = new XMLHttpRequest();
   request.open('DELETE', '/lost/xhr');
@@ -194,6 +222,22 @@ async fn without_it_chromium_sends_a_post_again() {
         seen.len() > 1 && seen[0].earlier > 0,
         "if that is no longer so, send_once() is not needed: {seen:?}"
     );
+    visit.end().await;
+}
+
+/// While a new connection is being opened, Chromium takes one that somebody has done with in the meantime.
+#[tokio::test]
+async fn what_is_answered_meanwhile_does_not_carry_it() {
+    let visit = Visit::begin().await;
+    let page = visit.fresh_page().await;
+    click(&*page, "warm").await;
+    says(&*page, "warm").await;
+    page.send_once(true);
+    click(&*page, "beside").await;
+    says(&*page, "failed").await;
+    let seen = visit.server.seen("/lost/beside");
+    assert!(seen.len() == 1 && seen[0].earlier == 0, "{seen:?}");
+    assert_eq!(visit.server.seen("/long").len(), 1);
     visit.end().await;
 }
 

@@ -57,6 +57,7 @@ impl Chromium {
     /// see, and has to define `globalThis.__seatwright.ask`.
     pub async fn launch(options: ChromiumOptions, script: &'static str) -> Result<Self, LaunchError> {
         launch::check_sandbox(options.sandbox)?;
+        process::take_all_descriptors();
         let path = launch::find(options.executable.as_deref())?;
         let not_started = |source| LaunchError::NotStarted { program: path.clone(), source };
         let profile = Profile::new().map_err(not_started)?;

@@ -119,7 +119,7 @@ impl FrontPage {
                 "no document came: an empty answer (204), or the navigation was given up".to_owned()
             }
             error if error.starts_with("net::ERR_SOCKS_") => {
-                self.room.relay().trouble().unwrap_or_else(|| error.to_owned())
+                self.room.relay().trouble(url).unwrap_or_else(|| error.to_owned())
             }
             error => match explain(error) {
                 Some(explained) => format!("{explained} ({error})"),

@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Resource, Signal, WaitId, WaitIdOptions, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::ChildStderr,
@@ -57,6 +57,14 @@ pub(super) enum Stage {
     Ended(String),
     /// Over, and nothing of it is left on disk.
     SweptUp(String),
+}
+
+/// As many open files as the system lets us have: what the browser's pages are connected to is open here.
+pub(super) fn take_all_descriptors() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where that is refused, the usual number is enough for a few dozen pages.
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 /// Starts `program`; the other end of what comes back beside it is on its descriptors 3 and 4.

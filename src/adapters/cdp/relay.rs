@@ -1,40 +1,50 @@
-//! The way out of a context: every connection that its pages make is opened here in their name (SOCKS 5, RFC 1928, on
-//! loopback), and what passes is passed on unread: TLS stays between the browser and the app.
+//! The way out of a context: every connection that its pages make is opened here in their name (SOCKS 5, on loopback), and
+//! what passes is passed on unread: TLS stays between the browser and the app.
 //!
-//! Chromium sends a request again by itself, a POST too, when a connection that it had kept open ends without an answer. On
-//! one that is new it does not. So before a request that must be sent once, those that it keeps are ended here:
-//! [`Relay::fresh`].
+//! Chromium sends a request again by itself, a POST too, when a connection that had carried others before ends without an
+//! answer. On a new one it does not. So before a request that must be sent once, the connections that the browser keeps are
+//! ended: [`Relay::fresh`].
+
+mod out;
+mod socks;
 
 use std::{
-    error::Error,
+    collections::BTreeMap,
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    net::Ipv4Addr,
     os::fd::{AsFd, OwnedFd},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
-use hyper_util::{
-    client::{
-        legacy::connect::{HttpConnector, proxy},
-        proxy::matcher::Matcher,
-    },
-    rt::TokioIo,
-};
+use hyper_util::client::proxy::matcher::Matcher;
 use rustix::net::Shutdown;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf},
+    },
+    sync::watch,
     task::JoinSet,
     time::Instant,
 };
-use tower_service::Service;
 use url::Url;
 
-/// A connection that was silent for so long has no answer under way.
+use socks::{Reply, answer, asked_for};
+
+/// A connection that was silent for so long, or for twice the time that it took to open, has no answer under way.
 const SILENT: Duration = Duration::from_millis(50);
-/// How long answers that are under way are waited for. What takes longer is a long poll: it is not kept for anything else.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long answers that are under way are waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// How long what answers later is held back at most, until the request has its connection.
+const HELD_AT_MOST: Duration = Duration::from_secs(10);
+
+/// Where a connection leads to: host and port.
+type Address = (String, u16);
 
 /// The way out of one context. Dropped, all its connections end.
 pub(super) struct Relay {
@@ -43,26 +53,39 @@ pub(super) struct Relay {
     _doors: JoinSet<()>,
 }
 
-/// What is known of the connections of one door.
+/// What is known of the connections.
 #[derive(Default)]
 struct Book {
     tunnels: Mutex<Vec<Weak<Tunnel>>>,
-    trouble: Mutex<Option<String>>,
+    /// How often a fresh connection was asked for.
+    turn: AtomicU64,
+    /// In the connections to an address that were opened in this turn or before, a request was sent.
+    sent: watch::Sender<BTreeMap<Address, u64>>,
+    /// Why the last connection to an address did not come about.
+    trouble: Mutex<BTreeMap<Address, String>>,
 }
 
 /// One connection of the browser, and what it leads to.
 struct Tunnel {
-    host: String,
-    port: u16,
+    to: Address,
+    turn: u64,
     /// The browser's side of it.
     browser: OwnedFd,
     heard: Mutex<Heard>,
+    /// What comes back has to wait for so many requests to be sent.
+    held: watch::Sender<u32>,
 }
 
 struct Heard {
     /// Something was sent, and nothing came back yet.
     asked: bool,
     last: Instant,
+    /// After so long without a word there is no answer under way.
+    silent: Duration,
+    /// The first word was one of TLS.
+    tls: bool,
+    /// Something came back.
+    answered: bool,
 }
 
 impl Relay {
@@ -93,42 +116,101 @@ impl Relay {
         &self.rules
     }
 
-    /// Returns once no connection is kept on which a request to this address could be sent.
-    pub(super) async fn fresh(&self, to: &Url) {
-        let (Some(host), Some(port)) = (to.host_str(), to.port_or_known_default()) else { return };
-        let host = host.trim_matches(['[', ']']);
+    /// Comes back when no connection is kept on which a request to this address could be sent. Those that still wait for an
+    /// answer hear none, so that they are not kept either, until the request has been sent: see [`Fresh::sent`].
+    pub(super) async fn fresh(&self, to: &Url) -> Option<Fresh> {
+        let to = address(to)?;
         let end = Instant::now() + PATIENCE;
-        let kept = loop {
-            let kept = self.book.to(host, port);
-            let at_work = kept.iter().filter_map(|tunnel| tunnel.silent_at()).max();
-            match at_work {
+        loop {
+            let under_way = self.book.to(&to).iter().filter_map(|tunnel| tunnel.silent_at()).max();
+            match under_way {
                 Some(silent) if Instant::now() < end => tokio::time::sleep_until(silent.min(end)).await,
-                _ => break kept,
+                _ => break,
             }
-        };
-        for tunnel in kept.iter().filter(|tunnel| !tunnel.heard().asked) {
-            // The browser knows before the call returns: it is the same machine.
-            let _ = rustix::net::shutdown(&tunnel.browser, Shutdown::Both);
         }
+        let turn = self.book.turn.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut held = Vec::new();
+        let mut silent = SILENT;
+        for tunnel in self.book.to(&to) {
+            let heard = tunnel.heard();
+            silent = silent.max(heard.silent);
+            if heard.asked || *tunnel.held.borrow() > 0 {
+                tunnel.held.send_modify(|held| *held += 1);
+                drop(heard);
+                held.push(tunnel);
+            } else {
+                // The browser knows before the call returns: it is the same machine.
+                let _ = rustix::net::shutdown(&tunnel.browser, Shutdown::Both);
+            }
+        }
+        Some(Fresh { book: Arc::clone(&self.book), to, turn, silent, held })
     }
 
-    /// Why the last connection did not come about.
-    pub(super) fn trouble(&self) -> Option<String> {
-        locked(&self.book.trouble).clone()
+    /// Why the last connection to this address did not come about.
+    pub(super) fn trouble(&self, to: &Url) -> Option<String> {
+        locked(&self.book.trouble).get(&address(to)?).cloned()
+    }
+}
+
+/// A request that is about to get a new connection. Dropped, those that wait for answers get them.
+pub(super) struct Fresh {
+    book: Arc<Book>,
+    to: Address,
+    turn: u64,
+    silent: Duration,
+    held: Vec<Arc<Tunnel>>,
+}
+
+impl Fresh {
+    /// Waits until it has been sent, as far as can be told from outside: while its connection is being opened, the browser
+    /// would rather take one that somebody else has done with.
+    pub(super) async fn sent(self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let mut sent = self.book.sent.subscribe();
+        let sent = sent.wait_for(|sent| sent.get(&self.to).is_some_and(|turn| *turn >= self.turn));
+        if tokio::time::timeout(HELD_AT_MOST, sent).await.is_ok() {
+            // With TLS what was seen may have been the last word of the handshake.
+            tokio::time::sleep(self.silent).await;
+        }
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        for tunnel in &self.held {
+            tunnel.held.send_modify(|held| *held -= 1);
+        }
     }
 }
 
 impl Book {
-    fn to(&self, host: &str, port: u16) -> Vec<Arc<Tunnel>> {
-        let tunnels = locked(&self.tunnels);
-        let open = tunnels.iter().filter_map(Weak::upgrade);
-        open.filter(|tunnel| tunnel.port == port && tunnel.host.eq_ignore_ascii_case(host)).collect()
+    fn to(&self, to: &Address) -> Vec<Arc<Tunnel>> {
+        locked(&self.tunnels).iter().filter_map(Weak::upgrade).filter(|tunnel| tunnel.to == *to).collect()
     }
 
-    fn enter(&self, tunnel: &Arc<Tunnel>) {
+    fn enter(&self, to: Address, browser: OwnedFd) -> Arc<Tunnel> {
+        let heard = Heard { asked: true, last: Instant::now(), silent: SILENT, tls: false, answered: false };
+        let tunnel = Arc::new(Tunnel {
+            to,
+            turn: self.turn.load(Ordering::SeqCst),
+            browser,
+            heard: Mutex::new(heard),
+            held: watch::Sender::new(0),
+        });
         let mut tunnels = locked(&self.tunnels);
         tunnels.retain(|tunnel| tunnel.strong_count() > 0);
-        tunnels.push(Arc::downgrade(tunnel));
+        tunnels.push(Arc::downgrade(&tunnel));
+        tunnel
+    }
+
+    /// From now on a request is under way in a connection of this turn.
+    fn tell_sent(&self, tunnel: &Tunnel) {
+        self.sent.send_if_modified(|sent| {
+            let known = sent.entry(tunnel.to.clone()).or_default();
+            std::mem::replace(known, tunnel.turn.max(*known)) != *known
+        });
     }
 }
 
@@ -137,17 +219,41 @@ impl Tunnel {
         locked(&self.heard)
     }
 
-    fn hear(&self, asked: bool) {
-        *self.heard() = Heard { asked, last: Instant::now() };
+    /// The host is connected, which took so long.
+    fn opened(&self, took: Duration) {
+        let mut heard = self.heard();
+        (heard.asked, heard.last, heard.silent) = (false, Instant::now(), SILENT.max(took * 2));
+    }
+
+    /// The browser sends something. True: there is, or may be, a request in it.
+    fn asks(&self, words: &[u8]) -> bool {
+        const HANDSHAKE: u8 = 0x16;
+        let mut heard = self.heard();
+        heard.tls |= !heard.answered && words.first() == Some(&HANDSHAKE);
+        (heard.asked, heard.last) = (true, Instant::now());
+        heard.answered || !heard.tls
+    }
+
+    /// Something comes back.
+    fn answers(&self) {
+        let mut heard = self.heard();
+        (heard.asked, heard.last, heard.answered) = (false, Instant::now(), true);
     }
 
     /// When it will have been silent for long enough, if it has not been already.
     fn silent_at(&self) -> Option<Instant> {
         let now = Instant::now();
         let heard = self.heard();
-        let silent = if heard.asked { now + SILENT } else { heard.last + SILENT };
+        let silent =
+            if heard.asked || *self.held.borrow() > 0 { now + SILENT } else { heard.last + heard.silent };
         (silent > now).then_some(silent)
     }
+}
+
+/// As the browser writes it when it asks for a connection.
+fn address(url: &Url) -> Option<Address> {
+    let host = url.host_str()?.trim_matches(['[', ']']).to_ascii_lowercase();
+    Some((host, url.port_or_known_default()?))
 }
 
 async fn serve(door: TcpListener, book: Arc<Book>, proxies: Arc<Matcher>) {
@@ -168,28 +274,25 @@ async fn serve(door: TcpListener, book: Arc<Book>, proxies: Arc<Matcher>) {
 /// One connection, from the browser's first word to the end of either side.
 async fn tunnel(mut browser: TcpStream, book: &Book, proxies: &Matcher) -> io::Result<()> {
     browser.set_nodelay(true)?;
-    let (host, port) = asked_for(&mut browser).await?;
-    let tunnel = Arc::new(Tunnel {
-        host,
-        port,
-        browser: browser.as_fd().try_clone_to_owned()?,
-        heard: Mutex::new(Heard { asked: true, last: Instant::now() }),
-    });
-    book.enter(&tunnel);
-    let there = match connect(&tunnel.host, port, proxies).await {
+    let to = asked_for(&mut browser).await?;
+    let tunnel = book.enter(to, browser.as_fd().try_clone_to_owned()?);
+    let begun = Instant::now();
+    let there = match out::connect(&tunnel.to.0, tunnel.to.1, proxies).await {
         Ok(there) => there,
         Err(error) => {
-            *locked(&book.trouble) = Some(format!("{} ({}:{port})", explain(&*error), tunnel.host));
+            let (host, port) = &tunnel.to;
+            let why = format!("{} ({host}:{port})", out::explain(&*error));
+            locked(&book.trouble).insert(tunnel.to.clone(), why);
             return browser.write_all(&answer(Reply::Refused)).await;
         }
     };
-    tunnel.hear(false);
+    tunnel.opened(begun.elapsed());
     browser.write_all(&answer(Reply::Open)).await?;
     let (from_browser, to_browser) = browser.split();
     let (from_there, to_there) = there.into_split();
     let ended = tokio::select! {
-        up = carry(from_browser, to_there, || tunnel.hear(true)) => up,
-        down = carry(from_there, to_browser, || tunnel.hear(false)) => down,
+        up = up(&tunnel, book, from_browser, to_there) => up,
+        down = down(&tunnel, from_there, to_browser) => down,
     };
     if ended.is_err() {
         // A reset of one side is one of the other.
@@ -198,109 +301,34 @@ async fn tunnel(mut browser: TcpStream, book: &Book, proxies: &Matcher) -> io::R
     Ok(())
 }
 
-/// Carries all that comes, until nothing more comes.
-async fn carry(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
-    hear: impl Fn(),
-) -> io::Result<()> {
-    let mut buffer = vec![0; 64 << 10];
+/// How much is carried at a time.
+const CHUNK: usize = 64 << 10;
+
+async fn up(tunnel: &Tunnel, book: &Book, mut from: ReadHalf<'_>, mut to: OwnedWriteHalf) -> io::Result<()> {
+    let mut buffer = vec![0; CHUNK];
     loop {
-        let length = from.read(&mut buffer).await?;
-        if length == 0 {
-            return Ok(());
+        let words = match from.read(&mut buffer).await? {
+            0 => return Ok(()),
+            length => &buffer[..length],
+        };
+        if tunnel.asks(words) {
+            book.tell_sent(tunnel);
         }
-        hear();
-        to.write_all(&buffer[..length]).await?;
+        to.write_all(words).await?;
     }
 }
 
-/// RFC 1928, section 6: what became of a request.
-#[derive(Clone, Copy)]
-enum Reply {
-    Open = 0,
-    Refused = 5,
-}
-
-/// From an address that nobody asks for.
-fn answer(reply: Reply) -> [u8; 10] {
-    [5, reply as u8, 0, 1, 0, 0, 0, 0, 0, 0]
-}
-
-/// RFC 1928, sections 3 to 5: no authentication, `CONNECT`. Anything else is not our browser.
-async fn asked_for(browser: &mut TcpStream) -> io::Result<(String, u16)> {
-    const CONNECT: u8 = 1;
-    let strange = || io::Error::from(io::ErrorKind::InvalidData);
-    let [version, methods] = some(browser).await?;
-    if version != 5 {
-        return Err(strange());
-    }
-    browser.read_exact(&mut vec![0; usize::from(methods)]).await?;
-    browser.write_all(&[5, 0]).await?;
-    let [version, CONNECT, _, kind] = some(browser).await? else { return Err(strange()) };
-    let host = match (version, kind) {
-        (5, 1) => Ipv4Addr::from(some::<4>(browser).await?).to_string(),
-        (5, 3) => {
-            let [length] = some(browser).await?;
-            let mut name = vec![0; usize::from(length)];
-            browser.read_exact(&mut name).await?;
-            String::from_utf8(name).map_err(|_| strange())?
-        }
-        (5, 4) => Ipv6Addr::from(some::<16>(browser).await?).to_string(),
-        _ => return Err(strange()),
-    };
-    Ok((host, u16::from_be_bytes(some(browser).await?)))
-}
-
-async fn some<const N: usize>(browser: &mut TcpStream) -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    browser.read_exact(&mut bytes).await?;
-    Ok(bytes)
-}
-
-type Trouble = Box<dyn Error + Send + Sync>;
-
-/// Opens a connection to the first address of the host that answers (RFC 8305).
-async fn connect(host: &str, port: u16, proxies: &Matcher) -> Result<TcpStream, Trouble> {
-    // RFC 6761, section 6.3: all such names are this machine.
-    let host = if host.ends_with(".localhost") { "localhost" } else { host };
-    let address = host.parse::<IpAddr>().ok();
-    let authority = match address {
-        Some(IpAddr::V6(address)) => format!("[{address}]:{port}"),
-        _ => format!("{host}:{port}"),
-    };
-    let scheme = if port == 80 { "http" } else { "https" };
-    let to: http::Uri = format!("{scheme}://{authority}").parse()?;
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    connector.set_nodelay(true);
-    let here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
-    let opened: TokioIo<TcpStream> = match proxies.intercept(&to).filter(|_| !here) {
-        None => connector.call(to).await?,
-        Some(proxy) => {
-            let tunnel = proxy::Tunnel::new(proxy.uri().clone(), connector);
-            let mut tunnel = match proxy.basic_auth() {
-                Some(auth) => tunnel.with_auth(auth.clone()),
-                None => tunnel,
-            };
-            tunnel.call(to).await?
-        }
-    };
-    Ok(opened.into_inner())
-}
-
-/// Why there is no connection, for people.
-fn explain(error: &(dyn Error + 'static)) -> String {
-    if error.to_string().starts_with("dns") {
-        return "there is no such host".to_owned();
-    }
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    match cause.downcast_ref::<io::Error>() {
-        Some(io) if io.kind() == io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
-        _ => cause.to_string(),
+async fn down(tunnel: &Tunnel, mut from: OwnedReadHalf, mut to: WriteHalf<'_>) -> io::Result<()> {
+    let mut held = tunnel.held.subscribe();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let words = match from.read(&mut buffer).await? {
+            0 => return Ok(()),
+            length => &buffer[..length],
+        };
+        tunnel.answers();
+        let _ = held.wait_for(|held| *held == 0).await;
+        to.write_all(words).await?;
     }
 }
 
@@ -310,27 +338,37 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc;
+    use tokio::sync::{mpsc, oneshot};
 
     use super::*;
 
-    /// A server that gives what it was sent back, but for what asks to be left waiting; and the connections that it has.
-    async fn echo() -> u16 {
+    /// A server that gives back what it was sent, and hears of what is to wait until it is let go.
+    struct Echo {
+        port: u16,
+        waits: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+    }
+
+    async fn echo() -> Echo {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
+        let (tell, waits) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
+                let tell = tell.clone();
                 tokio::spawn(async move {
                     let mut word = [0; 4];
                     while stream.read_exact(&mut word).await.is_ok() {
-                        if &word != b"wait" {
-                            stream.write_all(&word).await.expect("it is read");
+                        if &word == b"wait" {
+                            let (go, gone) = oneshot::channel();
+                            tell.send(go).expect("the test listens");
+                            gone.await.expect("the test lets it go");
                         }
+                        stream.write_all(&word).await.expect("it is read");
                     }
                 });
             }
         });
-        port
+        Echo { port, waits }
     }
 
     /// What a browser does to get a connection.
@@ -353,23 +391,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_is_kept_for_that_address_is_ended() {
-        let (port, other) = (echo().await, echo().await);
+    async fn only_what_is_kept_for_that_address_is_ended_and_what_is_asked_hears_nothing_until_it_was_sent() {
+        let (mut server, other) = (echo().await, echo().await);
         let relay = Relay::through(Matcher::builder().build()).await.expect("ports");
         let rules = relay.rules();
-        let mut kept = connection(rules, 0, "localhost", port).await.0;
-        let mut elsewhere = connection(rules, 1, "localhost", other).await.0;
-        let mut socket = connection(rules, 2, "localhost", port).await.0;
-        let mut waits = connection(rules, 0, "localhost", port).await.0;
-        for stream in [&mut kept, &mut elsewhere, &mut socket, &mut waits] {
+        let mut kept = connection(rules, 0, "localhost", server.port).await.0;
+        let mut elsewhere = connection(rules, 1, "localhost", other.port).await.0;
+        let mut socket = connection(rules, 2, "localhost", server.port).await.0;
+        let mut asked = connection(rules, 0, "localhost", server.port).await.0;
+        for stream in [&mut kept, &mut elsewhere, &mut socket, &mut asked] {
             says(stream, *b"ping").await;
         }
-        waits.write_all(b"wait").await.expect("open");
-        relay.fresh(&Url::parse(&format!("http://LOCALHOST:{port}/save")).expect("an address")).await;
+        asked.write_all(b"wait").await.expect("open");
+        let go = server.waits.recv().await.expect("it waits");
+        let url = Url::parse(&format!("http://LOCALHOST:{}/save", server.port)).expect("an address");
+        let fresh = relay.fresh(&url).await.expect("an address");
         assert_eq!(kept.try_read(&mut [0; 4]).expect("it knows by now"), 0, "ended");
-        for stream in [&mut elsewhere, &mut socket, &mut waits] {
+        for stream in [&mut elsewhere, &mut socket] {
             says(stream, *b"pong").await;
         }
+        go.send(()).expect("it waits");
+        let mut sends = connection(rules, 0, "localhost", server.port).await.0;
+        assert!(nothing_comes(&asked), "nothing was sent in a new connection yet");
+        let sent = tokio::spawn(fresh.sent());
+        says(&mut sends, *b"post").await;
+        assert!(nothing_comes(&asked), "it is not sure yet");
+        sent.await.expect("no panic");
+        let mut word = [0; 4];
+        asked.read_exact(&mut word).await.expect("an answer");
+        assert_eq!(&word, b"wait");
+    }
+
+    fn nothing_comes(stream: &TcpStream) -> bool {
+        matches!(stream.try_read(&mut [0; 4]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     #[tokio::test]
@@ -379,10 +433,12 @@ mod tests {
         drop(free);
         let relay = Relay::through(Matcher::builder().build()).await.expect("ports");
         for (host, says) in
-            [("127.0.0.1", "nobody listens there"), ("nowhere.invalid", "there is no such host")]
+            [("127.0.0.1", "nobody listens there ("), ("nowhere.invalid", "its name is not known: ")]
         {
             assert_eq!(connection(relay.rules(), 0, host, port).await.1, Reply::Refused as u8);
-            assert_eq!(relay.trouble(), Some(format!("{says} ({host}:{port})")));
+            let trouble = relay.trouble(&Url::parse(&format!("http://{host}:{port}")).expect("an address"));
+            let trouble = trouble.expect("there was some");
+            assert!(trouble.starts_with(says) && trouble.ends_with(&format!("({host}:{port})")), "{trouble}");
         }
     }
 
@@ -407,8 +463,17 @@ mod tests {
         let head = hears.recv().await.expect("a request").to_lowercase();
         assert!(head.starts_with("connect app.invalid:443 http/1.1\r\n"), "{head}");
         assert!(head.contains("proxy-authorization: basic"), "{head}");
-        let mut here = connection(relay.rules(), 0, "here.localhost", echo().await).await.0;
+        let mut here = connection(relay.rules(), 0, "here.localhost", echo().await.port).await.0;
         says(&mut here, *b"ping").await;
         assert!(hears.try_recv().is_err(), "this machine is asked itself");
+    }
+
+    #[tokio::test]
+    async fn other_proxies_than_those_of_http_are_refused_in_words() {
+        let proxies = Matcher::builder().all("socks5://us:secret@127.0.0.1:9").build();
+        let relay = Relay::through(proxies).await.expect("ports");
+        assert_eq!(connection(relay.rules(), 0, "app.invalid", 443).await.1, Reply::Refused as u8);
+        let trouble = relay.trouble(&Url::parse("https://app.invalid").expect("an address")).expect("some");
+        assert!(trouble.contains("proxy `socks5://…`") && !trouble.contains("secret"), "{trouble}");
     }
 }

@@ -10,19 +10,23 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use serde_json::{json, value::RawValue};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, Request, RequestPaused, TargetInfo},
     fence::Fence,
-    relay::Relay,
+    relay::{PATIENCE, Relay},
     tab::{Arrival, Tab},
     wire::{Listener, Wire},
 };
 use crate::ports::driver::{Token, TokenPlace};
+
+/// How much later than it should a request may be sent that must be sent once.
+const LATE: Duration = Duration::from_secs(1);
 
 /// The name of the isolated world in which questions are answered.
 pub(super) const WORLD: &str = "seatwright";
@@ -362,16 +366,25 @@ impl Targets {
                 None => json!({"requestId": request}),
             };
             let (wire, session) = (Arc::clone(&self.wire), session.to_owned());
-            let go_on = move || wire.post(Some(&session), "Fetch.continueRequest", params);
             match url::Url::parse(&url) {
                 Ok(to) if room.goes_once(event) => {
-                    let room = Arc::clone(room);
+                    let (room, request) = (Arc::clone(room), request.clone());
                     tokio::spawn(async move {
-                        room.relay.fresh(&to).await;
-                        go_on();
+                        let begun = Instant::now();
+                        let fresh = room.relay.fresh(&to).await;
+                        // Whoever stood still meanwhile does not know any more whether it may be sent.
+                        if begun.elapsed() > PATIENCE + LATE {
+                            let params = json!({"requestId": request, "errorReason": "Aborted"});
+                            wire.post(Some(&session), "Fetch.failRequest", params);
+                            return;
+                        }
+                        wire.post(Some(&session), "Fetch.continueRequest", params);
+                        if let Some(fresh) = fresh {
+                            fresh.sent().await;
+                        }
                     });
                 }
-                _ => go_on(),
+                _ => wire.post(Some(&session), "Fetch.continueRequest", params),
             }
             return;
         }
