@@ -120,7 +120,7 @@ impl Run<'_> {
             journal,
             readers: Arc::new(|_| Readers::default()),
             worker: "bench".to_owned(),
-            lanes: self.lanes.iter().map(|lane| (lane.clone(), String::new())).collect(),
+            lanes: self.lanes.to_vec(),
             slots: self.lanes.len(),
             retry_for: Duration::ZERO,
             keep: Duration::from_hours(1),

@@ -8,8 +8,8 @@ use crate::ports::journal::Journal;
 /// Show the lanes that are stopped, or let one go on.
 ///
 /// A lane stops when the app refuses its service account, so that a wrong password is tried once and not until the account is
-/// locked. Its jobs wait in their queue. An account that jobs bring along is stopped by itself (`LANE/USER`): they are answered
-/// with what it was refused for, and the lane goes on. Exit code 0: done; 1: that lane was not stopped; 3: no journal.
+/// locked. Its jobs wait in their queue. An account that jobs bring along is stopped by itself (`LANE/INTEGRATION/USER`): they
+/// are answered with what it was refused for, and the lane goes on. Exit code 0: done; 1: that lane was not stopped; 3: no journal.
 #[derive(Debug, clap::Args)]
 pub(super) struct Lanes {
     #[command(subcommand)]
@@ -29,7 +29,7 @@ pub(super) struct Lanes {
 enum What {
     /// Take jobs of a lane again, once what stopped it is mended.
     Resume {
-        /// A name under `service_accounts`; behind it `/` and the user name of an account that jobs bring along.
+        /// A name under `service_accounts`; behind it `/INTEGRATION/USER` of an account that jobs bring along.
         lane: String,
     },
 }

@@ -117,11 +117,7 @@ impl Worker {
             journal,
             readers: Arc::new(readers),
             worker,
-            lanes: config
-                .service_accounts
-                .iter()
-                .map(|(lane, a)| (lane.clone(), a.username.clone()))
-                .collect(),
+            lanes: config.service_accounts.keys().cloned().collect(),
             slots: self.slots.unwrap_or(config.slots),
             retry_for: config.retry.within,
             keep: config.journal.keep,

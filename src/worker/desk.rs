@@ -2,7 +2,7 @@
 //! dies in between is known to whoever comes next.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
@@ -34,7 +34,7 @@ use crate::{
     contract::{Code, Failure, Job, JobRefusal, JobResult, Mode, Outcome},
     event::{Event, EventKind, Reader, Readers},
     ports::{
-        journal::{Attempt, Entry, Intent, Journal, Known, LaneStop, Leave},
+        journal::{Attempt, Entry, Intent, Journal, Known, Leave},
         queue::{Delivery, Outbox, QueueError},
     },
 };
@@ -48,8 +48,8 @@ pub trait Work: Send + Sync {
     fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult;
     /// Whom it is about, as the journal knows people.
     fn subject(&self, job: &Job) -> Option<String>;
-    /// The user name of the service account that it is done with.
-    fn account(&self, job: &Job) -> Option<String>;
+    /// The account that it brings along, where that is not its integration's own: `INTEGRATION/USER`.
+    fn brought(&self, job: &Job) -> Option<String>;
     /// How long the app may take to show a change.
     fn settle_time(&self, app: &str) -> Duration;
 }
@@ -68,8 +68,8 @@ impl Work for Handler {
         Handler::subject(self, job)
     }
 
-    fn account(&self, job: &Job) -> Option<String> {
-        Handler::account(self, job).map(|account| account.username.clone())
+    fn brought(&self, job: &Job) -> Option<String> {
+        Handler::brought(self, job)
     }
 
     fn settle_time(&self, app: &str) -> Duration {
@@ -91,8 +91,6 @@ pub(super) struct Desk {
     pub readers: Arc<ReadersOf>,
     /// The name of this worker.
     pub worker: String,
-    /// By lane, the user name of its service account.
-    pub lanes: BTreeMap<String, String>,
     /// How long a job may be held and begun anew, in all, while nothing was done.
     pub retry_for: Duration,
     pub stop: watch::Receiver<Stop>,
@@ -144,7 +142,7 @@ impl Desk {
             let (attempt, unknown) = match self.journal_says(self.journal.take_up(&case.entry).await) {
                 None => {
                     // Held here: what goes back counts for the broker's delivery limit.
-                    if Instant::now() < until && slot.rest(JOURNAL_PAUSE, &delivery.lost, &self.stop).await {
+                    if self.rests_for_the_journal(slot, &delivery, until).await {
                         continue;
                     }
                     return release(delivery, Some(JOURNAL_PAUSE)).await;
@@ -174,6 +172,21 @@ impl Desk {
                 let done = self.fault(&case, attempt.number, poison(attempt), unknown.is_some());
                 let reason = "the worker died of it each time".to_owned();
                 return self.finish(&case, attempt, done, delivery, &**outbox, Some(reason)).await;
+            }
+            // Without a turn: what was not tried stops nobody.
+            match self.stop_of(job, &delivery.lane).await {
+                Some(None) => {}
+                Some(Some(stop)) => {
+                    let done = self.barred(&case, stop, attempt, unknown.is_some());
+                    return self.finish(&case, attempt, done, delivery, &**outbox, None).await;
+                }
+                None => {
+                    self.journal_says(self.journal.put_down(&job.id, attempt.number).await);
+                    if self.rests_for_the_journal(slot, &delivery, until).await {
+                        continue;
+                    }
+                    return release(delivery, Some(JOURNAL_PAUSE)).await;
+                }
             }
             let gate = JobGate::new(
                 &*self.journal,
@@ -226,6 +239,11 @@ impl Desk {
         }
     }
 
+    /// False: there is no point in going on.
+    async fn rests_for_the_journal(&self, slot: &mut Slot, delivery: &Delivery, until: Instant) -> bool {
+        Instant::now() < until && slot.rest(JOURNAL_PAUSE, &delivery.lost, &self.stop).await
+    }
+
     /// Does it, whatever happens inside: a fault of ours is an answer too.
     async fn turn(
         &self,
@@ -236,9 +254,6 @@ impl Desk {
     ) -> Done {
         let events: Arc<dyn Reader> = Arc::new(case.events.clone());
         let work = async {
-            if let Some(barred) = self.barred(case, &turn).await {
-                return barred;
-            }
             match self.held(case, &turn, outbox).await {
                 Some(held) => held,
                 None => self.work.turn(case.job, &turn, events).await,
@@ -384,57 +399,6 @@ impl Desk {
             }
         }
         Ok(())
-    }
-
-    /// The account that a job brings along, where it is not its lane's, as it stands among the stopped lanes: the app may
-    /// refuse it, and still take that of everybody else in the lane.
-    pub(super) fn brought(&self, job: &Job, lane: &str) -> Option<String> {
-        let account = self.work.account(job)?;
-        (*self.lanes.get(lane)? != account).then(|| format!("{lane}/{account}"))
-    }
-
-    /// Why the account that a job brings along is not tried. The outer `None`: the journal cannot be read.
-    pub(super) async fn stop_of(&self, job: &Job, lane: &str) -> Option<Option<LaneStop>> {
-        let Some(account) = self.brought(job, lane) else { return Some(None) };
-        let stops = self.journal_says(self.journal.stopped_lanes().await)?;
-        Some(stops.into_iter().find(|stop| stop.lane == account))
-    }
-
-    /// The app refused the account that a job brings along before. The job does not wait for it to be mended: behind it are
-    /// jobs of others.
-    async fn barred(&self, case: &Case<'_>, turn: &Turn<'_>) -> Option<Done> {
-        let failure = match self.stop_of(case.job, &case.entry.lane).await {
-            Some(stop) => {
-                let LaneStop { lane, code, message, .. } = stop?;
-                Failure::new(code, format!("{message}; the account was not tried again"))
-                    .hint(format!("mend it, then `seatwright lanes resume {lane}`"))
-            }
-            None => Failure::new(Code::QueueLost, "the journal cannot be read"),
-        };
-        let result = self.fault(case, turn.attempt, failure, turn.unknown.is_some());
-        Some(Done { result, commit_reached: false })
-    }
-
-    /// A wrong password is tried once: the next job of the account does not try it again.
-    pub(super) async fn stop_lane(&self, lane: &str, result: &JobResult) {
-        let Some(failure) = &result.error else { return };
-        let stop = LaneStop {
-            lane: lane.to_owned(),
-            code: failure.code,
-            message: failure.message.clone(),
-            at: Timestamp::now(),
-        };
-        error!(
-            lane,
-            "stopped ({}): {}; mend it, then `seatwright lanes resume {lane}`", failure.code, failure.message
-        );
-        for pause in PAUSES {
-            if self.journal_says(self.journal.stop_lane(&stop).await).is_some() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_secs(pause)).await;
-        }
-        let _ = self.stopped.send(lane.to_owned());
     }
 
     /// A delivery that was somebody's before, of which the journal knows nothing because it was not there or because

@@ -69,8 +69,7 @@ pub struct Service {
     pub readers: Arc<ReadersOf>,
     /// The name of this worker, unlike that of any other.
     pub worker: String,
-    /// By lane, the user name of its service account.
-    pub lanes: BTreeMap<String, String>,
+    pub lanes: Vec<String>,
     /// How many jobs run at once.
     pub slots: usize,
     /// How long a job may be held and begun anew while nothing was done.
@@ -109,7 +108,6 @@ pub async fn serve(
         journal: service.journal,
         readers: service.readers,
         worker: service.worker,
-        lanes: service.lanes.clone(),
         retry_for: service.retry_for,
         stop: until,
         stopped,
@@ -120,7 +118,7 @@ pub async fn serve(
     });
     let mut shift = Shift {
         desk,
-        lanes: service.lanes.into_keys().collect(),
+        lanes: service.lanes,
         slots: u32::try_from(service.slots).unwrap_or(u32::MAX),
         keep: service.keep,
         closing,

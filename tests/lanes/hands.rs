@@ -1,6 +1,9 @@
 //! A worker whose jobs end when the test says so, and as it says: all of it but the app.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use seatwright::{
@@ -30,6 +33,9 @@ use super::{
     within,
 };
 
+/// The user name of each integration's own account.
+pub const OWN: &str = "svc";
+
 /// A job whose turn it is.
 pub struct Begun {
     pub job: String,
@@ -48,17 +54,26 @@ impl Begun {
     }
 }
 
-struct Hands(mpsc::UnboundedSender<Begun>);
+/// Called for every job that is answered without a turn, before it is.
+type OnRefusal = Box<dyn Fn() + Send>;
+
+struct Hands {
+    tell: mpsc::UnboundedSender<Begun>,
+    on_refusal: Arc<Mutex<Option<OnRefusal>>>,
+}
 
 #[async_trait]
 impl Work for Hands {
     async fn turn(&self, job: &Job, _turn: &Turn<'_>, _events: Arc<dyn Reader>) -> Done {
         let (end, ended) = oneshot::channel();
-        self.0.send(Begun { job: job.id.clone(), end }).expect("the test goes on");
+        self.tell.send(Begun { job: job.id.clone(), end }).expect("the test goes on");
         Done { result: ended.await.expect("the test says how it ends"), commit_reached: false }
     }
 
     fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult {
+        if let Some(on_refusal) = &*self.on_refusal.lock().expect("no panics") {
+            on_refusal();
+        }
         JobResult { outcome: Outcome::Failed, error: Some(refusal.failure.clone()), ..result(id) }
     }
 
@@ -66,8 +81,9 @@ impl Work for Hands {
         job.user.as_ref().and_then(|user| user.user_name.clone())
     }
 
-    fn account(&self, job: &Job) -> Option<String> {
-        job.service_account.as_ref().map(|account| account.username.clone())
+    fn brought(&self, job: &Job) -> Option<String> {
+        let username = &job.service_account.as_ref()?.username;
+        (username != OWN).then(|| format!("{}/{username}", job.integration.id))
     }
 
     fn settle_time(&self, _app: &str) -> Duration {
@@ -78,6 +94,7 @@ impl Work for Hands {
 /// One worker in this process.
 pub struct Shift {
     begun: mpsc::UnboundedReceiver<Begun>,
+    on_refusal: Arc<Mutex<Option<OnRefusal>>>,
     stop: watch::Sender<Stop>,
     serving: JoinHandle<()>,
 }
@@ -95,24 +112,29 @@ impl Shift {
     ) -> Self {
         let (tell, begun) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(Stop::Run);
+        let on_refusal = Arc::default();
         let service = Service {
-            work: Arc::new(Hands(tell)),
+            work: Arc::new(Hands { tell, on_refusal: Arc::clone(&on_refusal) }),
             journal: Arc::clone(journal) as _,
             readers: Arc::new(|_: &Job| Readers::default()),
             worker: "hands".to_owned(),
-            lanes: lanes.iter().map(|lane| ((*lane).to_owned(), format!("{lane}-svc"))).collect(),
+            lanes: lanes.iter().map(|lane| (*lane).to_owned()).collect(),
             slots,
             retry_for: Duration::ZERO,
             keep: Duration::from_secs(3600),
         };
         let (health, _) = watch::channel(Health::default());
         let serving = tokio::spawn(async move { serve(&broker, service, stopped, &health).await });
-        Self { begun, stop, serving }
+        Self { begun, on_refusal, stop, serving }
     }
 
     /// The next job whose turn it is.
     pub async fn begins(&mut self) -> Begun {
         within(self.begun.recv()).await.expect("the worker goes on")
+    }
+
+    pub fn on_refusal(&self, what: impl Fn() + Send + 'static) {
+        *self.on_refusal.lock().expect("no panics") = Some(Box::new(what));
     }
 
     /// Asks it to finish what runs.
