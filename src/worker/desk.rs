@@ -134,7 +134,7 @@ impl Desk {
         {
             warn!(job = %job.id, "its worker died of it, or of what ran beside it: it is done alone");
             if !slot.alone(&delivery.lost, &self.stop).await {
-                return release(delivery, Some(Duration::ZERO)).await;
+                return release(delivery, Some(slot.away())).await;
             }
         }
         let (mut held, mut left) = (0, self.retry_for);
@@ -145,7 +145,7 @@ impl Desk {
                     if self.rests_for_the_journal(slot, &delivery, until).await {
                         continue;
                     }
-                    return release(delivery, Some(JOURNAL_PAUSE)).await;
+                    return release(delivery, Some(JOURNAL_PAUSE.max(slot.away()))).await;
                 }
                 Some(Known::Begun(attempt)) => (attempt, self.doubt(job, &delivery, attempt)),
                 Some(Known::Unknown { attempt, intent }) => (attempt, Some(intent)),
@@ -185,7 +185,7 @@ impl Desk {
                     if self.rests_for_the_journal(slot, &delivery, until).await {
                         continue;
                     }
-                    return release(delivery, Some(JOURNAL_PAUSE)).await;
+                    return release(delivery, Some(JOURNAL_PAUSE.max(slot.away()))).await;
                 }
             }
             let gate = JobGate::new(
@@ -232,7 +232,7 @@ impl Desk {
                     });
                     (held, left) = (held + 1, left.saturating_sub(pause));
                     if !slot.rest(pause, &delivery.lost, &self.stop).await {
-                        return release(delivery, Some(Duration::ZERO)).await;
+                        return release(delivery, Some(slot.away())).await;
                     }
                 }
             }

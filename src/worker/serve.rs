@@ -232,7 +232,7 @@ impl Shift {
                 },
                 Ok(permit) = Arc::clone(&free).acquire_owned(), if !waiting.is_empty() => {
                     let Some((asked, delivery)) = waiting.pop(Instant::now()) else { continue };
-                    let mut slot = Slot { free: Arc::clone(&free), permit: Some(permit), places: 1, all: self.slots };
+                    let mut slot = Slot { free: Arc::clone(&free), permit: Some(permit), all: self.slots, alone: false };
                     let (desk, outbox) = (Arc::clone(&self.desk), Arc::clone(&outbox));
                     running.spawn(async move { desk.take(asked, delivery, &outbox, &mut slot).await });
                 }
@@ -364,18 +364,24 @@ async fn asked(stop: &mut watch::Receiver<Stop>, stopping: bool) -> bool {
 pub(super) struct Slot {
     free: Arc<Semaphore>,
     permit: Option<OwnedSemaphorePermit>,
-    /// How many places it takes.
-    places: u32,
-    /// How many there are.
+    /// How many places there are.
     all: u32,
+    /// It takes all of them.
+    alone: bool,
 }
 
 impl Slot {
-    /// Waits until nothing else runs; from then on nothing is begun beside it. False: there is no point in going on.
+    /// Waits until nothing else runs, but not for ever; from then on nothing is begun beside it. False: there is no point in
+    /// going on.
     pub async fn alone(&mut self, lost: &watch::Receiver<bool>, stop: &watch::Receiver<Stop>) -> bool {
-        self.places = self.all;
-        let alone = self.rest(Duration::ZERO, lost, stop);
-        tokio::time::timeout(LONGEST_WAIT, alone).await.unwrap_or(false)
+        self.alone = true;
+        self.rest(Duration::ZERO, lost, stop).await
+    }
+
+    /// How long a delivery stays away whose job has found no place. While who wants all places waits, nothing is begun:
+    /// come back at once, it would stop all lanes for as long as one job hangs.
+    pub fn away(&self) -> Duration {
+        if self.alone { LONGEST_WAIT } else { Duration::ZERO }
     }
 
     /// Rests, and comes back with a place. False: there is no point in going on.
@@ -390,7 +396,11 @@ impl Slot {
         let back = async {
             tokio::time::sleep(pause).await;
             // First come, first served: who waits for all places is not passed by those who want one.
-            Arc::clone(&self.free).acquire_many_owned(self.places).await.ok()
+            let free = Arc::clone(&self.free);
+            if !self.alone {
+                return free.acquire_owned().await.ok();
+            }
+            tokio::time::timeout(LONGEST_WAIT, free.acquire_many_owned(self.all)).await.ok()?.ok()
         };
         tokio::select! {
             permit = back => self.permit = permit,
