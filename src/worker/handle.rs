@@ -48,7 +48,7 @@ struct Desk {
     plan: Plan,
     account: ServiceAccount,
     /// What makes it the same account: app, origin and user name.
-    session: String,
+    session_key: String,
     tenant: String,
 }
 
@@ -191,7 +191,7 @@ impl Handler {
         )?;
         let origin = plan.start.origin().ascii_serialization();
         Ok(Desk {
-            session: format!("{} {origin} {}", job.app, account.username),
+            session_key: format!("{} {origin} {}", job.app, account.username),
             tenant: format!("{} {settings:?}", plan.start),
             plan,
             account,
@@ -257,12 +257,12 @@ impl Handler {
         deadline: Instant,
         events: &Arc<dyn Reader>,
     ) -> Conclusion {
-        let account = &desk.session;
+        let key = &desk.session_key;
         let tokens = match engine::tokens(plan, &*self.secrets, &desk.account.secrets).await {
             Ok(tokens) => tokens,
             Err(failure) => return refused(failure),
         };
-        let mut session = match self.sessions.take(account, &desk.tenant, &plan.origins, tokens).await {
+        let mut session = match self.sessions.take(key, &desk.tenant, &plan.origins, tokens).await {
             Ok(session) => session,
             Err(failure) => return refused(failure),
         };
@@ -279,7 +279,7 @@ impl Handler {
         if conclusion.soiled {
             session.context.close().await;
         } else {
-            self.sessions.keep(account, session).await;
+            self.sessions.keep(key, session).await;
         }
         conclusion
     }

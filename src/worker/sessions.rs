@@ -75,14 +75,14 @@ impl Sessions {
     /// The session of a service account, by whatever tells it from all others, in one tenant: the one from before, or a fresh one.
     pub async fn take(
         &self,
-        account: &str,
+        key: &str,
         tenant: &str,
         origins: &[String],
         tokens: Vec<Token>,
     ) -> Result<Session, Failure> {
         // Not before: only here it is sure that there is somebody to run it.
         self.watched.call_once(|| drop(tokio::spawn(watch(Arc::downgrade(&self.shared)))));
-        let kept = self.shared.idle.lock().await.remove(account);
+        let kept = self.shared.idle.lock().await.remove(key);
         if let Some((session, since)) = kept {
             if session.tenant == tenant && !self.shared.is_over(&session, since) {
                 return Ok(session);
@@ -99,12 +99,12 @@ impl Sessions {
     }
 
     /// Keeps a healthy session for the next job.
-    pub async fn keep(&self, account: &str, session: Session) {
+    pub async fn keep(&self, key: &str, session: Session) {
         let now = Instant::now();
         if self.shared.is_over(&session, now) {
             return session.context.close().await;
         }
-        let replaced = self.shared.idle.lock().await.insert(account.to_owned(), (session, now));
+        let replaced = self.shared.idle.lock().await.insert(key.to_owned(), (session, now));
         if let Some((session, _)) = replaced {
             session.context.close().await;
         }

@@ -4,7 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -32,12 +32,17 @@ struct Next {
 }
 
 impl Watch {
+    fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Watched>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entry<'a>(jobs: &'a mut BTreeMap<String, Watched>, job: &str) -> &'a mut Watched {
+        jobs.entry(job.to_owned()).or_insert_with(|| Watched { since: Instant::now(), next: None })
+    }
+
     /// From now on; or as long as it has been watched already.
     pub fn since(&self, job: &str) -> Duration {
-        let now = Instant::now();
-        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let watched = jobs.entry(job.to_owned()).or_insert(Watched { since: now, next: None });
-        now.duration_since(watched.since)
+        Self::entry(&mut self.jobs(), job).since.elapsed()
     }
 
     /// Is it to be asked for now that somebody looks? `look_at`, a time of day, is read when it is new; it cannot mean a
@@ -50,8 +55,8 @@ impl Watch {
         patience: Duration,
     ) -> bool {
         let now = Instant::now();
-        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let watched = jobs.entry(job.to_owned()).or_insert(Watched { since: now, next: None });
+        let mut jobs = self.jobs();
+        let watched = Self::entry(&mut jobs, job);
         let known =
             watched.next.take().filter(|next| next.looks == looks && next.at.is_some() == look_at.is_some());
         let next = watched.next.insert(known.unwrap_or_else(|| {
@@ -65,15 +70,14 @@ impl Watch {
 
     /// Somebody was asked.
     pub fn asked(&self, job: &str) {
-        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(next) = jobs.get_mut(job).and_then(|watched| watched.next.as_mut()) {
+        if let Some(next) = self.jobs().get_mut(job).and_then(|watched| watched.next.as_mut()) {
             next.asked = Some(Instant::now());
         }
     }
 
     /// What is not open any more need not be watched.
     pub fn only(&self, is_open: impl Fn(&str) -> bool) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|job, _| is_open(job));
+        self.jobs().retain(|job, _| is_open(job));
     }
 }
 
