@@ -33,8 +33,10 @@ pub(super) struct Inbox {
     orders: BTreeMap<String, mpsc::UnboundedSender<Order>>,
     unrouted: mpsc::UnboundedSender<Order>,
     keepers: JoinSet<()>,
-    /// Presence, and who watches the connections.
+    /// Who tells of this worker, and who watches the connections.
     others: JoinSet<()>,
+    /// Who hears of the others.
+    hearing: JoinSet<()>,
     word: Word,
     consuming: Arc<Connection>,
     publishing: Arc<Connection>,
@@ -111,7 +113,8 @@ impl Inbox {
         let word = Word { channel: word, queue: consumer.queue(), tag: consumer.tag() };
         let channel = publishing.create_channel().await.map_err(lost)?;
         others.spawn(Presence::tell(worker.to_owned(), rabbit.journal.clone(), serving, channel, tell));
-        others.spawn(presence.hear(consumer));
+        let mut hearing = JoinSet::new();
+        hearing.spawn(presence.hear(consumer));
         let outbox = outbox::Rabbit::open(Arc::clone(&publishing)).await?;
         let mut keepers = JoinSet::new();
         for (open, keeper) in ready {
@@ -124,6 +127,7 @@ impl Inbox {
             unrouted,
             keepers,
             others,
+            hearing,
             word,
             consuming,
             publishing,
@@ -207,14 +211,8 @@ impl Epoch for Inbox {
         }
         let closing = async {
             while self.keepers.join_next().await.is_some() {}
-            if !self.over && self.word.no_more().await.is_ok() {
-                while let Some(offer) = self.offers.recv().await {
-                    match offer {
-                        Offer::Cancel(job) => cancels.push(job),
-                        Offer::Over(_) => break,
-                        Offer::Delivery(_) | Offer::ForeignJournal { .. } => {}
-                    }
-                }
+            if self.word.no_more().await.is_ok() {
+                while self.hearing.join_next().await.is_some() {}
             }
             self.others.abort_all();
             let _ = self.consuming.close(200, "done".into()).await;
