@@ -29,11 +29,20 @@ async fn chaos_who_only_stood_beside_a_job_that_kills_is_done() {
         client.publish(lane, "user.get", lane, &body).await.expect("it is stored");
     }
     let fake = ("SEATWRIGHT_TEST_BROWSER", "fake");
-    for _ in 0..5 {
+    for death in 0..5 {
         let fault = ("SEATWRIGHT_TEST_FAULT", "session_ready KILL guilty");
-        let worker = Worker::start_with(&place.config, &[fake, fault]);
-        tokio::task::spawn_blocking(|| worker.killed()).await.expect("it was killed");
+        let mut worker = Worker::start_with(&place.config, &[fake, fault]);
+        let killed = move || {
+            if death >= 2 {
+                worker.says("it is done alone");
+            }
+            worker.killed();
+        };
+        tokio::task::spawn_blocking(killed).await.expect("it was killed");
     }
+    let trace = std::fs::read_to_string(place.folder.path().join("evidence/innocent.trace.ndjson"));
+    let taken_up = trace.expect("a trace").matches("\"taken_up\"").count();
+    assert!(taken_up >= 2, "it stood beside the other {taken_up} times");
     let worker = Worker::start_with(&place.config, &[fake]);
     let mut told = results(&mut client, vec!["guilty", "innocent"]).await;
     worker.stop();

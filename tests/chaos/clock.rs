@@ -143,11 +143,11 @@ fn time(at: &Value) -> Timestamp {
 async fn while_indeterminate(url: &str, turn: usize, (offset, name): (&str, &str), tally: &Tally) {
     let clock = Clock::new();
     let browser = clock.browser();
-    let terms = Terms { settle: Some("1s"), browser: Some(&browser), ..Terms::default() };
+    let terms = Terms { settle: Some("2s"), browser: Some(&browser), ..Terms::default() };
     let lane = format!("later-{turn}-{}", name.replace(' ', "-"));
     let mut trial = Trial::new(url, &lane, "user.create", terms).await;
-    // Later than the first look, and sooner than the last.
-    let lag = json!([{ "on": "POST /members", "do": "lag", "ms": 7500 }]);
+    // Later than the first look (4 s after it is told), and sooner than the last (20 s).
+    let lag = json!([{ "on": "POST /members", "do": "lag", "ms": 12_000 }]);
     control(&trial.lane.site, "faults", lag).await;
     let mut first = Worker::start_for(&trial.lane.config, "verifying KILL");
     first.says("taking jobs");

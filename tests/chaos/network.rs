@@ -1,5 +1,7 @@
 //! The way between worker and broker: it falls silent, or the broker takes nothing more.
 
+use std::time::{Duration, Instant};
+
 use futures_util::{StreamExt, stream};
 
 use crate::{
@@ -98,7 +100,15 @@ async fn chaos_a_broker_under_alarm_gets_the_result_when_it_is_over() {
             worker.signal("CONT");
             // The job comes to its end, and what publishes is held back.
             let concluded = || trial.lane.events("job").contains(&"concluded".to_owned());
-            while !broker.ctl(&["list_connections", "state"]).contains("blocked") || !concluded() {}
+            let begun = Instant::now();
+            while !broker.ctl(&["list_connections", "state"]).contains("blocked") || !concluded() {
+                let waited = begun.elapsed() < Duration::from_secs(60);
+                assert!(
+                    waited,
+                    "the broker holds nobody back, or the job came to no end: {:?}",
+                    trial.lane.events("job")
+                );
+            }
             if whole() && turn == 0 {
                 // For so long that the broker's word is not waited for any more.
                 worker.says("the result is not taken");
