@@ -378,7 +378,7 @@ impl Desk {
     }
 
     /// Until the broker has it, as long as it is there.
-    pub(super) async fn publish(
+    async fn publish(
         &self,
         reply_to: Option<&str>,
         result: &JobResult,
@@ -436,10 +436,14 @@ impl Desk {
         self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).remove(job)
     }
 
-    /// A requester takes a job back. False: the journal does not know of it yet.
-    pub async fn cancel(&self, job: &str) -> bool {
+    /// A requester takes a job back.
+    pub fn taken_back(&self, job: &str) {
         info!(job, "the requester takes it back");
         self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).insert(job.to_owned());
+    }
+
+    /// False: the journal does not know of it yet.
+    pub async fn note_taken_back(&self, job: &str) -> bool {
         self.journal_says(self.journal.cancel(job).await).is_some()
     }
 

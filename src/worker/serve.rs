@@ -2,7 +2,7 @@
 //! and go meanwhile.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -13,7 +13,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
     time::Instant,
 };
 use tracing::{error, info, warn};
@@ -125,7 +125,8 @@ pub async fn serve(
         paused: BTreeSet::new(),
         waited: BTreeMap::new(),
         cleared: None,
-        unnoted: Vec::new(),
+        telling: None,
+        unnoted: VecDeque::new(),
     };
     let mut tries = 0;
     while *stop.borrow() == Stop::Run {
@@ -154,6 +155,13 @@ pub async fn serve(
             }
         }
     }
+    if !shift.note_taken_back().await {
+        let jobs: Vec<&str> = shift.unnoted.iter().map(String::as_str).collect();
+        error!(
+            "the journal cannot be written: that these were taken back is not known to whoever comes next: {}",
+            jobs.join(", ")
+        );
+    }
     info!("stopped");
 }
 
@@ -177,8 +185,10 @@ struct Shift {
     /// Since when lanes wait whose delivery was given back.
     waited: BTreeMap<String, Instant>,
     cleared: Option<Instant>,
+    /// Publishes what was settled and not told.
+    telling: Option<AbortHandle>,
     /// Jobs that were taken back while the journal could not be written.
-    unnoted: Vec<String>,
+    unnoted: VecDeque<String>,
 }
 
 impl Shift {
@@ -242,7 +252,7 @@ impl Shift {
                         self.waited.insert(delivery.lane.clone(), since);
                         delivery.ending.release(Some(Duration::ZERO)).await;
                     }
-                    self.look_round(&mut *epoch, &*outbox).await;
+                    self.look_round(&mut *epoch, &outbox, &mut running).await;
                     health.send_modify(|health| health.journal = *self.desk.journal_works.borrow());
                 }
             }
@@ -256,7 +266,7 @@ impl Shift {
             delivery.ending.release(None).await;
         }
         if !running.is_empty() {
-            info!("finishing {} running jobs", running.len());
+            info!("finishing what runs: {}", running.len());
         }
         self.finish(running, &mut *epoch, stop).await;
         for job in epoch.close().await {
@@ -266,9 +276,24 @@ impl Shift {
 
     /// Notes that a requester takes a job back; while the journal cannot be written, later.
     async fn cancel(&mut self, job: String) {
-        if !self.desk.cancel(&job).await {
-            self.unnoted.push(job);
+        self.desk.taken_back(&job);
+        // A journal that is silent takes its time: it is not asked for each of them.
+        let noted = self.unnoted.is_empty() && self.desk.note_taken_back(&job).await;
+        if !noted {
+            self.unnoted.push_back(job);
         }
+    }
+
+    /// Once more for what could not be noted, up to the first that the journal does not take: that one is the last next
+    /// time. False: something is left.
+    async fn note_taken_back(&mut self) -> bool {
+        while let Some(job) = self.unnoted.pop_front() {
+            if !self.desk.note_taken_back(&job).await {
+                self.unnoted.push_back(job);
+                return false;
+            }
+        }
+        true
     }
 
     /// Lets what runs come to its end. Whoever takes a job back meanwhile is heard: it need not be one of this worker's.
@@ -310,12 +335,16 @@ impl Shift {
     }
 
     /// What other workers and people have decided since; what is due to be looked at; what can be forgotten.
-    async fn look_round(&mut self, epoch: &mut dyn Epoch, outbox: &dyn Outbox) {
-        for job in std::mem::take(&mut self.unnoted) {
-            self.cancel(job).await;
-        }
+    async fn look_round(
+        &mut self,
+        epoch: &mut dyn Epoch,
+        outbox: &Arc<dyn Outbox>,
+        running: &mut JoinSet<()>,
+    ) {
+        let stopped = self.desk.journal.stopped_lanes().await;
+        let Some(stopped) = self.desk.journal_says(stopped) else { return };
+        self.note_taken_back().await;
         let desk = &self.desk;
-        let Some(stopped) = desk.journal_says(desk.journal.stopped_lanes().await) else { return };
         let stopped: BTreeSet<String> = stopped.into_iter().map(|stop| stop.lane).collect();
         for lane in self.lanes.iter().filter(|lane| stopped.contains(*lane) && !self.paused.contains(*lane)) {
             epoch.pause(lane);
@@ -325,7 +354,11 @@ impl Shift {
             epoch.resume(lane);
         }
         self.paused = self.lanes.iter().filter(|lane| stopped.contains(*lane)).cloned().collect();
-        desk.tell_settled(&self.lanes, outbox).await;
+        // Beside all else: a broker under alarm takes its time to say that it has stored something.
+        if self.telling.as_ref().is_none_or(AbortHandle::is_finished) {
+            let (desk, lanes, outbox) = (Arc::clone(desk), self.lanes.clone(), Arc::clone(outbox));
+            self.telling = Some(running.spawn(async move { desk.tell_settled(&lanes, &*outbox).await }));
+        }
         let Some(open) = desk.journal_says(desk.journal.all_open(&self.lanes).await) else { return };
         desk.watch.only(|job| open.iter().any(|open| open.entry.job == job));
         for open in open {
@@ -408,5 +441,32 @@ impl Slot {
             _ = stop.wait_for(|stop| *stop != Stop::Run) => {}
         }
         self.permit.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_wants_all_places_beside_a_job_that_hangs_gives_up_and_stays_away() {
+        let free = Arc::new(Semaphore::new(2));
+        let (_lose, lost) = watch::channel(false);
+        let (_stop, stop) = watch::channel(Stop::Run);
+        let place = async || Arc::clone(&free).acquire_owned().await.ok();
+        let mut slot = Slot { free: Arc::clone(&free), permit: place().await, all: 2, alone: false };
+        assert_eq!(slot.away(), Duration::ZERO);
+        let hangs = place().await;
+        let begun = Instant::now();
+        assert!(!slot.alone(&lost, &stop).await);
+        assert!(begun.elapsed() >= LONGEST_WAIT && slot.away() == LONGEST_WAIT);
+        assert_eq!(free.available_permits(), 1, "the others go on");
+        drop(hangs);
+        assert!(slot.alone(&lost, &stop).await);
+        assert_eq!(free.available_permits(), 0, "nothing is begun beside it");
+        // While it rests somebody else comes, and hangs.
+        let rests = slot.rest(Duration::from_secs(1), &lost, &stop);
+        let (back, _hangs) = tokio::join!(rests, place());
+        assert!(!back, "it waits for all places again, and not for ever");
     }
 }

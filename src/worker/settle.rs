@@ -95,12 +95,19 @@ impl Desk {
         let before = Timestamp::now() - SETTLER_TIME;
         let settled = self.journal_says(self.journal.settled_unpublished(lanes, before).await);
         for Settled { reply_to, result } in settled.unwrap_or_default() {
-            // A broker that does not take it now will not take the next one either.
             if let Err(error) = outbox.result(reply_to.as_deref(), &result).await {
                 warn!(job = %result.job, "what it was settled to is not taken: {error}");
+                match error {
+                    // It is this one: behind it are others.
+                    QueueError::Refused(_) | QueueError::Topology(_) => continue,
+                    // A broker that does not answer now will not answer for the next one either.
+                    QueueError::Lost(_) | QueueError::Unreachable(_) | QueueError::Unconfirmed(_) => return,
+                }
+            }
+            // What is not noted is told again: not more of it than has to be.
+            if self.journal_says(self.journal.published(&result).await).is_none() {
                 return;
             }
-            self.journal_says(self.journal.published(&result).await);
         }
     }
 
@@ -157,8 +164,9 @@ impl Desk {
         }
         info!(job = entry.job, outcome = %result.outcome, "settled");
         // What is not published here is published later: see `tell_settled`.
-        if self.publish(entry.reply_to.as_deref(), &result, &**outbox).await.is_ok() {
-            self.journal_says(self.journal.published(&result).await);
+        match outbox.result(entry.reply_to.as_deref(), &result).await {
+            Ok(()) => drop(self.journal_says(self.journal.published(&result).await)),
+            Err(error) => warn!(job = entry.job, "what it was settled to is not taken yet: {error}"),
         }
         Some(true)
     }
