@@ -233,6 +233,10 @@ async fn accounts_of_one_name_in_two_apps_keep_their_sessions() {
         _ => None,
     });
     assert_eq!(ready.collect::<Vec<_>>(), [false, false, true, true]);
+    // Who brings the name and not the secret does not get the session either.
+    let account = json!({ "username": "svc@acme.example", "secrets": { "password": "file:wrong" } });
+    let stranger = bench.run("connection.test", json!({ "service_account": account })).await;
+    assert_eq!(code(&stranger), Some(Code::BadCredentials));
     bench.end().await;
     second.stop().await;
 }

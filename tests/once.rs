@@ -68,7 +68,8 @@ impl Server {
     async fn is_asked_for(&self, path: &str) {
         let mut seen = self.seen.subscribe();
         let there = seen.wait_for(|seen| seen.iter().any(|seen| seen.request.ends_with(path)));
-        there.await.expect("the server is there");
+        let there = tokio::time::timeout_at(soon(), there).await;
+        there.unwrap_or_else(|_| panic!("nobody asks for {path}")).expect("the server is there");
     }
 }
 

@@ -7,7 +7,7 @@ use tracing::error;
 
 use super::{
     desk::{Case, Desk},
-    serve::PAUSES,
+    serve::{PAUSES, Stop},
 };
 use crate::{
     contract::{Failure, Job, JobResult},
@@ -56,11 +56,13 @@ impl Desk {
             lane,
             "stopped ({}): {}; mend it, then `seatwright lanes resume {lane}`", failure.code, failure.message
         );
-        for pause in PAUSES {
-            if self.journal_says(self.journal.stop_lane(&stop).await).is_some() {
+        // Until it is written: what only this worker remembers is taken up again in the next round.
+        for pause in PAUSES.iter().chain(std::iter::repeat(&PAUSES[PAUSES.len() - 1])) {
+            let written = self.journal_says(self.journal.stop_lane(&stop).await).is_some();
+            if written || *self.stop.borrow() == Stop::Hurry {
                 break;
             }
-            tokio::time::sleep(Duration::from_secs(pause)).await;
+            tokio::time::sleep(Duration::from_secs(*pause)).await;
         }
         let _ = self.stopped.send(lane.to_owned());
     }

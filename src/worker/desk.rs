@@ -2,7 +2,7 @@
 //! dies in between is known to whoever comes next.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
@@ -81,6 +81,8 @@ impl Work for Handler {
 const MOST_DEATHS: u32 = 5;
 /// After so many a job is done alone: what killed the worker may have been its neighbour.
 const DEATHS_BESIDE: u32 = 2;
+/// How long a job is known to have been taken back: longer than one may run.
+const REMEMBERED: Duration = Duration::from_secs(3600);
 /// How long a lane rests whose journal cannot be written.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
 
@@ -97,7 +99,7 @@ pub(super) struct Desk {
     /// Lanes that shall take nothing more.
     pub stopped: mpsc::UnboundedSender<String>,
     /// Jobs that requesters took back, and that have not ended here.
-    pub cancelled: Mutex<BTreeSet<String>>,
+    pub cancelled: Mutex<BTreeMap<String, Instant>>,
     /// Another worker of the same lanes has another journal.
     pub foreign: AtomicBool,
     pub watch: Watch,
@@ -142,7 +144,7 @@ impl Desk {
             let (attempt, unknown) = match self.journal_says(self.journal.take_up(&case.entry).await) {
                 None => {
                     // Held here: what goes back counts for the broker's delivery limit.
-                    if self.rests_for_the_journal(slot, &delivery, until).await {
+                    if self.rests(slot, JOURNAL_PAUSE, &delivery, until).await {
                         continue;
                     }
                     return release(delivery, Some(JOURNAL_PAUSE.max(slot.away()))).await;
@@ -182,7 +184,7 @@ impl Desk {
                 }
                 None => {
                     self.journal_says(self.journal.put_down(&job.id, attempt.number).await);
-                    if self.rests_for_the_journal(slot, &delivery, until).await {
+                    if self.rests(slot, JOURNAL_PAUSE, &delivery, until).await {
                         continue;
                     }
                     return release(delivery, Some(JOURNAL_PAUSE.max(slot.away()))).await;
@@ -231,7 +233,7 @@ impl Desk {
                         ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
                     });
                     (held, left) = (held + 1, left.saturating_sub(pause));
-                    if !slot.rest(pause, &delivery.lost, &self.stop).await {
+                    if !self.rests(slot, pause, &delivery, until).await {
                         return release(delivery, Some(slot.away())).await;
                     }
                 }
@@ -239,9 +241,10 @@ impl Desk {
         }
     }
 
-    /// False: there is no point in going on.
-    async fn rests_for_the_journal(&self, slot: &mut Slot, delivery: &Delivery, until: Instant) -> bool {
-        Instant::now() < until && slot.rest(JOURNAL_PAUSE, &delivery.lost, &self.stop).await
+    /// Comes back with a place, in time. False: there is no point in going on.
+    async fn rests(&self, slot: &mut Slot, pause: Duration, delivery: &Delivery, until: Instant) -> bool {
+        let rests = slot.rest(pause, &delivery.lost, &self.stop);
+        tokio::time::timeout_at(until, rests).await.unwrap_or(false)
     }
 
     /// Does it, whatever happens inside: a fault of ours is an answer too.
@@ -433,13 +436,16 @@ impl Desk {
 
     /// Asked once, at the job's end: then it is of no use any more.
     fn was_cancelled(&self, job: &str) -> bool {
-        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).remove(job)
+        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).remove(job).is_some()
     }
 
     /// A requester takes a job back.
     pub fn taken_back(&self, job: &str) {
         info!(job, "the requester takes it back");
-        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).insert(job.to_owned());
+        let mut cancelled = self.cancelled.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most are of other workers' jobs.
+        cancelled.retain(|_, since| since.elapsed() < REMEMBERED);
+        cancelled.insert(job.to_owned(), Instant::now());
     }
 
     /// False: the journal does not know of it yet.

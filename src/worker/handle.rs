@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{books::Books, sessions::Sessions};
+use super::{books::Books, desk::digest, sessions::Sessions};
 use crate::{
     contract::{
         Code, Failure, Job, JobRefusal, JobResult, LoginMethod, MAX_RESULT_BYTES, Mode, Operation, Outcome,
@@ -47,7 +47,7 @@ pub struct Handler {
 struct Desk {
     plan: Plan,
     account: ServiceAccount,
-    /// What makes it the same account: app, origin and user name.
+    /// What makes it the same account: app, origin, user name, how it signs in, and where its secrets are.
     session_key: String,
     tenant: String,
 }
@@ -191,7 +191,7 @@ impl Handler {
         )?;
         let origin = plan.start.origin().ascii_serialization();
         Ok(Desk {
-            session_key: format!("{} {origin} {}", job.app, account.username),
+            session_key: format!("{} {origin} {account:?}", job.app),
             tenant: format!("{} {settings:?}", plan.start),
             plan,
             account,
@@ -257,11 +257,13 @@ impl Handler {
         deadline: Instant,
         events: &Arc<dyn Reader>,
     ) -> Conclusion {
-        let key = &desk.session_key;
         let tokens = match engine::tokens(plan, &*self.secrets, &desk.account.secrets).await {
             Ok(tokens) => tokens,
             Err(failure) => return refused(failure),
         };
+        // Another token is another account's, for all that is known.
+        let values: String = tokens.iter().map(|token| digest(token.value.expose().as_bytes())).collect();
+        let key = &format!("{} {values}", desk.session_key);
         let mut session = match self.sessions.take(key, &desk.tenant, &plan.origins, tokens).await {
             Ok(session) => session,
             Err(failure) => return refused(failure),

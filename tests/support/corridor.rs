@@ -12,8 +12,10 @@ use std::{
 
 use futures_util::StreamExt;
 use lapin::{
-    Connection, ConnectionProperties,
-    options::{BasicAckOptions, BasicConsumeOptions, BasicGetOptions},
+    BasicProperties, Confirmation, Connection, ConnectionProperties,
+    options::{
+        BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
+    },
     types::FieldTable,
 };
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
@@ -283,6 +285,30 @@ impl Place {
 
     pub async fn client(&self) -> Client {
         Client::connect(&self.url, &self.lanes).await.expect("the broker can be reached")
+    }
+
+    /// Publishes jobs, by routing key, that name nobody to answer to: their results wait where all results wait.
+    pub async fn publish(&self, jobs: &[(String, Vec<u8>)]) {
+        let connection = Connection::connect(&self.url, ConnectionProperties::default());
+        let connection = connection.await.expect("the broker can be reached");
+        let channel = connection.create_channel().await.expect("a channel");
+        channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+        for (key, body) in jobs {
+            // Without the time, a job that comes again to a young journal is in doubt.
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+            let properties = BasicProperties::default().with_delivery_mode(2).with_timestamp(now.as_secs());
+            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+            let sent = channel.basic_publish(
+                "seatwright.jobs".into(),
+                key.as_str().into(),
+                options,
+                body,
+                properties,
+            );
+            let stored = sent.await.expect("it is sent").await.expect("it is confirmed");
+            assert_eq!(stored, Confirmation::Ack(None), "{key}");
+        }
+        let _ = connection.close(200, "done".into()).await;
     }
 
     /// Takes results from where all results wait, until there are enough. Two results of one job that differ are a failure.

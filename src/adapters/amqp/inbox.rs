@@ -210,10 +210,11 @@ impl Epoch for Inbox {
             let _ = keeper.send(Order::Close);
         }
         let closing = async {
-            while self.keepers.join_next().await.is_some() {}
+            // First: a channel that does not close takes all the time that there is.
             if self.word.no_more().await.is_ok() {
                 while self.hearing.join_next().await.is_some() {}
             }
+            while self.keepers.join_next().await.is_some() {}
             self.others.abort_all();
             let _ = self.consuming.close(200, "done".into()).await;
             let _ = self.publishing.close(200, "done".into()).await;

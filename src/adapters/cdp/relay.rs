@@ -222,7 +222,7 @@ impl Tunnel {
     /// The host is connected, which took so long.
     fn opened(&self, took: Duration) {
         let mut heard = self.heard();
-        (heard.asked, heard.last, heard.silent) = (false, Instant::now(), SILENT.max(took * 2));
+        (heard.asked, heard.last, heard.silent) = (false, Instant::now(), (took * 2).clamp(SILENT, PATIENCE));
     }
 
     /// The browser sends something. True: there is, or may be, a request in it.

@@ -26,7 +26,7 @@ use super::{
 use crate::ports::driver::{Token, TokenPlace};
 
 /// How much later than it should a request may be sent that must be sent once.
-const LATE: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(2);
 
 /// The name of the isolated world in which questions are answered.
 pub(super) const WORLD: &str = "seatwright";
