@@ -1,10 +1,16 @@
 //! A worker that ends, or stands still, at a named moment of a job: for tests of what comes after.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use rustix::process::{Signal, getpid, kill_process};
 
 use crate::event::{Event, Reader};
+
+/// How long a signal may take to reach all threads.
+const STOPS_WITHIN: Duration = Duration::from_millis(200);
 
 /// Sends a signal to its own process at an event.
 pub struct FaultAt {
@@ -45,6 +51,8 @@ impl Reader for FaultAt {
         if name.as_deref() == Some(&self.event) && self.seen.fetch_add(1, Ordering::SeqCst) + 1 == self.number
         {
             let _ = kill_process(getpid(), self.signal);
+            // A process is stopped thread by thread: whoever sends the signal himself would go on for a moment.
+            std::thread::sleep(STOPS_WITHIN);
         }
     }
 }
