@@ -1,13 +1,12 @@
 //! Whose account the app refuses, and who is stopped for it: a lane, or one account that jobs bring along.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use tracing::error;
 
 use super::{
     desk::{Case, Desk},
-    serve::{PAUSES, Stop},
+    handle::KnownIntegration,
+    serve::{Stop, pauses},
 };
 use crate::{
     contract::{Failure, Job, JobResult},
@@ -57,13 +56,60 @@ impl Desk {
             "stopped ({}): {}; mend it, then `seatwright lanes resume {lane}`", failure.code, failure.message
         );
         // Until it is written: what only this worker remembers is taken up again in the next round.
-        for pause in PAUSES.iter().chain(std::iter::repeat(&PAUSES[PAUSES.len() - 1])) {
+        for pause in pauses() {
             let written = self.journal_says(self.journal.stop_lane(&stop).await).is_some();
             if written || *self.stop.borrow() == Stop::Hurry {
                 break;
             }
-            tokio::time::sleep(Duration::from_secs(*pause)).await;
+            tokio::time::sleep(pause).await;
         }
         let _ = self.stopped.send(lane.to_owned());
+    }
+}
+
+/// The account that a job brings along, unless it is the one that is configured for its integration: `INTEGRATION/USER`.
+pub(super) fn brought(job: &Job, known: Option<&KnownIntegration>) -> Option<String> {
+    let username = &job.service_account.as_ref()?.username;
+    let own = known.and_then(|known| known.service_account.as_ref());
+    let brought = own.is_none_or(|own| own.username != *username);
+    brought.then(|| format!("{}/{username}", job.integration.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::contract::{LoginMethod, ServiceAccount};
+
+    #[test]
+    fn an_account_is_brought_unless_it_is_the_configured_one_of_its_integration() {
+        let job = |username: Option<&str>| {
+            let account = username.map(|name| serde_json::json!({ "username": name, "secrets": {} }));
+            let mut job = serde_json::json!({
+                "id": "job", "app": "ledgerly", "operation": "user.list", "integration": { "id": "int" },
+            });
+            if let Some(account) = account {
+                job["service_account"] = account;
+            }
+            Job::parse(job.to_string().as_bytes()).expect("a job")
+        };
+        let account = ServiceAccount {
+            username: "svc".to_owned(),
+            login: LoginMethod::default(),
+            secrets: BTreeMap::new(),
+        };
+        let known = KnownIntegration { service_account: Some(account), ..KnownIntegration::default() };
+        let table = [
+            (None, Some(&known), None),
+            (Some("svc"), Some(&known), None),
+            (Some("own"), Some(&known), Some("int/own")),
+            // Somebody else's, though it has the same name.
+            (Some("svc"), None, Some("int/svc")),
+            (Some("svc"), Some(&KnownIntegration::default()), Some("int/svc")),
+        ];
+        for (username, known, wanted) in table {
+            assert_eq!(brought(&job(username), known).as_deref(), wanted, "{username:?}");
+        }
     }
 }

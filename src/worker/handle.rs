@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{books::Books, desk::digest, sessions::Sessions};
+use super::{accounts, books::Books, desk::digest, sessions::Sessions};
 use crate::{
     contract::{
         Code, Failure, Job, JobRefusal, JobResult, LoginMethod, MAX_RESULT_BYTES, Mode, Operation, Outcome,
@@ -138,7 +138,7 @@ impl Handler {
 
     /// The account that a job brings along, where its integration has another one here or none: `INTEGRATION/USER`.
     pub fn brought(&self, job: &Job) -> Option<String> {
-        brought(job, self.integrations.get(&job.integration.id))
+        accounts::brought(job, self.integrations.get(&job.integration.id))
     }
 
     /// How long the app may take to show a change.
@@ -298,13 +298,6 @@ impl Handler {
     }
 }
 
-fn brought(job: &Job, known: Option<&KnownIntegration>) -> Option<String> {
-    let username = &job.service_account.as_ref()?.username;
-    let own = known.and_then(|known| known.service_account.as_ref());
-    let brought = own.is_none_or(|own| own.username != *username);
-    brought.then(|| format!("{}/{username}", job.integration.id))
-}
-
 /// Is it too late, or too early?
 fn out_of_window(job: &Job) -> Option<Failure> {
     let now = Timestamp::now();
@@ -451,37 +444,6 @@ mod tests {
             unread: true,
             error: Some(Failure::new(Code::BrowserLost, "gone")),
             ..Conclusion::default()
-        }
-    }
-
-    #[test]
-    fn an_account_is_brought_unless_it_is_the_configured_one_of_its_integration() {
-        let job = |username: Option<&str>| {
-            let account = username.map(|name| serde_json::json!({ "username": name, "secrets": {} }));
-            let mut job = serde_json::json!({
-                "id": "job", "app": "ledgerly", "operation": "user.list", "integration": { "id": "int" },
-            });
-            if let Some(account) = account {
-                job["service_account"] = account;
-            }
-            Job::parse(job.to_string().as_bytes()).expect("a job")
-        };
-        let account = ServiceAccount {
-            username: "svc".to_owned(),
-            login: LoginMethod::default(),
-            secrets: BTreeMap::new(),
-        };
-        let known = KnownIntegration { service_account: Some(account), ..KnownIntegration::default() };
-        let table = [
-            (None, Some(&known), None),
-            (Some("svc"), Some(&known), None),
-            (Some("own"), Some(&known), Some("int/own")),
-            // Somebody else's, though it has the same name.
-            (Some("svc"), None, Some("int/svc")),
-            (Some("svc"), Some(&KnownIntegration::default()), Some("int/svc")),
-        ];
-        for (username, known, wanted) in table {
-            assert_eq!(brought(&job(username), known).as_deref(), wanted, "{username:?}");
         }
     }
 

@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// Between two tries to reach the broker, the journal, or to publish.
-pub(super) const PAUSES: [u64; 5] = [1, 2, 5, 10, 30];
+const PAUSES: [u64; 5] = [1, 2, 5, 10, 30];
 /// How long a delivery may wait for a slot before it goes back: the broker's clock is running.
 const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// How long what runs may take after a first request to stop; then nothing is committed any more.
@@ -149,7 +149,7 @@ pub async fn serve(
                 }
             }
             Err(error) => {
-                warn!("{error}; trying again in {} s", PAUSES[tries.min(PAUSES.len() - 1)]);
+                warn!("{error}; trying again in {} s", pause(tries).as_secs());
                 rest(tries, &mut stop).await;
                 tries += 1;
             }
@@ -165,10 +165,20 @@ pub async fn serve(
     info!("stopped");
 }
 
+/// After so many tries in vain.
+fn pause(tries: usize) -> Duration {
+    Duration::from_secs(PAUSES[tries.min(PAUSES.len() - 1)])
+}
+
+/// One after the other, without an end.
+pub(super) fn pauses() -> impl Iterator<Item = Duration> {
+    (0..).map(pause)
+}
+
 /// Before the next try.
 async fn rest(tries: usize, stop: &mut watch::Receiver<Stop>) {
     tokio::select! {
-        () = tokio::time::sleep(Duration::from_secs(PAUSES[tries.min(PAUSES.len() - 1)])) => {}
+        () = tokio::time::sleep(pause(tries)) => {}
         _ = stop.changed() => {}
     }
 }

@@ -29,7 +29,7 @@ use tokio::{
 use super::{
     crew::{Admin, deadline, rabbit},
     kept::result,
-    support::corridor::job,
+    support::{PrivateBroker, corridor::job},
     within,
 };
 
@@ -150,6 +150,30 @@ impl Shift {
     pub async fn stops(self) {
         self.drains();
         self.ended().await;
+    }
+}
+
+/// A lane `acme` at a broker of its own, with a journal, before anybody works.
+pub struct Ground {
+    pub broker: PrivateBroker,
+    pub journal: Arc<SqlJournal>,
+    pub admin: Admin,
+    _folder: tempfile::TempDir,
+}
+
+impl Ground {
+    pub async fn new() -> Self {
+        let broker = PrivateBroker::start();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let journal = journal(&folder).await;
+        declared(&broker.url, &["acme"]).await.expect("the broker is there");
+        let admin = Admin::new(&broker.url).await;
+        Self { broker, journal, admin, _folder: folder }
+    }
+
+    /// A worker with one slot.
+    pub fn shift(&self) -> Shift {
+        Shift::start(&self.broker.url, &["acme"], 1, &self.journal)
     }
 }
 

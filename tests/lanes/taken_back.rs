@@ -9,18 +9,14 @@ use serde_json::json;
 
 use super::{
     crew::{Admin, deadline},
-    hands::{Shift, journal, next_result, removal},
-    support::PrivateBroker,
+    hands::{Ground, next_result, removal},
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_that_comes_while_a_worker_drains_is_noted() {
-    let broker = PrivateBroker::start();
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let journal = journal(&folder).await;
-    super::hands::declared(&broker.url, &["acme"]).await.expect("the broker is there");
-    let mut shift = Shift::start(&broker.url, &["acme"], 1, &journal);
-    let admin = Admin::new(&broker.url).await;
+    let ground = Ground::new().await;
+    let Ground { broker, journal, admin, .. } = &ground;
+    let mut shift = ground.shift();
     for id in ["runs", "waits"] {
         admin.put("seatwright.jobs", "acme.user.delete", &removal(id, id)).await;
     }
@@ -31,7 +27,7 @@ async fn a_cancel_that_comes_while_a_worker_drains_is_noted() {
     let mut told = vec!["waits".to_owned()];
     let mut runs = Some(runs);
     let telling = async {
-        while heard(&admin, told.len()).await {
+        while heard(admin, told.len()).await {
             told.push(told.len().to_string());
             // In the middle of it the worker ends.
             if told.len() == 50 {
@@ -60,9 +56,9 @@ async fn a_cancel_that_comes_while_a_worker_drains_is_noted() {
         }
     }
     // What waited is not begun by whoever comes next.
-    assert_eq!(next_result(&admin).await.job, "runs");
-    let next = Shift::start(&broker.url, &["acme"], 1, &journal);
-    let waits = next_result(&admin).await;
+    assert_eq!(next_result(admin).await.job, "runs");
+    let next = ground.shift();
+    let waits = next_result(admin).await;
     assert_eq!((waits.job.as_str(), waits.outcome), ("waits", Outcome::Cancelled));
     next.stops().await;
 }

@@ -49,14 +49,14 @@ type Address = (String, u16);
 /// The way out of one context. Dropped, all its connections end.
 pub(super) struct Relay {
     rules: String,
-    book: Arc<Book>,
-    _doors: JoinSet<()>,
+    tunnels: Arc<Tunnels>,
+    _listeners: JoinSet<()>,
 }
 
-/// What is known of the connections.
+/// What is known of the connections of one listener.
 #[derive(Default)]
-struct Book {
-    tunnels: Mutex<Vec<Weak<Tunnel>>>,
+struct Tunnels {
+    open: Mutex<Vec<Weak<Tunnel>>>,
     /// How often a fresh connection was asked for.
     turn: AtomicU64,
     /// In the connections to an address that were opened in this turn or before, a request was sent.
@@ -95,20 +95,20 @@ impl Relay {
     }
 
     async fn through(proxies: Matcher) -> io::Result<Self> {
-        let mut doors = JoinSet::new();
+        let mut listeners = JoinSet::new();
         let proxies = Arc::new(proxies);
-        let mut open = async |book: &Arc<Book>| {
-            let door = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            let rule = format!("socks5://{}", door.local_addr()?);
-            doors.spawn(serve(door, Arc::clone(book), Arc::clone(&proxies)));
+        let mut open = async |tunnels: &Arc<Tunnels>| {
+            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+            let rule = format!("socks5://{}", listener.local_addr()?);
+            listeners.spawn(serve(listener, Arc::clone(tunnels), Arc::clone(&proxies)));
             Ok::<_, io::Error>(rule)
         };
-        let book = Arc::new(Book::default());
-        let pages = open(&book).await?;
-        // WebSockets have a door of their own: a page does not like to lose them, and they are never used for anything else.
+        let tunnels = Arc::new(Tunnels::default());
+        let pages = open(&tunnels).await?;
+        // WebSockets have a listener of their own: a page does not like to lose them, and they are never used for anything else.
         let sockets = open(&Arc::default()).await?;
         let rules = format!("http={pages};https={pages};socks={sockets}");
-        Ok(Self { rules, book, _doors: doors })
+        Ok(Self { rules, tunnels, _listeners: listeners })
     }
 
     /// The proxy rules of a browser context that goes out here.
@@ -122,16 +122,16 @@ impl Relay {
         let to = address(to)?;
         let end = Instant::now() + PATIENCE;
         loop {
-            let under_way = self.book.to(&to).iter().filter_map(|tunnel| tunnel.silent_at()).max();
+            let under_way = self.tunnels.to(&to).iter().filter_map(|tunnel| tunnel.silent_at()).max();
             match under_way {
                 Some(silent) if Instant::now() < end => tokio::time::sleep_until(silent.min(end)).await,
                 _ => break,
             }
         }
-        let turn = self.book.turn.fetch_add(1, Ordering::SeqCst) + 1;
+        let turn = self.tunnels.turn.fetch_add(1, Ordering::SeqCst) + 1;
         let mut held = Vec::new();
         let mut silent = SILENT;
-        for tunnel in self.book.to(&to) {
+        for tunnel in self.tunnels.to(&to) {
             let heard = tunnel.heard();
             silent = silent.max(heard.silent);
             if heard.asked || *tunnel.held.borrow() > 0 {
@@ -143,18 +143,18 @@ impl Relay {
                 let _ = rustix::net::shutdown(&tunnel.browser, Shutdown::Both);
             }
         }
-        Some(Fresh { book: Arc::clone(&self.book), to, turn, silent, held })
+        Some(Fresh { tunnels: Arc::clone(&self.tunnels), to, turn, silent, held })
     }
 
     /// Why the last connection to this address did not come about.
     pub(super) fn trouble(&self, to: &Url) -> Option<String> {
-        locked(&self.book.trouble).get(&address(to)?).cloned()
+        locked(&self.tunnels.trouble).get(&address(to)?).cloned()
     }
 }
 
 /// A request that is about to get a new connection. Dropped, those that wait for answers get them.
 pub(super) struct Fresh {
-    book: Arc<Book>,
+    tunnels: Arc<Tunnels>,
     to: Address,
     turn: u64,
     silent: Duration,
@@ -168,7 +168,7 @@ impl Fresh {
         if self.held.is_empty() {
             return;
         }
-        let mut sent = self.book.sent.subscribe();
+        let mut sent = self.tunnels.sent.subscribe();
         let sent = sent.wait_for(|sent| sent.get(&self.to).is_some_and(|turn| *turn >= self.turn));
         if tokio::time::timeout(HELD_AT_MOST, sent).await.is_ok() {
             // With TLS what was seen may have been the last word of the handshake.
@@ -185,9 +185,9 @@ impl Drop for Fresh {
     }
 }
 
-impl Book {
+impl Tunnels {
     fn to(&self, to: &Address) -> Vec<Arc<Tunnel>> {
-        locked(&self.tunnels).iter().filter_map(Weak::upgrade).filter(|tunnel| tunnel.to == *to).collect()
+        locked(&self.open).iter().filter_map(Weak::upgrade).filter(|tunnel| tunnel.to == *to).collect()
     }
 
     fn enter(&self, to: Address, browser: OwnedFd) -> Arc<Tunnel> {
@@ -199,7 +199,7 @@ impl Book {
             heard: Mutex::new(heard),
             held: watch::Sender::new(0),
         });
-        let mut tunnels = locked(&self.tunnels);
+        let mut tunnels = locked(&self.open);
         tunnels.retain(|tunnel| tunnel.strong_count() > 0);
         tunnels.push(Arc::downgrade(&tunnel));
         tunnel
@@ -256,13 +256,13 @@ fn address(url: &Url) -> Option<Address> {
     Some((host, url.port_or_known_default()?))
 }
 
-async fn serve(door: TcpListener, book: Arc<Book>, proxies: Arc<Matcher>) {
+async fn serve(listener: TcpListener, known: Arc<Tunnels>, proxies: Arc<Matcher>) {
     let mut tunnels = JoinSet::new();
     loop {
-        match door.accept().await {
+        match listener.accept().await {
             Ok((browser, _)) => {
-                let (book, proxies) = (Arc::clone(&book), Arc::clone(&proxies));
-                tunnels.spawn(async move { tunnel(browser, &book, &proxies).await });
+                let (known, proxies) = (Arc::clone(&known), Arc::clone(&proxies));
+                tunnels.spawn(async move { tunnel(browser, &known, &proxies).await });
             }
             // No descriptor is free: those that end make room.
             Err(_) => tokio::time::sleep(SILENT).await,
@@ -272,17 +272,17 @@ async fn serve(door: TcpListener, book: Arc<Book>, proxies: Arc<Matcher>) {
 }
 
 /// One connection, from the browser's first word to the end of either side.
-async fn tunnel(mut browser: TcpStream, book: &Book, proxies: &Matcher) -> io::Result<()> {
+async fn tunnel(mut browser: TcpStream, known: &Tunnels, proxies: &Matcher) -> io::Result<()> {
     browser.set_nodelay(true)?;
     let to = asked_for(&mut browser).await?;
-    let tunnel = book.enter(to, browser.as_fd().try_clone_to_owned()?);
+    let tunnel = known.enter(to, browser.as_fd().try_clone_to_owned()?);
     let begun = Instant::now();
     let there = match out::connect(&tunnel.to.0, tunnel.to.1, proxies).await {
         Ok(there) => there,
         Err(error) => {
             let (host, port) = &tunnel.to;
             let why = format!("{} ({host}:{port})", out::explain(&*error));
-            locked(&book.trouble).insert(tunnel.to.clone(), why);
+            locked(&known.trouble).insert(tunnel.to.clone(), why);
             return browser.write_all(&answer(Reply::Refused)).await;
         }
     };
@@ -291,7 +291,7 @@ async fn tunnel(mut browser: TcpStream, book: &Book, proxies: &Matcher) -> io::R
     let (from_browser, to_browser) = browser.split();
     let (from_there, to_there) = there.into_split();
     let ended = tokio::select! {
-        up = up(&tunnel, book, from_browser, to_there) => up,
+        up = up(&tunnel, known, from_browser, to_there) => up,
         down = down(&tunnel, from_there, to_browser) => down,
     };
     if ended.is_err() {
@@ -304,7 +304,12 @@ async fn tunnel(mut browser: TcpStream, book: &Book, proxies: &Matcher) -> io::R
 /// How much is carried at a time.
 const CHUNK: usize = 64 << 10;
 
-async fn up(tunnel: &Tunnel, book: &Book, mut from: ReadHalf<'_>, mut to: OwnedWriteHalf) -> io::Result<()> {
+async fn up(
+    tunnel: &Tunnel,
+    known: &Tunnels,
+    mut from: ReadHalf<'_>,
+    mut to: OwnedWriteHalf,
+) -> io::Result<()> {
     let mut buffer = vec![0; CHUNK];
     loop {
         let words = match from.read(&mut buffer).await? {
@@ -312,7 +317,7 @@ async fn up(tunnel: &Tunnel, book: &Book, mut from: ReadHalf<'_>, mut to: OwnedW
             length => &buffer[..length],
         };
         if tunnel.asks(words) {
-            book.tell_sent(tunnel);
+            known.tell_sent(tunnel);
         }
         to.write_all(words).await?;
     }
@@ -372,9 +377,10 @@ mod tests {
     }
 
     /// What a browser does to get a connection.
-    async fn connection(rules: &str, door: usize, host: &str, port: u16) -> (TcpStream, u8) {
-        let door = rules.split(';').nth(door).and_then(|rule| rule.split("//").nth(1)).expect("a door");
-        let mut stream = TcpStream::connect(door).await.expect("it is open");
+    async fn connection(rules: &str, listener: usize, host: &str, port: u16) -> (TcpStream, u8) {
+        let place =
+            rules.split(';').nth(listener).and_then(|rule| rule.split("//").nth(1)).expect("a listener");
+        let mut stream = TcpStream::connect(place).await.expect("it is open");
         let length = u8::try_from(host.len()).expect("short");
         let asked = [&[5, 1, 0, 5, 1, 0, 3, length], host.as_bytes(), &port.to_be_bytes()].concat();
         stream.write_all(&asked).await.expect("it is read");

@@ -123,7 +123,7 @@ impl Room {
     }
 
     /// Which requests are stopped to be looked at: all where one has to carry a header, else those that a page waits
-    /// for or that may change the app. An answer to one of them that wants the browser itself to ask for a password (401 with `WWW-Authenticate`)
+    /// for. An answer to one of them that wants the browser itself to ask for a password (401 with `WWW-Authenticate`)
     /// is left as it is: nobody is there to see that prompt, and the page would stand still behind it.
     fn patterns(&self) -> serde_json::Value {
         let of_kind = |kind: &str| json!({"urlPattern": "*", "resourceType": kind});
@@ -365,26 +365,12 @@ impl Targets {
                 Some(fields) => json!({"requestId": request, "headers": fields}),
                 None => json!({"requestId": request}),
             };
-            let (wire, session) = (Arc::clone(&self.wire), session.to_owned());
             match url::Url::parse(&url) {
                 Ok(to) if room.goes_once(event) => {
-                    let (room, request) = (Arc::clone(room), request.clone());
-                    tokio::spawn(async move {
-                        let begun = Instant::now();
-                        let fresh = room.relay.fresh(&to).await;
-                        // Whoever stood still meanwhile does not know any more whether it may be sent.
-                        if begun.elapsed() > PATIENCE + LATE {
-                            let params = json!({"requestId": request, "errorReason": "Aborted"});
-                            wire.post(Some(&session), "Fetch.failRequest", params);
-                            return;
-                        }
-                        wire.post(Some(&session), "Fetch.continueRequest", params);
-                        if let Some(fresh) = fresh {
-                            fresh.sent().await;
-                        }
-                    });
+                    let (wire, session) = (Arc::clone(&self.wire), session.to_owned());
+                    tokio::spawn(send_once(wire, session, Arc::clone(room), to, params));
                 }
-                _ => wire.post(Some(&session), "Fetch.continueRequest", params),
+                _ => self.wire.post(Some(session), "Fetch.continueRequest", params),
             }
             return;
         }
@@ -405,6 +391,27 @@ impl Targets {
             Some(Seat::Unwanted { target }) => self.close(&target),
             Some(Seat::Stranger) | None => {}
         }
+    }
+}
+
+/// Lets a request go on, on a connection of its own.
+async fn send_once(
+    wire: Arc<Wire>,
+    session: String,
+    room: Arc<Room>,
+    to: url::Url,
+    params: serde_json::Value,
+) {
+    let begun = Instant::now();
+    let fresh = room.relay.fresh(&to).await;
+    // Whoever stood still meanwhile does not know any more whether it may be sent.
+    if begun.elapsed() > PATIENCE + LATE {
+        let params = json!({"requestId": params["requestId"], "errorReason": "Aborted"});
+        return wire.post(Some(&session), "Fetch.failRequest", params);
+    }
+    wire.post(Some(&session), "Fetch.continueRequest", params);
+    if let Some(fresh) = fresh {
+        fresh.sent().await;
     }
 }
 
