@@ -175,6 +175,28 @@ async fn a_window_that_was_waited_for_is_used_and_closes_itself() {
 }
 
 #[tokio::test]
+async fn a_window_may_be_gone_before_it_has_answered_the_press() {
+    let visit = Visit::beside().await;
+    let page = &*visit.page;
+    page.allow(Allowed::Popup);
+    click(page, &[], "#open").await;
+    let Came::Popup(window) = page.came(soon()).await.expect("a window") else { panic!("no window") };
+    let aim = Ask::Aim { target: css("#stuck") };
+    let Answer::Aimed { at, .. } = ask(&*window, &[], aim).await else { panic!("no aim") };
+    // It never answers, and is closed when the press is known to have arrived.
+    let close = async {
+        visit.site.is_asked_for("/stuck").await;
+        window.close().await;
+    };
+    let (pressed, ()) = tokio::join!(window.click(at, soon()), close);
+    assert_eq!(pressed, Ok(()));
+    assert!(!window.is_open());
+    // What is pressed afterwards is pressed in vain.
+    assert_eq!(window.click(at, soon()).await, Err(DriverError::PageClosed));
+    visit.end().await;
+}
+
+#[tokio::test]
 async fn a_dialog_is_answered_if_it_says_what_it_should() {
     let visit = Visit::beside().await;
     let page = &*visit.page;

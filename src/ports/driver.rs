@@ -105,11 +105,12 @@ pub trait Page: Send + Sync {
     /// Asks inside the page. A question that waits does so in the page, for `question.within`; a
     /// navigation under way is awaited first. [`DriverError::Navigated`] when the document went away.
     async fn ask(&self, question: &Question, deadline: Instant) -> Result<Answer, DriverError>;
-    /// Moves the pointer there, presses and releases the main button: trusted input.
+    /// Moves the pointer there, presses and releases the main button: trusted input. A window that is closed
+    /// meanwhile is no error here: it may have closed itself on it.
     async fn click(&self, at: Point, deadline: Instant) -> Result<(), DriverError>;
     /// Types into whatever has the focus, replacing its selection: trusted input. Never logged.
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError>;
-    /// Presses and releases one key: trusted input.
+    /// Presses and releases one key: trusted input. For a window that is closed meanwhile, see [`Page::click`].
     async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError>;
     /// Moves the pointer there: trusted input.
     async fn hover(&self, at: Point, deadline: Instant) -> Result<(), DriverError>;

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 use tempfile::TempDir;
 use tokio::time::Instant;
 use url::Url;
@@ -284,21 +284,15 @@ impl Page for FrontPage {
     }
 
     async fn click(&self, at: Point, deadline: Instant) -> Result<(), DriverError> {
-        let clock = Clock::start();
-        // In one go: one by one, each would wait for a frame to be drawn.
-        let replies =
-            [("mouseMoved", "none", 0, 0), ("mousePressed", "left", 1, 1), ("mouseReleased", "left", 0, 1)]
-                .map(|(kind, button, buttons, clicks)| {
-                    let params = json!({
-                        "type": kind, "x": at.x, "y": at.y, "button": button, "buttons": buttons,
-                        "clickCount": clicks, "pointerType": "mouse",
-                    });
-                    self.tab.call("Input.dispatchMouseEvent", params)
-                });
-        for reply in replies {
-            reply.by(deadline).await.map_err(|e| clock.error(e))?;
-        }
-        Ok(())
+        let steps =
+            [("mouseMoved", "none", 0, 0), ("mousePressed", "left", 1, 1), ("mouseReleased", "left", 0, 1)];
+        let all = steps.map(|(kind, button, buttons, clicks)| {
+            json!({
+                "type": kind, "x": at.x, "y": at.y, "button": button, "buttons": buttons,
+                "clickCount": clicks, "pointerType": "mouse",
+            })
+        });
+        input(&self.tab, "Input.dispatchMouseEvent", all, deadline).await
     }
 
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError> {
@@ -309,14 +303,8 @@ impl Page for FrontPage {
     }
 
     async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError> {
-        let clock = Clock::start();
-        let tab = self.keys();
-        let replies =
-            [keyboard::down(key), keyboard::up(key)].map(|params| tab.call("Input.dispatchKeyEvent", params));
-        for reply in replies {
-            reply.by(deadline).await.map_err(|e| clock.error(e))?;
-        }
-        Ok(())
+        let all = [keyboard::down(key), keyboard::up(key)];
+        input(&self.keys(), "Input.dispatchKeyEvent", all, deadline).await
     }
 
     async fn hover(&self, at: Point, deadline: Instant) -> Result<(), DriverError> {
@@ -428,6 +416,26 @@ impl Page for FrontPage {
     fn take_notices(&self) -> Vec<Notice> {
         self.tab.take_notices()
     }
+}
+
+/// Gives these in one go: one by one, each would wait for a frame to be drawn. A window that closes itself on an
+/// input may be gone before it has answered; the input was given all the same.
+async fn input<const N: usize>(
+    tab: &Tab,
+    method: &'static str,
+    all: [Value; N],
+    deadline: Instant,
+) -> Result<(), DriverError> {
+    let clock = Clock::start();
+    let was_open = tab.is_open();
+    let replies = all.map(|params| tab.call(method, params));
+    for reply in replies {
+        match reply.by(deadline).await {
+            Err(WireError::Closed) if was_open => return Ok(()),
+            done => done.map_err(|e| clock.error(e))?,
+        };
+    }
+    Ok(())
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
