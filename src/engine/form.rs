@@ -273,10 +273,13 @@ impl Run<'_> {
     }
 }
 
-/// Of a field that was found before, `not_found` says that it is there no longer.
+/// Of a field that was found before, `not_found` says that it is there no longer, and `covered` that something else took
+/// the focus from it.
 fn gone(trouble: Trouble) -> Trouble {
     match trouble {
-        Trouble::Refused(refusal) if refusal.kind == RefusalKind::NotFound => Trouble::Gone(refusal),
+        Trouble::Refused(refusal) if matches!(refusal.kind, RefusalKind::NotFound | RefusalKind::Covered) => {
+            Trouble::Gone(refusal)
+        }
         other => other,
     }
 }

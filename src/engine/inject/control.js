@@ -67,6 +67,8 @@ function edit(target) {
   forget();
   const token = nextToken();
   edited.set(token, new WeakRef(element));
+  stand();
+  meant = typed ? { token, element, came: false, instead: null } : null;
   return control(element, token);
 }
 
@@ -211,9 +213,13 @@ function held(token) {
   return element;
 }
 
-/** Leaves the control and reads it. */
+/** Leaves the control and reads it. @throws {Miss} where what was typed went, or would have gone, to something else */
 async function value(token) {
   const element = held(token);
+  const text = meant?.token === token ? meant : null;
+  meant = null;
+  if (text && !text.came && !element.matches(":focus, :focus-within")) text.instead ??= describe(deepFocus() ?? document.documentElement);
+  if (text?.instead) throw new Miss("covered", () => `${text.instead} took the focus from ${describe(element)}`, undefined, true);
   const before = control(element, token);
   const focused = deepFocus();
   if (focused && isWithin(element, focused)) {

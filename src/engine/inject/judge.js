@@ -28,6 +28,7 @@ async function aim(target, round) {
   lastRects.set(element, rectOf(element));
   const token = nextToken();
   stand();
+  meant = null;
   aimed = { token, target, element, at, phase: "armed", instead: null, told: [] };
   return { answer: "aimed", token, at, element: describe(element) };
 }
@@ -264,10 +265,37 @@ const guarded = new WeakSet();
  * document listens as well: a window that another page opened does not always tell its own listeners.
  */
 function stand() {
-  for (const heard of [globalThis, document]) for (const type of PRESS) heard.addEventListener(type, guard, { capture: true, passive: false });
+  for (const heard of [globalThis, document]) {
+    for (const type of PRESS) heard.addEventListener(type, guard, { capture: true, passive: false });
+    for (const type of ["beforeinput", "keydown"]) heard.addEventListener(type, guardText, { capture: true });
+  }
 }
 
 stand();
+
+/** What the next text is meant for. @type {{token: number, element: Element, came: boolean, instead: string | null} | null} */
+let meant = null;
+
+/** Typed is into whatever has the focus: a secret must not go into a field that took it meanwhile. */
+function guardText(event) {
+  if (!meant || !event.isTrusted || guarded.has(event)) return;
+  guarded.add(event);
+  if (event.type === "keydown") {
+    // A key may move the focus: that is what it was pressed for.
+    meant = null;
+    return;
+  }
+  const path = event.composedPath();
+  // What is edited may be a part of what the browser edits.
+  if (path.includes(meant.element) || isWithin(path[0], meant.element)) {
+    meant.came = true;
+    return;
+  }
+  forget();
+  meant.instead = describe(path[0]);
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}
 
 /**
  * Sees every event of the next press before the page does. It is decided by the first one: hits the very element, and
