@@ -30,6 +30,7 @@ impl SiteCommand {
         let folder =
             if self.name.join("site.yaml").is_file() { self.name } else { self.sites.join(self.name) };
         let Some(site) = open(&folder)? else { return Ok(Ended::NotDone) };
+        let mut stops = super::Stops::new()?;
         let site = site.serve(SocketAddr::from(([127, 0, 0, 1], self.port))).await?;
         println!(
             "{} is served at {} (state: {}/_site/state); Ctrl-C ends it",
@@ -37,7 +38,7 @@ impl SiteCommand {
             site.url(),
             site.url()
         );
-        super::run_until_stopped().await?;
+        stops.next().await;
         site.stop().await;
         Ok(Ended::Done)
     }

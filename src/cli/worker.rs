@@ -51,11 +51,10 @@ impl Worker {
     pub(super) async fn run(self) -> anyhow::Result<Ended> {
         telemetry::begin(self.log_json);
         let (tell, stop) = watch::channel(Stop::Run);
+        let mut stops = super::Stops::new()?;
         tokio::spawn(async move {
             for next in [Stop::Drain, Stop::Hurry] {
-                if super::run_until_stopped().await.is_err() {
-                    return;
-                }
+                stops.next().await;
                 tracing::info!(
                     "asked to stop: {}",
                     if next == Stop::Drain { "finishing what runs" } else { "at once" }

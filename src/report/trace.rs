@@ -31,8 +31,9 @@ impl Reader for Trace {
     fn event(&self, event: &Event) {
         let Ok(line) = serde_json::to_string(event) else { return };
         if let Ok(mut file) = self.0.lock() {
-            // A trace that cannot be written never fails a job.
-            let _ = writeln!(file, "{line}");
+            // In one go: who is killed, or writes beside another, leaves whole lines. A trace that cannot be written never
+            // fails a job.
+            let _ = file.write_all(format!("{line}\n").as_bytes());
             if matches!(event.kind, EventKind::CommitReached { .. }) {
                 let _ = file.sync_data();
             }
