@@ -175,6 +175,23 @@ async fn a_window_that_was_waited_for_is_used_and_closes_itself() {
 }
 
 #[tokio::test]
+async fn a_window_that_closes_itself_at_once_came() {
+    let visit = Visit::beside().await;
+    let page = &*visit.page;
+    for _ in 0..20 {
+        page.allow(Allowed::Popup);
+        click(page, &[], "#flash").await;
+        let Came::Popup(window) = page.came(soon()).await.expect("a window") else { panic!("no window") };
+        while window.is_open() {
+            tokio::task::yield_now().await;
+        }
+    }
+    says(page, &[], "flashed").await;
+    assert_eq!(page.take_notices(), []);
+    visit.end().await;
+}
+
+#[tokio::test]
 async fn a_window_may_be_gone_before_it_has_answered_the_press() {
     let visit = Visit::beside().await;
     let page = &*visit.page;

@@ -256,7 +256,7 @@ impl Run<'_> {
                 return Err(Failure::new(Code::Internal, "the page did not say where to press").into());
             };
             self.before_input().await?;
-            let deadline = Instant::now() + GRACE;
+            let deadline = until.max(Instant::now() + GRACE);
             self.page.click(at, deadline).await?;
             let frame = self.frame.clone();
             let question = Question { ask: Ask::Verdict { token }, frame, within: 1_000, watch: Vec::new() };

@@ -153,6 +153,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         ),
         "/beside" => page(include_str!("beside.html")),
         "/child" => page(include_str!("child.html")),
+        "/flash" => page("<script>opener.postMessage('flashed', '*'); window.close()</script>"),
         "/inner" => page(
             "<div style='height:1200px'>far</div><label>Inner <input id=inner></label>
              <button id=press onclick=\"out.textContent = 'pressed ' + inner.value\">Press</button><p id=out>nothing</p>",

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{
     events::{self, Described, Evaluated},
-    page::{FrontPage, Missed, is_navigation},
+    page::{FrontPage, Missed},
     tab::Tab,
     wire::WireError,
 };
@@ -62,12 +62,7 @@ impl Place {
                 "arguments": [{"value": at}, {"value": round}],
             });
             let method = "Runtime.callFunctionOn";
-            let answer = match tab.call(method, params).by(deadline).await {
-                Err(WireError::Refused { message, .. }) if is_navigation(&message) => {
-                    return Err(DriverError::Navigated.into());
-                }
-                answer => answer?,
-            };
+            let answer = tab.call(method, params).by(deadline).await?;
             let evaluated: Evaluated<'_> = events::result(method, &answer)?;
             match told(&evaluated) {
                 Some(Answer::Aimed { at: around, .. }) => at = around,
@@ -178,13 +173,7 @@ async fn element_of(
         "arguments": [{"value": target}, {"value": within}],
     });
     let method = "Runtime.callFunctionOn";
-    let answer = match place.tab.call(method, params).by(deadline).await {
-        Ok(answer) => answer,
-        Err(WireError::Refused { message, .. }) if is_navigation(&message) => {
-            return Err(DriverError::Navigated.into());
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let answer = place.tab.call(method, params).by(deadline).await?;
     let evaluated: Evaluated<'_> = events::result(method, &answer)?;
     if let Some(element) = evaluated.result.object_id {
         return Ok(Ok(element));

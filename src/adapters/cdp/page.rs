@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Serialize;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{json, value::RawValue};
 use tempfile::TempDir;
 use tokio::time::Instant;
 use url::Url;
@@ -160,19 +160,26 @@ impl FrontPage {
             // It was about a document that is being left, as we have learnt meanwhile.
             Ok(_) if settles && tab.frame(frame, MainFrame::is_leaving) => Err(DriverError::Navigated.into()),
             Ok(answer) => Ok(read_answer(question, &answer)?),
-            Err(WireError::Refused { message, .. }) if is_navigation(&message) => {
-                Err(DriverError::Navigated.into())
-            }
-            // A frame that went away went elsewhere.
-            Err(WireError::Closed) if place.is_inner() && self.tab.is_open() => {
-                Err(DriverError::Navigated.into())
-            }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Enters the frames of a question, and asks it there.
+    /// A document that went away inside the page went elsewhere.
+    fn elsewhere(&self, missed: Missed) -> Missed {
+        let is_gone = match &missed {
+            Missed::Wire(WireError::Closed) => self.tab.is_open(),
+            Missed::Wire(WireError::Refused { message, .. }) => is_navigation(message),
+            _ => false,
+        };
+        if is_gone { DriverError::Navigated.into() } else { missed }
+    }
+
     async fn ask_once(&self, question: &Question, deadline: Instant) -> Result<Answer, Missed> {
+        self.ask_there(question, deadline).await.map_err(|missed| self.elsewhere(missed))
+    }
+
+    /// Enters the frames of a question, and asks it there.
+    async fn ask_there(&self, question: &Question, deadline: Instant) -> Result<Answer, Missed> {
         let within = Duration::from_millis(question.within);
         let place = match self.enter(&question.frame, within, deadline).await? {
             Ok(place) => place,
@@ -227,17 +234,15 @@ impl FrontPage {
         for tab in tabs {
             for frame in tab.frames() {
                 let place = Place::of(Arc::clone(&tab), frame);
-                // A frame that is on its way shows nothing yet, and one that is gone nothing any more. The document in
-                // front is what is asked about: a busy machine needs a while to look through a large one.
-                let patience = match place.frame == self.tab.top() {
-                    true => Duration::from_secs(5),
-                    false => Duration::from_millis(500),
-                };
-                let soon = deadline.min(Instant::now() + patience);
+                // A busy machine needs a while to look through a large document.
+                let soon = deadline.min(Instant::now() + Duration::from_secs(5));
                 match self.ask_in(&place, question, soon).await {
                     Ok(Answer::Contains { contains: true }) => return Ok(true),
-                    Err(missed) if place.frame == self.tab.top() => return Err(missed),
-                    Ok(_) | Err(_) => {}
+                    Ok(_) => {}
+                    // A frame that is on its way shows nothing yet, and one that is gone nothing any more.
+                    Err(_) if place.frame != self.tab.top() && !place.tab.has_frame(&place.frame) => {}
+                    // It may show it.
+                    Err(missed) => return Err(missed),
                 }
             }
         }
@@ -296,10 +301,7 @@ impl Page for FrontPage {
     }
 
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError> {
-        let clock = Clock::start();
-        let reply = self.keys().call("Input.insertText", InsertText { text });
-        reply.by(deadline).await.map_err(|e| clock.error(e))?;
-        Ok(())
+        input(&self.keys(), "Input.insertText", [InsertText { text }], deadline).await
     }
 
     async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError> {
@@ -324,9 +326,10 @@ impl Page for FrontPage {
         deadline: Instant,
     ) -> Result<(), DriverError> {
         let clock = Clock::start();
-        let place = self.enter(frame, Duration::ZERO, deadline).await.map_err(|e| clock.error(e))?;
+        let error = |missed| clock.error(self.elsewhere(missed));
+        let place = self.enter(frame, Duration::ZERO, deadline).await.map_err(error)?;
         let place = place.map_err(|refusal| DriverError::Protocol(refusal.message))?;
-        let held = place.held(token, deadline).await.map_err(|e| clock.error(e))?;
+        let held = place.held(token, deadline).await.map_err(error)?;
         let disk = |error: std::io::Error| DriverError::Protocol(format!("a file for the page: {error}"));
         let folder = tempfile::Builder::new().prefix("seatwright-upload-").tempdir().map_err(disk)?;
         let mut paths = Vec::new();
@@ -341,7 +344,7 @@ impl Page for FrontPage {
         let done = place.tab.call("DOM.setFileInputFiles", params).by(deadline).await;
         locked(&self.uploads).push(folder);
         place.leave();
-        done.map(drop).map_err(|e| clock.error(e))
+        done.map(drop).map_err(|e| error(e.into()))
     }
 
     fn allow(&self, allowed: Allowed) {
@@ -361,9 +364,15 @@ impl Page for FrontPage {
         let came = self.tab.came(deadline).await.map_err(|e| clock.error(e));
         let came = match came {
             Ok(Arrival::Popup(tab)) => {
-                tab.set_up(deadline).await.map_err(|e| clock.error(e))?;
                 // The pointer reaches only what is in front.
-                tab.call("Page.bringToFront", json!({})).by(deadline).await.map_err(|e| clock.error(e))?;
+                let front = tab.call("Page.bringToFront", json!({}));
+                for done in [tab.set_up(deadline).await, front.by(deadline).await.map(drop)] {
+                    match done {
+                        // It came, and has closed itself already.
+                        Err(WireError::Closed) => {}
+                        done => done.map_err(|e| clock.error(e))?,
+                    }
+                }
                 Ok(Came::Popup(Arc::new(FrontPage::new(tab, Arc::clone(&self.room), self.context.clone()))))
             }
             Ok(Arrival::Dialog { kind, message }) => Ok(Came::Dialog { kind, message }),
@@ -418,12 +427,12 @@ impl Page for FrontPage {
     }
 }
 
-/// Gives these in one go: one by one, each would wait for a frame to be drawn. A window that closes itself on an
-/// input may be gone before it has answered; the input was given all the same.
+/// Gives these in one go: one by one, each would wait for a frame to be drawn. A window or a frame that closes itself
+/// on an input may be gone before it has answered; the input was given all the same.
 async fn input<const N: usize>(
     tab: &Tab,
     method: &'static str,
-    all: [Value; N],
+    all: [impl Serialize; N],
     deadline: Instant,
 ) -> Result<(), DriverError> {
     let clock = Clock::start();
@@ -482,7 +491,7 @@ fn read_answer(question: &Question, answer: &RawValue) -> Result<Answer, DriverE
 }
 
 /// Does this refusal say that the document went away?
-pub(super) fn is_navigation(message: &str) -> bool {
+fn is_navigation(message: &str) -> bool {
     [
         "Cannot find context",
         "uniqueContextId not found",

@@ -134,7 +134,7 @@ impl Relay {
         for tunnel in self.tunnels.to(&to) {
             let heard = tunnel.heard();
             silent = silent.max(heard.silent);
-            if heard.asked || *tunnel.held.borrow() > 0 {
+            if heard.asked || *tunnel.held.borrow() > 0 || tunnel.is_unread() {
                 tunnel.held.send_modify(|held| *held += 1);
                 drop(heard);
                 held.push(tunnel);
@@ -232,6 +232,11 @@ impl Tunnel {
         heard.tls |= !heard.answered && words.first() == Some(&HANDSHAKE);
         (heard.asked, heard.last) = (true, Instant::now());
         heard.answered || !heard.tls
+    }
+
+    /// Has the browser sent what nobody has read yet?
+    fn is_unread(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.browser).is_ok_and(|bytes| bytes > 0)
     }
 
     /// Something comes back.
@@ -411,7 +416,9 @@ mod tests {
         asked.write_all(b"wait").await.expect("open");
         let go = server.waits.recv().await.expect("it waits");
         let url = Url::parse(&format!("http://LOCALHOST:{}/save", server.port)).expect("an address");
-        let fresh = relay.fresh(&url).await.expect("an address");
+        let mut fresh = relay.fresh(&url).await.expect("an address");
+        // Longer than it takes to look.
+        fresh.silent = Duration::from_secs(2);
         assert_eq!(kept.try_read(&mut [0; 4]).expect("it knows by now"), 0, "ended");
         for stream in [&mut elsewhere, &mut socket] {
             says(stream, *b"pong").await;
