@@ -39,6 +39,8 @@ mod trial;
 #[path = "chaos/twice.rs"]
 mod twice;
 
+use support::ports;
+
 /// Is all of it to be done?
 fn whole() -> bool {
     std::env::var("SEATWRIGHT_CHAOS").is_ok_and(|what| what == "whole")

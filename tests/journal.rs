@@ -7,6 +7,8 @@
 mod cases;
 #[path = "journal/ground.rs"]
 mod ground;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/postgres.rs"]
 mod postgres;
 

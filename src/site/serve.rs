@@ -109,7 +109,7 @@ impl RunningSite {
         change(self.app.now().world.change())
     }
 
-    /// What goes wrong from now on: faults as `/_site/faults` takes them.
+    /// What goes wrong from now on: faults as `/_site/faults` takes them. A `lag` that holds is over.
     pub fn fail_with(&self, faults: &[Value]) -> Result<(), String> {
         self.app.fail_with(Value::from(faults.to_vec()))
     }
@@ -164,7 +164,9 @@ impl App {
         for fault in &faults {
             self.site.has_place(&fault.on)?;
         }
-        self.now().faults = faults;
+        let mut now = self.now();
+        now.faults = faults;
+        now.lag = None;
         Ok(())
     }
 }

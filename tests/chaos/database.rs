@@ -17,7 +17,7 @@ use crate::{
 /// What lies around the commit.
 const EVENTS: [&str; 8] = [
     "taken_up",
-    "step_started",
+    "evidence_kept",
     "commit_reached",
     "step_ended",
     "verifying",
@@ -50,8 +50,13 @@ async fn workers_die(broker: &PrivateBroker, server: &PrivatePostgres, tally: &T
     }
     let runs = cases.into_iter().enumerate().map(|(number, (operation, event))| {
         let journal = journal(server, &format!("kill{number}"));
-        // The step whose end comes after the commit is the fourth of a create.
-        let nth = if event.starts_with("step_") { 4 } else { 1 };
+        // The step that commits, counted from the first one of the sign-in.
+        let step = match operation {
+            "user.create" => 8,
+            "user.update" => 7,
+            _ => 6,
+        };
+        let nth = if event == "step_ended" { step } else { 1 };
         async move {
             let name = format!("PostgreSQL, worker: kill -9 at {event}");
             killed_at(&broker.url, (number, &journal), &name, operation, (event, nth), tally).await;

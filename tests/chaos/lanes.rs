@@ -23,7 +23,7 @@ const OPERATIONS: [&str; 4] = ["user.create", "user.update", "user.disable", "us
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_lanes_keep_their_order_while_workers_come_and_go() {
-    let (lanes, users) = if whole() { (40, 5) } else { (12, 5) };
+    let (lanes, users) = if whole() { (40, 5) } else { (20, 3) };
     let mut broker = PrivateBroker::start();
     let names: Vec<String> = (0..lanes).map(|lane| format!("lane-{lane}")).collect();
     let place = Place::new(&broker.url, &names).await;

@@ -11,12 +11,12 @@ use crate::{
         relay::Relay,
     },
     tally::Tally,
-    trial::{OPERATIONS, Trial},
+    trial::{BEFORE_THE_GATE, OPERATIONS, Trial},
     whole,
 };
 
 /// Before the gate is asked, when it has let pass, and after the commit.
-const MOMENTS: [&str; 3] = ["step_started:4", "commit_reached:1", "verifying:1"];
+const MOMENTS: [&str; 3] = [BEFORE_THE_GATE, "commit_reached:1", "verifying:1"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_silent_network_lets_nobody_click_for_a_lane_that_is_somebody_elses() {
@@ -32,7 +32,7 @@ async fn chaos_a_silent_network_lets_nobody_click_for_a_lane_that_is_somebody_el
     }
     if !whole() {
         // Of workers that stand still the sleeper tells.
-        cases.retain(|case| *case == ("step_started:4", "user.create", false));
+        cases.retain(|case| *case == (BEFORE_THE_GATE, "user.create", false));
     }
     let runs = cases.into_iter().enumerate().map(|(number, (moment, operation, asleep))| {
         silenced(&broker.url, number, moment, operation, asleep, &tally)

@@ -51,7 +51,7 @@ impl Blow {
 
 /// The moments at which the blow comes.
 const MOMENTS: [&str; 5] =
-    ["started:1", "session_ready:1", "step_started:2", "commit_reached:1", "verifying:1"];
+    ["started:1", "session_ready:1", "step_started:5", "commit_reached:1", "verifying:1"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_blows_from_outside_leave_one_result_and_one_user() {

@@ -10,7 +10,7 @@ use crate::{
         corridor::{Terms, Worker},
     },
     tally::Tally,
-    trial::Trial,
+    trial::{BEFORE_THE_GATE, Trial},
     whole,
 };
 
@@ -25,8 +25,9 @@ async fn chaos_a_worker_that_slept_through_its_commit_does_not_click() {
 }
 
 async fn slept(url: &str, number: usize, tally: &Tally) {
-    // One sleeps when the gate has let it pass, the next one a step earlier.
-    let fault = if number.is_multiple_of(2) { "commit_reached STOP" } else { "step_started:4 STOP" };
+    // One sleeps when the gate has let it pass, the next one right before it is asked.
+    let moment = if number.is_multiple_of(2) { "commit_reached" } else { BEFORE_THE_GATE };
+    let fault = &format!("{moment} STOP");
     let terms = Terms { settle: Some("2s"), heartbeat: Some(1), ..Terms::default() };
     let mut trial = Trial::new(url, &format!("sleep-{number}"), "user.create", terms).await;
     let mut sleeper = Worker::start_for(&trial.lane.config, fault);

@@ -14,6 +14,9 @@ use crate::{
 /// All that a fault is tried with.
 pub const OPERATIONS: [&str; 3] = ["user.create", "user.update", "user.delete"];
 
+/// The event right before the gate is asked: the picture that is kept before a commit.
+pub const BEFORE_THE_GATE: &str = "evidence_kept:1";
+
 /// A job, and what is known of its user.
 pub struct Trial {
     pub lane: Lane,

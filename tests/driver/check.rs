@@ -123,7 +123,13 @@ impl Visit<'_> {
             "notices" => {
                 room.settle().await?;
                 let expected = list(what, |line| site.fill_in(text(line)));
-                let notices: Vec<_> = room.page.take_notices().iter().map(say_notice).collect();
+                let mut notices: Vec<_> = room.page.take_notices().iter().map(say_notice).collect();
+                // Some are told after the page has settled: what is no navigation of its own.
+                let until = Instant::now() + Duration::from_millis(PATIENCE);
+                while notices.len() < expected.len() && Instant::now() < until {
+                    tokio::task::yield_now().await;
+                    notices.extend(room.page.take_notices().iter().map(say_notice));
+                }
                 want(notices == expected, &expected, &notices)?;
             }
             "hover" => {

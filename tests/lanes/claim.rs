@@ -29,7 +29,7 @@ async fn a_delivery_is_ours_until_the_broker_has_it_back() {
     // Its queue is deleted: the broker cancels the consumer, and the channel stays open.
     Admin::new(&broker.url).await.delete_queue("seatwright.jobs.acme").await;
     not_ours(&one).await;
-    assert!(*one.lost.borrow());
+    within(one.lost.clone().wait_for(|lost| *lost)).await.expect("it is told");
     assert!(one.ending.ack().await.is_err());
     over(&mut *epoch).await;
     epoch.close().await;

@@ -35,7 +35,7 @@ async fn a_cancel_that_comes_while_a_worker_drains_is_noted() {
             }
         }
     };
-    deadline(std::time::Duration::from_secs(30), "the worker stays", telling).await;
+    deadline(std::time::Duration::from_secs(120), "the worker stays", telling).await;
     shift.ended().await;
     for job in &told {
         let entry = Entry {

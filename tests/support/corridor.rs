@@ -209,7 +209,8 @@ impl Lane {
 
     /// The results of a job that wait where all results wait, until there is one.
     pub async fn results_of(&self, job: &str) -> Vec<JobResult> {
-        let until = Instant::now() + PATIENCE;
+        // A worker that has lost its broker several times rests before it looks for it again.
+        let until = Instant::now() + 3 * PATIENCE;
         let mut all = Vec::new();
         while !all.iter().any(|result: &JobResult| result.job == job) {
             assert!(Instant::now() < until, "no result of {job}");

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every suite uses a part of it")]
 
 pub mod corridor;
+pub mod ports;
 pub mod relay;
 
 use std::{

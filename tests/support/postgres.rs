@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -28,9 +27,7 @@ impl PrivatePostgres {
             chown(folder.path(), Some(postgres.uid()), Some(postgres.gid()))
                 .expect("the folder can be given");
         }
-        let port =
-            TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port").port();
-        let this = Self { folder, programs, port };
+        let this = Self { folder, programs, port: super::ports::free_port() };
         let password = this.folder.path().join("password");
         fs::write(&password, PG_PASSWORD).expect("the password can be written");
         let data = this.data();
@@ -70,6 +67,8 @@ impl PrivatePostgres {
     /// As a power cut would: the server and all that it started.
     pub fn kill(&self) {
         let Some(server) = self.pid() else { return };
+        // Standing still, it starts nothing more.
+        Command::new("kill").args(["-STOP", &server]).status().expect("kill runs");
         let started = Command::new("pgrep").args(["-P", &server]).output().expect("pgrep runs");
         let all = format!("{server} {}", String::from_utf8_lossy(&started.stdout));
         let all: Vec<&str> = all.split_whitespace().collect();
