@@ -147,13 +147,14 @@ async fn launch_marked(mark: &str) -> Chromium {
 
 fn program(mark: &str) -> (Pid, PathBuf) {
     // A child that is being started is a copy of its parent for a moment.
+    let until = std::time::Instant::now() + Duration::from_secs(10);
     let (pid, arguments) = loop {
         let mut found = programs(&format!("--mark={mark}"));
-        match found.len() {
-            0 => panic!("no program"),
-            1 => break found.remove(0),
-            _ => std::thread::yield_now(),
+        if let (Some(one), []) = (found.pop(), found.as_slice()) {
+            break one;
         }
+        assert!(std::time::Instant::now() < until, "not one program beside {found:?}");
+        std::thread::yield_now();
     };
     let profile =
         arguments.iter().find_map(|argument| argument.strip_prefix("--user-data-dir=")).expect("a profile");

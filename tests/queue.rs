@@ -214,6 +214,8 @@ async fn what_is_no_job_is_answered_and_kept_and_stops_nobody() {
     }
     assert!(dead.iter().all(|body| !body.contains(secret)));
     let log = worker.stop();
+    let more = channel.basic_get("seatwright.dead".into(), BasicGetOptions { no_ack: true }).await;
+    assert!(more.expect("the queue is there").is_none(), "each is there once");
     assert!(!log.contains(secret) && !log.contains(PASSWORD));
 }
 

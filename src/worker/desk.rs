@@ -1,5 +1,5 @@
-//! One delivery, from the broker to the broker: journal, turn, disposition, result, end. In that order, so that whatever
-//! dies in between is known to whoever comes next.
+//! One delivery, from the broker to the broker: journal, turn, disposition, and the result and its end by `answer.rs`. In
+//! that order, so that whatever dies in between is known to whoever comes next.
 
 use std::{
     collections::BTreeMap,

@@ -68,10 +68,14 @@ impl Tally {
         row.lost += u32::from(first.error.as_ref().is_some_and(|error| error.code == Code::QueueLost));
         *row.outcomes.entry(first.outcome.to_string()).or_default() += 1;
         let (others, there) = lane.members(expected.address);
-        // What it is settled to later is another message.
-        let differs = of_job.iter().any(|result| {
-            !result.settled && (result.outcome != first.outcome || result.changed != first.changed)
-        });
+        // What it is settled to later is another message: of that there is one, too.
+        let (settled, told): (Vec<&JobResult>, Vec<&JobResult>) =
+            of_job.iter().copied().partition(|result| result.settled);
+        let differ = |all: &[&JobResult]| {
+            all.windows(2)
+                .any(|pair| (pair[0].outcome, pair[0].changed) != (pair[1].outcome, pair[1].changed))
+        };
+        let differs = differ(&told) || differ(&settled);
         row.doubled += u32::from(there.len() > 1 || differs);
         let done = match expected.operation {
             "user.create" => there.len() == 1,
@@ -79,12 +83,12 @@ impl Tally {
             _ => there.iter().any(|member| member["name"] == expected.name),
         };
         let untouched = there == expected.before;
-        let true_word = match first.outcome {
+        let true_word = |result: &JobResult| match result.outcome {
             Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal => done,
             Outcome::Indeterminate => done || untouched,
             _ => untouched,
         };
-        let wrong = !true_word || others != expected.others;
+        let wrong = !of_job.iter().all(|result| true_word(result)) || others != expected.others;
         if wrong || there.len() > 1 || differs {
             eprintln!("WRONG: {fault}, {}: {first:#?}\nthe app has {there:?}", expected.operation);
         }

@@ -151,7 +151,10 @@ impl FrontPage {
             if around.has_frame(frame) {
                 return Ok(Arc::clone(around));
             }
-            if Instant::now() >= deadline || !around.is_open() {
+            if !around.is_open() {
+                return Err(WireError::Closed.into());
+            }
+            if Instant::now() >= deadline {
                 return Err(WireError::Late.into());
             }
             tokio::time::sleep(LOOK_AGAIN).await;

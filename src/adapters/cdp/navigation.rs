@@ -136,6 +136,11 @@ impl MainFrame {
         self.world = None;
     }
 
+    /// Our world in the document that is there.
+    pub(super) fn world(&self) -> Option<&str> {
+        self.world.as_deref()
+    }
+
     /// Is this our world?
     pub(super) fn is_world(&self, world: &str) -> bool {
         self.world.as_deref() == Some(world)

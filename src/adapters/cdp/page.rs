@@ -30,6 +30,8 @@ use crate::ports::driver::{
 
 /// How the script in the page is asked.
 const ASK: &str = "function(q){return globalThis.__seatwright.ask(q)}";
+/// What a command is refused with whose session is over; the event that says so is on its way.
+const NO_SESSION: i64 = -32001;
 
 /// The page in front of a context, or a window that it opened.
 pub(super) struct FrontPage {
@@ -130,19 +132,27 @@ impl FrontPage {
     }
 
     async fn ask_in(&self, place: &Place, question: &Question, deadline: Instant) -> Result<Answer, Missed> {
-        let Place { tab, frame, .. } = place;
-        let world = tab.world(frame, deadline).await?;
+        let world = place.tab.world(&place.frame, deadline).await?;
+        self.ask_world((&place.tab, &place.frame, &world), question, deadline).await
+    }
+
+    async fn ask_world(
+        &self,
+        (tab, frame, world): (&Tab, &str, &str),
+        question: &Question,
+        deadline: Instant,
+    ) -> Result<Answer, Missed> {
         let reply = tab.call(
             "Runtime.callFunctionOn",
             CallFunctionOn {
                 function_declaration: ASK,
-                unique_context_id: &world,
+                unique_context_id: world,
                 arguments: [Argument { value: question }],
                 await_promise: true,
                 return_by_value: true,
             },
         );
-        let world_gone = tab.wait(frame, deadline, |frame| match frame.is_world(&world) {
+        let world_gone = tab.wait(frame, deadline, |frame| match frame.is_world(world) {
             true => Err(deadline),
             false => Ok(()),
         });
@@ -167,7 +177,9 @@ impl FrontPage {
     /// A document that went away inside the page went elsewhere.
     fn elsewhere(&self, missed: Missed) -> Missed {
         let is_gone = match &missed {
-            Missed::Wire(WireError::Closed) => self.tab.is_open(),
+            Missed::Wire(WireError::Closed | WireError::Refused { code: NO_SESSION, .. }) => {
+                self.tab.is_open()
+            }
             Missed::Wire(WireError::Refused { message, .. }) => is_navigation(message),
             _ => false,
         };
@@ -228,21 +240,23 @@ impl FrontPage {
         }
     }
 
-    /// Whether a secret shows is a question to every frame.
+    /// Whether a secret shows is a question to every frame, also to one that is being left.
     async fn any_frame_contains(&self, question: &Question, deadline: Instant) -> Result<bool, Missed> {
-        let tabs = [Arc::clone(&self.tab)].into_iter().chain(self.room.every_part());
-        for tab in tabs {
-            for frame in tab.frames() {
-                let place = Place::of(Arc::clone(&tab), frame);
-                // A busy machine needs a while to look through a large document.
-                let soon = deadline.min(Instant::now() + Duration::from_secs(5));
-                match self.ask_in(&place, question, soon).await {
-                    Ok(Answer::Contains { contains: true }) => return Ok(true),
-                    Ok(_) => {}
-                    // A frame that is on its way shows nothing yet, and one that is gone nothing any more.
-                    Err(_) if place.frame != self.tab.top() && !place.tab.has_frame(&place.frame) => {}
+        // A busy machine needs a while to look through a large document.
+        let soon = || deadline.min(Instant::now() + Duration::from_secs(5));
+        let shows = |answer: &Answer| matches!(answer, Answer::Contains { contains: true });
+        let top = Place::of(Arc::clone(&self.tab), self.tab.top().to_owned());
+        if shows(&self.ask_in(&top, question, soon()).await?) {
+            return Ok(true);
+        }
+        for tab in [Arc::clone(&self.tab)].into_iter().chain(self.room.every_part()) {
+            for (frame, world) in tab.worlds().into_iter().filter(|(frame, _)| *frame != top.frame) {
+                match self.ask_world((&tab, &frame, &world), question, soon()).await {
+                    Ok(answer) if shows(&answer) => return Ok(true),
                     // It may show it.
-                    Err(missed) => return Err(missed),
+                    Err(Missed::Wire(WireError::Late)) => return Err(WireError::Late.into()),
+                    // What is gone shows nothing.
+                    Ok(_) | Err(_) => {}
                 }
             }
         }
@@ -272,7 +286,7 @@ impl Page for FrontPage {
             let contains = self.any_frame_contains(question, deadline).await;
             return contains
                 .map(|contains| Answer::Contains { contains })
-                .map_err(|missed| clock.error(missed));
+                .map_err(|missed| clock.error(self.elsewhere(missed)));
         }
         let settles = matches!(question.ask, Ask::Probe { settle: true, .. });
         loop {
@@ -301,7 +315,12 @@ impl Page for FrontPage {
     }
 
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError> {
-        input(&self.keys(), "Input.insertText", [InsertText { text }], deadline).await
+        let meant = locked(&self.focus).clone().unwrap_or_else(|| Arc::clone(&self.tab));
+        // What was meant for a frame that is gone is meant for nobody.
+        if !meant.is_open() && self.tab.is_open() {
+            return Ok(());
+        }
+        input(&meant, "Input.insertText", [InsertText { text }], deadline).await
     }
 
     async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError> {
@@ -560,8 +579,7 @@ impl Clock {
             WireError::Closed => DriverError::PageClosed,
             WireError::Late => DriverError::Timeout(self.0.elapsed()),
             WireError::Refused { code, message } => match code {
-                // The session is over; the event that says so is on its way.
-                -32001 => DriverError::PageClosed,
+                NO_SESSION => DriverError::PageClosed,
                 _ => DriverError::Protocol(message),
             },
         }

@@ -121,27 +121,11 @@ impl Tab {
         self.wire.post(None, method, params);
     }
 
-    /// The frames of this session that can be asked something; the topmost one in any case.
-    pub(super) fn frames(&self) -> Vec<String> {
-        let now = Instant::now();
-        let mut found = Vec::new();
-        for (name, frame) in &mut self.desk().frames {
-            if *name == self.frame || matches!(frame.readiness(now), Readiness::Ready { .. }) {
-                found.push(name.clone());
-            }
-        }
-        found
-    }
-
-    /// The frames of this session that are ready, with the worlds in which they are asked.
+    /// What the frames of this session show now, whatever is on its way: their names, with the worlds in which they are
+    /// asked.
     pub(super) fn worlds(&self) -> Vec<(String, String)> {
-        let now = Instant::now();
-        let mut desk = self.desk();
-        let ready = |(name, frame): (&String, &mut MainFrame)| match frame.readiness(now) {
-            Readiness::Ready { world } => Some((name.clone(), world)),
-            Readiness::Wait | Readiness::WaitUntil(_) => None,
-        };
-        desk.frames.iter_mut().filter_map(ready).collect()
+        let shown = |(name, frame): (&String, &MainFrame)| Some((name.clone(), frame.world()?.to_owned()));
+        self.desk().frames.iter().filter_map(shown).collect()
     }
 
     /// The name of the topmost frame.

@@ -273,8 +273,11 @@ function stand() {
 
 stand();
 
-/** What the next text is meant for. @type {{token: number, element: Element, came: boolean, instead: string | null} | null} */
-let meant = null;
+/**
+ * What the next text is meant for; in a document that nobody has asked anything of, for nothing; null: for whatever has the
+ * focus. @type {{token: number | null, element: Element | null, came: boolean, instead: string | null} | null}
+ */
+let meant = { token: null, element: null, came: false, instead: null };
 
 /** Typed is into whatever has the focus: a secret must not go into a field that took it meanwhile. */
 function guardText(event) {
@@ -287,14 +290,14 @@ function guardText(event) {
   }
   const path = event.composedPath();
   // What is edited may be a part of what the browser edits.
-  if (path.includes(meant.element) || isWithin(path[0], meant.element)) {
+  if (path.includes(meant.element) || (meant.element?.isContentEditable && isWithin(path[0], meant.element))) {
     meant.came = true;
     return;
   }
-  forget();
-  meant.instead = describe(path[0]);
   event.preventDefault();
   event.stopImmediatePropagation();
+  forget();
+  meant.instead = describe(path[0]);
 }
 
 /**

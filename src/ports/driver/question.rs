@@ -47,10 +47,11 @@ pub enum Ask {
     /// What became of the press after [`Ask::Aim`]? → [`Answer::Pressed`]
     Verdict { token: u32 },
     /// *Waits* until the target is exactly one visible, enabled form control; focuses it and selects its content,
-    /// so that inserted text replaces it. → [`Answer::Control`]
+    /// so that inserted text replaces it. Text that is inserted next goes into what is typed into here, or nowhere.
+    /// → [`Answer::Control`]
     Edit { target: Target },
     /// Reads a control of [`Ask::Edit`] again → [`Answer::Control`]. Ends the editing: leaves the control, so
-    /// that pages which act on `change` do so.
+    /// that pages which act on `change` do so. `covered`: something else took the focus, and nothing was typed.
     Value { token: u32 },
     /// Sets a native control of [`Ask::Edit`] that cannot be typed into: `select` (by option text or value),
     /// date and time inputs (ISO 8601), range, color → [`Answer::Control`]
