@@ -401,6 +401,7 @@ async fn dialogs_are_dismissed_and_told() {
     click(&*visit.page, "#confirm").await;
     assert_eq!(text(&*visit.page, "#out", None).await, "false");
     click(&*visit.page, "#leaving").await;
+    assert_eq!(text(&*visit.page, "#out", None).await, "stays");
     visit.go("/cookie").await;
     assert_eq!(
         visit.page.take_notices(),
