@@ -108,8 +108,8 @@ pub trait Page: Send + Sync {
     /// Moves the pointer there, presses and releases the main button: trusted input. A window that is closed
     /// meanwhile is no error here: it may have closed itself on it.
     async fn click(&self, at: Point, deadline: Instant) -> Result<(), DriverError>;
-    /// Types into what [`Ask::Edit`] was asked for last, if it still has the focus, replacing its selection: trusted
-    /// input. Never logged. For a window or frame that is closed meanwhile, see [`Page::click`].
+    /// Types into whatever has the focus, replacing its selection: trusted input. After [`Ask::Edit`] of a text field, into
+    /// that or nowhere. Never logged. For a window or frame that is closed meanwhile, see [`Page::click`].
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError>;
     /// Presses and releases one key: trusted input. For a window that is closed meanwhile, see [`Page::click`].
     async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError>;

@@ -47,7 +47,7 @@ pub enum Ask {
     /// What became of the press after [`Ask::Aim`]? → [`Answer::Pressed`]
     Verdict { token: u32 },
     /// *Waits* until the target is exactly one visible, enabled form control; focuses it and selects its content,
-    /// so that inserted text replaces it. Text that is inserted next goes into what is typed into here, or nowhere.
+    /// so that inserted text replaces it. What is inserted next goes into it or, if it is `text` or `password`, nowhere.
     /// → [`Answer::Control`]
     Edit { target: Target },
     /// Reads a control of [`Ask::Edit`] again → [`Answer::Control`]. Ends the editing: leaves the control, so
