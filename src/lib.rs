@@ -1,32 +1,36 @@
 //! Seatwright manages users in apps that have no API for it.
 //!
-//! The map, in reading order. What may import what is guarded by `tests/house.rs`.
+//! The map, in reading order. `tests/house.rs` holds which room may import which.
 
-pub mod contract;
-
-pub mod playbook;
-
-pub mod plan;
-
-pub mod event;
-
-pub mod ports;
-
-pub mod scenario;
-pub mod secret;
-
-pub mod engine;
-
+/// What is behind the doors: Chromium, RabbitMQ, databases, files.
 pub mod adapters;
-
-pub mod config;
-
-pub mod worker;
-
-pub mod site;
-
-pub mod report;
-
-pub mod telemetry;
-
+/// The commands of the binary; here adapters are chosen.
 pub mod cli;
+/// `seatwright.yaml`.
+pub mod config;
+/// The wire: job, result, event, error codes. The published schemas are made of these types.
+pub mod contract;
+/// Runs one plan in one session. The only interpreter.
+pub mod engine;
+/// The one stream of events of a run.
+pub mod event;
+/// Playbook + job → what will be done.
+pub mod plan;
+/// The language: text → tree with places → checked playbook and its findings.
+pub mod playbook;
+/// The doors to the world, in our words.
+pub mod ports;
+/// What may be asked of a page, and what it answers: plain data.
+pub mod query;
+/// Readers of the event stream: console, trace, JUnit.
+pub mod report;
+/// Scenarios of playbooks, played on sites and real apps.
+pub mod scenario;
+/// A value that cannot be shown.
+pub mod secret;
+/// Fixture sites: apps as data, with their faults.
+pub mod site;
+/// Logs.
+pub mod telemetry;
+/// Many jobs at a time: lanes, slots, sessions, deliveries.
+pub mod worker;

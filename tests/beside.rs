@@ -10,9 +10,9 @@ use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
     engine::inject::SCRIPT,
     ports::driver::{
-        Allowed, Answer, Ask, Browser, By, Came, Context, ContextOptions, DriverError, File, Notice, Page,
-        Query, Question, RefusalKind, ScrollTo, Target, TextMatch, Token, TokenPlace,
+        Allowed, Browser, Came, Context, ContextOptions, DriverError, Notice, Page, Token, TokenPlace,
     },
+    query::{Answer, Ask, By, File, Query, Question, RefusalKind, ScrollTo, Target, TextMatch},
     secret::Secret,
 };
 use site::Site;

@@ -18,10 +18,8 @@ use processes::{descendants, ended, programs};
 use rustix::process::{Pid, Signal};
 use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, LaunchError, Sandbox},
-    ports::driver::{
-        Answer, Ask, Browser, By, Condition, Context, ContextOptions, DriverError, Key, Notice, Page, Point,
-        Query, Question, State, Target,
-    },
+    ports::driver::{Browser, Context, ContextOptions, DriverError, Notice, Page},
+    query::{Answer, Ask, By, Condition, Key, Point, Query, Question, State, Target},
 };
 use site::Site;
 use tokio::time::Instant;

@@ -11,12 +11,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("contract", &[]),
     ("event", &["contract"]),
     ("secret", &[]),
-    ("ports", &["contract", "secret"]),
-    // Of the ports the language knows only plain data: keys, and what may be asked of a page.
-    ("playbook", &["contract", "ports"]),
-    ("plan", &["contract", "playbook", "ports"]),
-    ("engine", &["contract", "event", "playbook", "plan", "ports", "secret"]),
-    ("adapters", &["config", "contract", "ports", "secret"]),
+    ("query", &[]),
+    ("ports", &["contract", "query", "secret"]),
+    ("playbook", &["contract", "query"]),
+    ("plan", &["contract", "playbook", "query"]),
+    ("engine", &["contract", "event", "playbook", "plan", "ports", "query", "secret"]),
+    ("adapters", &["config", "contract", "ports", "query", "secret"]),
     ("config", &["contract", "playbook"]),
     ("scenario", &["contract", "event", "playbook", "ports", "secret", "site", "worker"]),
     ("site", &[]),
@@ -60,7 +60,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that wait for nothing: no IO and no async.
-const PURE: &[&str] = &["contract", "playbook", "plan", "event.rs"];
+const PURE: &[&str] = &["contract", "query", "playbook", "plan", "event.rs"];
 
 #[test]
 fn imports_go_one_way() {

@@ -6,9 +6,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
     engine::inject::SCRIPT,
-    ports::driver::{
-        Answer, Ask, Browser, By, Condition, Context, ContextOptions, Page, Query, Question, State,
-    },
+    ports::driver::{Browser, Context, ContextOptions, Page},
+    query::{Answer, Ask, By, Condition, Query, Question, State},
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},

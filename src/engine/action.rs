@@ -13,7 +13,8 @@ use crate::{
     contract::{Code, EvidencePolicy, Failure, Mode},
     plan::{Asked, PlannedStep},
     playbook::{Action, At, Condition, Step, step::Fill, template},
-    ports::driver::{Answer, Ask, DriverError, RefusalKind, ScrollTo},
+    ports::driver::DriverError,
+    query::{Answer, Ask, RefusalKind, ScrollTo},
 };
 
 /// Between two looks at what the page itself cannot wait for.

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
-    ports::driver::{Answer, Ask, By, Condition, Control, ControlKind, Query, State, Target, TextMatch},
+    query::{Answer, Ask, By, Condition, Control, ControlKind, Query, State, Target, TextMatch},
 };
 
 /// How long a list may take to show anything after it was opened.
@@ -57,7 +57,7 @@ impl Run<'_> {
             None if wanted.is_empty() && control.editable => {
                 self.edit(target.clone(), within).await?;
                 self.before_input().await?;
-                self.page.press(crate::ports::driver::Key::Backspace, self.until(within)).await?;
+                self.page.press(crate::query::Key::Backspace, self.until(within)).await?;
                 self.shows(target, "", within).await
             }
             None => Err(Failure::new(
@@ -151,7 +151,7 @@ impl Run<'_> {
         if control.length > 0 {
             // What was typed hides what does not match it.
             self.before_input().await?;
-            self.page.press(crate::ports::driver::Key::Backspace, self.until(within)).await?;
+            self.page.press(crate::query::Key::Backspace, self.until(within)).await?;
         } else {
             self.press_on(target.clone(), within).await?;
         }

@@ -79,7 +79,7 @@ impl Run<'_> {
         };
         let target = self.scope.target(&enter.into, false)?;
         // What cannot be filled needs no code.
-        self.ask(crate::ports::driver::Ask::Edit { target: target.clone() }, within).await?;
+        self.ask(crate::query::Ask::Edit { target: target.clone() }, within).await?;
         let (wait, step) = self.world.codes.take(&secret, now(), totp.step());
         if wait > 0 {
             let begins = Instant::now() + Duration::from_secs(wait);

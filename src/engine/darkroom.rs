@@ -9,10 +9,8 @@ use super::run::Run;
 use crate::{
     contract::{Evidence, EvidenceKind},
     event::EventKind,
-    ports::{
-        driver::{Answer, Ask, File, Question},
-        evidence::EvidenceError,
-    },
+    ports::evidence::EvidenceError,
+    query::{Answer, Ask, File, Question},
 };
 
 const PICTURE_TIME: Duration = Duration::from_secs(10);

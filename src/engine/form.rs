@@ -13,7 +13,7 @@ use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
     playbook::{FormValue, Locator, Names},
-    ports::driver::{Answer, Ask, By, Control, ControlKind, Key, Query, RefusalKind, Target, TextMatch},
+    query::{Answer, Ask, By, Control, ControlKind, Key, Query, RefusalKind, Target, TextMatch},
     secret::Secret,
 };
 

@@ -14,9 +14,10 @@ use crate::{
         template,
     },
     ports::{
-        driver::{self, Answer, Ask, Condition, State, TokenPlace},
+        driver::{self, TokenPlace},
         secrets::{SecretError, Secrets},
     },
+    query::{Answer, Ask, Condition, State},
     secret::Secret,
 };
 

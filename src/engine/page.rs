@@ -9,9 +9,8 @@ use crate::{
     contract::{Code, Failure},
     event::EventKind,
     playbook::{Action, Step},
-    ports::driver::{
-        Answer, Ask, Condition, DriverError, Notice, PageFacts, Question, Refusal, RefusalKind, State, Target,
-    },
+    ports::driver::{DriverError, Notice},
+    query::{Answer, Ask, Condition, PageFacts, Question, Refusal, RefusalKind, State, Target},
 };
 
 /// How much longer than the page itself its driver is waited for.

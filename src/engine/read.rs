@@ -18,7 +18,7 @@ use crate::{
         Locator, Playbook,
         syntax::{FindUser, OperationSteps, Search, View},
     },
-    ports::driver::{Ask, Condition, Key, Refusal, RefusalKind, State},
+    query::{Ask, Condition, Key, Refusal, RefusalKind, State},
 };
 
 /// How long a search within the same page may take to show before its list is read anyway.

@@ -13,7 +13,8 @@ use crate::{
     event::{Event, EventKind},
     plan::{self, Plan, PlannedStep, Scope},
     playbook::{Locator, syntax::Screen},
-    ports::driver::{Condition, Page, State, Target},
+    ports::driver::Page,
+    query::{Condition, State, Target},
     secret::{Mask, Secret},
 };
 

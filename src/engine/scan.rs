@@ -10,7 +10,7 @@ use super::{
 use crate::{
     contract::{Code, Failure},
     playbook::syntax::{FindUser, View},
-    ports::driver::{Answer, Ask, Condition, State},
+    query::{Answer, Ask, Condition, State},
 };
 
 /// Why scrolling stopped.

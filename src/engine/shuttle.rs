@@ -10,7 +10,7 @@ use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
     playbook::{Locator, step::Move},
-    ports::driver::{Control, Target},
+    query::{Control, Target},
 };
 
 /// Between two looks at the boxes.

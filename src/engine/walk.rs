@@ -18,9 +18,7 @@ use crate::{
         locator::By,
         syntax::{Detail, FindUser, Pages, Until, View},
     },
-    ports::driver::{
-        Answer, Ask, BETWEEN, By as Found, Condition, NUMBER, ScrollTo, State, Target, TextMatch,
-    },
+    query::{Answer, Ask, BETWEEN, By as Found, Condition, NUMBER, ScrollTo, State, Target, TextMatch},
 };
 
 /// How long the app may take to show a list or the answer to a search.

@@ -18,7 +18,8 @@ use crate::{
         step::{AnswerDialog, Download, Reply, Upload, Use},
         template,
     },
-    ports::driver::{Allowed, Answer, Ask, Came, ControlKind, File},
+    ports::driver::{Allowed, Came},
+    query::{Answer, Ask, ControlKind, File},
 };
 
 /// How long a window may take to close when its steps are done.

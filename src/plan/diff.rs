@@ -10,7 +10,7 @@ use crate::{
         Playbook,
         syntax::{Column, EntitlementRule, View},
     },
-    ports::driver::BETWEEN,
+    query::BETWEEN,
 };
 
 /// What the job wants a user to be like. Only what it names counts.

@@ -15,7 +15,8 @@ use crate::{
         syntax::{self, Column, Detail, Module},
         template::{self, TemplateError},
     },
-    ports::driver::{self as page, ColumnAt, Query, State, Target, TextMatch},
+    query as page,
+    query::{ColumnAt, Query, State, Target, TextMatch},
 };
 
 /// The values that templates see, and the playbook whose targets they name.

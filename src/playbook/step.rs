@@ -11,7 +11,7 @@ use super::{
     locator::{Locator, Name, read_map},
     reader::NOTHING_TO_DO,
 };
-use crate::ports::driver::Key;
+use crate::query::Key;
 
 /// One step with its modifiers.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ use super::{
     locator::Locator,
     step::Step,
 };
-use crate::{contract::Code, ports::driver::Key};
+use crate::{contract::Code, query::Key};
 
 /// A playbook: how the users of one app are managed through its own pages.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]

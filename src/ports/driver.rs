@@ -1,4 +1,4 @@
-//! The door to a browser. The questions that one may ask inside a page are in `question`.
+//! The door to a browser. The questions that may be asked inside a page are in `query`.
 //!
 //! Finding, judging and waiting happen *inside* the page: a driver only carries an [`Ask`] there,
 //! brings the [`Answer`] back, and sends real input events. What a question means is fixed by the
@@ -9,18 +9,12 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::secret::Secret;
-
-mod question;
-
-pub use question::{
-    Answer, Ask, BETWEEN, By, Column, ColumnAt, Condition, Control, ControlKind, NUMBER, PageFacts, Query,
-    Question, RecordQuery, Records, Refusal, RefusalKind, Rows, Scanned, ScrollTo, State, Target, TextMatch,
-    View, stands_alone,
+use crate::{
+    query::{Answer, File, Key, Point, Question, Target, TextMatch},
+    secret::Secret,
 };
 
 /// One running browser program.
@@ -108,14 +102,14 @@ pub trait Page: Send + Sync {
     /// Moves the pointer there, presses and releases the main button: trusted input. A window that is closed
     /// meanwhile is no error here: it may have closed itself on it.
     async fn click(&self, at: Point, deadline: Instant) -> Result<(), DriverError>;
-    /// Types into whatever has the focus, replacing its selection: trusted input. After [`Ask::Edit`] of a text field, into
+    /// Types into whatever has the focus, replacing its selection: trusted input. After [`crate::query::Ask::Edit`] of a text field, into
     /// that or nowhere. Never logged. For a window or frame that is closed meanwhile, see [`Page::click`].
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError>;
     /// Presses and releases one key: trusted input. For a window that is closed meanwhile, see [`Page::click`].
     async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError>;
     /// Moves the pointer there: trusted input.
     async fn hover(&self, at: Point, deadline: Instant) -> Result<(), DriverError>;
-    /// Gives files to the file input of an [`Ask::Edit`] that was asked in this frame.
+    /// Gives files to the file input of an [`crate::query::Ask::Edit`] that was asked in this frame.
     async fn upload(
         &self,
         frame: &[Target],
@@ -141,41 +135,6 @@ pub trait Page: Send + Sync {
     fn url(&self) -> String;
     /// What the driver had to do by itself since the last call, oldest first.
     fn take_notices(&self) -> Vec<Notice>;
-}
-
-/// A point of the viewport, in CSS pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    pub x: f64,
-    pub y: f64,
-}
-
-/// A key, by its name in UI Events (W3C `KeyboardEvent.key`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-pub enum Key {
-    Enter,
-    Tab,
-    Escape,
-    Backspace,
-    Delete,
-    Space,
-    ArrowUp,
-    ArrowDown,
-    ArrowLeft,
-    ArrowRight,
-    Home,
-    End,
-    PageUp,
-    PageDown,
-}
-
-/// A file for a file input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    pub name: String,
-    /// A media type: `text/csv`.
-    pub media_type: String,
-    pub content: Vec<u8>,
 }
 
 /// What the next input may set off.

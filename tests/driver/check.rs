@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 
-use seatwright::ports::driver::{
-    Allowed, Answer, Ask, Browser, Came, Context, ContextOptions, DriverError, File, Notice, Page, Point,
-    Question, RefusalKind, Target, Token, TokenPlace,
-};
 use seatwright::secret::Secret;
+use seatwright::{
+    ports::driver::{
+        Allowed, Browser, Came, Context, ContextOptions, DriverError, Notice, Page, Token, TokenPlace,
+    },
+    query::{Answer, Ask, File, Point, Question, RefusalKind, Target},
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;

@@ -7,9 +7,7 @@
 //! `says` where wanted (a header then as `{header}`). A condition is a target
 //! with `state`.
 
-use seatwright::ports::driver::{
-    By, Column, ColumnAt, Condition, Query, RecordQuery, Rows, Target, TextMatch, View,
-};
+use seatwright::query::{By, Column, ColumnAt, Condition, Query, RecordQuery, Rows, Target, TextMatch, View};
 use serde_json::Value;
 
 pub fn target(value: &Value) -> Target {

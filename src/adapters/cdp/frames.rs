@@ -12,7 +12,10 @@ use super::{
     tab::Tab,
     wire::WireError,
 };
-use crate::ports::driver::{Answer, DriverError, Point, Refusal, Target};
+use crate::{
+    ports::driver::DriverError,
+    query::{Answer, Point, Refusal, Target},
+};
 
 /// Finds the element of a frame; gives it, or why not as the text of an answer.
 const FRAME: &str = "function(target,within){return globalThis.__seatwright.frame(target,within)}";

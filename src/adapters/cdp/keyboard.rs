@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ports::driver::Key;
+use crate::query::Key;
 
 /// The key goes down. Keys that type something carry it.
 pub(super) fn down(key: Key) -> Value {

@@ -24,8 +24,9 @@ use super::{
     targets::Room,
     wire::WireError,
 };
-use crate::ports::driver::{
-    Allowed, Answer, Ask, Came, DriverError, File, Key, Notice, Page, Point, Question, Target,
+use crate::{
+    ports::driver::{Allowed, Came, DriverError, Notice, Page},
+    query::{Answer, Ask, File, Key, Point, Question, Target},
 };
 
 /// How the script in the page is asked.

@@ -4,7 +4,7 @@ use super::{
     document::{Document, Id},
     text::{bare_header, fold},
 };
-use crate::ports::driver::Control;
+use crate::query::Control;
 
 impl Document {
     pub(super) fn is_said(&self, id: Id, name: &str) -> bool {

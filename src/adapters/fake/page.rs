@@ -21,8 +21,9 @@ use super::{
     network::{Arrival, Network, Request},
     tab::Tab,
 };
-use crate::ports::driver::{
-    Allowed, Answer, Came, DriverError, File, Key, Notice, Page, Point, Question, Target,
+use crate::{
+    ports::driver::{Allowed, Came, DriverError, Notice, Page},
+    query::{Answer, File, Key, Point, Question, Target},
 };
 
 /// A picture of one white pixel: nothing is drawn here.

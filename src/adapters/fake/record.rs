@@ -5,9 +5,7 @@ use super::{
     find::{Look, Miss},
     text::{Matcher, bare_header, fold, nearest, quote, say_match},
 };
-use crate::ports::driver::{
-    BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View,
-};
+use crate::query::{BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View};
 
 /// A table as people see it: which cell stands in which column.
 struct Grid {
@@ -28,8 +26,8 @@ struct Cell {
 /// How to read one place of each record of a container.
 enum Reader<'a> {
     Column(Grid, usize),
-    Part(&'a crate::ports::driver::Query),
-    Each(&'a crate::ports::driver::Query),
+    Part(&'a crate::query::Query),
+    Each(&'a crate::query::Query),
     Between(Box<Reader<'a>>, &'a str, &'a str),
 }
 

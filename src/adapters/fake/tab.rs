@@ -12,9 +12,7 @@ use super::{
     form::Effect,
     text::{Matcher, clip},
 };
-use crate::ports::driver::{
-    Answer, Ask, By, Condition, ControlKind, Key, Point, Question, RefusalKind, Target,
-};
+use crate::query::{Answer, Ask, By, Condition, ControlKind, Key, Point, Question, RefusalKind, Target};
 
 /// The page in front.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 //!
 //! It lives in an isolated world of each document, so nothing that the page overrides is in its way, and defines
 //! `globalThis.__seatwright.ask(question) → Promise<answer>`, where question and answer are the JSON of
-//! [`Question`](crate::ports::driver::Question) and [`Answer`](crate::ports::driver::Answer). Evaluating it again in
+//! [`Question`](crate::query::Question) and [`Answer`](crate::query::Answer). Evaluating it again in
 //! the same world changes nothing. It should be there before the page's own scripts: its guard then sees every press
 //! first. Plain JavaScript without a dependency; the files are one scope, in this order:
 //!

@@ -1,0 +1,16 @@
+//! What may be asked of a page, and what it answers: plain data that travels there and back as JSON.
+//!
+//! This is the whole vocabulary between the engine and a driver. It knows nothing of playbooks, jobs or browsers,
+//! and waits for nothing.
+
+mod answer;
+mod input;
+mod question;
+mod target;
+mod view;
+
+pub use answer::{Answer, Control, ControlKind, PageFacts, Records, Refusal, RefusalKind, Scanned};
+pub use input::{File, Key, Point};
+pub use question::{Ask, Question, ScrollTo};
+pub use target::{By, Condition, NUMBER, Query, RecordQuery, State, Target, TextMatch, stands_alone};
+pub use view::{BETWEEN, Column, ColumnAt, Rows, View};

@@ -1,0 +1,95 @@
+//! The questions to a page.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Condition, Target, View};
+
+/// One question with what to look out for while it waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    pub ask: Ask,
+    /// The frames to enter first, from the top document inwards: the question is asked in the last one. Points
+    /// are those of the viewport all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frame: Vec<Target>,
+    /// How long the page may try, in milliseconds.
+    pub within: u64,
+    /// Conditions that end the waiting at once with [`Answer::Interrupted`] when one of them holds
+    /// (overlays, screens). Looked at before each attempt.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watch: Vec<Condition>,
+}
+
+/// The questions. Those marked *waits* try again until it is so or the time is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case")]
+pub enum Ask {
+    /// Which of these hold now? → [`Answer::Holds`]. `settle`: first let what the last input set off begin
+    /// (two tasks and a frame), so that a navigation that it caused is already known.
+    Probe {
+        conditions: Vec<Condition>,
+        #[serde(default)]
+        settle: bool,
+    },
+    /// *Waits* until one of these holds → [`Answer::Which`].
+    Await { any: Vec<Condition> },
+    /// *Waits* until the target is exactly one element that is visible, enabled, still and not covered,
+    /// scrolls it into view and arms a guard: the next pointer press is swallowed unless it lands in that very
+    /// element and the target (with its record, if it is inside one) is still that element. → [`Answer::Aimed`]
+    Aim { target: Target },
+    /// *Waits* until the target is exactly one visible element that is still and not covered, and scrolls it into
+    /// view. → [`Answer::Aimed`], with nothing armed.
+    Hover { target: Target },
+    /// *Waits* until the target is exactly one element, and scrolls → [`Answer::Scrolled`]
+    Scroll { target: Target, to: ScrollTo },
+    /// What became of the press after [`Ask::Aim`]? → [`Answer::Pressed`]
+    Verdict { token: u32 },
+    /// *Waits* until the target is exactly one visible, enabled form control; focuses it and selects its content,
+    /// so that inserted text replaces it. What is inserted next goes into it or, if it is `text` or `password`, nowhere.
+    /// → [`Answer::Control`]
+    Edit { target: Target },
+    /// Reads a control of [`Ask::Edit`] again → [`Answer::Control`]. Ends the editing: leaves the control, so
+    /// that pages which act on `change` do so. `covered`: something else took the focus, and nothing was typed.
+    Value { token: u32 },
+    /// Sets a native control of [`Ask::Edit`] that cannot be typed into: `select` (by option text or value),
+    /// date and time inputs (ISO 8601), range, color → [`Answer::Control`]
+    Set { token: u32, values: Vec<String> },
+    /// *Waits* until the target is exactly one visible element; its text, or an attribute of it → [`Answer::Text`].
+    /// Of one that was found by a text of its own, beside other elements: that text.
+    Text {
+        target: Target,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attribute: Option<String>,
+    },
+    /// *Waits* until the container of the view is there; its records → [`Answer::Records`]
+    Records { view: View },
+    /// *Waits* until the container of the view is there; then reads the records that are drawn, scrolls on and reads
+    /// again, for a short while, until the end, until a record has not come yet, or until one of `until` holds. What it
+    /// has scrolled to last is read by the next question. → [`Answer::Scanned`]
+    Scan {
+        view: View,
+        /// The column without which a record has not come yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<usize>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        until: Vec<Condition>,
+    },
+    /// What is on the page, for a person who was not there → [`Answer::Page`]
+    Page,
+    /// Does any text, attribute value or form control of the page contain one of these (white space folded,
+    /// case ignored)? → [`Answer::Contains`]. For keeping secrets out of pictures: passwords shown as dots
+    /// do not count.
+    Contains { needles: Vec<String> },
+}
+
+/// Where to scroll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScrollTo {
+    /// Until the target is in view.
+    Itself,
+    /// What scrolls the target (itself, what is inside it, or the nearest around it; else the document): to its start.
+    Start,
+    /// The same: on by nine tenths of what it shows at a time.
+    Onward,
+}
