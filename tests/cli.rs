@@ -138,11 +138,50 @@ fn the_doctor_finds_what_is_missing() {
     assert!(out.contains("wrong browser") && out.contains("/nowhere/chromium"), "{out}");
 }
 
-#[test]
-fn a_reader_that_has_heard_enough_is_no_accident() {
+/// Runs the program with a closed pipe for one of its outputs. Gives the exit code and the other output.
+fn with_closed(stream: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_seatwright"));
-    let out = command.args(["coverage"]).current_dir(root()).stdout(writer).output().expect("it runs");
-    assert_eq!((out.status.code(), String::from_utf8_lossy(&out.stderr).as_ref()), (Some(141), ""));
+    command.args(arguments).current_dir(root());
+    let out = match stream {
+        "stdout" => command.stdout(writer),
+        _ => command.stderr(writer),
+    };
+    let out = out.output().expect("it runs");
+    let other = if stream == "stdout" { out.stderr } else { out.stdout };
+    (out.status.code(), String::from_utf8_lossy(&other).into_owned())
+}
+
+#[test]
+fn a_closed_pipe_ends_a_command_quietly() {
+    for command in
+        [&["coverage"][..], &["completions", "bash"], &["completions", "zsh"], &["schema", "playbook"]]
+    {
+        assert_eq!(with_closed("stdout", command), (Some(141), String::new()), "{command:?}");
+    }
+    // An error that nobody reads still has its exit code.
+    assert_eq!(with_closed("stderr", &["check", "nowhere"]), (Some(3), String::new()));
+}
+
+#[test]
+fn a_log_that_is_no_terminal_has_no_colours() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("seatwright.yaml");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let health = taken.local_addr().expect("an address");
+    let playbooks = root().join("playbooks");
+    let text = format!(
+        "broker: {{ url: \"amqp://127.0.0.1:1\" }}\nhealth: {health}\nbrowser: {{ allow_no_sandbox: true }}\nplaybooks: {}\n",
+        playbooks.display()
+    );
+    std::fs::write(&file, text).expect("written");
+    for options in [&[][..], &["--log-json"]] {
+        let mut command = seatwright();
+        command.arg("worker").arg("--config").arg(&file).args(options).env_remove("NO_COLOR");
+        let (code, _, log) = ended(&mut command);
+        assert_eq!(code, 3, "{log}");
+        assert!(log.contains("playbook ledgerly"), "{log}");
+        assert!(!log.contains('\u{1b}'), "{log:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `seatwright cancel`: a job that is not wanted any more.
 
-use super::{Ended, parts::BrokerArguments};
+use super::{Ended, parts::BrokerArguments, terminal::error};
 use crate::adapters::amqp;
 
 /// Tell the workers that a job is not wanted any more. It is not done if nothing of it was committed yet; its result says
@@ -21,11 +21,11 @@ impl Cancel {
             println!("told: if nothing of {} was committed yet, its result will say `cancelled`", self.job);
             return Ok(Ended::Done);
         }
-        eprintln!(
-            "seatwright: no worker is listening: nobody was told, and {} will be done when one is there.\nStart a worker \
+        error(format_args!(
+            "no worker is listening: nobody was told, and {} will be done when one is there.\nStart a worker \
              and cancel it again.",
             self.job
-        );
+        ));
         Ok(Ended::NotDone)
     }
 }

@@ -1,13 +1,13 @@
 //! `seatwright check`: everything that is wrong with playbooks.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::Write,
     path::{Path, PathBuf},
 };
 
 use rayon::prelude::*;
 
-use super::{Ended, findings, render};
+use super::{Ended, findings, render, terminal::colors};
 use crate::{
     playbook::{Loaded, LoadedModule, Severity, load_module},
     scenario,
@@ -110,7 +110,7 @@ fn human(
     errors: usize,
     warnings: usize,
 ) -> std::io::Result<()> {
-    let color = std::io::stdout().is_terminal();
+    let color = colors(&std::io::stdout());
     for loaded in all {
         for finding in &loaded.findings {
             let shown = render::linked(&loaded.path, &loaded.source, finding, color, reference);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Ended, parts::BrokerArguments};
+use super::{Ended, parts::BrokerArguments, terminal::error};
 use crate::adapters::amqp::{DeadLetter, DeadLetters};
 
 /// Look at what could not be done (the queue `seatwright.dead`), and give it back to its lane.
@@ -78,7 +78,7 @@ impl Dead {
                 if found {
                     return Ok(Ended::Done);
                 }
-                eprintln!("seatwright: there is no {job} on seatwright.dead: see `seatwright dead list`");
+                error(format_args!("there is no {job} on seatwright.dead: see `seatwright dead list`"));
                 Ok(Ended::NotDone)
             }
             What::Replay { jobs, all, broker, limit } => replay(&broker.url()?, &jobs, all, limit).await,
@@ -97,9 +97,9 @@ async fn replay(url: &str, jobs: &[String], all: bool, limit: usize) -> anyhow::
         missing.retain(|job| **job != letter.job);
         match dead.replay(number).await {
             Ok(()) => println!("{} is on its lane {} again", letter.job, lane(letter)),
-            Err(error) => {
+            Err(failure) => {
                 good = false;
-                eprintln!("seatwright: {} stays where it is: {error}", letter.job);
+                error(format_args!("{} stays where it is: {failure}", letter.job));
             }
         }
     }
@@ -107,10 +107,10 @@ async fn replay(url: &str, jobs: &[String], all: bool, limit: usize) -> anyhow::
     dead.close().await;
     for job in missing {
         good = false;
-        eprintln!("seatwright: there is no {job} on seatwright.dead: see `seatwright dead list`");
+        error(format_args!("there is no {job} on seatwright.dead: see `seatwright dead list`"));
     }
     if more > 0 {
-        eprintln!("seatwright: {more} more were not looked at: --limit COUNT");
+        error(format_args!("{more} more were not looked at: --limit COUNT"));
     }
     Ok(if good { Ended::Done } else { Ended::NotDone })
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::Ended;
+use super::{Ended, terminal::note};
 use crate::{
     adapters::amqp::{Client, Heard},
     config::Config,
@@ -105,7 +105,7 @@ impl Enqueue {
                     let told = if self.json { serde_json::to_string(&result)? } else { told(&result) };
                     progress.suspend(|| println!("{told}"));
                 }
-                Heard::Other(text) => progress.suspend(|| eprintln!("not a result: {text}")),
+                Heard::Other(text) => progress.suspend(|| note(format_args!("not a result: {text}"))),
             }
         }
         progress.finish_and_clear();

@@ -7,6 +7,7 @@ use anyhow::Context;
 use super::{
     Ended, failure,
     parts::{BrowserArguments, ChromiumLauncher},
+    terminal::note,
 };
 use crate::{
     adapters::{secret_sources::LocalSecrets, store::Folder},
@@ -69,7 +70,10 @@ impl Run {
                     Ok(trace) => readers.with(Arc::new(trace)),
                     // No evidence is no reason to leave a job undone: its result says what could not be kept.
                     Err(error) => {
-                        eprintln!("  no trace: {} cannot be written: {error}", self.evidence.display());
+                        note(format_args!(
+                            "  no trace: {} cannot be written: {error}",
+                            self.evidence.display()
+                        ));
                         readers
                     }
                 };
@@ -85,7 +89,7 @@ impl Run {
             let folder = self.playbooks.join(result.app.as_deref().unwrap_or_default());
             let pictures = failure::pictures(&result.evidence, &self.evidence);
             for line in failure::lines(error, &folder).iter().chain(&pictures) {
-                eprintln!("  {line}");
+                note(format_args!("  {line}"));
             }
         }
         let good =

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     Ended,
     parts::{broker_of, journal_of},
+    terminal::error,
 };
 use crate::{
     adapters::amqp::outbox,
@@ -69,10 +70,10 @@ impl Settle {
             println!("{job}: settled, {}", result.outcome);
             match outbox.result(open.entry.reply_to.as_deref(), &result).await {
                 Ok(()) => journal.published(&result).await?,
-                Err(error) => {
-                    eprintln!(
-                        "seatwright: {error}; its result is kept, and a worker of its lane publishes it"
-                    );
+                Err(failure) => {
+                    error(format_args!(
+                        "{failure}; its result is kept, and a worker of its lane publishes it"
+                    ));
                 }
             }
         } else {

@@ -1,12 +1,11 @@
 //! `seatwright site`: a fixture site to look at and to try playbooks on.
 
 use std::{
-    io::IsTerminal,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use super::{Ended, render::linked};
+use super::{Ended, render::linked, terminal::colors};
 use crate::{
     playbook::read_text_with_aliases,
     site::{Site, SiteFile},
@@ -49,7 +48,7 @@ pub(super) fn open(folder: &Path) -> anyhow::Result<Option<Site>> {
     let file = folder.join("site.yaml");
     if let Ok(source) = std::fs::read_to_string(&file) {
         let (_, findings) = read_text_with_aliases::<SiteFile>(&source);
-        let color = std::io::stdout().is_terminal();
+        let color = colors(&std::io::stdout());
         for finding in &findings {
             println!("{}\n", linked(&file.to_string_lossy(), &source, finding, color, None));
         }

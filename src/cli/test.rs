@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    io::IsTerminal,
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -19,6 +18,7 @@ use super::{
     parts::{BrowserArguments, ChromiumLauncher},
     render::linked,
     site,
+    terminal::colors,
     watch::Watch,
 };
 use crate::{
@@ -163,7 +163,7 @@ impl Test {
             evidence: Arc::new(Folder::new(&self.evidence)),
             apps: if self.real { Some(Apps::new(&self.real_apps, side_by_side)?) } else { None },
         };
-        let (all, color) = (chosen.len(), std::io::stdout().is_terminal());
+        let (all, color) = (chosen.len(), colors(&std::io::stdout()));
         let mut done = 0;
         let reports = scenario::run(&stage, chosen, side_by_side, |report| {
             done += 1;
@@ -220,7 +220,7 @@ pub(super) fn load_suites(
             Ok(Some(suites))
         }
         Err(Problem::Wrong(text, findings)) => {
-            let color = std::io::stdout().is_terminal();
+            let color = colors(&std::io::stdout());
             for finding in &findings {
                 println!("{}\n", linked(&text.path, &text.source, finding, color, None));
             }

@@ -49,7 +49,7 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) async fn run(self) -> anyhow::Result<Ended> {
-        telemetry::begin(self.log_json);
+        telemetry::begin(self.log_json, super::terminal::colors(&std::io::stderr()));
         let (tell, stop) = watch::channel(Stop::Run);
         let mut stops = super::Stops::new()?;
         tokio::spawn(async move {

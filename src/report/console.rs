@@ -1,5 +1,7 @@
 //! A line for each thing that happens, for people, on standard error.
 
+use std::io::Write;
+
 use crate::event::{Event, EventKind, Reader};
 
 /// Writes lines to standard error.
@@ -9,7 +11,8 @@ pub struct Console;
 impl Reader for Console {
     fn event(&self, event: &Event) {
         if let Some(line) = line(&event.kind) {
-            eprintln!("{line}");
+            // A job goes on when nobody reads its progress.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
 }
