@@ -185,3 +185,24 @@ fn a_log_that_is_no_terminal_has_no_colours() {
         assert!(!log.contains('\u{1b}'), "{log:?}");
     }
 }
+
+#[test]
+fn the_environment_names_the_playbooks_of_every_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("lonely")).expect("a folder");
+    std::fs::write(folder.path().join("lonely/playbook.yaml"), "playbook: 1\napp: lonely\n")
+        .expect("written");
+    let run =
+        |arguments: &[&str]| ended(seatwright().args(arguments).env("SEATWRIGHT_PLAYBOOKS", folder.path()));
+    let (code, out, _) = run(&["check"]);
+    assert_eq!((code, out.contains("lonely/playbook.yaml")), (1, true), "{out}");
+    let (_, out, err) = run(&["coverage", "lonely"]);
+    assert!(format!("{out}{err}").contains("lonely"), "{out}{err}");
+    let (_, out, err) = run(&["test", "lonely"]);
+    assert!(format!("{out}{err}").contains("lonely/scenarios.yaml"), "{out}{err}");
+    let (_, out, _) = run(&["doctor", "--browser", "/nowhere"]);
+    assert!(out.contains("playbook lonely"), "{out}");
+    // What stands on the command line comes before the environment.
+    let (code, out, _) = run(&["check", "playbooks/ledgerly"]);
+    assert_eq!((code, out.contains("lonely")), (0, false), "{out}");
+}

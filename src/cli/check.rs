@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {
     /// Playbook files, or folders with one folder an app.
-    #[arg(default_value = "playbooks")]
+    #[arg(default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
     paths: Vec<PathBuf>,
     /// Warnings count as errors.
     #[arg(long)]
