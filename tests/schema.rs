@@ -3,11 +3,7 @@
 use std::{fs, path::Path, sync::Arc};
 
 use seatwright::{
-    playbook::{
-        Finding, Modules, load, load_module, read_text_with_aliases,
-        schema::{self, Draft},
-        words,
-    },
+    playbook::{Finding, Modules, load, load_module, read_text_with_aliases, schema, words},
     worker::books::load_modules,
 };
 use serde_json::{Map, Value, json};
@@ -66,13 +62,11 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-struct Schemas([jsonschema::Validator; 2]);
+struct Schema(jsonschema::Validator);
 
-impl Schemas {
+impl Schema {
     fn new() -> Self {
-        let seven = jsonschema::draft7::new(&schema::playbook(Draft::Seven));
-        let latest = jsonschema::draft202012::new(&schema::playbook(Draft::Latest));
-        Self([seven.expect("a schema of draft-07"), latest.expect("a schema of 2020-12")])
+        Self(jsonschema::draft7::new(&schema::playbook()).expect("a schema of draft-07"))
     }
 
     /// What is not as both sides should see it.
@@ -86,15 +80,14 @@ impl Schemas {
             .filter(|f| schema_says(f.finding).is_ok())
             .map(|f| f.finding.code())
             .collect();
-        let refused = self.0.each_ref().map(|schema| !schema.is_valid(tree));
-        if refused == [!demands.is_empty(); 2] {
+        if self.0.is_valid(tree) == demands.is_empty() {
             return None;
         }
         let errors: Vec<String> =
-            self.0[1].iter_errors(tree).map(|e| format!("{}: {e}", e.instance_path())).take(2).collect();
+            self.0.iter_errors(tree).map(|e| format!("{}: {e}", e.instance_path())).take(2).collect();
         let found: Vec<String> =
             loaded.findings.iter().map(|f| format!("{} {}", f.finding.code(), f.message)).collect();
-        Some(format!("check finds {found:?}; draft-07, 2020-12 refuse: {refused:?} {errors:?}"))
+        Some(format!("check finds {found:?}; the schema finds {errors:?}"))
     }
 }
 
@@ -135,7 +128,7 @@ fn examples() -> Vec<(String, String, Modules)> {
 
 #[test]
 fn both_say_the_same_of_every_example() {
-    let schemas = Schemas::new();
+    let schema = Schema::new();
     let mut wrong = Vec::new();
     for (name, source, modules) in examples() {
         let known = load("playbook.yaml", &name, &source, &modules);
@@ -143,7 +136,7 @@ fn both_say_the_same_of_every_example() {
             continue;
         }
         let tree = tree(&source).expect("YAML");
-        wrong.extend(schemas.disagreement(&name, &tree, &modules).map(|said| format!("{name}: {said}")));
+        wrong.extend(schema.disagreement(&name, &tree, &modules).map(|said| format!("{name}: {said}")));
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
@@ -151,7 +144,7 @@ fn both_say_the_same_of_every_example() {
 /// Every key taken away, every key called otherwise, every value of every other kind.
 #[test]
 fn both_say_the_same_of_every_small_mistake() {
-    let schemas = Schemas::new();
+    let schema = Schema::new();
     let (mut wrong, mut tried) = (Vec::<String>::new(), 0);
     let name = "everything";
     let folder = root().join("tests/language").join(name);
@@ -175,7 +168,7 @@ fn both_say_the_same_of_every_small_mistake() {
         let look = |part: &[(String, Value)]| -> Vec<String> {
             part.iter()
                 .filter_map(|(what, tree)| {
-                    schemas.disagreement(name, tree, &modules).map(|said| format!("{name}{what}: {said}"))
+                    schema.disagreement(name, tree, &modules).map(|said| format!("{name}{what}: {said}"))
                 })
                 .collect()
         };
@@ -269,10 +262,7 @@ fn unexplained(schema: &Value, at: &str, silent: &mut Vec<String>) {
                 }
             }
             for (key, value) in map {
-                if !matches!(
-                    key.as_str(),
-                    "oneOf" | "allOf" | "defaultSnippets" | "dependencies" | "dependentRequired"
-                ) {
+                if !matches!(key.as_str(), "oneOf" | "allOf" | "defaultSnippets" | "dependencies") {
                     unexplained(value, &format!("{at}/{key}"), silent);
                 }
             }
@@ -286,8 +276,7 @@ fn unexplained(schema: &Value, at: &str, silent: &mut Vec<String>) {
 
 #[test]
 fn every_shipped_scenario_file_is_as_its_schema_says() {
-    let schema =
-        jsonschema::draft202012::new(&seatwright::scenario::schema(Draft::Latest)).expect("a schema");
+    let schema = jsonschema::draft7::new(&seatwright::scenario::schema()).expect("a schema");
     for entry in fs::read_dir(root().join("playbooks")).expect("the playbooks").flatten() {
         let Ok(source) = fs::read_to_string(entry.path().join("scenarios.yaml")) else { continue };
         let tree = tree(&source).expect("YAML");
@@ -300,8 +289,7 @@ fn every_shipped_scenario_file_is_as_its_schema_says() {
 #[test]
 fn every_shipped_site_is_as_its_schema_says_and_names_it() {
     let schemas: std::collections::BTreeMap<_, _> = seatwright::cli::schemas().into_iter().collect();
-    let latest = jsonschema::draft202012::new(&schemas["site"]).expect("a schema of 2020-12");
-    let seven = jsonschema::draft7::new(&schemas["site.draft-07"]).expect("a schema of draft-07");
+    let schema = jsonschema::draft7::new(&schemas["site.draft-07"]).expect("a schema of draft-07");
     for entry in fs::read_dir(root().join("fixtures/sites")).expect("the sites").flatten() {
         let Ok(source) = fs::read_to_string(entry.path().join("site.yaml")) else { continue };
         let site = entry.path();
@@ -310,13 +298,11 @@ fn every_shipped_site_is_as_its_schema_says_and_names_it() {
         let (_, findings) = read_text_with_aliases::<seatwright::site::SiteFile>(&source);
         assert!(findings.is_empty(), "{}: {findings:#?}", site.display());
         let tree = tree(&source).expect("YAML");
-        for schema in [&latest, &seven] {
-            let wrong: Vec<String> =
-                schema.iter_errors(&tree).map(|e| format!("{}: {e}", e.instance_path())).take(3).collect();
-            assert!(wrong.is_empty(), "{}: {wrong:#?}", site.display());
-        }
+        let wrong: Vec<String> =
+            schema.iter_errors(&tree).map(|e| format!("{}: {e}", e.instance_path())).take(3).collect();
+        assert!(wrong.is_empty(), "{}: {wrong:#?}", site.display());
         let broken = source.replacen("\nroutes:", "\nrotues:", 1);
         let broken = self::tree(&broken).expect("YAML");
-        assert!(!latest.is_valid(&broken) && !seven.is_valid(&broken), "{}", site.display());
+        assert!(!schema.is_valid(&broken), "{}", site.display());
     }
 }

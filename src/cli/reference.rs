@@ -14,7 +14,7 @@ use crate::{
         Finding, Severity,
         check::ATTRIBUTES,
         locator::ROLES,
-        schema::{self, CONDITIONS, Draft, SECTIONS},
+        schema::{self, CONDITIONS, SECTIONS},
         step::STEPS,
         words,
     },
@@ -25,7 +25,7 @@ const GENERATED: &str = "<!-- Generated from the types by `make schemas`. -->\n\
 
 /// Every page: its name, and its text. The examples are read below this folder.
 pub fn reference(language: &Path) -> std::io::Result<Vec<(&'static str, String)>> {
-    let playbook = schema::playbook(Draft::Latest);
+    let playbook = schema::playbook();
     Ok(vec![
         ("README.md", index()),
         ("playbook.md", sections(&playbook)),
@@ -84,7 +84,7 @@ fn sections(schema: &Value) -> String {
         let _ = write!(page, "\n## {title}\n\n");
         table(&mut page, schema, name);
     }
-    let module = schema::module(Draft::Latest);
+    let module = schema::module();
     page.push_str("\n## A module\n\n");
     rows(&mut page, &module, &module);
     page.push_str("\n## A parameter of a module\n\n");
@@ -117,13 +117,13 @@ fn steps(schema: &Value) -> String {
         }
     }
     page.push_str("\n## when\n\nOne of two ways, by what is visible or by the job's data: `do` where it is so, `else` where it is not.\n\n```yaml\n- when: { label: One-time code }\n  do: [ { enter_code: { into: { label: One-time code }, from: totp } } ]\n```\n\n## Modifiers\n\n| key | says |\n|---|---|\n");
-    for (name, property) in properties(&schema["$defs"]["Step"]) {
+    for (name, property) in properties(&schema["definitions"]["Step"]) {
         if !STEPS.iter().any(|(key, ..)| key == name) {
             let _ = writeln!(page, "| `{name}` | {} |", said(schema, property));
         }
     }
     page.push_str("\n## Keys\n\n`press` knows ");
-    page.push_str(&list(words_of(&schema["$defs"]["Key"])));
+    page.push_str(&list(words_of(&schema["definitions"]["Key"])));
     page.push_str(".\n");
     page
 }
@@ -173,7 +173,7 @@ fn login(schema: &Value) -> String {
         table(&mut page, schema, name);
     }
     page.push_str("\nA token is sent by one of: ");
-    page.push_str(&list(words_of(&schema["$defs"]["SendToken"])));
+    page.push_str(&list(words_of(&schema["definitions"]["SendToken"])));
     page.push_str(".\n");
     page
 }
@@ -194,7 +194,7 @@ fn operations(schema: &Value) -> String {
 }
 
 fn scenarios() -> String {
-    let schema = crate::scenario::schema(Draft::Latest);
+    let schema = crate::scenario::schema();
     let mut page = page("Scenarios");
     page.push_str("`playbooks/<app>/scenarios.yaml` says what must happen on the app's fixture site. What a scenario does not name has to be as before.\n\n");
     rows(&mut page, &schema, &schema);
@@ -213,7 +213,7 @@ fn scenarios() -> String {
 }
 
 fn sites() -> String {
-    let schema = schema::of::<SiteFile>(Draft::Latest, "");
+    let schema = schema::of::<SiteFile>("");
     let mut page = page("Fixture sites");
     page.push_str("A site is a folder: `site.yaml` beside pages, style sheets and scripts. How one is written is told in [sites.md](../sites.md). Expressions and templates are minijinja's.\n\n");
     rows(&mut page, &schema, &schema);
@@ -235,9 +235,9 @@ fn sites() -> String {
         let _ = write!(page, "\n## {title}\n\n");
         table(&mut page, &schema, name);
     }
-    let schema = schema::of::<Fault>(Draft::Latest, "");
+    let schema = schema::of::<Fault>("");
     page.push_str("\n## Faults\n\nThings go wrong when a scenario, or a post to `/_site/faults`, asks for it.\n\n```yaml\nfaults: [ { on: POST /members, do: drop_after, times: 1 } ]\n```\n\n| `do` | does | keys of its own |\n|---|---|---|\n");
-    let kinds = schema["$defs"]["Kind"]["oneOf"].as_array().into_iter().flatten();
+    let kinds = schema["definitions"]["Kind"]["oneOf"].as_array().into_iter().flatten();
     for (kind, told) in Kind::ALL.iter().zip(kinds) {
         let (name, needs, may) = kind.written();
         let needed = needs.iter().map(|key| format!("`{key}`, needed"));
@@ -303,7 +303,7 @@ fn severity(finding: Finding) -> &'static str {
 
 /// The keys of a definition with what they say.
 fn table(page: &mut String, schema: &Value, name: &str) {
-    rows(page, schema, &schema["$defs"][name]);
+    rows(page, schema, &schema["definitions"][name]);
 }
 
 fn rows(page: &mut String, schema: &Value, definition: &Value) {

@@ -6,41 +6,31 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::Ended;
-use crate::{
-    contract,
-    playbook::schema::{self, Draft},
-    scenario,
-    site::SiteFile,
-};
+use crate::{contract, playbook::schema, scenario, site::SiteFile};
 
 /// Print a JSON Schema, or write all of them into a folder.
 ///
-/// They are of the dialect 2020-12; those with `.draft-07` in their name say the same in draft-07, for editors.
+/// Messages (job, result, event) have schemas in the dialect 2020-12. Files that people write (playbook, module,
+/// scenarios, site) have schemas in draft-07, because every editor understands it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Schema {
-    /// Which one: job, result, event, playbook, module, scenarios or site.
-    #[arg(
-        value_parser = ["job", "result", "event", "playbook", "playbook.draft-07", "module", "module.draft-07", "scenarios", "scenarios.draft-07", "site", "site.draft-07"],
-        required_unless_present = "write",
-    )]
+    /// Which schema to print.
+    #[arg(value_parser = NAMES, required_unless_present = "write")]
     name: Option<String>,
     /// Write every schema into this folder, and the reference beside it, with the examples of tests/language: docs/schema.
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
 }
 
-/// Every schema by name.
+const NAMES: [&str; 7] = ["job", "result", "event", "playbook", "module", "scenarios", "site"];
+
+/// Every schema, by the name of its file. The draft in a name is what the first line of a playbook names.
 pub fn all() -> Vec<(&'static str, Value)> {
     let mut all = contract::schemas();
-    all.push(("playbook", schema::playbook(Draft::Latest)));
-    all.push(("playbook.draft-07", schema::playbook(Draft::Seven)));
-    all.push(("module", schema::module(Draft::Latest)));
-    all.push(("module.draft-07", schema::module(Draft::Seven)));
-    all.push(("scenarios", scenario::schema(Draft::Latest)));
-    all.push(("scenarios.draft-07", scenario::schema(Draft::Seven)));
-    for (name, draft) in [("site", Draft::Latest), ("site.draft-07", Draft::Seven)] {
-        all.push((name, schema::of::<SiteFile>(draft, "Seatwright fixture site, version 1")));
-    }
+    all.push(("playbook.draft-07", schema::playbook()));
+    all.push(("module.draft-07", schema::module()));
+    all.push(("scenarios.draft-07", scenario::schema()));
+    all.push(("site.draft-07", schema::of::<SiteFile>("Seatwright fixture site, version 1")));
     all
 }
 
@@ -70,7 +60,9 @@ impl Schema {
             return Ok(Ended::Done);
         }
         let wanted = self.name.unwrap_or_default();
-        if let Some((_, schema)) = all().into_iter().find(|(name, _)| *name == wanted) {
+        if let Some((_, schema)) =
+            all().into_iter().find(|(name, _)| name.trim_end_matches(".draft-07") == wanted)
+        {
             println!("{}", serde_json::to_string_pretty(&schema)?);
         }
         Ok(Ended::Done)

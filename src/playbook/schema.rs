@@ -21,34 +21,24 @@ use crate::contract::Operation;
 pub use snippets::SECTIONS;
 use snippets::{indented, of_operations, snippet};
 
-/// Which dialect of JSON Schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Draft {
-    /// 2020-12.
-    Latest,
-    /// draft-07: what every version of the YAML language server understands.
-    Seven,
-}
+/// Where draft-07 keeps definitions. Every version of the YAML language server understands draft-07.
+const DEFINITIONS: &str = "definitions";
 
 /// The schema of `playbook.yaml`.
-pub fn playbook(draft: Draft) -> Value {
-    let mut schema = of::<Playbook>(draft, "Seatwright playbook, language version 1");
+pub fn playbook() -> Value {
+    let mut schema = of::<Playbook>("Seatwright playbook, language version 1");
     sections(&mut schema);
     schema
 }
 
 /// The schema of a module.
-pub fn module(draft: Draft) -> Value {
-    of::<Module>(draft, "Seatwright module, language version 1")
+pub fn module() -> Value {
+    of::<Module>("Seatwright module, language version 1")
 }
 
-/// The schema of what is read in the same way.
-pub fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
-    let (settings, definitions) = match draft {
-        Draft::Latest => (SchemaSettings::draft2020_12(), "$defs"),
-        Draft::Seven => (SchemaSettings::draft07(), "definitions"),
-    };
-    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+/// The schema of a type that is read like a playbook.
+pub fn of<T: JsonSchema>(title: &str) -> Value {
+    let mut schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>().to_value();
     schema["title"] = Value::from(title);
     for version in ["playbook", "module", "suite", "site"] {
         let property = schema["properties"].get_mut(version).and_then(Value::as_object_mut);
@@ -58,9 +48,9 @@ pub fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
             *property = object(json!({ "description": description, "const": 1 }));
         }
     }
-    if let Some(all) = schema.get_mut(definitions).and_then(Value::as_object_mut) {
+    if let Some(all) = schema.get_mut(DEFINITIONS).and_then(Value::as_object_mut) {
         for (name, definition) in all.iter_mut() {
-            refine(name, definition, definitions);
+            refine(name, definition);
         }
         if let Some(locator) = all.get("Locator").cloned()
             && let Some(definition) = all.get_mut("Condition")
@@ -73,14 +63,12 @@ pub fn of<T: JsonSchema>(draft: Draft, title: &str) -> Value {
         }
     }
     as_read(&mut schema);
-    if draft == Draft::Seven {
-        old_words(&mut schema);
-    }
+    old_words(&mut schema);
     schema
 }
 
 /// What the reader of the language demands beyond keys and kinds.
-fn refine(name: &str, definition: &mut Value, definitions: &str) {
+fn refine(name: &str, definition: &mut Value) {
     match name {
         "Step" => step(definition),
         "Locator" => locator(definition),
@@ -107,7 +95,7 @@ fn refine(name: &str, definition: &mut Value, definitions: &str) {
                 json!("The module: `idp/gatehouse` is the file `idp/gatehouse.yaml` below the playbooks.");
             definition["properties"]["with"]["description"] = json!("Its parameters: texts with `{{ … }}`.");
         }
-        "View" | "Detail" => columns(definition, definitions),
+        "View" | "Detail" => columns(definition),
         "Identity" => {
             flatten(definition);
             definition["examples"] = json!(ATTRIBUTES);
@@ -272,8 +260,8 @@ fn example_name(role: &str) -> &'static str {
 }
 
 /// The SCIM attributes by name; entitlements have names of the playbook's own.
-fn columns(definition: &mut Value, definitions: &str) {
-    let column = json!({ "$ref": format!("#/{definitions}/Column") });
+fn columns(definition: &mut Value) {
+    let column = json!({ "$ref": format!("#/{DEFINITIONS}/Column") });
     let named = ATTRIBUTES.iter().map(|name| {
         let says = words::attribute(name);
         ((*name).to_owned(), json!({ "description": says, "allOf": [column] }))
@@ -320,7 +308,7 @@ fn one_of(definition: &mut Value, ways: &[&[&str]], keys: &[&str]) {
     definition["oneOf"] = ways.iter().map(way).collect();
 }
 
-/// Says what a key is for; a reference takes nothing beside it in draft-07.
+/// Says what a key is for. In draft-07 a reference has no other keys beside it.
 fn explain(property: &mut Map<String, Value>, says: &str) {
     if let Some(reference) = property.remove("$ref") {
         property.insert("allOf".into(), json!([{ "$ref": reference }]));

@@ -11,10 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     contract::{Code, LoginMethod, Operation, Outcome},
-    playbook::{
-        At, Diagnostic, Finding, Text, read_text,
-        schema::{self, Draft},
-    },
+    playbook::{At, Diagnostic, Finding, Text, read_text, schema},
     site::{Fault, fault_error},
 };
 
@@ -30,8 +27,8 @@ pub struct Suite {
 }
 
 /// The JSON Schema of the file.
-pub fn schema(draft: Draft) -> Value {
-    schema::of::<File>(draft, "Seatwright scenarios, version 1")
+pub fn schema() -> Value {
+    schema::of::<File>("Seatwright scenarios, version 1")
 }
 
 /// The file.

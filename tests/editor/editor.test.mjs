@@ -8,7 +8,6 @@ import { Server, root } from "./server.mjs";
 const read = (file) => readFileSync(path.join(root, file), "utf8");
 const modeline = "# yaml-language-server: $schema=../../docs/schema/playbook.draft-07.schema.json\n";
 const everything = modeline + read("tests/language/everything/playbook.yaml");
-const latest = everything.replace(".draft-07", "");
 let number = 0;
 /// A file of its own for each text: the server keeps what it has seen.
 const file = () => `playbooks/editor${++number}/playbook.yaml`;
@@ -22,45 +21,43 @@ let server;
 before(async () => (server = await Server.start()));
 after(async () => server.stop());
 
-for (const [draft, text] of [["draft-07", everything], ["2020-12", latest]]) {
-  test(`${draft}: inside click, the locators are offered with their explanation`, async () => {
-    for (const step of ["- click: { b|~| }", "- click:\n          |~|"]) {
-      const offered = await server.complete(file(), within(text, "- click: save", step));
-      const button = offered.find((item) => item.label === "button" && item.kind === 10);
-      assert.match(words(button.documentation), /A button, by its name\./);
-      assert.match(words(button.documentation), /`button`/);
-      const labels = offered.map((item) => item.label);
-      for (const key of ["link", "dialog", "label", "text", "testid", "in"]) assert.ok(labels.includes(key), key);
-      assert.ok(!labels.includes("commit"), "a modifier of the step is no key of a locator");
-    }
-  });
+test("inside click, the locators are offered with their explanation", async () => {
+  for (const step of ["- click: { b|~| }", "- click:\n          |~|"]) {
+    const offered = await server.complete(file(), within(everything, "- click: save", step));
+    const button = offered.find((item) => item.label === "button" && item.kind === 10);
+    assert.match(words(button.documentation), /A button, by its name\./);
+    assert.match(words(button.documentation), /`button`/);
+    const labels = offered.map((item) => item.label);
+    for (const key of ["link", "dialog", "label", "text", "testid", "in"]) assert.ok(labels.includes(key), key);
+    assert.ok(!labels.includes("commit"), "a modifier of the step is no key of a locator");
+  }
+});
 
-  test(`${draft}: a step is explained`, async () => {
-    const said = await server.hover(file(), within(text, "- click: save", "- cl|~|ick: save"));
-    assert.match(said, /Clicks, once the element is visible, enabled, still and not covered\./);
-    assert.match(said, /- click: \{ button: Save \}/);
-  });
+test("a step is explained", async () => {
+  const said = await server.hover(file(), within(everything, "- click: save", "- cl|~|ick: save"));
+  assert.match(said, /Clicks, once the element is visible, enabled, still and not covered\./);
+  assert.match(said, /- click: \{ button: Save \}/);
+});
 
-  test(`${draft}: an unknown key is underlined, alone`, async () => {
-    const { diagnostics } = await server.open(file(), within(text, "- click: save", "- clik: save"));
-    assert.deepEqual(diagnostics.map((d) => d.message), ["Property clik is not allowed."]);
-    const line = text.split("\n").findIndex((line) => line.includes("- click: save"));
-    assert.deepEqual(diagnostics[0].range.start, { line, character: 8 });
-    const locator = await server.open(file(), within(text, "- click: save", "- click: { buton: Save }"));
-    assert.deepEqual(locator.diagnostics.map((d) => d.message), ["Property buton is not allowed."]);
-  });
+test("an unknown key is underlined, alone", async () => {
+  const { diagnostics } = await server.open(file(), within(everything, "- click: save", "- clik: save"));
+  assert.deepEqual(diagnostics.map((d) => d.message), ["Property clik is not allowed."]);
+  const line = everything.split("\n").findIndex((line) => line.includes("- click: save"));
+  assert.deepEqual(diagnostics[0].range.start, { line, character: 8 });
+  const locator = await server.open(file(), within(everything, "- click: save", "- click: { buton: Save }"));
+  assert.deepEqual(locator.diagnostics.map((d) => d.message), ["Property buton is not allowed."]);
+});
 
-  test(`${draft}: two things in one are told in our words`, async () => {
-    const step = await server.open(file(), within(text, "- click: save", "- click: save\n        open: /"));
-    assert.match(step.diagnostics[0].message, /^A step does one thing/);
-    const locator = await server.open(file(), within(text, "- click: save", "- click: { button: Save, link: Save }"));
-    assert.match(locator.diagnostics[0].message, /^A locator finds in one way/);
-  });
+test("two things in one are told in our words", async () => {
+  const step = await server.open(file(), within(everything, "- click: save", "- click: save\n        open: /"));
+  assert.match(step.diagnostics[0].message, /^A step does one thing/);
+  const locator = await server.open(file(), within(everything, "- click: save", "- click: { button: Save, link: Save }"));
+  assert.match(locator.diagnostics[0].message, /^A locator finds in one way/);
+});
 
-  test(`${draft}: what has every word of the language has nothing wrong with it`, async () => {
-    assert.deepEqual((await server.open(file(), text)).diagnostics, []);
-  });
-}
+test("what has every word of the language has nothing wrong with it", async () => {
+  assert.deepEqual((await server.open(file(), everything)).diagnostics, []);
+});
 
 test("steps, codes, operations and attributes are offered", async () => {
   const offers = async (from, to) => (await server.complete(file(), within(everything, from, to))).map((item) => item.label);
