@@ -681,9 +681,9 @@ async fn a_missing_program_is_told_with_what_to_do() {
     let error = fails(ChromiumOptions { executable: Some("/nowhere/chromium".into()), ..off() }).await;
     assert_eq!(
         error.to_string(),
-        "no Chromium to start: looked for /nowhere/chromium.\n\
-         Install one (Debian: apt-get install chromium-headless-shell), \
-         or name the program with the setting `browser.executable`"
+        "Chromium is not there: looked for /nowhere/chromium.\n\
+         Install it (Debian: apt-get install chromium-headless-shell), \
+         or name the program: `--browser PROGRAM`, in seatwright.yaml `browser.executable`"
     );
 }
 
@@ -698,7 +698,7 @@ async fn without_a_sandbox_nothing_is_started_unless_told_so() {
     let error = fails(ChromiumOptions::default()).await;
     assert!(matches!(error, LaunchError::SandboxUnavailable { .. }), "{error:?}");
     let said = error.to_string();
-    for part in ["running as root", "`--allow-no-sandbox`", "`browser.allow_no_sandbox`"] {
+    for part in ["as root", "`--allow-no-sandbox`", "`browser.allow_no_sandbox: true`"] {
         assert!(said.contains(part), "{said}");
     }
 }

@@ -59,21 +59,52 @@ async fn one_job_is_done_without_a_broker_and_its_result_is_as_published() {
 }
 
 #[test]
-fn without_a_sandbox_nothing_is_opened_unless_it_is_said() {
-    let job = root().join("fixtures/jobs/connection.json");
-    let mut command = seatwright();
-    command.arg("run").arg(job).env("LEDGERLY_PASSWORD", PASSWORD).args([
-        "--browser",
-        "/nowhere/chromium",
-        "--evidence",
-    ]);
+fn without_chromium_or_its_sandbox_nothing_begins() {
+    const MISSING: [&str; 3] =
+        ["looked for /nowhere/chromium", "apt-get install chromium-headless-shell", "--browser PROGRAM"];
+    const ROOT: [&str; 4] =
+        ["as root", "controls your account", "`--allow-no-sandbox`", "`browser.allow_no_sandbox: true`"];
     let folder = tempfile::tempdir().expect("a folder");
-    let (code, printed, _) = ended(command.arg(folder.path()));
-    let result: Value = serde_json::from_str(&printed).expect("JSON");
-    assert_eq!(code, 1);
-    assert_eq!(result["error"]["code"], "browser_lost");
-    let message = result["error"]["message"].as_str().expect("a message");
-    assert!(message.contains("sandbox") || message.contains("/nowhere/chromium"), "{message}");
+    let evidence = folder.path().join("evidence");
+    let run = |options: &[&str]| {
+        let mut command = seatwright();
+        command.args(["run", "fixtures/jobs/connection.json", "--evidence"]).arg(&evidence).args(options);
+        ended(command.env("LEDGERLY_PASSWORD", PASSWORD).env_remove("SEATWRIGHT_ALLOW_NO_SANDBOX"))
+    };
+    let config = folder.path().join("seatwright.yaml");
+    let work = |browser: &str| {
+        let playbooks = root().join("playbooks");
+        let text = format!(
+            "broker: {{ url: \"amqp://127.0.0.1:1\" }}\nplaybooks: {}\nbrowser: {{ {browser} }}\n",
+            playbooks.display()
+        );
+        std::fs::write(&config, text).expect("written");
+        ended(seatwright().arg("worker").arg("--config").arg(&config))
+    };
+    let mut all = vec![
+        (run(&["--browser", "/nowhere/chromium", "--allow-no-sandbox"]), &MISSING[..]),
+        (work("executable: /nowhere/chromium, allow_no_sandbox: true"), &MISSING[..]),
+    ];
+    if rustix::process::geteuid().is_root() {
+        all.push((run(&[]), &ROOT));
+        all.push((work("allow_no_sandbox: false"), &ROOT));
+    }
+    for ((code, printed, error), parts) in &all {
+        assert_eq!((code, printed.as_str()), (&3, ""), "{error}");
+        parts.iter().for_each(|part| assert!(error.contains(part), "{part}: {error}"));
+    }
+    assert!(!evidence.exists(), "nothing was begun");
+}
+
+#[test]
+fn a_taken_port_of_a_site_is_told_with_a_way_out() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let (code, out, error) = ended(seatwright().args(["site", "ledgerly", "--port", &port]));
+    assert_eq!((code, out.as_str()), (3, ""));
+    for part in [port.as_str(), "`--port 0`", "`--set port=NUMBER`"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
 }
 
 #[test]

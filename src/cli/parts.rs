@@ -32,12 +32,14 @@ pub(super) struct BrowserArguments {
 
 impl BrowserArguments {
     pub fn options(&self) -> ChromiumOptions {
-        ChromiumOptions {
-            executable: self.browser.clone(),
-            sandbox: if self.allow_no_sandbox { Sandbox::Off } else { Sandbox::Required },
-            extra_args: Vec::new(),
-        }
+        chromium(self.browser.clone(), self.allow_no_sandbox)
     }
+}
+
+/// How Chromium is started, from arguments or from a configuration.
+pub(super) fn chromium(executable: Option<PathBuf>, allow_no_sandbox: bool) -> ChromiumOptions {
+    let sandbox = if allow_no_sandbox { Sandbox::Off } else { Sandbox::Required };
+    ChromiumOptions { executable, sandbox, extra_args: Vec::new() }
 }
 
 /// A worker's configuration, and its journal.

@@ -24,7 +24,7 @@ use crate::{
 
 /// Do one job without a broker, and print its result as JSON. Progress goes to standard error.
 ///
-/// Exit code 0: succeeded, no_change or pending_external; 1: anything else.
+/// Exit code 0: succeeded, no_change or pending_external; 1: anything else; 3: no job file, no playbooks, or no Chromium.
 #[derive(Debug, clap::Args)]
 pub(super) struct Run {
     /// The job: a JSON file, or `-` for standard input.
@@ -54,7 +54,9 @@ fn setting(text: &str) -> Result<(String, String), String> {
 impl Run {
     pub(super) async fn run(self) -> anyhow::Result<Ended> {
         let body = read(&self.job)?;
-        let launch = Arc::new(ChromiumLauncher(self.browser.options()));
+        let options = self.browser.options();
+        options.check()?;
+        let launch = Arc::new(ChromiumLauncher(options));
         let handler = Handler {
             books: Books::read(&self.playbooks)?,
             integrations: BTreeMap::new(),

@@ -1,14 +1,17 @@
 //! `seatwright site`: a fixture site to look at and to try playbooks on.
 
 use std::{
+    io::ErrorKind,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
+use anyhow::bail;
+
 use super::{Ended, render::linked, terminal::colors};
 use crate::{
     playbook::read_text_with_aliases,
-    site::{Site, SiteFile},
+    site::{Site, SiteError, SiteFile},
 };
 
 /// Serve a fixture site until it is interrupted. Its state is at /_site/state, as JSON.
@@ -30,7 +33,14 @@ impl SiteCommand {
             if self.name.join("site.yaml").is_file() { self.name } else { self.sites.join(self.name) };
         let Some(site) = open(&folder)? else { return Ok(Ended::NotDone) };
         let mut stops = super::Stops::new()?;
-        let site = site.serve(SocketAddr::from(([127, 0, 0, 1], self.port))).await?;
+        let site = match site.serve(SocketAddr::from(([127, 0, 0, 1], self.port))).await {
+            Err(SiteError::Listen { source, .. }) if source.kind() == ErrorKind::AddrInUse => bail!(
+                "another program listens on port {0}, perhaps another `seatwright site`.\nEnd it, or take a free port: \
+                 `--port 0`. Then each `seatwright run` needs `--set port=NUMBER` with the port that is printed here",
+                self.port
+            ),
+            other => other?,
+        };
         println!(
             "{} is served at {} (state: {}/_site/state); Ctrl-C ends it",
             folder.display(),

@@ -6,15 +6,10 @@ use tokio::sync::watch;
 
 use super::{
     Ended,
-    parts::{ChromiumLauncher, broker_of, journal_of},
+    parts::{ChromiumLauncher, broker_of, chromium, journal_of},
 };
 use crate::{
-    adapters::{
-        amqp::Rabbit,
-        cdp::{ChromiumOptions, Sandbox},
-        secret_sources::LocalSecrets,
-        store::Folder,
-    },
+    adapters::{amqp::Rabbit, cdp::ChromiumOptions, secret_sources::LocalSecrets, store::Folder},
     config::Config,
     contract::Job,
     event::Readers,
@@ -72,23 +67,16 @@ impl Worker {
                 tracing::error!("playbook {app} has errors: its jobs are rejected; see `seatwright check`");
             }
         }
-        let sandbox = if config.browser.allow_no_sandbox {
+        let launch = launcher(chromium(config.browser.executable.clone(), config.browser.allow_no_sandbox))?;
+        if config.browser.allow_no_sandbox {
             tracing::warn!("Chromium runs WITHOUT its sandbox, as configured");
-            Sandbox::Off
-        } else {
-            Sandbox::Required
-        };
-        let options = ChromiumOptions {
-            executable: config.browser.executable.clone(),
-            sandbox,
-            extra_args: Vec::new(),
-        };
+        }
         let journal = Arc::new(journal);
         let worker = name();
         let handler = Arc::new(Handler {
             books,
             integrations: known(&config),
-            sessions: Sessions::with(launcher(options), Limits::from(&config)),
+            sessions: Sessions::with(launch, Limits::from(&config)),
             secrets: Arc::new(LocalSecrets::new(config.secrets_root.clone())),
             evidence: Arc::new(
                 Folder::new(&config.evidence.folder).inline_below(config.evidence.inline_below),
@@ -143,12 +131,13 @@ fn name() -> String {
 }
 
 /// Chromium; in a build for tests, what a test asks for.
-fn launcher(options: ChromiumOptions) -> Arc<dyn Launch> {
+fn launcher(options: ChromiumOptions) -> anyhow::Result<Arc<dyn Launch>> {
     #[cfg(feature = "fake")]
     if std::env::var("SEATWRIGHT_TEST_BROWSER").is_ok_and(|browser| browser == "fake") {
-        return Arc::new(crate::adapters::fake::TextBrowsers);
+        return Ok(Arc::new(crate::adapters::fake::TextBrowsers));
     }
-    Arc::new(ChromiumLauncher(options))
+    options.check()?;
+    Ok(Arc::new(ChromiumLauncher(options)))
 }
 
 /// Who else hears of events: in a build for tests, whoever ends the worker in the middle of one.

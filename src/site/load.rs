@@ -31,6 +31,8 @@ pub enum SiteError {
     Unreadable { file: String, reason: String },
     #[error("{file}: {reason}")]
     Wrong { file: String, reason: String },
+    #[error("the site cannot listen on {address}: {source}")]
+    Listen { address: std::net::SocketAddr, source: std::io::Error },
 }
 
 /// `site.yaml`. What is in it only this room knows.

@@ -68,9 +68,8 @@ impl Site {
         let wrong = |reason: String| SiteError::Wrong { file: file.clone(), reason };
         let language = Language::new(&self).map_err(wrong)?;
         let world = seed(&self, &language).map_err(wrong)?;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|e| wrong(format!("{address} cannot be listened on: {e}")))?;
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| SiteError::Listen { address, source })?;
         let address = listener.local_addr().map_err(|e| wrong(e.to_string()))?;
         let state = Mutex::new(Now::new(world));
         let app = Arc::new(App { site: self, language, state });

@@ -33,21 +33,29 @@ pub enum Sandbox {
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     #[error(
-        "no Chromium to start: looked for {}.\nInstall one (Debian: apt-get install chromium-headless-shell), \
-         or name the program with the setting `browser.executable`",
+        "Chromium is not there: looked for {}.\nInstall it (Debian: apt-get install chromium-headless-shell), or name \
+         the program: `--browser PROGRAM`, in seatwright.yaml `browser.executable`",
         list(looked_for)
     )]
     NotFound { looked_for: Vec<PathBuf> },
     #[error(
-        "Chromium's sandbox cannot be had: {reason}.\nRun as an ordinary user on a kernel that allows user \
-         namespaces. Where that is impossible and you trust every page it will open: `--allow-no-sandbox` \
-         (the setting `browser.allow_no_sandbox`)"
+        "Chromium has no sandbox: {reason}.\nWithout it, a page that breaks out of Chromium controls your account. Run \
+         seatwright as an ordinary user, on a kernel that allows user namespaces.\nFor a trial or a test, if you trust \
+         every page that it opens: `--allow-no-sandbox`, in seatwright.yaml `browser.allow_no_sandbox: true`"
     )]
     SandboxUnavailable { reason: String },
     #[error("{} ended while starting: {reason}.\nIts last words:\n{stderr}", program.display())]
     DiedAtStart { program: PathBuf, reason: String, stderr: String },
     #[error("{} could not be started: {source}", program.display())]
     NotStarted { program: PathBuf, source: std::io::Error },
+}
+
+impl ChromiumOptions {
+    /// Finds out, without starting anything, whether Chromium is there and whether it may have its sandbox.
+    pub fn check(&self) -> Result<(), LaunchError> {
+        check_sandbox(self.sandbox)?;
+        find(self.executable.as_deref()).map(drop)
+    }
 }
 
 fn list(paths: &[PathBuf]) -> String {
@@ -100,7 +108,7 @@ fn is_program(path: &Path) -> bool {
 /// Refuses what cannot work before anything is started.
 pub(super) fn check_sandbox(sandbox: Sandbox) -> Result<(), LaunchError> {
     if sandbox == Sandbox::Required && rustix::process::geteuid().is_root() {
-        let reason = "running as root".to_owned();
+        let reason = "you run it as root".to_owned();
         return Err(LaunchError::SandboxUnavailable { reason });
     }
     Ok(())
