@@ -7,7 +7,10 @@ use std::{
 
 use rayon::prelude::*;
 
-use super::{Ended, findings, render, terminal::colors};
+use super::{
+    Exit, findings, render,
+    terminal::{colors, counted},
+};
 use crate::{
     playbook::{Loaded, LoadedModule, Severity, load_module},
     scenario,
@@ -18,7 +21,7 @@ use crate::{
 ///
 /// Exit code 0: they can be played (warnings are allowed); 1: at least one cannot; 3: they cannot be read.
 #[derive(Debug, clap::Args)]
-pub(super) struct Check {
+pub(super) struct CheckCommand {
     /// Playbook files, or folders with one folder an app.
     #[arg(default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
     paths: Vec<PathBuf>,
@@ -41,8 +44,8 @@ enum Format {
     Sarif,
 }
 
-impl Check {
-    pub(super) fn run(self) -> anyhow::Result<Ended> {
+impl CheckCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         let mut all: Vec<Loaded> = Vec::new();
         for path in &self.paths {
             if path.is_dir() && !path.join("playbook.yaml").is_file() {
@@ -77,7 +80,7 @@ impl Check {
         {
             return Err(error.into());
         }
-        Ok(if errors > 0 || (self.strict && warnings > 0) { Ended::NotDone } else { Ended::Done })
+        Ok(if errors > 0 || (self.strict && warnings > 0) { Exit::NotDone } else { Exit::Done })
     }
 }
 
@@ -127,9 +130,4 @@ fn beside(path: &Path) -> Option<String> {
     let folder =
         path.ancestors().map(|a| a.join("docs/reference")).find(|f| f.join("findings.md").is_file())?;
     url::Url::from_directory_path(folder).ok().map(|url| url.to_string())
-}
-
-/// `1 file`, `2 files`.
-pub(super) fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::{Ended, check::counted, test::load_suites};
+use super::{Exit, suites::load_suites, terminal::counted};
 use crate::{contract::Operation, scenario::coverage, worker::books::Books};
 
 /// Which states of which operations have a scenario.
 #[derive(Debug, clap::Args)]
-pub(super) struct Coverage {
+pub(super) struct CoverageCommand {
     /// Only these apps.
     apps: Vec<String>,
     /// One folder an app, each with a playbook.yaml and a scenarios.yaml.
@@ -21,10 +21,10 @@ pub(super) struct Coverage {
     json: bool,
 }
 
-impl Coverage {
-    pub(super) fn run(self) -> anyhow::Result<Ended> {
+impl CoverageCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         let Some(suites) = load_suites(&self.playbooks, &self.sites, &[])? else {
-            return Ok(Ended::NotDone);
+            return Ok(Exit::NotDone);
         };
         let books = Books::read(&self.playbooks)?;
         for app in &self.apps {
@@ -84,6 +84,6 @@ impl Coverage {
         } else {
             println!("{}, {}", counted(apps.len(), "app"), counted(holes_of_all, "hole"));
         }
-        Ok(if holes_of_all == 0 { Ended::Done } else { Ended::NotDone })
+        Ok(if holes_of_all == 0 { Exit::Done } else { Exit::NotDone })
     }
 }

@@ -2,20 +2,20 @@
 
 use jiff::Timestamp;
 
-use super::{Ended, parts::BrokerArguments, terminal::error};
+use super::{Exit, parts::BrokerArguments, terminal::error};
 use crate::adapters::amqp::{DeadLetter, DeadLetters};
 
 /// Look at what could not be done (the queue `seatwright.dead`), and give it back to its lane.
 ///
 /// Looking removes nothing. Exit code 0: done; 1: something was not found, or could not be replayed; 3: no broker.
 #[derive(Debug, clap::Args)]
-pub(super) struct Dead {
+pub(super) struct DeadCommand {
     #[command(subcommand)]
-    what: What,
+    action: DeadAction,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum DeadAction {
     /// One line for each: job, lane, age, reason. The oldest first.
     List {
         #[command(flatten)]
@@ -51,10 +51,10 @@ enum What {
     },
 }
 
-impl Dead {
-    pub(super) async fn run(self) -> anyhow::Result<Ended> {
-        match self.what {
-            What::List { broker, limit } => {
+impl DeadCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        match self.action {
+            DeadAction::List { broker, limit } => {
                 let dead = DeadLetters::read(&broker.url()?, limit).await?;
                 for letter in dead.letters() {
                     println!("{}", line(letter));
@@ -65,9 +65,9 @@ impl Dead {
                     (_, more) => println!("… and {more} more: --limit COUNT"),
                 }
                 dead.close().await;
-                Ok(Ended::Done)
+                Ok(Exit::Done)
             }
-            What::Show { job, broker, limit } => {
+            DeadAction::Show { job, broker, limit } => {
                 let dead = DeadLetters::read(&broker.url()?, limit).await?;
                 let mut found = false;
                 for letter in dead.letters().filter(|letter| letter.job == job) {
@@ -76,17 +76,19 @@ impl Dead {
                 }
                 dead.close().await;
                 if found {
-                    return Ok(Ended::Done);
+                    return Ok(Exit::Done);
                 }
                 error(format_args!("there is no {job} on seatwright.dead: see `seatwright dead list`"));
-                Ok(Ended::NotDone)
+                Ok(Exit::NotDone)
             }
-            What::Replay { jobs, all, broker, limit } => replay(&broker.url()?, &jobs, all, limit).await,
+            DeadAction::Replay { jobs, all, broker, limit } => {
+                replay(&broker.url()?, &jobs, all, limit).await
+            }
         }
     }
 }
 
-async fn replay(url: &str, jobs: &[String], all: bool, limit: usize) -> anyhow::Result<Ended> {
+async fn replay(url: &str, jobs: &[String], all: bool, limit: usize) -> anyhow::Result<Exit> {
     let dead = DeadLetters::read(url, limit).await?;
     let mut good = true;
     let mut missing: Vec<&String> = jobs.iter().collect();
@@ -112,7 +114,7 @@ async fn replay(url: &str, jobs: &[String], all: bool, limit: usize) -> anyhow::
     if more > 0 {
         error(format_args!("{more} more were not looked at: --limit COUNT"));
     }
-    Ok(if good { Ended::Done } else { Ended::NotDone })
+    Ok(if good { Exit::Done } else { Exit::NotDone })
 }
 
 fn lane(letter: &DeadLetter) -> &str {

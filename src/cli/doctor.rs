@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    Ended,
+    Exit,
     parts::{BrowserArguments, ChromiumLauncher},
 };
 use crate::{ports::driver::Launch, worker::books::Books};
@@ -13,7 +13,7 @@ use crate::{ports::driver::Launch, worker::books::Books};
 ///
 /// Exit code 0: all is well; 3: something is missing.
 #[derive(Debug, clap::Args)]
-pub(super) struct Doctor {
+pub(super) struct DoctorCommand {
     /// The folder with one folder an app.
     #[arg(long, value_name = "DIR", default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
     playbooks: PathBuf,
@@ -24,8 +24,8 @@ pub(super) struct Doctor {
     browser: BrowserArguments,
 }
 
-impl Doctor {
-    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+impl DoctorCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let mut well = true;
         let mut tell = |good: bool, what: &str, said: String| {
             well &= good;
@@ -79,6 +79,6 @@ impl Doctor {
             }
             Err(error) => tell(false, "playbooks", error.to_string()),
         }
-        Ok(if well { Ended::Done } else { Ended::NotReady })
+        Ok(if well { Exit::Done } else { Exit::NotReady })
     }
 }

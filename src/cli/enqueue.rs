@@ -6,7 +6,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::{Ended, terminal::note};
+use super::{Exit, terminal::note};
 use crate::{
     adapters::amqp::{Client, Heard},
     config::Config,
@@ -17,7 +17,7 @@ use crate::{
 ///
 /// Exit code 0: every job succeeded or changed nothing; 1: at least one did not; 3: no broker, or no result in time.
 #[derive(Debug, clap::Args)]
-pub(super) struct Enqueue {
+pub(super) struct EnqueueCommand {
     /// Job files, published in this order.
     #[arg(required = true)]
     jobs: Vec<PathBuf>,
@@ -38,8 +38,8 @@ pub(super) struct Enqueue {
     json: bool,
 }
 
-impl Enqueue {
-    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+impl EnqueueCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let config = self.config.as_deref().map(Config::read).transpose()?;
         let url = match (&self.broker, &config) {
             (Some(url), _) => url.clone(),
@@ -65,7 +65,7 @@ impl Enqueue {
                 .await;
         client.close().await;
         match good {
-            Ok(good) => Ok(if good? { Ended::Done } else { Ended::NotDone }),
+            Ok(good) => Ok(if good? { Exit::Done } else { Exit::NotDone }),
             Err(_) => {
                 let missing = waiting.into_iter().collect::<Vec<_>>().join(", ");
                 anyhow::bail!(
@@ -92,7 +92,7 @@ impl Enqueue {
         while !waiting.is_empty() {
             progress.set_prefix(format!("{} waiting", waiting.len()));
             match client.next().await? {
-                Heard::Event(event) => progress.set_message(happening(&event)),
+                Heard::Event(event) => progress.set_message(progress_line(&event)),
                 Heard::Result(result) => {
                     good &= matches!(
                         result.outcome,
@@ -102,8 +102,8 @@ impl Enqueue {
                     if result.part.as_ref().is_none_or(|part| part.number == part.of) {
                         waiting.remove(&result.job);
                     }
-                    let told = if self.json { serde_json::to_string(&result)? } else { told(&result) };
-                    progress.suspend(|| println!("{told}"));
+                    let text = if self.json { serde_json::to_string(&result)? } else { summary(&result) };
+                    progress.suspend(|| println!("{text}"));
                 }
                 Heard::Other(text) => progress.suspend(|| note(format_args!("not a result: {text}"))),
             }
@@ -113,13 +113,13 @@ impl Enqueue {
     }
 }
 
-fn happening(event: &WireEvent) -> String {
+fn progress_line(event: &WireEvent) -> String {
     let detail = event.detail.as_deref().unwrap_or_default();
     format!("{} {}: {} {detail}", event.operation, event.job, event.event.as_str())
 }
 
-/// One result in a few lines.
-fn told(result: &JobResult) -> String {
+/// A result in a few lines.
+fn summary(result: &JobResult) -> String {
     let operation = result.operation.map_or("?", |o| o.as_str());
     let mut lines = vec![format!(
         "{:<20} {:<16} {:>7} ms   {}",

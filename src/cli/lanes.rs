@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Ended, parts::journal_of};
+use super::{Exit, parts::journal_of};
 use crate::ports::journal::Journal;
 
 /// Show the lanes that are stopped, or let one go on.
@@ -11,9 +11,9 @@ use crate::ports::journal::Journal;
 /// locked. Its jobs wait in their queue. An account that jobs bring along is stopped by itself (`LANE/INTEGRATION/USER`): they
 /// are answered with what it was refused for, and the lane goes on. Exit code 0: done; 1: that lane was not stopped; 3: no journal.
 #[derive(Debug, clap::Args)]
-pub(super) struct Lanes {
+pub(super) struct LanesCommand {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<LanesAction>,
     /// The worker's configuration: it knows the journal.
     #[arg(
         long,
@@ -26,7 +26,7 @@ pub(super) struct Lanes {
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum LanesAction {
     /// Take jobs of a lane again, once what stopped it is mended.
     Resume {
         /// A name under `service_accounts`; behind it `/INTEGRATION/USER` of an account that jobs bring along.
@@ -34,10 +34,10 @@ enum What {
     },
 }
 
-impl Lanes {
-    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+impl LanesCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let (_, journal) = journal_of(&self.config).await?;
-        match self.what {
+        match self.action {
             None => {
                 let stopped = journal.stopped_lanes().await?;
                 for stop in &stopped {
@@ -46,14 +46,14 @@ impl Lanes {
                 if stopped.is_empty() {
                     println!("no lane is stopped");
                 }
-                Ok(Ended::Done)
+                Ok(Exit::Done)
             }
-            Some(What::Resume { lane }) => Ok(if journal.resume_lane(&lane).await? {
+            Some(LanesAction::Resume { lane }) => Ok(if journal.resume_lane(&lane).await? {
                 println!("{lane}: jobs are taken again within a few seconds");
-                Ended::Done
+                Exit::Done
             } else {
                 println!("{lane} was not stopped; `seatwright lanes` shows those that are");
-                Ended::NotDone
+                Exit::NotDone
             }),
         }
     }

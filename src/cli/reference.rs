@@ -70,7 +70,7 @@ fn sections(schema: &Value) -> String {
     page.push_str("A playbook is `playbooks/<app>/playbook.yaml`; a module that several share is a file such as `playbooks/idp/gatehouse.yaml`.\n");
     for (name, property) in properties(schema) {
         let needed = if required(schema, name) { " Needed." } else { "" };
-        let _ = write!(page, "\n## {name}\n\n{}{needed}\n", said(schema, property));
+        let _ = write!(page, "\n## {name}\n\n{}{needed}\n", description(property));
         if let Some((_, _, example)) = SECTIONS.iter().find(|(section, ..)| section == name) {
             let _ = write!(page, "\n```yaml\n{name}:\n{}\n```\n", indented(example));
         }
@@ -86,7 +86,7 @@ fn sections(schema: &Value) -> String {
     }
     let module = schema::module();
     page.push_str("\n## A module\n\n");
-    rows(&mut page, &module, &module);
+    rows(&mut page, &module);
     page.push_str("\n## A parameter of a module\n\n");
     table(&mut page, &module, "Parameter");
     page
@@ -119,7 +119,7 @@ fn steps(schema: &Value) -> String {
     page.push_str("\n## when\n\nOne of two ways, by what is visible or by the job's data: `do` where it is so, `else` where it is not.\n\n```yaml\n- when: { label: One-time code }\n  do: [ { enter_code: { into: { label: One-time code }, from: totp } } ]\n```\n\n## Modifiers\n\n| key | says |\n|---|---|\n");
     for (name, property) in properties(&schema["definitions"]["Step"]) {
         if !STEPS.iter().any(|(key, ..)| key == name) {
-            let _ = writeln!(page, "| `{name}` | {} |", said(schema, property));
+            let _ = writeln!(page, "| `{name}` | {} |", description(property));
         }
     }
     page.push_str("\n## Keys\n\n`press` knows ");
@@ -197,7 +197,7 @@ fn scenarios() -> String {
     let schema = crate::scenario::schema();
     let mut page = page("Scenarios");
     page.push_str("`playbooks/<app>/scenarios.yaml` says what must happen on the app's fixture site. What a scenario does not name has to be as before.\n\n");
-    rows(&mut page, &schema, &schema);
+    rows(&mut page, &schema);
     for (title, name) in [
         ("A scenario", "Scenario"),
         ("account", "Account"),
@@ -216,7 +216,7 @@ fn sites() -> String {
     let schema = schema::of::<SiteFile>("");
     let mut page = page("Fixture sites");
     page.push_str("A site is a folder: `site.yaml` beside pages, style sheets and scripts. How one is written is told in [sites.md](../sites.md). Expressions and templates are minijinja's.\n\n");
-    rows(&mut page, &schema, &schema);
+    rows(&mut page, &schema);
     for (title, name) in [
         ("sign_in", "SignIn"),
         ("An account", "Account"),
@@ -242,10 +242,10 @@ fn sites() -> String {
         let (name, needs, may) = kind.written();
         let needed = needs.iter().map(|key| format!("`{key}`, needed"));
         let keys: Vec<String> = needed.chain(may.iter().map(|key| format!("`{key}`"))).collect();
-        let _ = writeln!(page, "| `{name}` | {} | {} |", said(&schema, told), keys.join(", "));
+        let _ = writeln!(page, "| `{name}` | {} | {} |", description(told), keys.join(", "));
     }
     page.push_str("\n## A fault\n\n");
-    rows(&mut page, &schema, &schema);
+    rows(&mut page, &schema);
     page
 }
 
@@ -303,14 +303,14 @@ fn severity(finding: Finding) -> &'static str {
 
 /// The keys of a definition with what they say.
 fn table(page: &mut String, schema: &Value, name: &str) {
-    rows(page, schema, &schema["definitions"][name]);
+    rows(page, &schema["definitions"][name]);
 }
 
-fn rows(page: &mut String, schema: &Value, definition: &Value) {
+fn rows(page: &mut String, definition: &Value) {
     page.push_str("| key | says |\n|---|---|\n");
     for (name, property) in properties(definition) {
         let needed = if required(definition, name) { " Needed." } else { "" };
-        let _ = writeln!(page, "| `{name}` | {}{needed} |", said(schema, property));
+        let _ = writeln!(page, "| `{name}` | {}{needed} |", description(property));
     }
 }
 
@@ -322,7 +322,7 @@ fn required(schema: &Value, key: &str) -> bool {
     schema["required"].as_array().is_some_and(|keys| keys.iter().any(|k| k == key))
 }
 
-fn said(_: &Value, property: &Value) -> String {
+fn description(property: &Value) -> String {
     folded(property["description"].as_str().unwrap_or_default())
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::Read, path::PathBuf, sync::Arc};
 use anyhow::Context;
 
 use super::{
-    Ended, failure,
+    Exit, failure,
     parts::{BrowserArguments, ChromiumLauncher},
     terminal::note,
 };
@@ -26,7 +26,7 @@ use crate::{
 ///
 /// Exit code 0: succeeded, no_change or pending_external; 1: anything else; 3: no job file, no playbooks, or no Chromium.
 #[derive(Debug, clap::Args)]
-pub(super) struct Run {
+pub(super) struct RunCommand {
     /// The job: a JSON file, or `-` for standard input.
     job: PathBuf,
     /// The folder with one folder an app.
@@ -51,8 +51,8 @@ fn setting(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| "write NAME=VALUE".to_owned())
 }
 
-impl Run {
-    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+impl RunCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let body = read(&self.job)?;
         let options = self.browser.options();
         options.check()?;
@@ -96,7 +96,7 @@ impl Run {
         }
         let good =
             matches!(result.outcome, Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal);
-        Ok(if good { Ended::Done } else { Ended::NotDone })
+        Ok(if good { Exit::Done } else { Exit::NotDone })
     }
 }
 

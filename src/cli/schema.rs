@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::Value;
 
-use super::Ended;
+use super::Exit;
 use crate::{contract, playbook::schema, scenario, site::SiteFile};
 
 /// Print a JSON Schema, or write all of them into a folder.
@@ -13,7 +13,7 @@ use crate::{contract, playbook::schema, scenario, site::SiteFile};
 /// Messages (job, result, event) have schemas in the dialect 2020-12. Files that people write (playbook, module,
 /// scenarios, site) have schemas in draft-07, because every editor understands it.
 #[derive(Debug, clap::Args)]
-pub(super) struct Schema {
+pub(super) struct SchemaCommand {
     /// Which schema to print.
     #[arg(value_parser = NAMES, required_unless_present = "write")]
     name: Option<String>,
@@ -34,8 +34,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
     all
 }
 
-impl Schema {
-    pub(super) fn run(self) -> anyhow::Result<Ended> {
+impl SchemaCommand {
+    pub(super) fn run(self) -> anyhow::Result<Exit> {
         if let Some(folder) = &self.write {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("{} cannot be made", folder.display()))?;
@@ -57,7 +57,7 @@ impl Schema {
                     .with_context(|| format!("{} cannot be written", page.display()))?;
                 println!("{}", page.display());
             }
-            return Ok(Ended::Done);
+            return Ok(Exit::Done);
         }
         let wanted = self.name.unwrap_or_default();
         if let Some((_, schema)) =
@@ -65,6 +65,6 @@ impl Schema {
         {
             println!("{}", serde_json::to_string_pretty(&schema)?);
         }
-        Ok(Ended::Done)
+        Ok(Exit::Done)
     }
 }

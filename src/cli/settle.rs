@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::{
-    Ended,
+    Exit,
     parts::{broker_of, journal_of},
     terminal::error,
 };
@@ -20,7 +20,7 @@ use crate::{
 /// Such a job holds its user: nothing else is done to them before it is known. A worker looks by itself; this is for what it
 /// cannot know. Exit code 0: done; 1: no such job is open; 3: no journal or no broker.
 #[derive(Debug, clap::Args)]
-pub(super) struct Settle {
+pub(super) struct SettleCommand {
     /// The job. Without it, all that are open are shown.
     job: Option<String>,
     /// You have looked: the app shows what the job wanted.
@@ -34,8 +34,8 @@ pub(super) struct Settle {
     config: PathBuf,
 }
 
-impl Settle {
-    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+impl SettleCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let (config, journal) = journal_of(&self.config).await?;
         let lanes: Vec<String> = config.service_accounts.keys().cloned().collect();
         let Some(job) = &self.job else {
@@ -44,11 +44,11 @@ impl Settle {
             if open.is_empty() {
                 println!("nothing is open");
             }
-            return Ok(Ended::Done);
+            return Ok(Exit::Done);
         };
         let Some(open) = journal.open(job).await? else {
             println!("{job} is not open: it did not end indeterminate, or it is settled");
-            return Ok(Ended::NotDone);
+            return Ok(Exit::NotDone);
         };
         let outbox = outbox(&broker_of(&config, &self.config)?).await?;
         if self.done || self.not_done {
@@ -65,7 +65,7 @@ impl Settle {
             // Kept first, as a worker does: what is told under one message id is one thing.
             if !journal.settle(job, &result).await? {
                 println!("{job} was settled by somebody else meanwhile");
-                return Ok(Ended::NotDone);
+                return Ok(Exit::NotDone);
             }
             println!("{job}: settled, {}", result.outcome);
             match outbox.result(open.entry.reply_to.as_deref(), &result).await {
@@ -80,7 +80,7 @@ impl Settle {
             outbox.ask_to_settle(&open.entry.lane, job).await?;
             println!("{job}: it is looked at in the turn of its lane, {}", open.entry.lane);
         }
-        Ok(Ended::Done)
+        Ok(Exit::Done)
     }
 }
 

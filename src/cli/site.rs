@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::bail;
 
-use super::{Ended, render::linked, terminal::colors};
+use super::{Exit, render::linked, terminal::colors};
 use crate::{
     playbook::read_text_with_aliases,
     site::{Site, SiteError, SiteFile},
@@ -28,11 +28,11 @@ pub(super) struct SiteCommand {
 }
 
 impl SiteCommand {
-    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let folder =
             if self.name.join("site.yaml").is_file() { self.name } else { self.sites.join(self.name) };
-        let Some(site) = open(&folder)? else { return Ok(Ended::NotDone) };
-        let mut stops = super::Stops::new()?;
+        let Some(site) = open(&folder)? else { return Ok(Exit::NotDone) };
+        let mut stops = super::StopSignals::new()?;
         let site = match site.serve(SocketAddr::from(([127, 0, 0, 1], self.port))).await {
             Err(SiteError::Listen { source, .. }) if source.kind() == ErrorKind::AddrInUse => bail!(
                 "another program listens on port {0}, perhaps another `seatwright site`.\nEnd it, or take a free port: \
@@ -49,7 +49,7 @@ impl SiteCommand {
         );
         stops.next().await;
         site.stop().await;
-        Ok(Ended::Done)
+        Ok(Exit::Done)
     }
 }
 

@@ -32,3 +32,8 @@ pub(super) fn end_on_closed_pipe() {
         usual(panic);
     }));
 }
+
+/// `1 file`, `2 files`.
+pub(super) fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}

@@ -12,26 +12,24 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::{
-    Ended,
-    check::counted,
-    failure,
+    Exit, failure,
+    file_watch::FileWatch,
     parts::{BrowserArguments, ChromiumLauncher},
-    render::linked,
     site,
-    terminal::colors,
-    watch::Watch,
+    suites::load_suites,
+    terminal::{colors, counted},
 };
 use crate::{
     adapters::store::Folder,
     ports::driver::{Browser, Launch},
     report::junit,
-    scenario::{self, Apps, Problem, Report, Stage, Suite},
+    scenario::{self, Apps, Report, Stage, Suite},
     worker::books::Books,
 };
 
 /// Play scenarios.
 #[derive(Debug, clap::Args)]
-pub(super) struct Test {
+pub(super) struct TestCommand {
     /// Only these apps.
     apps: Vec<String>,
     /// Only scenarios whose name, operation, tag or state contains this.
@@ -68,15 +66,15 @@ pub(super) struct Test {
     browser: BrowserArguments,
 }
 
-impl Test {
-    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+impl TestCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let launcher = ChromiumLauncher(self.browser.options());
         let browser = OnceCell::new();
         let begin = || async { launcher.launch().await.map_err(|reason| anyhow::anyhow!(reason)) };
         let ended = if self.watch {
             tokio::select! {
                 ended = self.again_and_again(&browser, begin) => ended,
-                interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Ended::Done).map_err(Into::into),
+                interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Exit::Done).map_err(Into::into),
             }
         } else {
             self.play(&self.apps, &browser, begin).await
@@ -92,8 +90,8 @@ impl Test {
         &self,
         browser: &OnceCell<Arc<dyn Browser>>,
         begin: impl Fn() -> F,
-    ) -> anyhow::Result<Ended> {
-        let mut watch = Watch::new(&self.playbooks, &self.sites);
+    ) -> anyhow::Result<Exit> {
+        let mut watch = FileWatch::new(&self.playbooks, &self.sites);
         let mut apps = self.apps.clone();
         loop {
             if let Err(error) = self.play(&apps, browser, &begin).await {
@@ -131,16 +129,16 @@ impl Test {
         apps: &[String],
         browser: &OnceCell<Arc<dyn Browser>>,
         begin: impl Fn() -> F,
-    ) -> anyhow::Result<Ended> {
+    ) -> anyhow::Result<Exit> {
         let Some(mut suites) = load_suites(&self.playbooks, &self.sites, apps)? else {
-            return Ok(Ended::NotDone);
+            return Ok(Exit::NotDone);
         };
         if self.real {
             suites.retain(Suite::has_app);
         }
         let mut sites = BTreeMap::new();
         for suite in &suites {
-            let Some(site) = site::open(&suite.site)? else { return Ok(Ended::NotDone) };
+            let Some(site) = site::open(&suite.site)? else { return Ok(Exit::NotDone) };
             sites.insert(suite.site.clone(), site);
         }
         let chosen: Vec<_> = suites
@@ -151,7 +149,7 @@ impl Test {
             .collect();
         if chosen.is_empty() {
             println!("no scenario is meant by that: `seatwright coverage` lists what there is");
-            return Ok(Ended::NotDone);
+            return Ok(Exit::NotDone);
         }
         let begun = Instant::now();
         let browser = browser.get_or_try_init(begin).await?;
@@ -175,7 +173,7 @@ impl Test {
         }
         let failed = reports.iter().filter(|report| !report.differences.is_empty()).count();
         if let Some(file) = &self.junit {
-            let cases: Vec<junit::Case> = reports.iter().map(case).collect();
+            let cases: Vec<junit::JunitCase> = reports.iter().map(case).collect();
             std::fs::write(file, junit::report(&cases)?)
                 .with_context(|| format!("{} cannot be written", file.display()))?;
         }
@@ -190,7 +188,7 @@ impl Test {
             all - failed,
             begun.elapsed().as_secs_f64()
         );
-        Ok(if failed == 0 { Ended::Done } else { Ended::NotDone })
+        Ok(if failed == 0 { Exit::Done } else { Exit::NotDone })
     }
 
     fn wants(&self, scenario: &scenario::Scenario) -> bool {
@@ -200,33 +198,6 @@ impl Test {
             || operation.contains(text.as_str())
             || scenario.tags.iter().any(|tag| tag == text)
             || scenario.states.iter().any(|state| state.value == *text)
-    }
-}
-
-/// The scenarios of the apps, or `None` when something is wrong with them, which has been said.
-pub(super) fn load_suites(
-    playbooks: &Path,
-    sites: &Path,
-    apps: &[String],
-) -> anyhow::Result<Option<Vec<Suite>>> {
-    match scenario::load(playbooks, sites) {
-        Ok(mut suites) => {
-            if let Some(unknown) = apps.iter().find(|app| !suites.iter().any(|suite| suite.app == **app)) {
-                let known: Vec<&str> = suites.iter().map(|suite| suite.app.as_str()).collect();
-                let file = playbooks.join(unknown).join("scenarios.yaml");
-                anyhow::bail!("there is no {}; with scenarios are: {}", file.display(), known.join(", "));
-            }
-            suites.retain(|suite| apps.is_empty() || apps.contains(&suite.app));
-            Ok(Some(suites))
-        }
-        Err(Problem::Wrong(text, findings)) => {
-            let color = colors(&std::io::stdout());
-            for finding in &findings {
-                println!("{}\n", linked(&text.path, &text.source, finding, color, None));
-            }
-            Ok(None)
-        }
-        Err(problem) => Err(problem.into()),
     }
 }
 
@@ -262,8 +233,8 @@ fn print(report: &Report, done: usize, all: usize, color: bool, evidence: &Path)
     }
 }
 
-fn case(report: &Report) -> junit::Case {
-    junit::Case {
+fn case(report: &Report) -> junit::JunitCase {
+    junit::JunitCase {
         suite: report.app.clone(),
         name: report.name.clone(),
         place: report.place.clone(),

@@ -1,11 +1,11 @@
 //! `seatwright worker`: jobs from the broker.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
-use tokio::sync::watch;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    Ended,
+    Exit,
     parts::{ChromiumLauncher, broker_of, chromium, journal_of},
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
 /// SIGTERM or SIGINT: begin nothing new, finish what runs, publish, end. A second one: end at once; what ran will be
 /// delivered again. The broker may be missing at the start and go in the middle: it is waited for.
 #[derive(Debug, clap::Args)]
-pub(super) struct Worker {
+pub(super) struct WorkerCommand {
     /// The worker's configuration.
     #[arg(long, value_name = "FILE", default_value = "seatwright.yaml", env = "SEATWRIGHT_CONFIG")]
     config: PathBuf,
@@ -42,37 +42,21 @@ pub(super) struct Worker {
     log_json: bool,
 }
 
-impl Worker {
-    pub(super) async fn run(self) -> anyhow::Result<Ended> {
+impl WorkerCommand {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
         telemetry::begin(self.log_json, super::terminal::colors(&std::io::stderr()));
-        let (tell, stop) = watch::channel(Stop::Run);
-        let mut stops = super::Stops::new()?;
-        tokio::spawn(async move {
-            for next in [Stop::Drain, Stop::Hurry] {
-                stops.next().await;
-                tracing::info!(
-                    "asked to stop: {}",
-                    if next == Stop::Drain { "finishing what runs" } else { "at once" }
-                );
-                tell.send_replace(next);
-            }
-        });
+        let stop = stop_on_signals()?;
         let (config, journal) = journal_of(&self.config).await?;
         let url = broker_of(&config, &self.config)?;
         let books = Books::read(&config.playbooks)?;
-        for (app, good) in books.apps() {
-            if good {
-                tracing::info!("playbook {app} is loaded");
-            } else {
-                tracing::error!("playbook {app} has errors: its jobs are rejected; see `seatwright check`");
-            }
-        }
+        log_playbooks(&books);
         let launch = launcher(chromium(config.browser.executable.clone(), config.browser.allow_no_sandbox))?;
         if config.browser.allow_no_sandbox {
             tracing::warn!("Chromium runs WITHOUT its sandbox, as configured");
         }
         let journal = Arc::new(journal);
         let worker = name();
+        let lanes: Vec<String> = config.service_accounts.keys().cloned().collect();
         let handler = Arc::new(Handler {
             books,
             integrations: known(&config),
@@ -84,41 +68,76 @@ impl Worker {
         });
         let broker = Rabbit {
             url,
-            lanes: config.service_accounts.keys().cloned().collect(),
+            lanes: lanes.clone(),
             topology: config.broker.topology,
             heartbeat: config.broker.heartbeat,
             worker: worker.clone(),
             journal: journal.identity().name.clone(),
         };
-        let folder = config.evidence.folder.clone();
-        let also = also_read();
-        let readers = move |job: &Job| match Trace::create(&folder, &job.id) {
-            Ok(trace) => also.clone().with(Arc::new(trace)),
-            Err(error) => {
-                tracing::warn!("no trace of {}: {error}", job.id);
-                also.clone()
-            }
-        };
         let service = Service {
             work: Arc::clone(&handler) as _,
             journal,
-            readers: Arc::new(readers),
+            readers: Arc::new(readers(config.evidence.folder.clone(), also_read())),
             worker,
-            lanes: config.service_accounts.keys().cloned().collect(),
+            lanes,
             slots: self.slots.unwrap_or(config.slots),
             retry_for: config.retry.within,
             keep: config.journal.keep,
         };
-        let (health, told) = watch::channel(Health::default());
-        if let Some(address) = config.health {
-            let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
-                anyhow::anyhow!("{}: `health: {address}`: {error}", self.config.display())
-            })?;
-            tokio::spawn(answer(listener, told));
-        }
+        let health = self.answer_health(config.health).await?;
         serve(&broker, service, stop, &health).await;
         handler.sessions.close().await;
-        Ok(Ended::Done)
+        Ok(Exit::Done)
+    }
+
+    /// Answers questions about the worker's health, where the configuration has an address for them.
+    async fn answer_health(&self, address: Option<SocketAddr>) -> anyhow::Result<watch::Sender<Health>> {
+        let (health, latest) = watch::channel(Health::default());
+        if let Some(address) = address {
+            let listener = TcpListener::bind(address).await.map_err(|error| {
+                anyhow::anyhow!("{}: `health: {address}`: {error}", self.config.display())
+            })?;
+            tokio::spawn(answer(listener, latest));
+        }
+        Ok(health)
+    }
+}
+
+/// The first signal drains the worker, the second one ends it at once.
+fn stop_on_signals() -> std::io::Result<watch::Receiver<Stop>> {
+    let (sender, stop) = watch::channel(Stop::Run);
+    let mut signals = super::StopSignals::new()?;
+    tokio::spawn(async move {
+        for next in [Stop::Drain, Stop::Hurry] {
+            signals.next().await;
+            tracing::info!(
+                "asked to stop: {}",
+                if next == Stop::Drain { "finishing what runs" } else { "at once" }
+            );
+            sender.send_replace(next);
+        }
+    });
+    Ok(stop)
+}
+
+fn log_playbooks(books: &Books) {
+    for (app, good) in books.apps() {
+        if good {
+            tracing::info!("playbook {app} is loaded");
+        } else {
+            tracing::error!("playbook {app} has errors: its jobs are rejected; see `seatwright check`");
+        }
+    }
+}
+
+/// A job's events go into its trace, and to those who read all jobs.
+fn readers(folder: PathBuf, also: Readers) -> impl Fn(&Job) -> Readers {
+    move |job| match Trace::create(&folder, &job.id) {
+        Ok(trace) => also.clone().with(Arc::new(trace)),
+        Err(error) => {
+            tracing::warn!("no trace of {}: {error}", job.id);
+            also.clone()
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// One thing that was tried.
-pub struct Case {
+pub struct JunitCase {
     pub suite: String,
     pub name: String,
     /// Where it is written.
@@ -16,7 +16,7 @@ pub struct Case {
 }
 
 /// The report.
-pub fn report(cases: &[Case]) -> Result<String, quick_junit::SerializeError> {
+pub fn report(cases: &[JunitCase]) -> Result<String, quick_junit::SerializeError> {
     let mut report = Report::new("seatwright");
     let mut suites: Vec<TestSuite> = Vec::new();
     for case in cases {

@@ -1,4 +1,4 @@
-//! Which files of some folders were saved. By looking: that works on every file system.
+//! Which files of some folders were saved. It looks at them at intervals, which works on every file system.
 
 use std::{
     collections::BTreeMap,
@@ -6,25 +6,26 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Between two looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(300);
+/// Time between two looks at the folders.
+const POLL: Duration = Duration::from_millis(300);
 
-/// Knows the files as they were seen last.
-pub(super) struct Watch {
+/// The files of some folders, as they were at the last look.
+pub(super) struct FileWatch {
     folders: Vec<PathBuf>,
-    seen: Seen,
+    seen: Files,
 }
 
-type Seen = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
+/// Every file, with its time of change and its size.
+type Files = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 
-impl Watch {
+impl FileWatch {
     /// Everything from now on counts as a change.
     pub fn new(playbooks: &Path, sites: &Path) -> Self {
         let folders = vec![playbooks.to_owned(), sites.to_owned()];
         Self { seen: look(&folders), folders }
     }
 
-    /// Waits until a file is new, changed or gone, and nothing changes any more; says which ones.
+    /// Waits until files are new, changed or gone, and nothing changes any more. Returns these files.
     pub async fn change(&mut self) -> Vec<PathBuf> {
         let mut all = Vec::new();
         loop {
@@ -35,7 +36,7 @@ impl Watch {
                 return all;
             }
             all.extend(changed);
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -53,8 +54,8 @@ impl Watch {
     }
 }
 
-fn look(folders: &[PathBuf]) -> Seen {
-    let mut seen = Seen::new();
+fn look(folders: &[PathBuf]) -> Files {
+    let mut seen = Files::new();
     let mut open = folders.to_vec();
     while let Some(folder) = open.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -79,7 +80,7 @@ mod tests {
         let file = |name: &str| folder.path().join("app").join(name);
         std::fs::create_dir(folder.path().join("app")).expect("a folder");
         std::fs::write(file("playbook.yaml"), "a").expect("written");
-        let mut watch = Watch::new(folder.path(), Path::new("/nowhere"));
+        let mut watch = FileWatch::new(folder.path(), Path::new("/nowhere"));
         assert!(watch.changed().is_empty());
         std::fs::write(file("playbook.yaml"), "ab").expect("written");
         std::fs::write(file("scenarios.yaml"), "a").expect("written");
