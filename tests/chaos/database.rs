@@ -4,10 +4,10 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     kill::killed_at,
-    postgres::PrivatePostgres,
     support::{
         PrivateBroker,
         corridor::{Terms, Worker},
+        postgres::PrivatePostgres,
     },
     tally::Tally,
     trial::{OPERATIONS, Trial},

@@ -3,6 +3,8 @@
 
 pub mod corridor;
 pub mod ports;
+pub mod postgres;
+pub mod processes;
 pub mod relay;
 
 use std::{

@@ -1,5 +1,4 @@
 //! A private PostgreSQL server, ended with the value.
-#![allow(dead_code, reason = "every suite uses a part of it")]
 
 use std::{
     fs,

@@ -1,5 +1,4 @@
 //! Processes, as the system tells of them.
-#![allow(dead_code, reason = "every suite uses a part of it")]
 
 use std::fs;
 

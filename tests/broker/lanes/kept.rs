@@ -9,9 +9,10 @@ use seatwright::{
 };
 use serde_json::json;
 
+use crate::support::PrivateBroker;
+
 use super::{
     crew::{Admin, delivery, rabbit},
-    support::PrivateBroker,
     within,
 };
 

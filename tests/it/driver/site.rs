@@ -14,7 +14,7 @@ use axum::{
 };
 use url::Url;
 
-use crate::case::{Case, Reply};
+use super::case::{Case, Reply};
 
 /// A server on a free port of this machine.
 pub struct Site {

@@ -1,18 +1,14 @@
 //! What every driver answers: one set of cases, run for each of them.
 //!
 //! A case is a folder of `tests/driver/cases`: pages, and `case.yaml` with what is asked of them, what is done to
-//! them, and what has to come of it (the format is described in `tests/driver/case.rs`). A driver is a function
+//! them, and what has to come of it (the format is described in `tests/it/driver/case.rs`). A driver is a function
 //! that starts it. Cases that need what a driver does not claim (`needs`) are not its business.
 //!
 //! `DRIVER_CASE=name` runs only the cases whose names contain it.
 
-#[path = "driver/case.rs"]
 mod case;
-#[path = "driver/check.rs"]
 mod check;
-#[path = "driver/shorthand.rs"]
 mod shorthand;
-#[path = "driver/site.rs"]
 mod site;
 
 use std::{env, sync::Arc};

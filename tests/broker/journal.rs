@@ -1,16 +1,10 @@
 //! What every journal does: one set of cases, run on SQLite and on a real PostgreSQL server; and what befalls each.
 //!
-//! A case is a function that gets fresh journals (`tests/journal/cases.rs`). `JOURNAL_CASE=name` runs only the cases
+//! A case is a function that gets fresh journals (`tests/broker/journal/cases.rs`). `JOURNAL_CASE=name` runs only the cases
 //! whose names contain it.
 
-#[path = "journal/cases.rs"]
 mod cases;
-#[path = "journal/ground.rs"]
 mod ground;
-#[path = "support/ports.rs"]
-mod ports;
-#[path = "support/postgres.rs"]
-mod postgres;
 
 use std::{
     env, fs,
@@ -20,9 +14,9 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crate::support::postgres::{PG_PASSWORD, PrivatePostgres};
 use cases::CASES;
 use ground::{entry, open, result};
-use postgres::{PG_PASSWORD, PrivatePostgres};
 use seatwright::{
     adapters::journal_sql::SqlJournal,
     contract::Outcome,
@@ -256,6 +250,6 @@ async fn refused(url: &str) -> JournalError {
 /// This test binary once more, for one test.
 fn again(test: &str, journal: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("the test has a file"));
-    command.args(["--exact", test, "--nocapture"]).env(CHILD, journal);
+    command.args(["--exact", &format!("journal::{test}"), "--nocapture"]).env(CHILD, journal);
     command
 }

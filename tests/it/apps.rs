@@ -1,12 +1,11 @@
 //! Real apps: what is read is what they hold, and round after round in one state nobody is missed or left behind.
 //!
 //! Every scenario starts its own world; here each round meets what the last one left. More rounds:
-//! `SEATWRIGHT_ROUNDS=100 cargo nextest run --test apps`.
-
-mod support;
+//! `SEATWRIGHT_ROUNDS=100 cargo nextest run apps::`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use crate::support::{PASSWORD, RealBrowser, root};
 use seatwright::{
     adapters::{secret_sources::LocalSecrets, store::Folder},
     contract::{Job, JobResult, Outcome},
@@ -15,7 +14,6 @@ use seatwright::{
     worker::{books::Books, handle::Handler, sessions::Sessions},
 };
 use serde_json::{Value, json};
-use support::{PASSWORD, RealBrowser, root};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rabbitmq_makes_and_removes_users_round_after_round() {

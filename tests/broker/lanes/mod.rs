@@ -1,9 +1,6 @@
 //! The broker's side of a worker on a real RabbitMQ, without a browser: who has which delivery, and that nothing is lost,
 //! done twice at once, or done out of turn.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod accounts;
 mod claim;
 mod crew;
@@ -19,12 +16,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::support::PrivateBroker;
 use crew::{deadline, delivery, publish, rabbit};
 use seatwright::{
     config::Topology,
     ports::queue::{Arrival, Broker, QueueError},
 };
-use support::PrivateBroker;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lane_is_paused_parked_and_taken_up_again() {

@@ -10,12 +10,12 @@ use seatwright::{
 };
 use serde_json::json;
 
+use crate::support::{PrivateBroker, root};
+
 use super::{
     crew::{Admin, delivery, publish, rabbit},
     kept::result,
-    next,
-    support::{PrivateBroker, root},
-    within,
+    next, within,
 };
 
 /// Exit code, standard output, standard error.

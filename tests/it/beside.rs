@@ -1,11 +1,8 @@
 //! What is beside a page in real Chromium: frames, windows, native dialogs, files, tokens.
 
-#[allow(dead_code, reason = "each suite uses a part of it")]
-#[path = "cdp/site.rs"]
-mod site;
-
 use std::{sync::Arc, time::Duration};
 
+use crate::cdp::site::Site;
 use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
     engine::inject::SCRIPT,
@@ -15,7 +12,6 @@ use seatwright::{
     query::{Answer, Ask, By, File, Query, Question, RefusalKind, ScrollTo, Target, TextMatch},
     secret::Secret,
 };
-use site::Site;
 use tokio::time::Instant;
 
 struct Visit {

@@ -2,10 +2,9 @@
 //!
 //! A comment `<!-- test: kind name -->` before a block says what it is.
 
-mod support;
-
 use std::fs;
 
+use crate::support::{Bench, PASSWORD, RealBrowser, member, root};
 use seatwright::{
     config::Config,
     contract::{Job, JobResult, Outcome},
@@ -13,7 +12,6 @@ use seatwright::{
     site::Site,
     worker::{books::Books, sessions::Limits},
 };
-use support::{Bench, PASSWORD, RealBrowser, member, root};
 
 /// The blocks of a document that are marked so: kind, name, text.
 fn marked(document: &str) -> Vec<(String, String, String)> {
@@ -131,7 +129,7 @@ async fn who_follows_the_guide_gets_what_it_shows() {
             match kind.as_str() {
                 "serve" => {
                     let name = block.trim().strip_prefix("seatwright site ").expect("a site");
-                    let running = support::site(name).await;
+                    let running = crate::support::site(name).await;
                     reader.port = running.addr().port().to_string();
                     site = Some(running);
                 }

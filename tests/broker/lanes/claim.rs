@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use seatwright::ports::queue::{Broker, Delivery, Epoch};
 
+use crate::support::PrivateBroker;
+
 use super::{
     crew::{Admin, deadline, delivery, publish, rabbit},
-    support::PrivateBroker,
     within,
 };
 

@@ -1,6 +1,6 @@
 //! The language: a folder is a case, its report is the golden file beside it.
 //!
-//! To accept new reports after reading them: `GOLDEN=write cargo nextest run --test language`.
+//! To accept new reports after reading them: `GOLDEN=write cargo nextest run language::`.
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 

@@ -1,9 +1,6 @@
 //! Chromium over the pipe, with the real program: everything that the port promises, and what goes wrong.
 
-#[path = "support/processes.rs"]
-mod processes;
-#[path = "cdp/site.rs"]
-mod site;
+pub mod site;
 
 use std::{
     fs,
@@ -14,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use processes::{descendants, ended, programs};
+use crate::support::processes::{descendants, ended, programs};
 use rustix::process::{Pid, Signal};
 use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, LaunchError, Sandbox},
@@ -646,7 +643,7 @@ async fn a_worker_that_is_killed_leaves_no_browser() {
     assert!(made.success());
     let mark = format!("orphan-{}", std::process::id());
     let mut worker = Command::new(std::env::current_exe().expect("this program"))
-        .args(["--exact", "worker", "--nocapture"])
+        .args(["--exact", "cdp::worker", "--nocapture"])
         .env("SEATWRIGHT_TEST_WORKER", &mark)
         .env("SEATWRIGHT_TEST_READY", &ready)
         .env("TMPDIR", folder.path())

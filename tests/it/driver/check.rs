@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
-use crate::{
+use super::{
     case::Case,
     shorthand::{condition, list, target, view},
     site::Site,
@@ -293,7 +293,7 @@ fn allowed(what: &Value) -> Allowed {
         None if what["download"].is_u64() => Allowed::Download { max_bytes: parsed(&what["download"]) },
         None => {
             let dialog = &what["dialog"];
-            let says = dialog.get("says").map(crate::shorthand::text);
+            let says = dialog.get("says").map(super::shorthand::text);
             let text = dialog["text"].as_str().map(str::to_owned);
             Allowed::Dialog { says, accept: dialog["accept"] == true, text }
         }

@@ -8,10 +8,11 @@ use seatwright::{
 };
 use sqlx::{AnyConnection, Connection};
 
+use crate::support::PrivateBroker;
+
 use super::{
     crew::{Admin, rabbit},
     hands::{Shift, declared, journal, lost, next_result, removal},
-    support::PrivateBroker,
     within,
 };
 

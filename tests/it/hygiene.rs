@@ -1,10 +1,6 @@
 //! What is left in the house after the worst: hung and crashed pages, browsers that are killed or hold too much,
 //! owners that are killed, a full disk. With the real browser, by /proc and by the folders.
 
-#[path = "support/processes.rs"]
-mod processes;
-mod support;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -17,8 +13,9 @@ use std::{
     time::Duration,
 };
 
+use crate::support::processes::{descendants, ended};
+use crate::support::{Bench, PASSWORD, RealBrowser, ada, control, member, root, site};
 use async_trait::async_trait;
-use processes::{descendants, ended};
 use rustix::process::{Pid, Signal};
 use seatwright::{
     contract::{Code, JobResult, Outcome},
@@ -30,7 +27,6 @@ use seatwright::{
     },
 };
 use serde_json::{Value, json};
-use support::{Bench, PASSWORD, RealBrowser, ada, control, member, root, site};
 use tokio::time::{Instant, timeout};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -345,7 +341,7 @@ async fn fifty_sessions_leave_what_was_there_before() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut child = Command::new(std::env::current_exe().expect("this program"));
     child
-        .args(["--exact", "fifty_sessions", "--nocapture"])
+        .args(["--exact", "hygiene::fifty_sessions", "--nocapture"])
         .env("SEATWRIGHT_TEST_SESSIONS", "yes")
         .env("TMPDIR", temporary(folder.path()))
         .stdout(Stdio::piped());

@@ -1,9 +1,8 @@
 //! Whole jobs on the fixture site, with the real browser. What counts is the site's own state.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{Bench, ada, control, member, root, site};
 use seatwright::{
     adapters::{
         cdp::{Chromium, ChromiumOptions, Sandbox},
@@ -15,7 +14,6 @@ use seatwright::{
     worker::books::Books,
 };
 use serde_json::{Value, json};
-use support::{Bench, ada, control, member, root, site};
 
 fn who(email: &str) -> Value {
     json!({ "user": { "userName": email } })
@@ -339,14 +337,14 @@ struct Counted(std::sync::atomic::AtomicU32);
 impl Launch for Counted {
     async fn launch(&self) -> Result<Arc<dyn Browser>, String> {
         self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        support::RealBrowser.launch().await
+        crate::support::RealBrowser.launch().await
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_that_dies_is_replaced() {
     let counted = Arc::new(Counted::default());
-    let books = Books::read(&support::root().join("playbooks")).expect("playbooks");
+    let books = Books::read(&crate::support::root().join("playbooks")).expect("playbooks");
     let bench = Bench::with(books, Arc::clone(&counted) as Arc<dyn Launch>).await;
     assert_eq!(bench.run("connection.test", json!({})).await.outcome, Outcome::Succeeded);
     // The page hangs on its way to the list; meanwhile the browser goes.
@@ -386,7 +384,7 @@ impl Launch for NoBrowser {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_browser_the_answer_says_what_to_install() {
-    let books = Books::read(&support::root().join("playbooks")).expect("playbooks");
+    let books = Books::read(&crate::support::root().join("playbooks")).expect("playbooks");
     let bench = Bench::with(books, Arc::new(NoBrowser)).await;
     let refused = bench.run("connection.test", json!({})).await;
     let error = refused.error.expect("an error");

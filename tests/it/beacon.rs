@@ -1,15 +1,13 @@
 //! A list that draws only a part of itself, read as a whole. What counts is the site's own state.
 
-mod support;
-
 use std::{collections::BTreeMap, sync::Arc};
 
+use crate::support::{Bench, site};
 use seatwright::{
     contract::{Job, Outcome},
     event::Readers,
 };
 use serde_json::{Value, json};
-use support::{Bench, site};
 
 /// A record as the site holds it, in the words of a result.
 fn as_read(person: &Value) -> Value {

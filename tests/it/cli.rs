@@ -1,10 +1,8 @@
 //! The command line: what it prints, and how it ends.
 
-mod support;
-
+use crate::support::{PASSWORD, member, root, site};
 use assert_cmd::Command;
 use serde_json::Value;
-use support::{PASSWORD, member, root, site};
 
 fn seatwright() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seatwright"));

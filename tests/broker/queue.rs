@@ -1,9 +1,14 @@
 //! The whole corridor on real parts: RabbitMQ, the worker as its own process, Chromium, and kill -9.
 
-mod support;
-
 use std::{io::Read, path::PathBuf, process::Command, time::Instant};
 
+use crate::support::{
+    PASSWORD, PrivateBroker, ada, control,
+    corridor::{PATIENCE, Worker, job, results},
+    member,
+    ports::free_port,
+    root, site,
+};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
@@ -16,13 +21,6 @@ use seatwright::{
     site::RunningSite,
 };
 use serde_json::json;
-use support::{
-    PASSWORD, PrivateBroker, ada, control,
-    corridor::{PATIENCE, Worker, job, results},
-    member,
-    ports::free_port,
-    root, site,
-};
 
 /// Broker, site, configuration.
 struct Corridor {

@@ -4,42 +4,24 @@
 //! `SEATWRIGHT_CHAOS=whole` (`make chaos`) does all of it and writes what came of it to `target/chaos/`; without it, a part
 //! that touches every kind.
 
-#[path = "support/postgres.rs"]
-mod postgres;
+#[path = "../support/mod.rs"]
 mod support;
 
-#[path = "chaos/beside.rs"]
 mod beside;
-#[path = "chaos/clock.rs"]
 mod clock;
-#[path = "chaos/database.rs"]
 mod database;
-#[path = "chaos/hang.rs"]
 mod hang;
-#[path = "chaos/kill.rs"]
 mod kill;
-#[path = "chaos/lanes.rs"]
 mod lanes;
-#[path = "chaos/later.rs"]
 mod later;
-#[path = "chaos/network.rs"]
 mod network;
-#[path = "chaos/outside.rs"]
 mod outside;
-#[path = "chaos/poison.rs"]
 mod poison;
-#[path = "chaos/sleeper.rs"]
 mod sleeper;
-#[path = "chaos/soak.rs"]
 mod soak;
-#[path = "chaos/tally.rs"]
 mod tally;
-#[path = "chaos/trial.rs"]
 mod trial;
-#[path = "chaos/twice.rs"]
 mod twice;
-
-use support::ports;
 
 /// Is all of it to be done?
 fn whole() -> bool {

@@ -1,13 +1,11 @@
 //! Scenarios that must fail do fail, and say why; broken files and holes are told. Reports are golden files.
 //!
-//! To accept new reports after reading them: `GOLDEN=write cargo nextest run --test scenario`.
-
-mod support;
+//! To accept new reports after reading them: `GOLDEN=write cargo nextest run scenario::`.
 
 use std::{fs, path::Path};
 
+use crate::support::root;
 use assert_cmd::Command;
-use support::root;
 
 /// An app's playbook beside a case's scenarios; what it says is made the same everywhere.
 struct Case {

@@ -10,10 +10,9 @@ use seatwright::adapters::amqp::{Client, Rabbit};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use super::{
-    crew::{Manner, Record, Worker, count_up, rabbit},
-    support::PrivateBroker,
-};
+use crate::support::PrivateBroker;
+
+use super::crew::{Manner, Record, Worker, count_up, rabbit};
 
 fn named(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("lane-{n}")).collect()

@@ -11,7 +11,7 @@ use seatwright::{
     ports::journal::{Attempt, Entry, Journal, Known, LaneStop, Leave},
 };
 
-use crate::ground::{begun, entry, later, now, open, result, value};
+use super::ground::{begun, entry, later, now, open, result, value};
 
 /// Gets the address of a journal that is not there yet.
 type Case = fn(String) -> Pin<Box<dyn Future<Output = ()> + Send>>;

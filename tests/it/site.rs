@@ -1,11 +1,9 @@
 //! The fixture site over real HTTP: what a person can do, what it refuses, and what goes wrong on request.
 
-mod support;
-
+use crate::support::{PASSWORD, control, member, site};
 use reqwest::{Client, StatusCode, redirect::Policy};
 use seatwright::site::Site;
 use serde_json::json;
-use support::{PASSWORD, control, member, site};
 
 /// A visitor with cookies, who follows redirects.
 struct Visitor {
@@ -410,8 +408,8 @@ fn a_broken_site_says_what_is_wrong() {
 #[test]
 fn a_misspelt_key_is_told_with_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
-    let source =
-        std::fs::read_to_string(support::root().join("fixtures/sites/ledgerly/site.yaml")).expect("a site");
+    let source = std::fs::read_to_string(crate::support::root().join("fixtures/sites/ledgerly/site.yaml"))
+        .expect("a site");
     for (right, wrong, parts) in [
         (
             "    flash: Invite sent",

@@ -11,10 +11,11 @@ use seatwright::{
 };
 use serde_json::json;
 
+use crate::support::corridor::job;
+
 use super::{
     crew::Admin,
     hands::{Ground, OWN, next_result},
-    support::corridor::job,
 };
 
 fn refusal() -> Option<Failure> {

@@ -26,10 +26,11 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::support::{PrivateBroker, corridor::job};
+
 use super::{
     crew::{Admin, deadline, rabbit},
     kept::result,
-    support::{PrivateBroker, corridor::job},
     within,
 };
 

@@ -1,0 +1,8 @@
+//! Every test that needs RabbitMQ or PostgreSQL and kills no process of them at random: `cargo nextest run --test broker`.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod journal;
+mod lanes;
+mod queue;
