@@ -13,7 +13,6 @@ use futures_util::{StreamExt, stream};
 use seatwright::{
     adapters::{
         amqp::{Client, Heard, Rabbit},
-        fake::TextBrowsers,
         journal_sql::SqlJournal,
         secret_sources::LocalSecrets,
         store::Folder,
@@ -31,6 +30,7 @@ use seatwright::{
     },
 };
 use serde_json::json;
+use testbed::text_browser::TextBrowsers;
 use tokio::sync::watch;
 
 const JOBS: usize = 2_000;

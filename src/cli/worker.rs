@@ -43,14 +43,20 @@ pub(super) struct WorkerCommand {
 }
 
 impl WorkerCommand {
-    pub(super) async fn run(self) -> anyhow::Result<Exit> {
+    /// `launch` starts the browsers; without it, Chromium does, as configured. `also` gets the events of every job.
+    pub(super) async fn run_with(
+        self,
+        launch: Option<Arc<dyn Launch>>,
+        also: Readers,
+    ) -> anyhow::Result<Exit> {
         telemetry::begin(self.log_json, super::terminal::colors(&std::io::stderr()));
         let stop = stop_on_signals()?;
         let (config, journal) = journal_of(&self.config).await?;
         let url = broker_of(&config, &self.config)?;
         let books = Books::read(&config.playbooks)?;
         log_playbooks(&books);
-        let launch = launcher(chromium(config.browser.executable.clone(), config.browser.allow_no_sandbox))?;
+        let chromium = chromium(config.browser.executable.clone(), config.browser.allow_no_sandbox);
+        let launch = launch.map_or_else(|| chromium_launcher(chromium), Ok)?;
         if config.browser.allow_no_sandbox {
             tracing::warn!("Chromium runs WITHOUT its sandbox, as configured");
         }
@@ -77,7 +83,7 @@ impl WorkerCommand {
         let service = Service {
             work: Arc::clone(&handler) as _,
             journal,
-            readers: Arc::new(readers(config.evidence.folder.clone(), also_read())),
+            readers: Arc::new(readers(config.evidence.folder.clone(), also)),
             worker,
             lanes,
             slots: self.slots.unwrap_or(config.slots),
@@ -149,26 +155,9 @@ fn name() -> String {
     format!("{host}-{}-{:x}", std::process::id(), jiff::Timestamp::now().as_millisecond() & 0xff_ffff)
 }
 
-/// Chromium; in a build for tests, what a test asks for.
-fn launcher(options: ChromiumOptions) -> anyhow::Result<Arc<dyn Launch>> {
-    #[cfg(feature = "fake")]
-    if std::env::var("SEATWRIGHT_TEST_BROWSER").is_ok_and(|browser| browser == "fake") {
-        return Ok(Arc::new(crate::adapters::fake::TextBrowsers));
-    }
+fn chromium_launcher(options: ChromiumOptions) -> anyhow::Result<Arc<dyn Launch>> {
     options.check()?;
     Ok(Arc::new(ChromiumLauncher(options)))
-}
-
-/// Who else hears of events: in a build for tests, whoever ends the worker in the middle of one.
-fn also_read() -> Readers {
-    #[cfg(feature = "fake")]
-    if let Some(fault) = std::env::var("SEATWRIGHT_TEST_FAULT")
-        .ok()
-        .and_then(|text| crate::worker::fault::FaultAt::parse(&text))
-    {
-        return Readers::default().with(Arc::new(fault));
-    }
-    Readers::default()
 }
 
 fn known(config: &Config) -> BTreeMap<String, KnownIntegration> {

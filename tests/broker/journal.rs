@@ -14,7 +14,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::support::postgres::{PG_PASSWORD, PrivatePostgres};
+use crate::servers::postgres::{PG_PASSWORD, PrivatePostgres};
 use cases::CASES;
 use ground::{entry, open, result};
 use seatwright::{

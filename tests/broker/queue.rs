@@ -2,12 +2,13 @@
 
 use std::{io::Read, path::PathBuf, process::Command, time::Instant};
 
-use crate::support::{
-    PASSWORD, PrivateBroker, ada, control,
-    corridor::{PATIENCE, Worker, job, results},
-    member,
-    ports::free_port,
-    root, site,
+use crate::{
+    servers::{
+        PrivateBroker,
+        corridor::{PATIENCE, Worker, job, results},
+        ports::free_port,
+    },
+    support::{PASSWORD, ada, control, member, root, site},
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
 use lapin::{

@@ -3,9 +3,12 @@
 use seatwright::contract::{Code, Outcome};
 use serde_json::json;
 
-use crate::support::{
-    PrivateBroker, control,
-    corridor::{Place, Worker, job, results},
+use crate::{
+    servers::{
+        PrivateBroker,
+        corridor::{Place, Worker, job, results},
+    },
+    support::control,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,10 +31,10 @@ async fn chaos_who_only_stood_beside_a_job_that_kills_is_done() {
         );
         client.publish(lane, "user.get", lane, &body).await.expect("it is stored");
     }
-    let fake = ("SEATWRIGHT_TEST_BROWSER", "fake");
+    let text_browser = ("SEATWRIGHT_TEST_BROWSER", "text");
     for death in 0..5 {
         let fault = ("SEATWRIGHT_TEST_FAULT", "session_ready KILL guilty");
-        let mut worker = Worker::start_with(&place.config, &[fake, fault]);
+        let mut worker = Worker::start_with(&place.config, &[text_browser, fault]);
         let killed = move || {
             if death >= 2 {
                 worker.says("it is done alone");
@@ -43,7 +46,7 @@ async fn chaos_who_only_stood_beside_a_job_that_kills_is_done() {
     let trace = std::fs::read_to_string(place.folder.path().join("evidence/innocent.trace.ndjson"));
     let taken_up = trace.expect("a trace").matches("\"taken_up\"").count();
     assert!(taken_up >= 2, "it stood beside the other {taken_up} times");
-    let worker = Worker::start_with(&place.config, &[fake]);
+    let worker = Worker::start_with(&place.config, &[text_browser]);
     let mut told = results(&mut client, vec!["guilty", "innocent"]).await;
     worker.stop();
     told.sort_by(|a, b| a.job.cmp(&b.job));

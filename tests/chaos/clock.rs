@@ -12,10 +12,11 @@ use seatwright::contract::Outcome;
 use serde_json::{Value, json};
 
 use crate::{
-    support::{
-        PrivateBroker, control,
+    servers::{
+        PrivateBroker,
         corridor::{Terms, Worker},
     },
+    support::control,
     tally::Tally,
     trial::{OPERATIONS, Trial},
     whole,

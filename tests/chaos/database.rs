@@ -4,7 +4,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     kill::killed_at,
-    support::{
+    servers::{
         PrivateBroker,
         corridor::{Terms, Worker},
         postgres::PrivatePostgres,

@@ -4,10 +4,11 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::{
-    support::{
-        PrivateBroker, ada,
+    servers::{
+        PrivateBroker,
         corridor::{Lane, Terms, Worker, results},
     },
+    support::ada,
     tally::Tally,
     trial::{OPERATIONS, Trial},
     whole,

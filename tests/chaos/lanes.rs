@@ -11,10 +11,11 @@ use seatwright::contract::{Code, JobResult, Outcome};
 use serde_json::{Value, json};
 
 use crate::{
-    support::{
-        PrivateBroker, control,
+    servers::{
+        PrivateBroker,
         corridor::{Place, Worker},
     },
+    support::control,
     whole,
 };
 
@@ -30,7 +31,7 @@ async fn chaos_lanes_keep_their_order_while_workers_come_and_go() {
     control(&place.site, "world", json!({ "settings": { "seats": 5000 } })).await;
     // As an app is: a page takes its time.
     control(&place.site, "faults", json!([{ "on": "GET /members", "do": "slow", "ms": 150 }])).await;
-    let environment = [("SEATWRIGHT_TEST_BROWSER", "fake")];
+    let environment = [("SEATWRIGHT_TEST_BROWSER", "text")];
     let start = || Worker::start_with(&place.config, &environment);
     let mut first = start();
     first.says("taking jobs");

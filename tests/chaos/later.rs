@@ -8,10 +8,11 @@ use serde_json::json;
 
 use crate::{
     kill::{NAME, wish},
-    support::{
-        PrivateBroker, control,
+    servers::{
+        PrivateBroker,
         corridor::{Lane, Terms, Worker, results},
     },
+    support::control,
     tally::{Expected, Tally},
     whole,
 };

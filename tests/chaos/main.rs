@@ -4,6 +4,8 @@
 //! `SEATWRIGHT_CHAOS=whole` (`make chaos`) does all of it and writes what came of it to `target/chaos/`; without it, a part
 //! that touches every kind.
 
+#[path = "../servers/mod.rs"]
+mod servers;
 #[path = "../support/mod.rs"]
 mod support;
 

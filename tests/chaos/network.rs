@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt, stream};
 
 use crate::{
-    support::{
+    servers::{
         PrivateBroker,
         corridor::{Terms, Worker},
         relay::Relay,

@@ -7,10 +7,11 @@ use seatwright::contract::Outcome;
 use serde_json::{Value, json};
 
 use crate::{
-    support::{
-        PrivateBroker, control,
+    servers::{
+        PrivateBroker,
         corridor::{Lane, Terms, Worker},
     },
+    support::control,
     tally::Tally,
     trial::{OPERATIONS, Trial},
     whole,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     kill::more_results,
-    support::{
+    servers::{
         PrivateBroker,
         corridor::{Lane, Terms, Worker, job},
     },
@@ -19,7 +19,7 @@ async fn chaos_fifty_kinds_of_poison_stop_nobody() {
     let broker = PrivateBroker::start();
     let lane = Lane::new(&broker.url, "poison", Terms::default()).await;
     let mut client = lane.client().await;
-    let mut worker = Worker::start_with(&lane.config, &[("SEATWRIGHT_TEST_BROWSER", "fake")]);
+    let mut worker = Worker::start_with(&lane.config, &[("SEATWRIGHT_TEST_BROWSER", "text")]);
     worker.says("taking jobs");
     let poison = poison();
     assert!(poison.len() >= 50, "{} kinds", poison.len());

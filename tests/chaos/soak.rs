@@ -6,7 +6,7 @@ use seatwright::contract::Outcome;
 use serde_json::json;
 
 use crate::{
-    support::{
+    servers::{
         PrivateBroker,
         corridor::{Lane, Terms, Worker, results},
     },

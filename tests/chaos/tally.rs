@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, fs, sync::Mutex};
 use seatwright::contract::{Code, JobResult, Outcome};
 use serde::Serialize;
 
-use crate::{
-    support::{corridor::Lane, root},
-    whole,
-};
+use crate::{servers::corridor::Lane, support::root, whole};
 
 /// One row of the table.
 #[derive(Debug, Default, Serialize)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     kill::{NAME, more_results, somebody, wish},
-    support::corridor::{Lane, Terms, Worker, results},
+    servers::corridor::{Lane, Terms, Worker, results},
     tally::{Expected, Tally},
 };
 

@@ -4,7 +4,7 @@ use futures_util::{StreamExt, stream};
 use seatwright::contract::Outcome;
 
 use crate::{
-    support::{
+    servers::{
         PrivateBroker,
         corridor::{Terms, Worker},
     },

@@ -15,15 +15,13 @@ use std::{env, sync::Arc};
 
 use futures_util::{StreamExt, stream};
 use seatwright::{
-    adapters::{
-        cdp::{Chromium, ChromiumOptions, Sandbox},
-        fake::TextBrowser,
-    },
+    adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
     engine::inject::SCRIPT,
     ports::driver::Browser,
 };
 
 use case::{Case, Need};
+use testbed::text_browser::TextBrowser;
 
 /// Refusals are waited for; others can go on meanwhile.
 const AT_ONCE: usize = 4;

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use crate::support::{Bench, ada, control, member, root, site};
 use seatwright::{
-    adapters::{
-        cdp::{Chromium, ChromiumOptions, Sandbox},
-        fake::TextBrowsers,
-    },
+    adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
     contract::{Code, Outcome},
     event::EventKind,
     ports::driver::{Browser, Launch},
     worker::books::Books,
 };
 use serde_json::{Value, json};
+use testbed::text_browser::TextBrowsers;
 
 fn who(email: &str) -> Value {
     json!({ "user": { "userName": email } })

@@ -10,12 +10,12 @@ use std::{
 
 use async_trait::async_trait;
 use seatwright::{
-    adapters::fake::TextBrowser,
     contract::Code,
     engine::Session,
     ports::driver::{Browser, Context, ContextOptions, DriverError, Launch, Page},
     worker::sessions::{Limits, Sessions},
 };
+use testbed::text_browser::TextBrowser;
 use tokio::{
     sync::watch,
     time::{Instant, timeout},

@@ -11,7 +11,7 @@ use seatwright::{
 };
 use serde_json::json;
 
-use crate::support::corridor::job;
+use crate::servers::corridor::job;
 
 use super::{
     crew::Admin,

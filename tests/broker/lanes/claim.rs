@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use seatwright::ports::queue::{Broker, Delivery, Epoch};
 
-use crate::support::PrivateBroker;
+use crate::servers::PrivateBroker;
 
 use super::{
     crew::{Admin, deadline, delivery, publish, rabbit},

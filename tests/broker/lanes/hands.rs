@@ -26,7 +26,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::support::{PrivateBroker, corridor::job};
+use crate::servers::{PrivateBroker, corridor::job};
 
 use super::{
     crew::{Admin, deadline, rabbit},

@@ -9,7 +9,7 @@ use seatwright::{
 };
 use serde_json::json;
 
-use crate::support::PrivateBroker;
+use crate::servers::PrivateBroker;
 
 use super::{
     crew::{Admin, delivery, rabbit},

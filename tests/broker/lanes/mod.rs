@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::PrivateBroker;
+use crate::servers::PrivateBroker;
 use crew::{deadline, delivery, publish, rabbit};
 use seatwright::{
     config::Topology,

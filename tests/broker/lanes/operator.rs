@@ -10,7 +10,7 @@ use seatwright::{
 };
 use serde_json::json;
 
-use crate::support::{PrivateBroker, root};
+use crate::{servers::PrivateBroker, support::root};
 
 use super::{
     crew::{Admin, delivery, publish, rabbit},
@@ -20,7 +20,7 @@ use super::{
 
 /// Exit code, standard output, standard error.
 async fn seatwright(url: &str, arguments: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_seatwright"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seatwright-testbed"));
     command.args(arguments).args(["--broker", url]);
     let out =
         tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("no panic");

@@ -8,7 +8,7 @@ use seatwright::{
 };
 use sqlx::{AnyConnection, Connection};
 
-use crate::support::PrivateBroker;
+use crate::servers::PrivateBroker;
 
 use super::{
     crew::{Admin, rabbit},
@@ -43,7 +43,7 @@ async fn a_look_that_comes_second_tells_nothing() {
 
 /// The program, with this configuration.
 async fn settle(config: &Path, job: &str) -> Output {
-    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_seatwright"));
+    let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_seatwright-testbed"));
     command.args(["settle", job, "--done", "--config"]).arg(config);
     tokio::task::spawn_blocking(move || command.output().expect("it runs")).await.expect("no panic")
 }

@@ -10,7 +10,7 @@ use seatwright::adapters::amqp::{Client, Rabbit};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use crate::support::PrivateBroker;
+use crate::servers::PrivateBroker;
 
 use super::crew::{Manner, Record, Worker, count_up, rabbit};
 

@@ -26,7 +26,7 @@ use seatwright::{
 };
 use serde_json::{Value, json};
 
-use super::{PASSWORD, root};
+use crate::support::{PASSWORD, root};
 
 /// Whatever a test waits for comes within this, or never.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -50,7 +50,7 @@ impl Worker {
 
     /// With more in its environment.
     pub fn start_with(config: &Path, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_seatwright"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_seatwright-testbed"))
             .args(["worker", "--config"])
             .arg(config)
             .env("LEDGERLY_PASSWORD", PASSWORD)

@@ -7,7 +7,7 @@ use super::{
     find::Miss,
     text::{fold, nearest, quote},
 };
-use crate::query::{Control, ControlKind, RefusalKind};
+use seatwright::query::{Control, ControlKind, RefusalKind};
 
 const FORMATTED: [&str; 7] = ["date", "time", "datetime-local", "month", "week", "color", "range"];
 

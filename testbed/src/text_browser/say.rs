@@ -5,7 +5,7 @@ use super::{
     find::TEST_IDS,
     text::{bare_label, clip, essence, fold, nearest, quote, say_match},
 };
-use crate::query::{By, Condition, Query, State, Target, TextMatch};
+use seatwright::query::{By, Condition, Query, State, Target, TextMatch};
 
 /// What has a place, for `in row "ada@example.org"`.
 const PLACES: [&str; 13] = [

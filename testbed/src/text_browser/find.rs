@@ -4,7 +4,7 @@ use super::{
     document::{Document, Id, Node},
     text::{Matcher, bare_label, fold},
 };
-use crate::query::{By, Condition, Query, Refusal, RefusalKind, State, Target, TextMatch};
+use seatwright::query::{By, Condition, Query, Refusal, RefusalKind, State, Target, TextMatch};
 
 /// A question that cannot be answered, and why.
 #[derive(Debug)]

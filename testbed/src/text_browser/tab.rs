@@ -12,7 +12,7 @@ use super::{
     form::Effect,
     text::{Matcher, clip},
 };
-use crate::query::{Answer, Ask, By, Condition, ControlKind, Key, Point, Question, RefusalKind, Target};
+use seatwright::query::{Answer, Ask, By, Condition, ControlKind, Key, Point, Question, RefusalKind, Target};
 
 /// The page in front.
 #[derive(Debug)]

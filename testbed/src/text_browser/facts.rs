@@ -5,7 +5,7 @@ use super::{
     find::Miss,
     text::{clip, fold, quote},
 };
-use crate::query::{PageFacts, RefusalKind};
+use seatwright::query::{PageFacts, RefusalKind};
 
 impl Document {
     pub(super) fn read_text(&self, id: Id, attribute: Option<&str>) -> Result<String, Miss> {

@@ -1,7 +1,7 @@
 //! A text browser: the driver's port without Chromium and without JavaScript, for unit tests and queue benchmarks.
 //!
 //! It fetches pages, reads their HTML, and answers what the script in a real page would answer; input does what
-//! HTML alone makes of it. The conformance suite (`tests/driver.rs`) holds it to the same words as the real one.
+//! HTML alone makes of it. The conformance suite (`tests/it/driver.rs`) holds it to the same words as the real one.
 //! From the bottom up: `network` fetches, `document` is the tree, `text`, `role`, `sight` and `name` say what its
 //! elements mean to people, `find`, `say`, `record` and `facts` answer questions, `control` and `form` are what is
 //! filled, `tab` is one page with its focus and guard, and `page` is the port's.
@@ -36,9 +36,9 @@ use std::sync::{
 
 use async_trait::async_trait;
 
-use crate::ports::driver::{Browser, Context, ContextOptions, DriverError, Launch, Page};
 use network::Network;
 use page::TextPage;
+use seatwright::ports::driver::{Browser, Context, ContextOptions, DriverError, Launch, Page};
 
 /// The text browser. As many contexts as wanted; each costs a few kilobytes.
 #[derive(Debug, Default)]

@@ -21,7 +21,7 @@ use super::{
     network::{Arrival, Network, Request},
     tab::Tab,
 };
-use crate::{
+use seatwright::{
     ports::driver::{Allowed, Came, DriverError, Notice, Page},
     query::{Answer, File, Key, Point, Question, Target},
 };

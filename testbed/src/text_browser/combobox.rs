@@ -4,7 +4,7 @@ use super::{
     document::{Document, Id},
     text::{bare_header, fold},
 };
-use crate::query::Control;
+use seatwright::query::Control;
 
 impl Document {
     pub(super) fn is_said(&self, id: Id, name: &str) -> bool {

@@ -11,7 +11,7 @@ use reqwest::{
 };
 use url::Url;
 
-use crate::ports::driver::ContextOptions;
+use seatwright::ports::driver::ContextOptions;
 
 /// As many redirects in a row as Chromium follows.
 const MOST_REDIRECTS: usize = 20;

@@ -7,7 +7,7 @@ use std::{
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::event::{Event, Reader};
+use seatwright::event::{Event, Reader};
 
 /// How long a signal may take to reach all threads.
 const STOPS_WITHIN: Duration = Duration::from_millis(200);

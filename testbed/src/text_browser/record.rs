@@ -5,7 +5,9 @@ use super::{
     find::{Look, Miss},
     text::{Matcher, bare_header, fold, nearest, quote, say_match},
 };
-use crate::query::{BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View};
+use seatwright::query::{
+    BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View,
+};
 
 /// A table as people see it: which cell stands in which column.
 struct Grid {
@@ -26,8 +28,8 @@ struct Cell {
 /// How to read one place of each record of a container.
 enum Reader<'a> {
     Column(Grid, usize),
-    Part(&'a crate::query::Query),
-    Each(&'a crate::query::Query),
+    Part(&'a seatwright::query::Query),
+    Each(&'a seatwright::query::Query),
     Between(Box<Reader<'a>>, &'a str, &'a str),
 }
 

@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use crate::query::{NUMBER, TextMatch, stands_alone};
+use seatwright::query::{NUMBER, TextMatch, stands_alone};
 
 /// Runs of white space are one space, none at the ends.
 pub(super) fn fold(text: &str) -> String {
