@@ -301,7 +301,7 @@ impl<'a> Run<'a> {
                     return Err(planned.blame(Failure::new(Code::QueueLost, "the job is not ours any more")));
                 }
             }
-            let what = super::action::title(&planned.step);
+            let what = planned.step.title();
             self.emit(EventKind::StepStarted { step: planned.id.clone(), at_line: planned.at.clone(), what });
             let done = Box::pin(self.step(planned)).await;
             let failed = match &done {

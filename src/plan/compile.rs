@@ -8,17 +8,16 @@ use url::Url;
 use super::{
     Plan, PlannedStep, Scope, Source, Subject,
     diff::{Desired, Wish, as_template_value},
+    missing::Known,
 };
 use crate::{
     contract::{Code, Entitlement, Failure, Job, LoginMethod, Operation, User},
     playbook::{
-        Action, At, FormValue, Locator, Step,
-        at::Span,
-        check::each_step,
-        locator::{By, Find, Name},
-        step::Condition,
+        Action, At, Step,
+        at::{List, Span},
         syntax::{OperationSteps, Values},
         template::{self, TemplateError},
+        visit::each_step,
     },
 };
 
@@ -53,7 +52,6 @@ impl Compiler<'_> {
         self.guard(subject.as_ref())?;
         let settings = self.settings()?;
         let (start, mut origins) = self.places(&settings)?;
-        self.module_origins(&body, &settings, &mut origins)?;
         let desired = self.desired(&body)?;
         self.required(&body)?;
         let user =
@@ -64,16 +62,17 @@ impl Compiler<'_> {
             "account": { "username": self.account.username },
             "start": start.as_str().trim_end_matches('/'),
         });
-        let mut scope = Scope::new(Arc::clone(self.source), subject.clone(), values.clone());
+        let mut scope = Scope::new(Arc::clone(self.source), subject.clone(), values);
         let wanted = desired.entitlements_after(&self.source.playbook, None);
         scope.set_entitlements(&self.template_values(&wanted));
         scope.set_asked(&self.template_values(&self.entitlements()?));
+        self.module_origins(&body, &scope, &mut origins)?;
         let steps = body
             .steps
             .as_ref()
             .map(|steps| number(self.source, steps, operation.as_str()))
             .unwrap_or_default();
-        self.dry_render(&steps, &values)?;
+        self.nothing_missing(&body, &steps, &scope, &desired)?;
         Ok(Plan {
             job: self.job.id.clone(),
             operation,
@@ -245,31 +244,25 @@ impl Compiler<'_> {
     fn module_origins(
         &self,
         body: &OperationSteps,
-        settings: &BTreeMap<String, String>,
+        scope: &Scope,
         origins: &mut Vec<String>,
     ) -> Result<(), Failure> {
-        let playbook = &self.source.playbook;
-        let login = playbook.login.as_ref().and_then(|login| match self.account.login {
-            LoginMethod::Password => login.password.as_ref(),
-            LoginMethod::Sso => login.sso.as_ref(),
-            LoginMethod::Token => None,
-        });
         let mut calls = Vec::new();
-        for steps in login.into_iter().chain(&body.steps) {
+        for steps in self.sign_in().map(|(_, steps)| steps).into_iter().chain(&body.steps) {
             each_step(steps, &mut |step| {
                 if let Action::Use(call) = &step.action {
                     calls.push(call);
                 }
             });
         }
-        let values = json!({ "settings": settings, "account": { "username": self.account.username } });
-        let scope = Scope::new(Arc::clone(self.source), None, values);
         for call in calls {
             let loaded = self.source.loaded.modules.get(&call.module.value);
             let Some((loaded, module)) = loaded.and_then(|loaded| Some((loaded, loaded.playable()?))) else {
                 continue;
             };
-            let inner = scope.inside(loaded, scope.parameters(module, call)?);
+            let fixed = module.origins.iter().all(|origin| !origin.value.contains("{{"));
+            let with = if fixed { serde_json::Map::new() } else { scope.parameters(module, call)? };
+            let inner = scope.inside(loaded, with);
             for origin in module.origins.iter() {
                 let address = inner.text(origin)?;
                 let url = Url::parse(&address).map_err(|error| {
@@ -458,25 +451,37 @@ impl Compiler<'_> {
             .collect()
     }
 
-    /// Renders what the job alone decides, so that a missing attribute is refused before a browser opens.
-    fn dry_render(&self, steps: &[PlannedStep], values: &Value) -> Result<(), Failure> {
-        let scope = Scope::new(Arc::clone(self.source), None, values.clone());
-        for planned in steps {
-            if planned.step.modifiers.when.is_some() || planned.step.modifiers.unless.is_some() {
-                continue;
-            }
-            for text in texts(&planned.step) {
-                let of_job = template::names(&text.value).is_ok_and(|names| {
-                    names.iter().all(|name| name.starts_with("user.") || name.starts_with("settings."))
-                });
-                if of_job {
-                    scope
-                        .text(text)
-                        .map_err(|failure| Failure { step: Some(planned.id.clone()), ..failure })?;
-                }
+    /// Refuses the job where it lacks what a template needs.
+    fn nothing_missing(
+        &self,
+        body: &OperationSteps,
+        steps: &[PlannedStep],
+        scope: &Scope,
+        desired: &Desired,
+    ) -> Result<(), Failure> {
+        let known = Known::of_job(scope.clone(), desired);
+        let playbook = &self.source.playbook;
+        if let Some((way, signing_in)) = self.sign_in() {
+            known.steps(&number(self.source, signing_in, way))?;
+        }
+        let find = playbook.find_user.as_ref().filter(|_| self.job.operation.about_a_user());
+        for view in find.iter().map(|find| &find.view).chain(body.every_view()) {
+            if let Some(open) = playbook.views.get(&view.value).map(|view| &view.open) {
+                known.view(&view.value, open)?;
             }
         }
-        Ok(())
+        find.map_or(Ok(()), |find| known.find_user(find))?;
+        known.steps(steps)
+    }
+
+    /// The steps by which the service account signs in, and their name.
+    fn sign_in(&self) -> Option<(&'static str, &List<Step>)> {
+        let login = self.source.playbook.login.as_ref()?;
+        match self.account.login {
+            LoginMethod::Password => Some(("login.password", login.password.as_ref()?)),
+            LoginMethod::Sso => Some(("login.sso", login.sso.as_ref()?)),
+            LoginMethod::Token => None,
+        }
     }
 }
 
@@ -515,82 +520,6 @@ fn numbered(
         PlannedStep { at: place(step.at.span), id, step: step.clone(), blocks }
     };
     steps.iter().enumerate().map(one).collect()
-}
-
-/// The templates of a step that must give a text. Form values may give nothing: they leave the control alone.
-fn texts(step: &Step) -> Vec<&At<String>> {
-    let mut found = Vec::new();
-    match &step.action {
-        Action::Open(text) => found.push(text),
-        Action::Fill(fill) => {
-            found.extend(&fill.value);
-            locator_texts(&fill.into, &mut found);
-        }
-        Action::Choose(choose) => {
-            found.push(&choose.option);
-            locator_texts(&choose.from, &mut found);
-        }
-        Action::Move(moved) => {
-            for locator in [&moved.from, &moved.into, &moved.by, &moved.back] {
-                locator_texts(locator, &mut found);
-            }
-        }
-        Action::Click(locator)
-        | Action::Check(locator)
-        | Action::Uncheck(locator)
-        | Action::Hover(locator)
-        | Action::ScrollTo(locator) => {
-            locator_texts(locator, &mut found);
-        }
-        Action::Upload(upload) => {
-            found.extend(upload.name.iter().chain(&upload.content));
-            locator_texts(&upload.into, &mut found);
-        }
-        Action::Expect(Condition::Visible(locator)) => locator_texts(locator, &mut found),
-        Action::Form(values) => {
-            for (_, value) in values.iter() {
-                if let FormValue::Many(many) = value {
-                    found.extend(many);
-                }
-            }
-        }
-        Action::Expect(_)
-        | Action::Capture(_)
-        | Action::Branch(_)
-        | Action::Repeat(_)
-        | Action::Popup(_)
-        | Action::Download(_)
-        | Action::EnterCode(_)
-        | Action::AnswerDialog(_)
-        | Action::Use(_)
-        | Action::Collect(_)
-        | Action::Press(_)
-        | Action::Screenshot(_) => {}
-    }
-    found
-}
-
-fn locator_texts<'s>(locator: &'s Locator, found: &mut Vec<&'s At<String>>) {
-    match locator {
-        Locator::Named(_) => {}
-        Locator::Any(any) => any.iter().for_each(|l| locator_texts(l, found)),
-        Locator::Find(find) => {
-            let Find { by, within, has, text, under, .. } = &**find;
-            match by {
-                By::Role(_, Some(Name { text, .. }))
-                | By::Label(Name { text, .. })
-                | By::Text(Name { text, .. })
-                | By::Placeholder(Name { text, .. })
-                | By::Title(Name { text, .. })
-                | By::Frame(Name { text, .. })
-                | By::TestId(text) => found.push(text),
-                By::Role(_, None) | By::Css(_) | By::Xpath(_) => {}
-            }
-            found.extend(text);
-            found.extend(under.as_ref().map(|under| &under.text));
-            within.iter().chain(has).for_each(|l| locator_texts(l, found));
-        }
-    }
 }
 
 /// What a user carries of an attribute, as text.

@@ -12,7 +12,7 @@ use crate::{
         check::USER_ROW,
         locator::{By, Find, Name},
         step::Use,
-        syntax::{self, Column, Detail, Module},
+        syntax::{self, Column, Detail, Module, Parameter},
         template::{self, TemplateError},
     },
     query as page,
@@ -69,26 +69,40 @@ impl Scope {
 
     /// What a module is given.
     pub fn parameters(&self, module: &Module, call: &Use) -> Result<serde_json::Map<String, Value>, Failure> {
-        let mut with = serde_json::Map::new();
-        for (name, parameter) in module.parameters.iter() {
-            let value = match (call.with.get(&name.value), &parameter.default) {
-                (Some(given), _) => self.value(given)?,
-                (None, Some(default)) => Value::from(default.value.clone()),
-                (None, None) => Value::Null,
-            };
-            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            if let Some(pattern) = &parameter.pattern
-                && !regex::Regex::new(&format!("^(?:{})$", pattern.value)).is_ok_and(|p| p.is_match(&shown))
-            {
-                let message = format!(
-                    "`{}` of the module `{}` is `{shown}`, which does not match `{}`",
-                    name.value, call.module.value, pattern.value
-                );
-                return Err(Failure::new(Code::InvalidValue, message).at("use", self.place(call.module.span)));
-            }
-            with.insert(name.value.clone(), value);
+        let given = |(name, parameter): &(At<String>, Parameter)| {
+            Ok((name.value.clone(), self.parameter(call, name, parameter)?))
+        };
+        module.parameters.iter().map(given).collect()
+    }
+
+    /// What a module is given for one of its parameters.
+    pub(super) fn parameter(
+        &self,
+        call: &Use,
+        name: &At<String>,
+        parameter: &Parameter,
+    ) -> Result<Value, Failure> {
+        let value = match (call.with.get(&name.value), &parameter.default) {
+            (Some(given), _) => self.value(given)?,
+            (None, Some(default)) => Value::from(default.value.clone()),
+            (None, None) => Value::Null,
+        };
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if let Some(pattern) = &parameter.pattern
+            && !regex::Regex::new(&format!("^(?:{})$", pattern.value)).is_ok_and(|p| p.is_match(&shown))
+        {
+            let message = format!(
+                "`{}` of the module `{}` is `{shown}`, which does not match `{}`",
+                name.value, call.module.value, pattern.value
+            );
+            return Err(Failure::new(Code::InvalidValue, message).at("use", self.place(call.module.span)));
         }
-        Ok(with)
+        Ok(value)
+    }
+
+    /// A module by its name.
+    pub(super) fn module(&self, name: &str) -> Option<Arc<LoadedModule>> {
+        self.source.loaded.modules.get(name).cloned()
     }
 
     /// Where something stands in the text of the playbook or module.
@@ -97,6 +111,11 @@ impl Scope {
             Some(module) => module.place(span.start),
             None => self.source.place(span),
         }
+    }
+
+    /// The target of this name.
+    pub(super) fn named_target(&self, name: &str) -> Option<&Locator> {
+        self.targets().and_then(|targets| targets.get(name))
     }
 
     fn targets(&self) -> Option<&Names<Locator>> {
@@ -159,7 +178,7 @@ impl Scope {
         }
         match locator {
             Locator::Named(name) if name.value == USER_ROW => any.push(self.user_row()?),
-            Locator::Named(name) => match self.targets().and_then(|targets| targets.get(&name.value)) {
+            Locator::Named(name) => match self.named_target(&name.value) {
                 Some(target) => self.alternatives(target, any, depth + 1)?,
                 None => {
                     return Err(Failure::new(
@@ -329,9 +348,6 @@ impl Scope {
     pub fn condition(&self, condition: &Condition) -> Result<Asked, Failure> {
         let page =
             |locator, state| Ok(Asked::Page(page::Condition { target: self.target(locator, false)?, state }));
-        let several = |several: &[Condition]| {
-            several.iter().map(|inner| self.condition(inner)).collect::<Result<Vec<_>, _>>()
-        };
         Ok(match condition {
             Condition::Visible(locator) => page(locator, State::Visible)?,
             Condition::Enabled(locator) => page(locator, State::Enabled)?,
@@ -341,10 +357,22 @@ impl Scope {
                 Condition::Visible(locator) => page(locator, State::Hidden)?,
                 inner => Asked::Not(Box::new(self.condition(inner)?)),
             },
-            Condition::All(inner) => Asked::All(several(inner)?),
-            Condition::Any(inner) => Asked::Any(several(inner)?),
+            Condition::All(inner) => Asked::All(self.several(inner, false)?),
+            Condition::Any(inner) => Asked::Any(self.several(inner, true)?),
             Condition::Given(text) => Asked::Known(given(&self.value(text)?)),
         })
+    }
+
+    /// Conditions in order, up to one that is known and decides the rest.
+    fn several(&self, several: &[Condition], decides: bool) -> Result<Vec<Asked>, Failure> {
+        let mut asked = Vec::new();
+        for condition in several {
+            asked.push(self.condition(condition)?);
+            if asked.last() == Some(&Asked::Known(decides)) {
+                break;
+            }
+        }
+        Ok(asked)
     }
 
     /// A view as the page is asked for it.
@@ -447,7 +475,8 @@ fn each(several: &[Asked], answers: &mut impl Iterator<Item = bool>) -> Vec<bool
     several.iter().map(|one| one.holds(answers)).collect()
 }
 
-fn given(value: &Value) -> bool {
+/// Is this something: not empty, not `false`?
+pub(super) fn given(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(b) => *b,

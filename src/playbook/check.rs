@@ -10,9 +10,9 @@ use super::{
     at::{At, Span},
     diagnostic::{Diagnostic, Finding},
     load::Modules,
-    locator::Locator,
-    step::{Action, Condition, Step},
+    step::{Action, Step},
     syntax::{Becomes, Module, OperationSteps, Playbook, Values},
+    visit::each_step,
 };
 use crate::contract::Operation;
 
@@ -146,7 +146,7 @@ impl Checker<'_> {
     fn no_commits(&mut self, steps: &[Step], finding: Finding, why: &str) {
         let mut spans = Vec::new();
         each_step(steps, &mut |step| {
-            if step.modifiers.commit.as_ref().is_some_and(|c| c.value) {
+            if step.commits() {
                 spans.push(step.at.span);
             }
         });
@@ -352,78 +352,10 @@ fn expects_after_commit(steps: &[Step]) -> bool {
     let commits = |step: &Step| {
         let mut found = false;
         each_step(std::slice::from_ref(step), &mut |step| {
-            found |= step.modifiers.commit.as_ref().is_some_and(|c| c.value);
+            found |= step.commits();
         });
         found
     };
     let after = steps.iter().skip_while(|step| !commits(step));
     after.skip(1).any(|step| matches!(step.action, Action::Expect(_)))
-}
-
-/// Visits every step of a playbook.
-pub(super) fn each_step_of<'p>(playbook: &'p Playbook, visit: &mut dyn FnMut(&'p Step)) {
-    let login = playbook.login.iter().flat_map(|login| login.password.iter().chain(&login.sso));
-    let overlays = playbook.overlays.iter().map(|overlay| &overlay.steps);
-    let operations = playbook.operations.iter().filter_map(|(_, body)| body.steps.as_ref());
-    let views = playbook.views.iter().filter_map(|(_, view)| view.prepare.as_ref());
-    for steps in login.chain(overlays).chain(views).chain(operations) {
-        each_step(steps, visit);
-    }
-}
-
-/// Visits every step, those inside branches too.
-pub fn each_step<'s>(steps: &'s [Step], visit: &mut dyn FnMut(&'s Step)) {
-    for step in steps {
-        visit(step);
-        for (_, steps) in step.action.blocks() {
-            each_step(steps, visit);
-        }
-    }
-}
-
-/// The locators of a step itself (not of the steps inside a branch).
-fn locators(step: &Step) -> Vec<&Locator> {
-    let mut found = match &step.action {
-        Action::Click(locator)
-        | Action::Check(locator)
-        | Action::Uncheck(locator)
-        | Action::Hover(locator)
-        | Action::ScrollTo(locator) => vec![locator],
-        Action::Upload(upload) => vec![&upload.into],
-        Action::EnterCode(code) => vec![&code.into],
-        Action::Repeat(repeat) => condition_locators(&repeat.until),
-        Action::Fill(fill) => vec![&fill.into],
-        Action::Choose(choose) => vec![&choose.from],
-        Action::Move(moved) => vec![&moved.from, &moved.into, &moved.by, &moved.back],
-        Action::Expect(condition) => condition_locators(condition),
-        Action::Capture(capture) => capture.text_of.iter().chain(&capture.of).collect(),
-        Action::Branch(branch) => condition_locators(&branch.condition),
-        Action::Open(_)
-        | Action::Form(_)
-        | Action::Press(_)
-        | Action::Download(_)
-        | Action::Popup(_)
-        | Action::AnswerDialog(_)
-        | Action::Use(_)
-        | Action::Collect(_)
-        | Action::Screenshot(_) => Vec::new(),
-    };
-    found.extend(&step.modifiers.within);
-    for condition in step.modifiers.when.iter().chain(&step.modifiers.unless) {
-        found.extend(condition_locators(condition));
-    }
-    found
-}
-
-fn condition_locators(condition: &Condition) -> Vec<&Locator> {
-    match condition {
-        Condition::Visible(locator) | Condition::Enabled(locator) | Condition::Disabled(locator) => {
-            vec![locator]
-        }
-        Condition::Not(inner) => condition_locators(inner),
-        Condition::All(several) | Condition::Any(several) => {
-            several.iter().flat_map(condition_locators).collect()
-        }
-        Condition::Given(_) => Vec::new(),
-    }
 }

@@ -9,12 +9,13 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    check::{check, check_module, each_step_of},
+    check::{check, check_module},
     diagnostic::{Diagnostic, Finding, Severity},
     node::{self, Node},
     reader::{self, Findings},
     step::Action,
     syntax::{Module, Playbook},
+    visit::each_step_of,
 };
 
 /// A playbook as loaded: the text, what it says, and everything that was found.

@@ -435,20 +435,6 @@ impl JsonSchema for Use {
     }
 }
 
-impl Action {
-    /// The steps inside, by the key that they stand under.
-    pub fn blocks(&self) -> Vec<(&'static str, &[Step])> {
-        use std::slice::from_ref;
-        match self {
-            Action::Branch(branch) => vec![("do", &*branch.then), ("else", &*branch.otherwise)],
-            Action::Repeat(repeat) => vec![("do", &*repeat.steps)],
-            Action::Popup(popup) => vec![("by", from_ref(&popup.by)), ("steps", &*popup.steps)],
-            Action::Download(download) => vec![("by", from_ref(&download.by))],
-            _ => Vec::new(),
-        }
-    }
-}
-
 /// `when` with `do`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Branch {

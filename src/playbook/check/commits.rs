@@ -9,6 +9,7 @@ use crate::{
         locator::{By, Locator},
         step::{Action, AnswerDialog, Step},
         template,
+        visit::each_step,
     },
 };
 
@@ -34,8 +35,8 @@ impl Checker<'_> {
             .help = Some("mark one step in each branch, or move the commit behind the branches".into());
         }
         let mut committed = Vec::new();
-        super::each_step(steps, &mut |step| {
-            if step.modifiers.commit.as_ref().is_some_and(|c| c.value) {
+        each_step(steps, &mut |step| {
+            if step.commits() {
                 committed.push(step);
             }
         });
@@ -52,10 +53,10 @@ impl Checker<'_> {
             self.commit(operation, step, says);
         }
         let mut looped = Vec::new();
-        super::each_step(steps, &mut |step| {
+        each_step(steps, &mut |step| {
             if let Action::Repeat(repeat) = &step.action {
-                super::each_step(&repeat.steps, &mut |inner| {
-                    if inner.modifiers.commit.as_ref().is_some_and(|c| c.value) {
+                each_step(&repeat.steps, &mut |inner| {
+                    if inner.commits() {
                         looped.push(inner.at.span);
                     }
                 });
@@ -116,7 +117,7 @@ impl Checker<'_> {
                     })
                 }
                 _ => {
-                    let is = u32::from(step.modifiers.commit.as_ref().is_some_and(|c| c.value));
+                    let is = u32::from(step.commits());
                     (is, is)
                 }
             };

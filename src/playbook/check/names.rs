@@ -6,10 +6,11 @@ use super::{ATTRIBUTES, Checker, USER_ROW};
 use crate::playbook::{
     at::{At, Span},
     diagnostic::{Diagnostic, Finding, nearest},
-    locator::{By, Find, Locator, Name},
-    step::{Action, Condition, FormValue, Step, Use},
+    locator::{By, Find, Locator},
+    step::{Action, Step, Use},
     syntax::{Module, Token},
     template::{self, TemplateError},
+    visit::each_step,
 };
 
 /// What may be named at a place.
@@ -133,10 +134,7 @@ impl Checker<'_> {
     }
 
     /// A module, and what it is given.
-    fn module(&mut self, call: &Use, place: &Place) {
-        for (_, value) in call.with.iter() {
-            self.template(value, place);
-        }
+    fn module(&mut self, call: &Use) {
         let name = &call.module.value;
         let Some(module) = self.modules.get(name) else {
             let known = self.modules.keys().map(String::as_str);
@@ -221,11 +219,11 @@ impl Checker<'_> {
 
     fn steps(&mut self, steps: &[Step], place: &Place, used: &mut BTreeSet<String>) {
         let mut place = place.clone();
-        super::each_step(steps, &mut |step| {
+        each_step(steps, &mut |step| {
             place.captures.extend(step.modifiers.name.iter().map(|n| n.value.clone()));
         });
         let mut all = Vec::new();
-        super::each_step(steps, &mut |step| all.push(step));
+        each_step(steps, &mut |step| all.push(step));
         let mut last = Vec::new();
         unanswered(steps, &mut last);
         for span in last {
@@ -238,33 +236,22 @@ impl Checker<'_> {
     }
 
     fn step(&mut self, step: &Step, place: &Place, used: &mut BTreeSet<String>) {
-        for locator in super::locators(step) {
+        for locator in step.locators() {
             self.locator(locator, place, used);
         }
+        for text in step.templates() {
+            self.template(text, place);
+        }
         match &step.action {
-            Action::Open(text) => self.template(text, place),
-            Action::Choose(choose) => self.template(&choose.option, place),
-            Action::Move(moved) => self.template(&moved.options, place),
             Action::Fill(fill) => match (&fill.value, &fill.secret) {
-                (Some(value), None) => self.template(value, place),
                 (None, Some(secret)) if !place.secrets => {
                     self.note(Finding::SecretOutsideLogin, secret.span, "a secret is typed in `login` only");
                 }
-                (None, Some(_)) => {}
+                (Some(_), None) | (None, Some(_)) => {}
                 _ => {
                     self.note(Finding::WrongShape, step.at.span, "`fill` needs either `value` or `secret`");
                 }
             },
-            Action::Form(values) => {
-                for (label, value) in values.iter() {
-                    self.template(label, place);
-                    match value {
-                        FormValue::Text(text) => self.template(text, place),
-                        FormValue::Many(many) => many.iter().for_each(|text| self.template(text, place)),
-                        FormValue::Clear => {}
-                    }
-                }
-            }
             Action::Capture(capture) => {
                 let one = capture.text_of.is_some() && capture.of.is_none() && capture.attribute.is_none();
                 let other = capture.text_of.is_none() && capture.of.is_some() && capture.attribute.is_some();
@@ -283,10 +270,7 @@ impl Checker<'_> {
                     );
                 }
             }
-            Action::Expect(condition) => self.given(condition, place),
-            Action::Branch(branch) => self.given(&branch.condition, place),
             Action::Repeat(repeat) => {
-                self.given(&repeat.until, place);
                 if !(1..=1_000).contains(&repeat.max.value) {
                     let message = format!("`max` is {}: it goes from 1 to 1000 times", repeat.max.value);
                     self.note(Finding::Unbounded, repeat.max.span, message).help =
@@ -294,7 +278,6 @@ impl Checker<'_> {
                 }
             }
             Action::Upload(upload) => {
-                upload.content.iter().chain(&upload.name).for_each(|text| self.template(text, place));
                 let one = upload.file.is_some() && upload.name.is_none() && upload.content.is_none();
                 let other = upload.file.is_none() && upload.name.is_some() && upload.content.is_some();
                 if !(one || other) {
@@ -321,11 +304,7 @@ impl Checker<'_> {
             Action::EnterCode(code) if !place.secrets => {
                 self.note(Finding::SecretOutsideLogin, code.from.span, "a code is entered in `login` only");
             }
-            Action::AnswerDialog(answer) => {
-                answer.says.iter().for_each(|name| self.name(name, place));
-                answer.text.iter().for_each(|text| self.template(text, place));
-            }
-            Action::Use(call) => self.module(call, place),
+            Action::Use(call) => self.module(call),
             Action::Collect(collect) => {
                 if self.playbook.views.get(&collect.view.value).is_none() {
                     let message = format!("there is no view `{}`", collect.view.value);
@@ -341,18 +320,7 @@ impl Checker<'_> {
                     );
                 }
             }
-            Action::Click(_)
-            | Action::Check(_)
-            | Action::Uncheck(_)
-            | Action::Hover(_)
-            | Action::ScrollTo(_)
-            | Action::EnterCode(_)
-            | Action::Popup(_)
-            | Action::Press(_)
-            | Action::Screenshot(_) => {}
-        }
-        for condition in step.modifiers.when.iter().chain(&step.modifiers.unless) {
-            self.given(condition, place);
+            _ => {}
         }
         self.duration(step.modifiers.timeout.as_ref());
     }
@@ -363,17 +331,6 @@ impl Checker<'_> {
         {
             self.note(Finding::BadDuration, time.span, format!("`{}` is no duration", time.value)).help =
                 Some("write 500ms, 10s or 2m; at most ten minutes".into());
-        }
-    }
-
-    fn given(&mut self, condition: &Condition, place: &Place) {
-        match condition {
-            Condition::Given(text) => self.template(text, place),
-            Condition::Not(inner) => self.given(inner, place),
-            Condition::All(several) | Condition::Any(several) => {
-                several.iter().for_each(|inner| self.given(inner, place));
-            }
-            Condition::Visible(_) | Condition::Enabled(_) | Condition::Disabled(_) => {}
         }
     }
 
@@ -412,27 +369,22 @@ impl Checker<'_> {
     }
 
     fn find(&mut self, find: &Find, place: &Place, used: &mut BTreeSet<String>) {
-        match &find.by {
-            By::Role(_, name) => name.iter().for_each(|name| self.name(name, place)),
-            By::Label(name) | By::Text(name) | By::Placeholder(name) | By::Title(name) | By::Frame(name) => {
-                self.name(name, place);
+        for text in find.templates() {
+            self.template(text, place);
+        }
+        if let By::Css(text) | By::Xpath(text) = &find.by {
+            if text.value.contains("{{") {
+                self.note(
+                    Finding::TemplateInSelector,
+                    text.span,
+                    "a value cannot become part of a selector",
+                )
+                .help = Some("find it by role, label or text: there a template is compared, not read".into());
             }
-            By::TestId(text) => self.template(text, place),
-            By::Css(text) | By::Xpath(text) => {
-                if text.value.contains("{{") {
-                    self.note(
-                        Finding::TemplateInSelector,
-                        text.span,
-                        "a value cannot become part of a selector",
-                    )
-                    .help =
-                        Some("find it by role, label or text: there a template is compared, not read".into());
-                }
-                let way = if matches!(find.by, By::Css(_)) { "a CSS selector" } else { "an XPath" };
-                let message = format!("{way} breaks when the page's markup changes");
-                self.note(Finding::FragileLocator, find.at.span, message).help =
-                    Some("prefer what a person sees: a role with its name, a label, a text".into());
-            }
+            let way = if matches!(find.by, By::Css(_)) { "a CSS selector" } else { "an XPath" };
+            let message = format!("{way} breaks when the page's markup changes");
+            self.note(Finding::FragileLocator, find.at.span, message).help =
+                Some("prefer what a person sees: a role with its name, a label, a text".into());
         }
         if let Some(nth) = &find.nth {
             self.note(
@@ -442,19 +394,9 @@ impl Checker<'_> {
             )
             .help = Some("only where the order has a meaning; else narrow it with `in` or `has`".into());
         }
-        if let Some(text) = &find.text {
-            self.template(text, place);
-        }
-        if let Some(under) = &find.under {
-            self.name(under, place);
-        }
         for inner in find.within.iter().chain(&find.has) {
             self.locator(inner, place, used);
         }
-    }
-
-    fn name(&mut self, name: &Name, place: &Place) {
-        self.template(&name.text, place);
     }
 
     fn template(&mut self, text: &At<String>, place: &Place) {

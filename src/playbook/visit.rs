@@ -1,0 +1,231 @@
+//! One walk over a step: its locators, its templates, its conditions, and the steps inside it.
+//!
+//! What a step consists of is written down here, in one match over all actions. Rules, plans and editors use this walk, so
+//! a new action cannot be forgotten by one of them.
+
+use std::slice::from_ref;
+
+use super::{
+    at::At,
+    locator::{By, Find, Locator},
+    step::{Action, Condition, FormValue, Step},
+    syntax::Playbook,
+};
+
+/// One part of a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Part<'s> {
+    /// An element that the step uses.
+    Locator(&'s Locator),
+    /// A template that must give a text.
+    Text(&'s At<String>),
+    /// A template that may give nothing.
+    Value(&'s At<String>),
+    /// A control of `form`: its label and its value. A value that gives nothing leaves the control alone.
+    Field(&'s At<String>, &'s FormValue),
+    /// A condition that decides something.
+    Condition(&'s Condition),
+    /// Steps inside the step, with the key that they are written under.
+    Block(&'static str, &'s [Step]),
+}
+
+impl Action {
+    /// Every part of the action, in the order in which the engine uses them.
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        match self {
+            Action::Open(address) => vec![Part::Text(address)],
+            Action::Click(locator)
+            | Action::Check(locator)
+            | Action::Uncheck(locator)
+            | Action::Hover(locator)
+            | Action::ScrollTo(locator) => vec![Part::Locator(locator)],
+            Action::Fill(fill) => {
+                std::iter::once(Part::Locator(&fill.into)).chain(fill.value.iter().map(Part::Text)).collect()
+            }
+            Action::Form(values) => values.iter().map(|(label, value)| Part::Field(label, value)).collect(),
+            Action::Choose(choose) => vec![Part::Locator(&choose.from), Part::Text(&choose.option)],
+            Action::Move(moved) => std::iter::once(Part::Value(&moved.options))
+                .chain([&moved.from, &moved.into, &moved.by, &moved.back].map(Part::Locator))
+                .collect(),
+            Action::Expect(condition) => vec![Part::Condition(condition)],
+            Action::Capture(capture) => {
+                capture.text_of.iter().chain(&capture.of).map(Part::Locator).collect()
+            }
+            Action::Upload(upload) => std::iter::once(Part::Locator(&upload.into))
+                .chain(upload.name.iter().chain(&upload.content).map(Part::Text))
+                .collect(),
+            Action::Download(download) => vec![Part::Block("by", from_ref(&download.by))],
+            Action::EnterCode(code) => vec![Part::Locator(&code.into)],
+            Action::Popup(popup) => {
+                vec![Part::Block("by", from_ref(&popup.by)), Part::Block("steps", &popup.steps)]
+            }
+            Action::AnswerDialog(answer) => {
+                answer.says.iter().map(|says| &says.text).chain(&answer.text).map(Part::Text).collect()
+            }
+            Action::Repeat(repeat) => {
+                vec![Part::Condition(&repeat.until), Part::Block("do", &repeat.steps)]
+            }
+            Action::Use(call) => call.with.iter().map(|(_, value)| Part::Value(value)).collect(),
+            Action::Branch(branch) => vec![
+                Part::Condition(&branch.condition),
+                Part::Block("do", &branch.then),
+                Part::Block("else", &branch.otherwise),
+            ],
+            Action::Press(_) | Action::Collect(_) | Action::Screenshot(_) => Vec::new(),
+        }
+    }
+
+    /// The steps inside, with the key that they are written under.
+    pub fn blocks(&self) -> Vec<(&'static str, &[Step])> {
+        let block = |part| match part {
+            Part::Block(key, steps) => Some((key, steps)),
+            _ => None,
+        };
+        self.parts().into_iter().filter_map(block).collect()
+    }
+}
+
+impl Step {
+    /// Every part of the step: those of its modifiers, then those of its action.
+    pub fn parts(&self) -> Vec<Part<'_>> {
+        let modifiers = &self.modifiers;
+        let conditions = modifiers.when.iter().chain(&modifiers.unless).map(Part::Condition);
+        let within = modifiers.within.iter().map(Part::Locator);
+        conditions.chain(within).chain(self.action.parts()).collect()
+    }
+
+    /// Every locator of the step itself, those in its conditions too.
+    pub fn locators(&self) -> Vec<&Locator> {
+        let locators = |part| match part {
+            Part::Locator(locator) => vec![locator],
+            Part::Condition(condition) => condition.locators(),
+            _ => Vec::new(),
+        };
+        self.parts().into_iter().flat_map(locators).collect()
+    }
+
+    /// Every template of the step itself. Those of its locators are [`Locator::templates`].
+    pub fn templates(&self) -> Vec<&At<String>> {
+        let templates = |part| match part {
+            Part::Text(text) | Part::Value(text) => vec![text],
+            Part::Field(label, value) => std::iter::once(label).chain(value.templates()).collect(),
+            Part::Condition(condition) => condition.templates(),
+            Part::Locator(_) | Part::Block(..) => Vec::new(),
+        };
+        self.parts().into_iter().flat_map(templates).collect()
+    }
+
+    /// Is the app changed by this step?
+    pub fn commits(&self) -> bool {
+        self.modifiers.commit.as_ref().is_some_and(|commit| commit.value)
+    }
+}
+
+impl Condition {
+    /// The locators of the condition and of the conditions inside it.
+    pub fn locators(&self) -> Vec<&Locator> {
+        match self {
+            Condition::Visible(locator) | Condition::Enabled(locator) | Condition::Disabled(locator) => {
+                vec![locator]
+            }
+            Condition::Not(inner) => inner.locators(),
+            Condition::All(several) | Condition::Any(several) => {
+                several.iter().flat_map(Condition::locators).collect()
+            }
+            Condition::Given(_) => Vec::new(),
+        }
+    }
+
+    /// The templates of `given`, in the condition and in the conditions inside it.
+    pub fn templates(&self) -> Vec<&At<String>> {
+        match self {
+            Condition::Given(text) => vec![text],
+            Condition::Not(inner) => inner.templates(),
+            Condition::All(several) | Condition::Any(several) => {
+                several.iter().flat_map(Condition::templates).collect()
+            }
+            Condition::Visible(_) | Condition::Enabled(_) | Condition::Disabled(_) => Vec::new(),
+        }
+    }
+}
+
+impl FormValue {
+    /// The templates of the value.
+    pub fn templates(&self) -> &[At<String>] {
+        match self {
+            FormValue::Text(text) => from_ref(text),
+            FormValue::Many(many) => many,
+            FormValue::Clear => &[],
+        }
+    }
+}
+
+impl Locator {
+    /// Every template of the locator and of the locators inside it. Targets are named, not followed.
+    pub fn templates(&self) -> Vec<&At<String>> {
+        let mut found = Vec::new();
+        self.each(&mut |locator| {
+            if let Locator::Find(find) = locator {
+                found.extend(find.templates());
+            }
+        });
+        found
+    }
+
+    /// The names of targets that the locator uses.
+    pub fn names(&self) -> Vec<&At<String>> {
+        let mut found = Vec::new();
+        self.each(&mut |locator| {
+            if let Locator::Named(name) = locator {
+                found.push(name);
+            }
+        });
+        found
+    }
+
+    /// Visits this locator and those inside it: alternatives, `in`, `has`.
+    fn each<'l>(&'l self, visit: &mut dyn FnMut(&'l Locator)) {
+        visit(self);
+        match self {
+            Locator::Named(_) => {}
+            Locator::Any(any) => any.iter().for_each(|locator| locator.each(visit)),
+            Locator::Find(find) => find.within.iter().chain(&find.has).for_each(|inner| inner.each(visit)),
+        }
+    }
+}
+
+impl Find {
+    /// The templates of this locator alone. A selector is never one.
+    pub fn templates(&self) -> Vec<&At<String>> {
+        let by = match &self.by {
+            By::Role(_, name) => name.as_ref().map(|name| &name.text),
+            By::Label(name) | By::Text(name) | By::Placeholder(name) | By::Title(name) | By::Frame(name) => {
+                Some(&name.text)
+            }
+            By::TestId(text) => Some(text),
+            By::Css(_) | By::Xpath(_) => None,
+        };
+        by.into_iter().chain(&self.text).chain(self.under.iter().map(|under| &under.text)).collect()
+    }
+}
+
+/// Visits every step of a playbook, those inside other steps too.
+pub fn each_step_of<'p>(playbook: &'p Playbook, visit: &mut dyn FnMut(&'p Step)) {
+    let login = playbook.login.iter().flat_map(|login| login.password.iter().chain(&login.sso));
+    let overlays = playbook.overlays.iter().map(|overlay| &overlay.steps);
+    let operations = playbook.operations.iter().filter_map(|(_, body)| body.steps.as_ref());
+    let views = playbook.views.iter().filter_map(|(_, view)| view.prepare.as_ref());
+    for steps in login.chain(overlays).chain(views).chain(operations) {
+        each_step(steps, visit);
+    }
+}
+
+/// Visits every step, those inside other steps too.
+pub fn each_step<'s>(steps: &'s [Step], visit: &mut dyn FnMut(&'s Step)) {
+    for step in steps {
+        visit(step);
+        for (_, steps) in step.action.blocks() {
+            each_step(steps, visit);
+        }
+    }
+}
