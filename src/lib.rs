@@ -10,6 +10,10 @@ pub mod cli;
 pub mod config;
 /// The wire: job, result, event, error codes. The published schemas are made of these types.
 pub mod contract;
+/// SHA-256 digests in hexadecimal.
+pub mod digest;
+/// Durations as people write them.
+pub mod duration;
 /// Runs one plan in one session. The only interpreter.
 pub mod engine;
 /// The one stream of events of a run.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use sha2::{Digest, Sha256};
 
 use crate::ports::evidence::{EvidenceError, EvidenceStore, Kept};
 
@@ -30,7 +29,7 @@ impl Folder {
 impl EvidenceStore for Folder {
     async fn keep(&self, name: &str, bytes: &[u8]) -> Result<Kept, EvidenceError> {
         let refuse = |e: std::io::Error| EvidenceError(format!("{}: {e}", self.root.display()));
-        let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = crate::digest::sha256(bytes);
         // Ids come from outside: nothing of them may become a path.
         let safe: String = name
             .chars()

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     contract::{Code, EvidencePolicy, Failure, Mode},
+    duration,
     plan::{Asked, PlannedStep},
-    playbook::{Action, At, Condition, step::Fill, template},
+    playbook::{Action, At, Condition, step::Fill},
     ports::driver::DriverError,
     query::{Answer, Ask, RefusalKind, ScrollTo},
 };
@@ -42,7 +43,7 @@ impl Run<'_> {
             return Ok(Flow::On);
         }
         let within =
-            modifiers.timeout.as_ref().and_then(|t| template::duration(&t.value)).unwrap_or(STEP_TIME);
+            modifiers.timeout.as_ref().and_then(|t| duration::in_playbook(&t.value)).unwrap_or(STEP_TIME);
         if planned.commits() && self.plan.mode == Mode::Plan {
             self.picture("planned", Some(&planned.id)).await;
             return Ok(Flow::Stop);

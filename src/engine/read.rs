@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::{
@@ -12,6 +11,7 @@ use super::{
 };
 use crate::{
     contract::{Code, Completeness, Failure, UserRecord},
+    digest,
     event::EventKind,
     plan::diff,
     playbook::{
@@ -240,11 +240,7 @@ impl Run<'_> {
         let distinct = keys.len() == users.len() && !keys.contains("");
         let rows = users.len() as u64;
         let counted = walked.shown.is_none_or(|shown| shown == rows);
-        let mut digest = Sha256::new();
-        for key in &keys {
-            digest.update(key.as_bytes());
-            digest.update(b"\n");
-        }
+        let identities: String = keys.iter().flat_map(|key| [key.as_str(), "\n"]).collect();
         let completeness = Completeness {
             // Nobody at all is never the whole truth: whoever reads is a user.
             complete: walked.last_page_seen && distinct && counted && walked.shown.is_some() && rows > 0,
@@ -252,7 +248,7 @@ impl Run<'_> {
             shown: walked.shown,
             rows,
             stopped_by: walked.stopped_by.to_owned(),
-            sha256: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: digest::sha256(identities),
         };
         Ok((users, completeness))
     }

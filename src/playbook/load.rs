@@ -6,8 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use sha2::{Digest, Sha256};
-
 use super::{
     check::{check, check_module},
     diagnostic::{Diagnostic, Finding, Severity},
@@ -17,6 +15,7 @@ use super::{
     syntax::{Module, Playbook},
     visit::each_step_of,
 };
+use crate::digest;
 
 /// A playbook as loaded: the text, what it says, and everything that was found.
 #[derive(Debug, Clone)]
@@ -193,11 +192,7 @@ fn follows(finding: &Diagnostic, broken: &[String]) -> bool {
 
 /// Reads and checks one playbook. `folder` is the name that its app must have; `modules` are what it may use.
 pub fn load(path: &str, folder: &str, source: &str, modules: &Modules) -> Loaded {
-    let digest = Sha256::digest(source.as_bytes()).iter().fold("sha256:".to_owned(), |mut out, byte| {
-        use std::fmt::Write;
-        let _ = write!(out, "{byte:02x}");
-        out
-    });
+    let digest = format!("sha256:{}", digest::sha256(source));
     let findings: Findings = RefCell::default();
     let tree = node::parse(source);
     let playbook = match &tree {

@@ -351,7 +351,7 @@ fn word(says: &str, pattern: &str) -> Value {
     json!({ "type": "string", "x-word": true, "description": says, "pattern": pattern })
 }
 
-/// What [`super::template::duration`] reads: up to ten minutes.
+/// What [`crate::duration::in_playbook`] reads: up to ten minutes.
 const DURATION: &str =
     "^0*(([1-9][0-9]{0,4}|[1-5][0-9]{5}|600000)ms|([1-9][0-9]?|[1-5][0-9]{2}|600)s|([1-9]|10)m)$";
 

@@ -10,7 +10,7 @@ use super::{
     locator::Locator,
     step::Step,
 };
-use crate::{contract::Code, query::Key};
+use crate::{contract::Code, duration, query::Key};
 
 /// A playbook: how the users of one app are managed through its own pages.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -69,7 +69,7 @@ pub struct Playbook {
 impl Playbook {
     /// How long the app may take to show a change.
     pub fn settle_time(&self) -> Duration {
-        self.settle.as_ref().and_then(|time| super::template::duration(&time.value)).unwrap_or(SETTLE_TIME)
+        self.settle.as_ref().and_then(|time| duration::in_playbook(&time.value)).unwrap_or(SETTLE_TIME)
     }
 }
 

@@ -123,25 +123,6 @@ pub fn size(text: &str) -> Option<u64> {
     (bytes > 0 && bytes <= 16 << 20).then_some(bytes)
 }
 
-/// `500ms`, `10s`, `2m`; at most ten minutes, because nothing in a playbook may take longer.
-pub fn duration(text: &str) -> Option<std::time::Duration> {
-    span(text).filter(|span| *span <= std::time::Duration::from_secs(10 * 60))
-}
-
-/// `500ms`, `10s`, `2m`, `1h`.
-pub fn span(text: &str) -> Option<std::time::Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let number: u64 = text[..digits].parse().ok()?;
-    let millis = match &text[digits..] {
-        "ms" => number,
-        "s" => number.checked_mul(1_000)?,
-        "m" => number.checked_mul(60_000)?,
-        "h" => number.checked_mul(3_600_000)?,
-        _ => return None,
-    };
-    (millis > 0).then(|| std::time::Duration::from_millis(millis))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

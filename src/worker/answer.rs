@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::{
-    desk::{Case, Desk, digest, release},
+    desk::{Case, Desk, release},
     serve::{Stop, pauses},
 };
 use crate::{
@@ -98,7 +98,7 @@ impl Desk {
             .clone()
             .or_else(|| delivery.message_id.clone())
             .or_else(|| delivery.correlation_id.clone());
-        let id = id.unwrap_or_else(|| format!("unknown-{}", &digest(&delivery.body)[..12]));
+        let id = id.unwrap_or_else(|| format!("unknown-{}", &crate::digest::sha256(&delivery.body)[..12]));
         warn!(job = %id, "refused: {}", refusal.failure);
         let result = self.work.refuse(refusal, &id);
         self.publish(delivery.reply_to.as_deref(), &result, outbox).await?;

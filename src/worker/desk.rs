@@ -14,7 +14,6 @@ use std::{
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
 use tokio::{
     sync::{mpsc, watch},
     time::Instant,
@@ -304,7 +303,7 @@ impl Desk {
     fn entry(&self, job: &Job, delivery: &Delivery) -> Entry {
         Entry {
             job: job.id.clone(),
-            digest: digest(&delivery.body),
+            digest: crate::digest::sha256(&delivery.body),
             lane: delivery.lane.clone(),
             worker: self.worker.clone(),
             app: job.app.clone(),
@@ -409,8 +408,4 @@ fn poison(attempt: Attempt) -> Failure {
 
 fn reason(result: &JobResult) -> String {
     result.error.as_ref().map_or_else(|| result.outcome.to_string(), ToString::to_string)
-}
-
-pub(super) fn digest(body: &[u8]) -> String {
-    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{accounts, books::Books, desk::digest, sessions::Sessions};
+use super::{accounts, books::Books, sessions::Sessions};
 use crate::{
     contract::{
         Code, Failure, Job, JobRefusal, JobResult, LoginMethod, MAX_RESULT_BYTES, Mode, Operation, Outcome,
@@ -262,7 +262,7 @@ impl Handler {
             Err(failure) => return refused(failure),
         };
         // Another token is another account's, for all that is known.
-        let values: String = tokens.iter().map(|token| digest(token.value.expose().as_bytes())).collect();
+        let values: String = tokens.iter().map(|token| crate::digest::sha256(token.value.expose())).collect();
         let key = &format!("{} {values}", desk.session_key);
         let mut session = match self.sessions.take(key, &desk.tenant, &plan.origins, tokens).await {
             Ok(session) => session,

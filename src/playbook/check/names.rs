@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ATTRIBUTES, Checker, USER_ROW};
-use crate::playbook::{
-    at::{At, Span},
-    diagnostic::{Diagnostic, Finding, nearest},
-    locator::{By, Find, Locator},
-    step::{Action, Step, Use},
-    syntax::{Module, Token},
-    template::{self, TemplateError},
-    visit::each_step,
+use crate::{
+    duration,
+    playbook::{
+        at::{At, Span},
+        diagnostic::{Diagnostic, Finding, nearest},
+        locator::{By, Find, Locator},
+        step::{Action, Step, Use},
+        syntax::{Module, Token},
+        template::{self, TemplateError},
+        visit::each_step,
+    },
 };
 
 /// What may be named at a place.
@@ -327,7 +330,7 @@ impl Checker<'_> {
 
     fn duration(&mut self, time: Option<&At<String>>) {
         if let Some(time) = time
-            && template::duration(&time.value).is_none()
+            && duration::in_playbook(&time.value).is_none()
         {
             self.note(Finding::BadDuration, time.span, format!("`{}` is no duration", time.value)).help =
                 Some("write 500ms, 10s or 2m; at most ten minutes".into());
