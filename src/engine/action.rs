@@ -12,7 +12,7 @@ use super::{
 use crate::{
     contract::{Code, EvidencePolicy, Failure, Mode},
     duration,
-    plan::{Asked, PlannedStep},
+    plan::{PlannedStep, ResolvedCondition},
     playbook::{Action, At, Condition, step::Fill},
     ports::driver::DriverError,
     query::{Answer, Ask, RefusalKind, ScrollTo},
@@ -261,19 +261,23 @@ impl Run<'_> {
 
     async fn expect(&mut self, condition: &Condition, within: Duration) -> Result<(), Trouble> {
         match self.scope.condition(condition)? {
-            Asked::Known(true) => Ok(()),
-            Asked::Known(false) => Err(Failure::new(
+            ResolvedCondition::Known(true) => Ok(()),
+            ResolvedCondition::Known(false) => Err(Failure::new(
                 Code::PreconditionFailed,
                 "what the step expects of the job's data, or of what was read, is not so",
             )
             .into()),
-            Asked::Page(condition) => self.first_of(vec![condition], within).await.map(drop),
-            Asked::Any(several) if several.iter().all(|one| matches!(one, Asked::Page(_))) => {
-                let any = several.iter().flat_map(Asked::questions).collect();
+            ResolvedCondition::Page(condition) => self.first_of(vec![condition], within).await.map(drop),
+            ResolvedCondition::Any(several)
+                if several.iter().all(|one| matches!(one, ResolvedCondition::Page(_))) =>
+            {
+                let any = several.iter().flat_map(ResolvedCondition::questions).collect();
                 self.first_of(any, within).await.map(drop)
             }
-            Asked::All(several) if several.iter().all(|one| matches!(one, Asked::Page(_))) => {
-                for one in several.iter().flat_map(Asked::questions) {
+            ResolvedCondition::All(several)
+                if several.iter().all(|one| matches!(one, ResolvedCondition::Page(_))) =>
+            {
+                for one in several.iter().flat_map(ResolvedCondition::questions) {
                     self.first_of(vec![one], within).await?;
                 }
                 Ok(())
@@ -298,7 +302,7 @@ impl Run<'_> {
         self.known(&asked).await
     }
 
-    async fn known(&mut self, asked: &Asked) -> Result<bool, Trouble> {
+    async fn known(&mut self, asked: &ResolvedCondition) -> Result<bool, Trouble> {
         let questions = asked.questions();
         let answers = if questions.is_empty() { Vec::new() } else { self.holds(questions).await? };
         Ok(asked.holds(&mut answers.into_iter()))

@@ -33,7 +33,7 @@ impl Run<'_> {
         let Some(find) = &playbook.find_user else {
             return Err(Failure::new(Code::PlaybookInvalid, "nothing says how a user is found"));
         };
-        let Some(view) = playbook.views.get(&find.view.value) else { return Err(no_view(&find.view.value)) };
+        let view = source.view(&find.view.value)?;
         let place = source.place(find.view.span);
         let looked = match &find.search {
             Some(search) => self.search(view, find, search).await,
@@ -223,7 +223,7 @@ impl Run<'_> {
         source: &crate::plan::Source,
         name: &str,
     ) -> Result<(Vec<UserRecord>, Completeness), Failure> {
-        let Some(view) = source.playbook.views.get(name) else { return Err(no_view(name)) };
+        let view = source.view(name)?;
         let walked = match self.walk_with_details(view).await {
             Ok(walked) => walked,
             Err(trouble) => {
@@ -263,7 +263,7 @@ impl Run<'_> {
         let mut found = Vec::new();
         let listed = playbook.operations.get("entitlement.list");
         for name in listed.into_iter().flat_map(OperationSteps::every_view) {
-            let Some(view) = playbook.views.get(&name.value) else { return Err(no_view(&name.value)) };
+            let view = source.view(&name.value)?;
             let named = |kind: &str| view.columns.get(kind).is_some();
             let is_wanted = |kinds: &[&str]| named("value") || kinds.iter().any(|kind| named(kind));
             if !kinds.is_none_or(is_wanted) {
@@ -313,8 +313,4 @@ fn entitlements_of(
     {
         found.push((kind, value, read("display")));
     }
-}
-
-pub(super) fn no_view(name: &str) -> Failure {
-    Failure::new(Code::PlaybookInvalid, format!("there is no view `{name}`"))
 }

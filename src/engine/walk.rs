@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use super::{
     page::{Trouble, unexpected},
-    read::no_view,
     run::{Run, STEP_TIME},
 };
 use crate::{
@@ -427,7 +426,7 @@ impl Run<'_> {
     /// The records of a view, as a list of maps for templates.
     pub(super) async fn collect_view(&mut self, name: &str) -> Result<Value, Trouble> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
-        let Some(view) = source.playbook.views.get(name) else { return Err(no_view(name).into()) };
+        let view = source.view(name)?;
         let walked = self.walk(view).await?;
         let record = |row: Row| {
             let cells = view.columns.iter().zip(row).map(|((name, column), cell)| {

@@ -3,34 +3,21 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
-use url::Url;
 
 use super::{
-    Plan, PlannedStep, Scope, Source, Subject,
-    diff::{Desired, Wish, as_template_value},
+    account::Account,
+    address,
+    diff::{Desired, as_template_value},
     missing::Known,
+    plan::{Plan, PlannedStep, number},
+    scope::Scope,
+    source::{Source, Subject},
+    wish::{self, attribute_of},
 };
 use crate::{
-    contract::{Code, Entitlement, Failure, Job, LoginMethod, Operation, User},
-    playbook::{
-        Action, At, Step,
-        at::{List, Span},
-        syntax::{OperationSteps, Values},
-        template::{self, TemplateError},
-        visit::each_step,
-    },
+    contract::{Code, Failure, Job, LoginMethod, Operation},
+    playbook::{Span, Step, at::List, syntax::OperationSteps},
 };
-
-/// What the plan has to know of the service account.
-#[derive(Debug, Clone)]
-pub struct Account<'a> {
-    pub username: &'a str,
-    pub login: LoginMethod,
-    /// Settings of the integration.
-    pub settings: &'a BTreeMap<String, String>,
-    /// Users of the integration that are never touched.
-    pub protected: &'a [String],
-}
 
 /// Makes the plan, or says why not.
 pub fn compile(job: &Job, source: &Arc<Source>, account: &Account) -> Result<Plan, Failure> {
@@ -50,9 +37,9 @@ impl Compiler<'_> {
         let body = self.body()?;
         let subject = self.subject()?;
         self.guard(subject.as_ref())?;
-        let settings = self.settings()?;
-        let (start, mut origins) = self.places(&settings)?;
-        let desired = self.desired(&body)?;
+        let settings = address::settings(self.source, self.account)?;
+        let (start, mut origins) = address::start_and_origins(self.source, self.account, &settings)?;
+        let desired = wish::desired(self.job, self.source, &body)?;
         self.required(&body)?;
         let user =
             self.job.user.as_ref().map(|u| serde_json::to_value(u).unwrap_or_default()).unwrap_or(json!({}));
@@ -65,8 +52,9 @@ impl Compiler<'_> {
         let mut scope = Scope::new(Arc::clone(self.source), subject.clone(), values);
         let wanted = desired.entitlements_after(&self.source.playbook, None);
         scope.set_entitlements(&self.template_values(&wanted));
-        scope.set_asked(&self.template_values(&self.entitlements()?));
-        self.module_origins(&body, &scope, &mut origins)?;
+        scope.set_asked(&self.template_values(&wish::entitlements(self.job, self.source)?));
+        let all_steps = self.sign_in().map(|(_, steps)| steps).into_iter().chain(&body.steps);
+        origins.extend(address::of_modules(self.source, &scope, all_steps)?);
         let steps = body
             .steps
             .as_ref()
@@ -168,113 +156,6 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn settings(&self) -> Result<BTreeMap<String, String>, Failure> {
-        let mut settings = BTreeMap::new();
-        for (name, setting) in self.source.playbook.settings.iter() {
-            let place = || self.source.place(name.span);
-            let value = match self.account.settings.get(&name.value).or(setting.default.as_ref()) {
-                Some(value) => value.clone(),
-                None => {
-                    let failure = Failure::new(
-                        Code::MissingAttribute,
-                        format!("the integration does not bring the setting `{}`", name.value),
-                    );
-                    let help = setting
-                        .help
-                        .clone()
-                        .unwrap_or_else(|| "add it to the integration's settings".to_owned());
-                    return Err(failure.hint(help).at("settings", place()));
-                }
-            };
-            if let Some(pattern) = &setting.pattern {
-                let fits =
-                    regex::Regex::new(&format!("^(?:{})$", pattern.value)).is_ok_and(|p| p.is_match(&value));
-                if !fits {
-                    let message = format!(
-                        "the setting `{}` is `{value}`, which does not match `{}`",
-                        name.value, pattern.value
-                    );
-                    return Err(Failure::new(Code::InvalidValue, message).at("settings", place()));
-                }
-            }
-            settings.insert(name.value.clone(), value);
-        }
-        Ok(settings)
-    }
-
-    /// `start` and the origins. A setting fills in a part of a host or a port, never more.
-    fn places(&self, settings: &BTreeMap<String, String>) -> Result<(Url, Vec<String>), Failure> {
-        let playbook = &self.source.playbook;
-        let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        let plain: BTreeMap<&String, &String> =
-            settings.iter().filter(|(_, v)| v.chars().all(harmless)).collect();
-        let scope = json!({ "settings": plain, "account": { "username": self.account.username } });
-        let render = |text: &At<String>| {
-            let refuse = |reason: String| {
-                Failure::new(Code::InvalidValue, format!("`{}`: {reason}", text.value))
-                    .at("origins", self.source.place(text.span))
-            };
-            let address = template::render(&text.value, &scope).map_err(|e| {
-                refuse(match e {
-                    TemplateError::Missing(name) => {
-                        format!("`{name}` is missing, or holds what no host name has")
-                    }
-                    TemplateError::Bad(reason) => reason,
-                })
-            })?;
-            Url::parse(&address).map_err(|e| refuse(format!("`{address}` is no address: {e}")))
-        };
-        let origins = playbook
-            .origins
-            .iter()
-            .map(|o| render(o).map(|url| url.origin().ascii_serialization()))
-            .collect::<Result<Vec<_>, _>>()?;
-        let start = render(&playbook.start)?;
-        if !origins.contains(&start.origin().ascii_serialization()) {
-            return Err(Failure::new(
-                Code::OriginViolation,
-                format!("`start` ({start}) is on none of the origins"),
-            )
-            .at("start", self.source.place(playbook.start.span)));
-        }
-        Ok((start, origins))
-    }
-
-    /// Where the pages of the modules are that this job may use: what it signs in by, and its steps.
-    fn module_origins(
-        &self,
-        body: &OperationSteps,
-        scope: &Scope,
-        origins: &mut Vec<String>,
-    ) -> Result<(), Failure> {
-        let mut calls = Vec::new();
-        for steps in self.sign_in().map(|(_, steps)| steps).into_iter().chain(&body.steps) {
-            each_step(steps, &mut |step| {
-                if let Action::Use(call) = &step.action {
-                    calls.push(call);
-                }
-            });
-        }
-        for call in calls {
-            let loaded = self.source.loaded.modules.get(&call.module.value);
-            let Some((loaded, module)) = loaded.and_then(|loaded| Some((loaded, loaded.playable()?))) else {
-                continue;
-            };
-            let fixed = module.origins.iter().all(|origin| !origin.value.contains("{{"));
-            let with = if fixed { serde_json::Map::new() } else { scope.parameters(module, call)? };
-            let inner = scope.inside(loaded, with);
-            for origin in module.origins.iter() {
-                let address = inner.text(origin)?;
-                let url = Url::parse(&address).map_err(|error| {
-                    Failure::new(Code::InvalidValue, format!("`{address}` is no address: {error}"))
-                        .at("origins", loaded.place(origin.span.start))
-                })?;
-                origins.push(url.origin().ascii_serialization());
-            }
-        }
-        Ok(())
-    }
-
     fn required(&self, body: &OperationSteps) -> Result<(), Failure> {
         for attribute in &body.requires {
             let sent = self
@@ -294,149 +175,6 @@ impl Compiler<'_> {
                 )
                 .hint(format!("send `user.{}`", attribute.value))
                 .at(format!("{}.requires", self.job.operation), self.source.place(attribute.span)));
-            }
-        }
-        Ok(())
-    }
-
-    fn desired(&self, body: &OperationSteps) -> Result<Desired, Failure> {
-        let wished = self.entitlements()?;
-        self.bounded(body, &wished)?;
-        let mut desired = Desired::default();
-        match self.job.operation {
-            Operation::UserCreate => {
-                desired.attributes = self.attributes();
-                desired.active = self.job.user.as_ref().and_then(|u| u.active);
-                let mut wished = wished;
-                for (kind, rule) in self.source.playbook.entitlements.iter() {
-                    if let (Some(default), false) = (&rule.default, wished.contains_key(&kind.value)) {
-                        wished.insert(kind.value.clone(), vec![default.value.clone()]);
-                        desired.defaulted.push(kind.value.clone());
-                    }
-                }
-                desired.entitlements = Wish::Be(wished);
-            }
-            Operation::UserUpdate => {
-                desired.attributes = self.attributes();
-                desired.active = self.job.user.as_ref().and_then(|u| u.active);
-                self.changeable(body, &desired, &wished)?;
-                desired.entitlements = Wish::Be(wished);
-            }
-            Operation::UserDisable => desired.active = Some(false),
-            Operation::UserEnable => desired.active = Some(true),
-            Operation::EntitlementGrant => desired.entitlements = Wish::Add(wished),
-            Operation::EntitlementRevoke => desired.entitlements = Wish::Remove(wished),
-            _ => {}
-        }
-        Ok(desired)
-    }
-
-    /// The attributes that the job sends, without the identity and what only the gateway uses.
-    fn attributes(&self) -> BTreeMap<String, String> {
-        let identity =
-            self.source.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
-        let user = self.job.user.as_ref();
-        crate::playbook::check::ATTRIBUTES
-            .iter()
-            .filter(|name| **name != identity && !matches!(**name, "active" | "externalId" | "id"))
-            .filter_map(|name| Some(((*name).to_owned(), attribute_of(user?, name)?)))
-            .collect()
-    }
-
-    /// What the job asks for, by kind; unknown and conflicting ones are refused.
-    fn entitlements(&self) -> Result<BTreeMap<String, Vec<String>>, Failure> {
-        let playbook = &self.source.playbook;
-        let mut wished: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for Entitlement { kind, value, .. } in &self.job.entitlements {
-            let Some(rule) = playbook.entitlements.get(kind) else {
-                let known = playbook.entitlements.names().collect::<Vec<_>>().join(", ");
-                return Err(Failure::new(
-                    Code::UnknownEntitlement,
-                    format!("{} has no entitlements of type `{kind}`", playbook.app.value),
-                )
-                .hint(format!("it has: {known}")));
-            };
-            let values: Vec<&str> =
-                rule.values().into_iter().flat_map(Values::listed).map(|v| v.value.as_str()).collect();
-            let discovered = matches!(rule.values(), Some(Values::Discovered(_)));
-            if !discovered && !values.contains(&value.as_str()) {
-                return Err(Failure::new(
-                    Code::UnknownEntitlement,
-                    format!("{} has no {kind} `{value}`", playbook.app.value),
-                )
-                .hint(format!("it has: {}", values.join(", "))));
-            }
-            let list = wished.entry(kind.clone()).or_default();
-            if !list.contains(value) {
-                list.push(value.clone());
-            }
-            if rule.one_of.is_some() && list.len() > 1 {
-                return Err(Failure::new(
-                    Code::ConflictingEntitlements,
-                    format!("a user has one {kind}; the job asks for {}", list.join(" and ")),
-                ));
-            }
-        }
-        for values in wished.values_mut() {
-            values.sort();
-        }
-        Ok(wished)
-    }
-
-    /// How many entitlements one job may name, and which a new user can be given.
-    fn bounded(&self, body: &OperationSteps, wished: &BTreeMap<String, Vec<String>>) -> Result<(), Failure> {
-        let operation = self.job.operation;
-        let asked: usize = wished.values().map(Vec::len).sum();
-        if let Some(max) = &body.max
-            && asked as u64 > max.value
-        {
-            let message = format!(
-                "this app takes {} in one {operation}; the job names {asked}",
-                if max.value == 1 {
-                    "one entitlement".to_owned()
-                } else {
-                    format!("{} entitlements", max.value)
-                }
-            );
-            return Err(Failure::new(Code::InvalidValue, message)
-                .hint("send a job for each")
-                .at(format!("{operation}.max"), self.source.place(max.span)));
-        }
-        if let Some(gives) = &body.gives
-            && let Some(kind) = wished.keys().find(|kind| !gives.iter().any(|given| given.value == **kind))
-        {
-            let can: Vec<&str> = gives.iter().map(|given| given.value.as_str()).collect();
-            let place = gives.first().map_or_else(String::new, |given| self.source.place(given.span));
-            return Err(Failure::new(
-                Code::InvalidValue,
-                format!("{operation} cannot give `{kind}` in this app"),
-            )
-            .hint(format!("it can give: {}; grant the others afterwards", can.join(", ")))
-            .at(format!("{operation}.gives"), place));
-        }
-        Ok(())
-    }
-
-    /// `user.update` says what it can change.
-    fn changeable(
-        &self,
-        body: &OperationSteps,
-        desired: &Desired,
-        wished: &BTreeMap<String, Vec<String>>,
-    ) -> Result<(), Failure> {
-        let can: Vec<&str> = body.changes.iter().flatten().map(|c| c.value.as_str()).collect();
-        let asked = desired.attributes.keys().chain(wished.keys()).map(String::as_str);
-        let asked = asked.chain(desired.active.map(|_| "active"));
-        for attribute in asked {
-            if !can.contains(&attribute) {
-                let at = self.source.playbook.operations.iter().find(|(name, _)| name.value == "user.update");
-                let place = at.map_or_else(String::new, |(name, _)| self.source.place(name.span));
-                return Err(Failure::new(
-                    Code::InvalidValue,
-                    format!("user.update cannot change `{attribute}` in this app"),
-                )
-                .hint(format!("it can change: {}; send nothing else", can.join(", ")))
-                .at("user.update.changes", place));
             }
         }
         Ok(())
@@ -482,59 +220,5 @@ impl Compiler<'_> {
             LoginMethod::Sso => Some(("login.sso", login.sso.as_ref()?)),
             LoginMethod::Token => None,
         }
-    }
-}
-
-/// Gives steps their names and places: `user.create[4].do[0]`.
-pub fn number(source: &Arc<Source>, steps: &[Step], prefix: &str) -> Vec<PlannedStep> {
-    let place = |span: Span| source.place(span);
-    numbered(source, &place, steps, prefix)
-}
-
-fn numbered(
-    source: &Arc<Source>,
-    place: &dyn Fn(Span) -> String,
-    steps: &[Step],
-    prefix: &str,
-) -> Vec<PlannedStep> {
-    let one = |(index, step): (usize, &Step)| {
-        let id = format!("{prefix}[{index}]");
-        let blocks = match &step.action {
-            Action::Use(call) => {
-                let module = source.loaded.modules.get(&call.module.value);
-                let steps = module.and_then(|loaded| Some((loaded, loaded.module.as_ref()?)));
-                steps
-                    .map(|(loaded, module)| {
-                        let place = |span: Span| loaded.place(span.start);
-                        numbered(source, &place, &module.steps, &format!("{id}.use"))
-                    })
-                    .into_iter()
-                    .collect()
-            }
-            action => action
-                .blocks()
-                .into_iter()
-                .map(|(key, steps)| numbered(source, place, steps, &format!("{id}.{key}")))
-                .collect(),
-        };
-        PlannedStep { at: place(step.at.span), id, step: step.clone(), blocks }
-    };
-    steps.iter().enumerate().map(one).collect()
-}
-
-/// What a user carries of an attribute, as text.
-pub fn attribute_of(user: &User, attribute: &str) -> Option<String> {
-    let value = serde_json::to_value(user).ok()?;
-    let found = attribute.split('.').try_fold(&value, |value, key| value.get(key))?;
-    match found {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(b) => Some(b.to_string()),
-        Value::Number(n) => Some(n.to_string()),
-        // Multi-valued: the primary one, else the first (RFC 7643 §2.4).
-        Value::Array(items) => {
-            let primary = items.iter().find(|item| item["primary"] == Value::Bool(true)).or(items.first())?;
-            primary["value"].as_str().map(str::to_owned)
-        }
-        Value::Null | Value::Object(_) => None,
     }
 }

@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    PlannedStep, Scope,
+    condition::given,
     diff::{Desired, Wish},
-    scope::given,
+    plan::PlannedStep,
+    scope::Scope,
 };
 use crate::{
     contract::Failure,

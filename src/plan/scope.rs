@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
-use super::{Source, Subject};
+use super::{
+    condition::{ResolvedCondition, given},
+    source::{Source, Subject},
+};
 use crate::{
     contract::{Code, Failure},
     playbook::{
@@ -345,9 +348,10 @@ impl Scope {
     }
 
     /// What is asked of the page, and what is known without it.
-    pub fn condition(&self, condition: &Condition) -> Result<Asked, Failure> {
-        let page =
-            |locator, state| Ok(Asked::Page(page::Condition { target: self.target(locator, false)?, state }));
+    pub fn condition(&self, condition: &Condition) -> Result<ResolvedCondition, Failure> {
+        let page = |locator, state| {
+            Ok(ResolvedCondition::Page(page::Condition { target: self.target(locator, false)?, state }))
+        };
         Ok(match condition {
             Condition::Visible(locator) => page(locator, State::Visible)?,
             Condition::Enabled(locator) => page(locator, State::Enabled)?,
@@ -355,20 +359,20 @@ impl Scope {
             Condition::Not(inner) => match &**inner {
                 // The page itself waits until it is gone.
                 Condition::Visible(locator) => page(locator, State::Hidden)?,
-                inner => Asked::Not(Box::new(self.condition(inner)?)),
+                inner => ResolvedCondition::Not(Box::new(self.condition(inner)?)),
             },
-            Condition::All(inner) => Asked::All(self.several(inner, false)?),
-            Condition::Any(inner) => Asked::Any(self.several(inner, true)?),
-            Condition::Given(text) => Asked::Known(given(&self.value(text)?)),
+            Condition::All(inner) => ResolvedCondition::All(self.several(inner, false)?),
+            Condition::Any(inner) => ResolvedCondition::Any(self.several(inner, true)?),
+            Condition::Given(text) => ResolvedCondition::Known(given(&self.value(text)?)),
         })
     }
 
     /// Conditions in order, up to one that is known and decides the rest.
-    fn several(&self, several: &[Condition], decides: bool) -> Result<Vec<Asked>, Failure> {
+    fn several(&self, several: &[Condition], decides: bool) -> Result<Vec<ResolvedCondition>, Failure> {
         let mut asked = Vec::new();
         for condition in several {
             asked.push(self.condition(condition)?);
-            if asked.last() == Some(&Asked::Known(decides)) {
+            if asked.last() == Some(&ResolvedCondition::Known(decides)) {
                 break;
             }
         }
@@ -435,53 +439,4 @@ impl Scope {
 
 fn placed((frame, query): Placed) -> Target {
     Target { frame, ..Target::from(query) }
-}
-
-/// A condition: known already, or to be asked of the page.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Asked {
-    Known(bool),
-    Page(page::Condition),
-    Not(Box<Asked>),
-    All(Vec<Asked>),
-    Any(Vec<Asked>),
-}
-
-impl Asked {
-    /// What has to be asked of the page, in order.
-    pub fn questions(&self) -> Vec<page::Condition> {
-        match self {
-            Asked::Known(_) => Vec::new(),
-            Asked::Page(condition) => vec![condition.clone()],
-            Asked::Not(inner) => inner.questions(),
-            Asked::All(several) | Asked::Any(several) => several.iter().flat_map(Asked::questions).collect(),
-        }
-    }
-
-    /// How it is, given the answers in the same order.
-    pub fn holds(&self, answers: &mut impl Iterator<Item = bool>) -> bool {
-        match self {
-            Asked::Known(known) => *known,
-            Asked::Page(_) => answers.next().unwrap_or_default(),
-            Asked::Not(inner) => !inner.holds(answers),
-            // Each takes its answers, whatever those before it said.
-            Asked::All(several) => !each(several, answers).contains(&false),
-            Asked::Any(several) => each(several, answers).contains(&true),
-        }
-    }
-}
-
-fn each(several: &[Asked], answers: &mut impl Iterator<Item = bool>) -> Vec<bool> {
-    several.iter().map(|one| one.holds(answers)).collect()
-}
-
-/// Is this something: not empty, not `false`?
-pub(super) fn given(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(b) => *b,
-        Value::String(s) => !s.trim().is_empty() && s != "false",
-        Value::Array(items) => !items.is_empty(),
-        Value::Number(_) | Value::Object(_) => true,
-    }
 }

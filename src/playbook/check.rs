@@ -9,7 +9,7 @@ mod places;
 use super::{
     at::{At, Span},
     diagnostic::{Diagnostic, Finding},
-    load::Modules,
+    loaded::Modules,
     step::{Action, Step},
     syntax::{Becomes, Module, OperationSteps, Playbook, Values},
     visit::each_step,

@@ -12,5 +12,8 @@ mod view;
 pub use answer::{Answer, Control, ControlKind, PageFacts, Records, Refusal, RefusalKind, Scanned};
 pub use input::{File, Key, Point};
 pub use question::{Ask, Question, ScrollTo};
-pub use target::{By, Condition, NUMBER, Query, RecordQuery, State, Target, TextMatch, stands_alone};
-pub use view::{BETWEEN, Column, ColumnAt, Rows, View};
+pub use target::{
+    BETWEEN, By, ColumnAt, Condition, NUMBER, Query, RecordQuery, Rows, State, Target, TextMatch,
+    stands_alone,
+};
+pub use view::{Column, View};

@@ -1,0 +1,104 @@
+//! The plan: what the engine does for one job.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::{
+    diff,
+    scope::Scope,
+    source::{Source, Subject},
+};
+use crate::{
+    contract::{EvidencePolicy, Failure, LoginMethod, Mode, Operation},
+    playbook::{Action, Span, Step, syntax::Becomes},
+};
+
+/// What is going to be done for one job.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub job: String,
+    pub operation: Operation,
+    pub mode: Mode,
+    pub evidence: EvidencePolicy,
+    /// The app's first address.
+    pub start: Url,
+    /// The only origins that pages may be on.
+    pub origins: Vec<String>,
+    /// The user that the job is about.
+    pub subject: Option<Subject>,
+    /// What the job wants the user to be like.
+    pub desired: diff::Desired,
+    /// The steps that act; empty for operations that only read.
+    pub steps: Vec<PlannedStep>,
+    /// How the service account signs in.
+    pub login: LoginMethod,
+    /// What a new user is at first.
+    pub becomes: Option<Becomes>,
+    /// The view that a list reads.
+    pub view: Option<String>,
+    pub safeguard: Option<crate::contract::Safeguard>,
+    pub scope: Scope,
+    pub playbook: Arc<Source>,
+}
+
+/// A step and what it is called in events, results and errors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedStep {
+    /// `user.create[4]`
+    pub id: String,
+    /// `playbook.yaml:88:9`
+    pub at: String,
+    pub step: Step,
+    /// The steps inside, as [`Action::blocks`](crate::playbook::Action::blocks) has them; of `use` those of the module.
+    pub blocks: Vec<Vec<PlannedStep>>,
+}
+
+impl PlannedStep {
+    /// Is it the step after which the app may have changed?
+    pub fn commits(&self) -> bool {
+        self.step.commits()
+    }
+
+    /// Gives a failure this step's place, unless it has a deeper one.
+    pub fn blame(&self, failure: Failure) -> Failure {
+        failure.at(&self.id, &self.at)
+    }
+}
+
+/// Gives steps their names and places: `user.create[4].do[0]`.
+pub fn number(source: &Arc<Source>, steps: &[Step], prefix: &str) -> Vec<PlannedStep> {
+    let place = |span: Span| source.place(span);
+    numbered(source, &place, steps, prefix)
+}
+
+fn numbered(
+    source: &Arc<Source>,
+    place: &dyn Fn(Span) -> String,
+    steps: &[Step],
+    prefix: &str,
+) -> Vec<PlannedStep> {
+    let one = |(index, step): (usize, &Step)| {
+        let id = format!("{prefix}[{index}]");
+        let blocks = match &step.action {
+            Action::Use(call) => {
+                let module = source.loaded.modules.get(&call.module.value);
+                let steps = module.and_then(|loaded| Some((loaded, loaded.module.as_ref()?)));
+                steps
+                    .map(|(loaded, module)| {
+                        let place = |span: Span| loaded.place(span.start);
+                        numbered(source, &place, &module.steps, &format!("{id}.use"))
+                    })
+                    .into_iter()
+                    .collect()
+            }
+            action => action
+                .blocks()
+                .into_iter()
+                .map(|(key, steps)| numbered(source, place, steps, &format!("{id}.{key}")))
+                .collect(),
+        };
+        PlannedStep { at: place(step.at.span), id, step: step.clone(), blocks }
+    };
+    steps.iter().enumerate().map(one).collect()
+}

@@ -1,0 +1,66 @@
+//! Whose playbook it is, and about whom: what a plan is made of.
+
+use crate::{
+    contract::{Code, Failure},
+    playbook::{Loaded, Playbook, Span, syntax::View},
+    query::File,
+};
+
+/// A playbook that may be played, with its text for places.
+#[derive(Debug)]
+pub struct Source {
+    pub loaded: Loaded,
+    pub playbook: Playbook,
+}
+
+impl Source {
+    /// The playbook of a loaded file, if nothing forbids playing it.
+    pub fn new(loaded: Loaded) -> Result<Self, Box<Loaded>> {
+        match loaded.playable().cloned() {
+            Some(playbook) => Ok(Self { loaded, playbook }),
+            None => Err(Box::new(loaded)),
+        }
+    }
+
+    /// The view of this name.
+    pub fn view(&self, name: &str) -> Result<&View, Failure> {
+        let missing = || Failure::new(Code::PlaybookInvalid, format!("there is no view `{name}`"));
+        self.playbook.views.get(name).ok_or_else(missing)
+    }
+
+    /// A file of the playbook's folder.
+    pub fn file(&self, path: &str) -> Result<File, &'static str> {
+        let found = self.loaded.files.get(path).ok_or("it is not there, or larger than 16 MiB")?;
+        let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+        Ok(File { name, media_type: "application/octet-stream".to_owned(), content: found.to_vec() })
+    }
+
+    /// `playbook.yaml:88:9`
+    pub fn place(&self, span: Span) -> String {
+        let (line, column) = self.loaded.line_column(span.start);
+        let file = self.loaded.path.rsplit('/').next().unwrap_or("playbook.yaml");
+        format!("{file}:{line}:{column}")
+    }
+}
+
+/// The user that a job is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The SCIM attribute by which the app knows people.
+    pub attribute: String,
+    pub value: String,
+    /// Upper and lower case are the same.
+    pub ignore_case: bool,
+}
+
+impl Subject {
+    /// Is this the identity of the subject? Whole, after white-space folding.
+    pub fn is(&self, shown: &str) -> bool {
+        let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if self.ignore_case {
+            folded(shown).to_lowercase() == folded(&self.value).to_lowercase()
+        } else {
+            folded(shown) == folded(&self.value)
+        }
+    }
+}

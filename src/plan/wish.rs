@@ -1,0 +1,178 @@
+//! What the job wants of the user, refused where the playbook cannot bring it about.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    diff::{Desired, Wish},
+    source::Source,
+};
+use crate::{
+    contract::{Code, Entitlement, Failure, Job, Operation, User},
+    playbook::{
+        check::ATTRIBUTES,
+        syntax::{OperationSteps, Values},
+    },
+};
+
+/// What the job wants the user to be like; refused where the playbook cannot bring it about.
+pub(super) fn desired(job: &Job, source: &Source, body: &OperationSteps) -> Result<Desired, Failure> {
+    let wished = entitlements(job, source)?;
+    bounded(job, source, body, &wished)?;
+    let mut desired = Desired::default();
+    match job.operation {
+        Operation::UserCreate => {
+            desired.attributes = attributes(job, source);
+            desired.active = job.user.as_ref().and_then(|u| u.active);
+            let mut wished = wished;
+            for (kind, rule) in source.playbook.entitlements.iter() {
+                if let (Some(default), false) = (&rule.default, wished.contains_key(&kind.value)) {
+                    wished.insert(kind.value.clone(), vec![default.value.clone()]);
+                    desired.defaulted.push(kind.value.clone());
+                }
+            }
+            desired.entitlements = Wish::Be(wished);
+        }
+        Operation::UserUpdate => {
+            desired.attributes = attributes(job, source);
+            desired.active = job.user.as_ref().and_then(|u| u.active);
+            changeable(source, body, &desired, &wished)?;
+            desired.entitlements = Wish::Be(wished);
+        }
+        Operation::UserDisable => desired.active = Some(false),
+        Operation::UserEnable => desired.active = Some(true),
+        Operation::EntitlementGrant => desired.entitlements = Wish::Add(wished),
+        Operation::EntitlementRevoke => desired.entitlements = Wish::Remove(wished),
+        _ => {}
+    }
+    Ok(desired)
+}
+
+/// The attributes that the job sends, without the identity and what only the gateway uses.
+fn attributes(job: &Job, source: &Source) -> BTreeMap<String, String> {
+    let identity = source.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
+    let user = job.user.as_ref();
+    ATTRIBUTES
+        .iter()
+        .filter(|name| **name != identity && !matches!(**name, "active" | "externalId" | "id"))
+        .filter_map(|name| Some(((*name).to_owned(), attribute_of(user?, name)?)))
+        .collect()
+}
+
+/// What the job asks for, by kind; unknown and conflicting ones are refused.
+pub(super) fn entitlements(job: &Job, source: &Source) -> Result<BTreeMap<String, Vec<String>>, Failure> {
+    let playbook = &source.playbook;
+    let mut wished: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for Entitlement { kind, value, .. } in &job.entitlements {
+        let Some(rule) = playbook.entitlements.get(kind) else {
+            let known = playbook.entitlements.names().collect::<Vec<_>>().join(", ");
+            return Err(Failure::new(
+                Code::UnknownEntitlement,
+                format!("{} has no entitlements of type `{kind}`", playbook.app.value),
+            )
+            .hint(format!("it has: {known}")));
+        };
+        let values: Vec<&str> =
+            rule.values().into_iter().flat_map(Values::listed).map(|v| v.value.as_str()).collect();
+        let discovered = matches!(rule.values(), Some(Values::Discovered(_)));
+        if !discovered && !values.contains(&value.as_str()) {
+            return Err(Failure::new(
+                Code::UnknownEntitlement,
+                format!("{} has no {kind} `{value}`", playbook.app.value),
+            )
+            .hint(format!("it has: {}", values.join(", "))));
+        }
+        let list = wished.entry(kind.clone()).or_default();
+        if !list.contains(value) {
+            list.push(value.clone());
+        }
+        if rule.one_of.is_some() && list.len() > 1 {
+            return Err(Failure::new(
+                Code::ConflictingEntitlements,
+                format!("a user has one {kind}; the job asks for {}", list.join(" and ")),
+            ));
+        }
+    }
+    for values in wished.values_mut() {
+        values.sort();
+    }
+    Ok(wished)
+}
+
+/// How many entitlements one job may name, and which a new user can be given.
+fn bounded(
+    job: &Job,
+    source: &Source,
+    body: &OperationSteps,
+    wished: &BTreeMap<String, Vec<String>>,
+) -> Result<(), Failure> {
+    let operation = job.operation;
+    let asked: usize = wished.values().map(Vec::len).sum();
+    if let Some(max) = &body.max
+        && asked as u64 > max.value
+    {
+        let message = format!(
+            "this app takes {} in one {operation}; the job names {asked}",
+            if max.value == 1 { "one entitlement".to_owned() } else { format!("{} entitlements", max.value) }
+        );
+        return Err(Failure::new(Code::InvalidValue, message)
+            .hint("send a job for each")
+            .at(format!("{operation}.max"), source.place(max.span)));
+    }
+    if let Some(gives) = &body.gives
+        && let Some(kind) = wished.keys().find(|kind| !gives.iter().any(|given| given.value == **kind))
+    {
+        let can: Vec<&str> = gives.iter().map(|given| given.value.as_str()).collect();
+        let place = gives.first().map_or_else(String::new, |given| source.place(given.span));
+        return Err(Failure::new(
+            Code::InvalidValue,
+            format!("{operation} cannot give `{kind}` in this app"),
+        )
+        .hint(format!("it can give: {}; grant the others afterwards", can.join(", ")))
+        .at(format!("{operation}.gives"), place));
+    }
+    Ok(())
+}
+
+/// `user.update` says what it can change.
+fn changeable(
+    source: &Source,
+    body: &OperationSteps,
+    desired: &Desired,
+    wished: &BTreeMap<String, Vec<String>>,
+) -> Result<(), Failure> {
+    let can: Vec<&str> = body.changes.iter().flatten().map(|c| c.value.as_str()).collect();
+    let asked = desired.attributes.keys().chain(wished.keys()).map(String::as_str);
+    let asked = asked.chain(desired.active.map(|_| "active"));
+    for attribute in asked {
+        if !can.contains(&attribute) {
+            let at = source.playbook.operations.iter().find(|(name, _)| name.value == "user.update");
+            let place = at.map_or_else(String::new, |(name, _)| source.place(name.span));
+            return Err(Failure::new(
+                Code::InvalidValue,
+                format!("user.update cannot change `{attribute}` in this app"),
+            )
+            .hint(format!("it can change: {}; send nothing else", can.join(", ")))
+            .at("user.update.changes", place));
+        }
+    }
+    Ok(())
+}
+
+/// What a user carries of an attribute, as text.
+pub(super) fn attribute_of(user: &User, attribute: &str) -> Option<String> {
+    let value = serde_json::to_value(user).ok()?;
+    let found = attribute.split('.').try_fold(&value, |value, key| value.get(key))?;
+    match found {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(b) => Some(b.to_string()),
+        Value::Number(n) => Some(n.to_string()),
+        // Multi-valued: the primary one, else the first (RFC 7643 §2.4).
+        Value::Array(items) => {
+            let primary = items.iter().find(|item| item["primary"] == Value::Bool(true)).or(items.first())?;
+            primary["value"].as_str().map(str::to_owned)
+        }
+        Value::Null | Value::Object(_) => None,
+    }
+}
