@@ -9,7 +9,7 @@ use super::{
     address,
     diff::{Desired, as_template_value},
     missing::Known,
-    plan::{Plan, PlannedStep, number},
+    planned::{Plan, PlannedStep, number},
     scope::Scope,
     source::{Source, Subject},
     wish::{self, attribute_of},

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{
     condition::given,
     diff::{Desired, Wish},
-    plan::PlannedStep,
+    planned::PlannedStep,
     scope::Scope,
 };
 use crate::{

@@ -3,8 +3,12 @@
 //! Each rule adds findings and goes on; none stops the others.
 
 mod commits;
+mod locators;
 mod names;
-mod places;
+mod place;
+mod sections;
+mod steps;
+mod templates;
 
 use super::{
     at::{At, Span},

@@ -1,11 +1,11 @@
-//! Rules about where things are: origins, settings, entitlements, views, and how a user is found.
+//! Rules about the sections of a playbook: origins, settings, entitlements, views, and how a user is found.
 
 use super::{ATTRIBUTES, Checker};
 use crate::playbook::{
     at::At,
     diagnostic::{Diagnostic, Finding},
     locator::{By, Locator},
-    syntax::{OperationSteps, Values, View},
+    syntax::{Column, OperationSteps, Pages, Values, View},
 };
 
 /// What the view of `entitlement.list` may read.
@@ -135,88 +135,87 @@ impl Checker<'_> {
             }
         }
         for (column, at) in view.every_column() {
-            let ways = [at.column.is_some(), at.cell.is_some(), at.each.is_some()];
-            if ways.into_iter().filter(|given| *given).count() != 1 {
-                self.note(
-                    Finding::BadColumn,
-                    column.span,
-                    format!("`{}` needs one of `column`, `cell`, `each`", column.value),
-                )
-                .help = Some(
-                    "column: the header of the table; cell: a locator inside the record; each: one that finds several"
-                        .into(),
-                );
-            }
-            if at.column.is_some() && view.rows.is_none() {
-                self.note(
-                    Finding::BadColumn,
-                    column.span,
-                    "a view without `rows` is a page: it has no column headers",
-                )
-                .help = Some("name the element: `cell: { testid: email }`".into());
-            }
-            if let Some(says) = &at.says
-                && (says.value.matches("{value}").count() != 1 || at.each.is_some())
-            {
-                let (message, help) = match at.each.is_some() {
-                    true => (
-                        "`says` is about one value, `each` gives several",
-                        "name one element with `cell`, or take `says` away",
-                    ),
-                    false => {
-                        ("`says` does not tell where the value stands", "write `says: \"User: {value}\"`")
-                    }
-                };
-                self.note(Finding::BadColumn, says.span, message).help = Some(help.into());
-            }
-            let name = column.value.as_str();
-            let known: Vec<&str> = if of_entitlements {
-                ENTITLEMENT_COLUMNS.iter().copied().chain(self.playbook.entitlements.names()).collect()
-            } else {
-                ATTRIBUTES.iter().copied().chain(self.playbook.entitlements.names()).collect()
-            };
-            if !known.contains(&name) {
-                let message = format!("`{name}` is neither a SCIM attribute nor an entitlement of this app");
-                let finding = Diagnostic::new(Finding::UnknownAttribute, column.span, message)
-                    .did_you_mean(name, known);
-                self.findings.push(finding);
-            }
+            self.column(view, column, at, of_entitlements);
         }
         if let Some(pages) = &view.pages {
-            if !(1..=10_000).contains(&pages.max.value) {
-                let message = format!("`max` is {}: it goes from 1 to 10000 pages", pages.max.value);
-                self.note(Finding::Unbounded, pages.max.span, message).help =
-                    Some("give the most pages that this app could ever have".into());
-            }
-            let counts = |locator: &Locator| match locator {
-                Locator::Find(find) => matches!(&find.by, By::Text(name) if name.text.value.contains("{n}")),
-                _ => false,
+            self.pages(pages);
+        }
+    }
+
+    fn column(&mut self, view: &View, column: &At<String>, at: &Column, of_entitlements: bool) {
+        let ways = [at.column.is_some(), at.cell.is_some(), at.each.is_some()];
+        if ways.into_iter().filter(|given| *given).count() != 1 {
+            self.note(
+                Finding::BadColumn,
+                column.span,
+                format!("`{}` needs one of `column`, `cell`, `each`", column.value),
+            )
+            .help = Some(
+                "column: the header of the table; cell: a locator inside the record; each: one that finds several"
+                    .into(),
+            );
+        }
+        if at.column.is_some() && view.rows.is_none() {
+            self.note(
+                Finding::BadColumn,
+                column.span,
+                "a view without `rows` is a page: it has no column headers",
+            )
+            .help = Some("name the element: `cell: { testid: email }`".into());
+        }
+        if let Some(says) = &at.says
+            && (says.value.matches("{value}").count() != 1 || at.each.is_some())
+        {
+            let (message, help) = match at.each.is_some() {
+                true => (
+                    "`says` is about one value, `each` gives several",
+                    "name one element with `cell`, or take `says` away",
+                ),
+                false => ("`says` does not tell where the value stands", "write `says: \"User: {value}\"`"),
             };
-            let ways = [pages.next.is_some(), pages.more.is_some(), pages.scroll.is_some()];
-            let span = pages.max.span;
-            if ways.iter().filter(|way| **way).count() != 1 {
-                self.note(
-                    Finding::WrongShape,
-                    span,
-                    "`pages` goes on by `next`, by `more`, or by `scroll`",
-                )
+            self.note(Finding::BadColumn, says.span, message).help = Some(help.into());
+        }
+        let name = column.value.as_str();
+        let known: Vec<&str> = if of_entitlements {
+            ENTITLEMENT_COLUMNS.iter().copied().chain(self.playbook.entitlements.names()).collect()
+        } else {
+            ATTRIBUTES.iter().copied().chain(self.playbook.entitlements.names()).collect()
+        };
+        if !known.contains(&name) {
+            let message = format!("`{name}` is neither a SCIM attribute nor an entitlement of this app");
+            let finding =
+                Diagnostic::new(Finding::UnknownAttribute, column.span, message).did_you_mean(name, known);
+            self.findings.push(finding);
+        }
+    }
+
+    fn pages(&mut self, pages: &Pages) {
+        if !(1..=10_000).contains(&pages.max.value) {
+            let message = format!("`max` is {}: it goes from 1 to 10000 pages", pages.max.value);
+            self.note(Finding::Unbounded, pages.max.span, message).help =
+                Some("give the most pages that this app could ever have".into());
+        }
+        let counts = |locator: &Locator| match locator {
+            Locator::Find(find) => matches!(&find.by, By::Text(name) if name.text.value.contains("{n}")),
+            _ => false,
+        };
+        let ways = [pages.next.is_some(), pages.more.is_some(), pages.scroll.is_some()];
+        let span = pages.max.span;
+        if ways.iter().filter(|way| **way).count() != 1 {
+            self.note(Finding::WrongShape, span, "`pages` goes on by `next`, by `more`, or by `scroll`")
                 .help = Some(
-                    "next: a button for the next page; more: a button that adds records; scroll: true".into(),
-                );
-            } else if pages.scroll.is_none() && pages.until.is_none() {
-                self.note(Finding::WrongShape, span, "nothing says how the last page shows").help =
-                    Some("add `until: disabled` or `until: absent`".into());
-            }
-            if let Some(total) = &pages.total
-                && !counts(total)
-            {
-                let span = pages.max.span;
-                self.note(Finding::LocatorShape, span, "`total` does not say where the number stands").help =
-                    Some(
-                        "write it as the page does, with {n} for the number: { text: \"{n} members\" }"
-                            .into(),
-                    );
-            }
+                "next: a button for the next page; more: a button that adds records; scroll: true".into(),
+            );
+        } else if pages.scroll.is_none() && pages.until.is_none() {
+            self.note(Finding::WrongShape, span, "nothing says how the last page shows").help =
+                Some("add `until: disabled` or `until: absent`".into());
+        }
+        if let Some(total) = &pages.total
+            && !counts(total)
+        {
+            let span = pages.max.span;
+            self.note(Finding::LocatorShape, span, "`total` does not say where the number stands").help =
+                Some("write it as the page does, with {n} for the number: { text: \"{n} members\" }".into());
         }
     }
 

@@ -1,0 +1,19 @@
+//! What may be named at a place of a playbook.
+
+use std::collections::BTreeSet;
+
+/// What may be named at a place.
+#[derive(Clone, Default)]
+pub(super) struct Place {
+    /// Is a user's record known here?
+    pub row: bool,
+    /// Are the job's user and entitlements known here?
+    pub job: bool,
+    /// May secrets be typed here?
+    pub secrets: bool,
+    pub captures: BTreeSet<String>,
+    /// Is the number of a list's page known here?
+    pub paging: bool,
+    /// The parameters of the module that this is.
+    pub with: Option<BTreeSet<String>>,
+}

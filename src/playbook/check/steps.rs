@@ -1,0 +1,194 @@
+//! Rules about steps: what each one needs, and the modules that they use.
+
+use std::collections::BTreeSet;
+
+use super::{Checker, place::Place};
+use crate::{
+    duration,
+    playbook::{
+        at::{At, Span},
+        diagnostic::{Diagnostic, Finding},
+        step::{Action, Capture, Collect, Download, Fill, Repeat, Step, Upload, Use},
+        template,
+        visit::each_step,
+    },
+};
+
+impl Checker<'_> {
+    pub(super) fn steps(&mut self, steps: &[Step], place: &Place, used: &mut BTreeSet<String>) {
+        let mut place = place.clone();
+        each_step(steps, &mut |step| {
+            place.captures.extend(step.modifiers.name.iter().map(|n| n.value.clone()));
+        });
+        let mut all = Vec::new();
+        each_step(steps, &mut |step| all.push(step));
+        let mut last = Vec::new();
+        unanswered(steps, &mut last);
+        for span in last {
+            self.note(Finding::NothingAnswered, span, "no step behind this raises a dialog").help =
+                Some("put `answer` directly before the step that raises the dialog".into());
+        }
+        for step in all {
+            self.step(step, &place, used);
+        }
+    }
+
+    fn step(&mut self, step: &Step, place: &Place, used: &mut BTreeSet<String>) {
+        for locator in step.locators() {
+            self.locator(locator, place, used);
+        }
+        for text in step.templates() {
+            self.template(text, place);
+        }
+        self.duration(step.modifiers.timeout.as_ref());
+        let needs_name = match &step.action {
+            Action::Fill(fill) => return self.fill(fill, step.at.span, place),
+            Action::Upload(upload) => return self.upload(upload, step.at.span),
+            Action::Use(call) => return self.module(call),
+            Action::Repeat(repeat) => return self.bounded(repeat),
+            Action::Download(download) => return self.size(download),
+            Action::EnterCode(code) if !place.secrets => {
+                self.note(Finding::SecretOutsideLogin, code.from.span, "a code is entered in `login` only");
+                return;
+            }
+            Action::Capture(capture) => {
+                self.capture(capture, step.at.span);
+                "capture"
+            }
+            Action::Collect(collect) => {
+                self.collect(collect);
+                "collect"
+            }
+            _ => return,
+        };
+        if step.modifiers.name.is_none() {
+            let message = format!("`{needs_name}` needs `as`: the name for what is read");
+            self.note(Finding::WrongShape, step.at.span, message);
+        }
+    }
+
+    fn fill(&mut self, fill: &Fill, span: Span, place: &Place) {
+        match (&fill.value, &fill.secret) {
+            (Some(_), None) => {}
+            (None, Some(_)) if place.secrets => {}
+            (None, Some(secret)) => {
+                self.note(Finding::SecretOutsideLogin, secret.span, "a secret is typed in `login` only");
+            }
+            _ => {
+                self.note(Finding::WrongShape, span, "`fill` needs either `value` or `secret`");
+            }
+        }
+    }
+
+    fn capture(&mut self, capture: &Capture, span: Span) {
+        let one = capture.text_of.is_some() && capture.of.is_none() && capture.attribute.is_none();
+        let other = capture.text_of.is_none() && capture.of.is_some() && capture.attribute.is_some();
+        if !(one || other) {
+            self.note(Finding::WrongShape, span, "`capture` needs `text_of`, or `attribute` with `of`");
+        }
+    }
+
+    fn upload(&mut self, upload: &Upload, span: Span) {
+        let one = upload.file.is_some() && upload.name.is_none() && upload.content.is_none();
+        let other = upload.file.is_none() && upload.name.is_some() && upload.content.is_some();
+        if !(one || other) {
+            self.note(Finding::WrongShape, span, "`upload` needs `file`, or `name` with `content`");
+        }
+        if let Some(file) = &upload.file
+            && (file.value.starts_with('/') || file.value.split('/').any(|part| part == ".."))
+        {
+            self.note(Finding::WrongShape, file.span, "a file outside the playbook's folder").help =
+                Some("put it beside the playbook: `files/avatar.png`".into());
+        }
+    }
+
+    fn bounded(&mut self, repeat: &Repeat) {
+        if !(1..=1_000).contains(&repeat.max.value) {
+            let message = format!("`max` is {}: it goes from 1 to 1000 times", repeat.max.value);
+            self.note(Finding::Unbounded, repeat.max.span, message).help =
+                Some("give the most times that this app could ever need".into());
+        }
+    }
+
+    fn size(&mut self, download: &Download) {
+        if template::size(&download.max.value).is_none() {
+            let message = format!("`{}` is no size", download.max.value);
+            self.note(Finding::BadSize, download.max.span, message).help =
+                Some("write 200KiB or 1MiB; at most 16MiB".into());
+        }
+    }
+
+    fn collect(&mut self, collect: &Collect) {
+        if self.playbook.views.get(&collect.view.value).is_none() {
+            let message = format!("there is no view `{}`", collect.view.value);
+            let finding = Diagnostic::new(Finding::UnknownView, collect.view.span, message)
+                .did_you_mean(&collect.view.value, self.playbook.views.names());
+            self.findings.push(finding);
+        }
+    }
+
+    pub(super) fn duration(&mut self, time: Option<&At<String>>) {
+        if let Some(time) = time
+            && duration::in_playbook(&time.value).is_none()
+        {
+            self.note(Finding::BadDuration, time.span, format!("`{}` is no duration", time.value)).help =
+                Some("write 500ms, 10s or 2m; at most ten minutes".into());
+        }
+    }
+
+    /// A module, and what it is given.
+    fn module(&mut self, call: &Use) {
+        let name = &call.module.value;
+        let Some(module) = self.modules.get(name) else {
+            let known = self.modules.keys().map(String::as_str);
+            let finding = Diagnostic::new(
+                Finding::UnknownModule,
+                call.module.span,
+                format!("there is no module `{name}`"),
+            )
+            .help(format!("a module is a file below the playbooks: `playbooks/{name}.yaml`"))
+            .did_you_mean(name, known);
+            self.findings.push(finding);
+            return;
+        };
+        let Some(module) = module.playable() else {
+            let message = format!("the module `{name}` has errors of its own");
+            self.note(Finding::UnknownModule, call.module.span, message).help =
+                Some(format!("run `seatwright check {}`", module.path));
+            return;
+        };
+        for (given, _) in call.with.iter() {
+            if module.parameters.get(&given.value).is_none() {
+                let finding = Diagnostic::new(
+                    Finding::ModuleParameter,
+                    given.span,
+                    format!("the module `{name}` has no parameter `{}`", given.value),
+                )
+                .did_you_mean(&given.value, module.parameters.names());
+                self.findings.push(finding);
+            }
+        }
+        for (parameter, rule) in module.parameters.iter() {
+            if rule.default.is_none() && call.with.get(&parameter.value).is_none() {
+                let message = format!("the module `{name}` needs `{}`", parameter.value);
+                self.note(Finding::ModuleParameter, call.module.span, message).help =
+                    Some(match &rule.help {
+                        Some(help) => format!("{}: {help}", parameter.value),
+                        None => format!("add it to `with: {{ {}: … }}`", parameter.value),
+                    });
+            }
+        }
+    }
+}
+
+/// Answers with nothing behind them.
+fn unanswered(steps: &[Step], found: &mut Vec<Span>) {
+    for (index, step) in steps.iter().enumerate() {
+        if matches!(step.action, Action::AnswerDialog(_)) && index + 1 == steps.len() {
+            found.push(step.at.span);
+        }
+        for (_, inner) in step.action.blocks() {
+            unanswered(inner, found);
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Rules about templates: which names are known at a place.
+
+use super::{ATTRIBUTES, Checker, place::Place};
+use crate::playbook::{
+    at::{At, Span},
+    diagnostic::{Finding, nearest},
+    syntax::Token,
+    template::{self, TemplateError},
+};
+
+impl Checker<'_> {
+    /// The value of a token is the one place where a secret stands in a template.
+    pub(super) fn token(&mut self, token: &Token) {
+        match template::names(&token.value.value) {
+            Ok(names) => {
+                let (secrets, others): (Vec<&String>, Vec<&String>) =
+                    names.iter().partition(|name| name.starts_with("secret."));
+                if secrets.is_empty() {
+                    self.note(Finding::TokenWithoutSecret, token.value.span, "this token holds no secret")
+                        .help = Some("write `value: \"Bearer {{ secret.token }}\"`".into());
+                }
+                for name in others {
+                    self.template_name(name, token.value.span, &Place::default());
+                }
+            }
+            Err(_) => self.template(&token.value, &Place::default()),
+        }
+    }
+
+    pub(super) fn template(&mut self, text: &At<String>, place: &Place) {
+        match template::names(&text.value) {
+            Ok(names) => names.iter().for_each(|name| self.template_name(name, text.span, place)),
+            Err(TemplateError::Missing(reason) | TemplateError::Bad(reason)) => {
+                self.note(
+                    Finding::BadTemplate,
+                    text.span,
+                    format!("this template cannot be read: {reason}"),
+                )
+                .help = Some(
+                    "write `{{ user.userName }}`, or with a filter `{{ user.userName | lower }}`".into(),
+                );
+            }
+        }
+    }
+
+    fn template_name(&mut self, name: &str, span: Span, place: &Place) {
+        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+        let problem = match first {
+            "start" | "settings" if place.with.is_some() => Some((
+                format!("a module does not know `{first}`: it has what it is given, as `with.…`"),
+                None,
+            )),
+            "start" if rest.is_empty() => None,
+            "page" if place.paging && rest.is_empty() => None,
+            "account" if matches!(rest, "" | "username") => None,
+            "settings" => {
+                let known = self.playbook.settings.get(rest.split('.').next().unwrap_or_default()).is_some();
+                (!known).then(|| {
+                    (format!("there is no setting `{rest}`"), nearest(rest, self.playbook.settings.names()))
+                })
+            }
+            "with" if place.with.is_some() => {
+                let known = place.with.iter().flatten().map(String::as_str);
+                (!known.clone().any(|parameter| parameter == rest))
+                    .then(|| (format!("the module has no parameter `{rest}`"), nearest(rest, known)))
+            }
+            "user" if place.job => {
+                let known = rest.is_empty()
+                    || ATTRIBUTES.iter().any(|a| {
+                        *a == rest || a.starts_with(&format!("{rest}.")) || rest.starts_with(&format!("{a}."))
+                    })
+                    || rest.starts_with("urn:");
+                (!known).then(|| {
+                    (format!("a SCIM user has no `{rest}`"), nearest(rest, ATTRIBUTES.iter().copied()))
+                })
+            }
+            "entitlements" | "asked" if place.job => {
+                let known = rest.is_empty() || self.playbook.entitlements.get(rest).is_some();
+                (!known).then(|| {
+                    (
+                        format!("there is no entitlement `{rest}`"),
+                        nearest(rest, self.playbook.entitlements.names()),
+                    )
+                })
+            }
+            "user" | "entitlements" | "asked" => Some((
+                format!("`{first}` is not known here: this happens before any user is looked at"),
+                None,
+            )),
+            "secret" => {
+                self.note(Finding::SecretOutsideLogin, span, "a secret is no value: it can only be typed")
+                    .help = Some("write `fill: { into: …, secret: password }` in `login`".into());
+                return;
+            }
+            capture if place.captures.contains(capture) => None,
+            other => {
+                let known = ["user", "entitlements", "asked", "settings", "account", "start"];
+                Some((
+                    format!("nothing is called `{other}`"),
+                    nearest(other, known.into_iter().chain(place.captures.iter().map(String::as_str))),
+                ))
+            }
+        };
+        if let Some((message, near)) = problem {
+            let label = near.map(|near| format!("did you mean `{near}`?"));
+            self.note(Finding::UnknownName, span, message).label = label;
+        }
+    }
+}
