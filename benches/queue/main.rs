@@ -25,8 +25,9 @@ use seatwright::{
     worker::{
         books::Books,
         handle::Handler,
-        serve::{Health, Service, Stop, serve},
+        serve::{Health, Service, serve},
         sessions::Sessions,
+        stop::Shutdown,
     },
 };
 use serde_json::json;
@@ -125,7 +126,7 @@ impl Run<'_> {
             retry_for: Duration::ZERO,
             keep: Duration::from_hours(1),
         };
-        let (stop, stopping) = watch::channel(Stop::Run);
+        let (stop, stopping) = watch::channel(Shutdown::None);
         let (health, _) = watch::channel(Health::default());
         let begun = Instant::now();
         let gather = async {
@@ -141,7 +142,7 @@ impl Run<'_> {
                 }
             }
             let rate = jobs as f64 / begun.elapsed().as_secs_f64();
-            stop.send_replace(Stop::Drain);
+            stop.send_replace(Shutdown::Drain);
             rate
         };
         let ((), rate) = tokio::join!(serve(&rabbit, service, stopping, &health), gather);

@@ -20,8 +20,9 @@ use crate::{
         books::Books,
         handle::{Handler, KnownIntegration},
         health::answer,
-        serve::{Health, Service, Stop, serve},
+        serve::{Health, Service, serve},
         sessions::{Limits, Sessions},
+        stop::Shutdown,
     },
 };
 
@@ -110,15 +111,15 @@ impl WorkerCommand {
 }
 
 /// The first signal drains the worker, the second one ends it at once.
-fn stop_on_signals() -> std::io::Result<watch::Receiver<Stop>> {
-    let (sender, stop) = watch::channel(Stop::Run);
+fn stop_on_signals() -> std::io::Result<watch::Receiver<Shutdown>> {
+    let (sender, stop) = watch::channel(Shutdown::None);
     let mut signals = super::StopSignals::new()?;
     tokio::spawn(async move {
-        for next in [Stop::Drain, Stop::Hurry] {
+        for next in [Shutdown::Drain, Shutdown::Now] {
             signals.next().await;
             tracing::info!(
                 "asked to stop: {}",
-                if next == Stop::Drain { "finishing what runs" } else { "at once" }
+                if next == Shutdown::Drain { "finishing what runs" } else { "at once" }
             );
             sender.send_replace(next);
         }

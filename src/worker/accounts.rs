@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use tracing::error;
 
 use super::{
+    backoff::pauses,
     desk::{Case, Desk},
     handle::KnownIntegration,
-    serve::{Stop, pauses},
+    stop::Shutdown,
 };
 use crate::{
     contract::{Failure, Job, JobResult},
@@ -58,7 +59,7 @@ impl Desk {
         // Until it is written: what only this worker remembers is taken up again in the next round.
         for pause in pauses() {
             let written = self.journal_says(self.journal.stop_lane(&stop).await).is_some();
-            if written || *self.stop.borrow() == Stop::Hurry {
+            if written || *self.stop.borrow() == Shutdown::Now {
                 break;
             }
             tokio::time::sleep(pause).await;

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use tracing::{info, warn};
 
 use super::{
+    backoff::pauses,
     desk::{Case, Desk, release},
-    serve::{Stop, pauses},
+    stop::Shutdown,
 };
 use crate::{
     contract::{JobRefusal, JobResult, Outcome},
@@ -50,7 +51,7 @@ impl Desk {
                     let mut lost = delivery.lost.clone();
                     let gone = lost.wait_for(|lost| *lost);
                     let _ = tokio::time::timeout(pause, gone).await;
-                    if *delivery.lost.borrow() || *self.stop.borrow() == Stop::Hurry {
+                    if *delivery.lost.borrow() || *self.stop.borrow() == Shutdown::Now {
                         return Err(QueueError::Lost("the delivery went back to its queue".to_owned()));
                     }
                 }
@@ -126,10 +127,10 @@ impl Desk {
                 Ok(()) => break,
                 Err(
                     error @ (QueueError::Refused(_) | QueueError::Topology(_) | QueueError::Unconfirmed(_)),
-                ) if *stop.borrow() < Stop::Hurry => {
+                ) if *stop.borrow() < Shutdown::Now => {
                     warn!(job = %result.job, "the result is not taken: {error}; trying again in {} s", pause.as_secs());
-                    let hurry = stop.wait_for(|stop| *stop == Stop::Hurry);
-                    let _ = tokio::time::timeout(pause, hurry).await;
+                    let now = stop.wait_for(|stop| *stop == Shutdown::Now);
+                    let _ = tokio::time::timeout(pause, now).await;
                 }
                 Err(lost) => return Err(lost),
             }

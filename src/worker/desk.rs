@@ -25,7 +25,9 @@ use super::{
     disposition::{Disposition, Ended, dispose},
     gate::JobGate,
     handle::{Done, Handler, JOB_TIME, Turn},
-    serve::{ReadersOf, Slot, Stop},
+    serve::ReadersOf,
+    slots::Slot,
+    stop::Shutdown,
     watch::Watch,
     wire::Wire,
 };
@@ -94,7 +96,7 @@ pub(super) struct Desk {
     pub worker: String,
     /// How long a job may be held and begun anew, in all, while nothing was done.
     pub retry_for: Duration,
-    pub stop: watch::Receiver<Stop>,
+    pub stop: watch::Receiver<Shutdown>,
     /// Lanes that shall take nothing more.
     pub stopped: mpsc::UnboundedSender<String>,
     /// Jobs that requesters took back, and that have not ended here.

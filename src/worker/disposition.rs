@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::serve::Stop;
+use super::stop::Shutdown;
 use crate::contract::{Class, Code, Outcome, Retry};
 
 /// What happens to a delivery.
@@ -31,7 +31,7 @@ pub struct Ended {
     pub held: u32,
     /// How much longer it may be held.
     pub left: Duration,
-    pub stop: Stop,
+    pub stop: Shutdown,
 }
 
 /// The first pause; each further one is twice as long.
@@ -54,9 +54,9 @@ pub fn dispose(ended: &Ended) -> Disposition {
     let pause = (FIRST_PAUSE * 2u32.saturating_pow(ended.held.min(10))).min(LONGEST_PAUSE);
     if unlucky && again && pause <= ended.left {
         return match ended.stop {
-            Stop::Run => Disposition::Retry(pause),
+            Shutdown::None => Disposition::Retry(pause),
             // Whoever comes next has the time.
-            Stop::Drain | Stop::Hurry => Disposition::Release,
+            Shutdown::Drain | Shutdown::Now => Disposition::Release,
         };
     }
     // Broker or journal did not answer: that is no answer to the requester.
@@ -87,7 +87,7 @@ mod tests {
 
     fn everything() -> impl Iterator<Item = Ended> {
         let codes = || std::iter::once(None).chain(Code::ALL.iter().copied().map(Some));
-        let stops = [Stop::Run, Stop::Drain, Stop::Hurry];
+        let stops = [Shutdown::None, Shutdown::Drain, Shutdown::Now];
         let lefts = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(120)];
         OUTCOMES.into_iter().flat_map(move |outcome| {
             codes().flat_map(move |code| {
@@ -122,14 +122,14 @@ mod tests {
             match disposed {
                 Disposition::Retry(pause) => {
                     assert!(!changed, "after a commit nothing is begun anew: {}", say());
-                    assert!(!ended.lost && ended.stop == Stop::Run, "{}", say());
+                    assert!(!ended.lost && ended.stop == Shutdown::None, "{}", say());
                     assert!(pause >= FIRST_PAUSE && pause <= ended.left.min(LONGEST_PAUSE), "{}", say());
                     assert!(matches!(ended.outcome, Outcome::Failed | Outcome::Indeterminate), "{}", say());
                 }
                 Disposition::Release => {
                     assert!(!changed, "what changed the app has a result: {}", say());
                     let ours = !ended.lost && ended.code != Some(Code::QueueLost);
-                    assert!(!ours || ended.stop != Stop::Run, "given back for nothing: {}", say());
+                    assert!(!ours || ended.stop != Shutdown::None, "given back for nothing: {}", say());
                 }
                 Disposition::Park => assert!(auth, "{}", say()),
                 Disposition::Ack => {
@@ -153,7 +153,7 @@ mod tests {
             lost: false,
             held: 0,
             left: Duration::from_secs(120),
-            stop: Stop::Run,
+            stop: Shutdown::None,
         };
         let table = [
             (ended(Outcome::Succeeded, None), Disposition::Ack),
@@ -180,7 +180,7 @@ mod tests {
                 Disposition::Ack,
             ),
             (
-                Ended { stop: Stop::Drain, ..ended(Outcome::Failed, Some(Code::AppUnavailable)) },
+                Ended { stop: Shutdown::Drain, ..ended(Outcome::Failed, Some(Code::AppUnavailable)) },
                 Disposition::Release,
             ),
         ];

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use super::serve::Stop;
+use super::stop::Shutdown;
 use crate::{
     contract::{Code, Failure},
     ports::{
@@ -23,7 +23,7 @@ pub(super) struct JobGate<'a> {
     pub attempt: u32,
     /// An earlier attempt has begun a commit: its intent stays, whatever becomes of ours.
     pub earlier: bool,
-    pub stop: watch::Receiver<Stop>,
+    pub stop: watch::Receiver<Shutdown>,
     passed: AtomicBool,
     lost: AtomicBool,
 }
@@ -35,7 +35,7 @@ impl<'a> JobGate<'a> {
         job: &'a str,
         attempt: u32,
         earlier: bool,
-        stop: watch::Receiver<Stop>,
+        stop: watch::Receiver<Shutdown>,
     ) -> Self {
         let (passed, lost) = (AtomicBool::new(false), AtomicBool::new(false));
         Self { journal, delivery, job, attempt, earlier, stop, passed, lost }
@@ -64,7 +64,7 @@ fn closed(why: &str) -> Failure {
 #[async_trait]
 impl Gate for JobGate<'_> {
     async fn pass(&self, step: &str) -> Result<(), Failure> {
-        if *self.stop.borrow() == Stop::Hurry {
+        if *self.stop.borrow() == Shutdown::Now {
             return Err(closed("the worker is stopping"));
         }
         match self.journal.intend(self.job, self.attempt, step).await {
@@ -106,6 +106,6 @@ impl Gate for JobGate<'_> {
     }
 
     fn is_open(&self) -> bool {
-        !self.lost() && *self.stop.borrow() != Stop::Hurry
+        !self.lost() && *self.stop.borrow() != Shutdown::Now
     }
 }

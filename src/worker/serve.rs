@@ -12,7 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     task::{AbortHandle, JoinSet},
     time::Instant,
 };
@@ -20,7 +20,10 @@ use tracing::{error, info, warn};
 
 use super::{
     asked::{Asked, read},
+    backoff::pause,
     desk::{Desk, Work},
+    slots::{LONGEST_WAIT, Slots},
+    stop::Shutdown,
     waiting::Waiting,
     watch::Watch,
 };
@@ -33,10 +36,6 @@ use crate::{
     },
 };
 
-/// Between two tries to reach the broker, the journal, or to publish.
-const PAUSES: [u64; 5] = [1, 2, 5, 10, 30];
-/// How long a delivery may wait for a slot before it goes back: the broker's clock is running.
-const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
 /// How long what runs may take after a first request to stop; then nothing is committed any more.
 const GRACE: Duration = Duration::from_secs(60);
 /// How often the journal is asked for what other workers and people have decided.
@@ -47,17 +46,6 @@ const STANDS: Duration = Duration::from_secs(30);
 const OTHERS_PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is rid of what is old.
 const CLEAR_UP: Duration = Duration::from_secs(3600);
-
-/// How a worker is asked to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stop {
-    /// Not at all.
-    Run,
-    /// Begin nothing new; finish what runs.
-    Drain,
-    /// At once: what runs is left to be delivered again.
-    Hurry,
-}
 
 /// Readers of a job's events, beside the broker.
 pub type ReadersOf = dyn Fn(&Job) -> Readers + Send + Sync;
@@ -97,7 +85,7 @@ impl Health {
 pub async fn serve(
     broker: &dyn Broker,
     service: Service,
-    mut stop: watch::Receiver<Stop>,
+    mut stop: watch::Receiver<Shutdown>,
     health: &watch::Sender<Health>,
 ) {
     let (stopped, mut stops) = mpsc::unbounded_channel();
@@ -129,7 +117,7 @@ pub async fn serve(
         unnoted: VecDeque::new(),
     };
     let mut tries = 0;
-    while *stop.borrow() == Stop::Run {
+    while *stop.borrow() == Shutdown::None {
         let connected = tokio::select! {
             connected = broker.connect() => connected,
             _ = stop.changed() => continue,
@@ -143,7 +131,7 @@ pub async fn serve(
                 // What breaks as soon as it stands is not tried without a pause: each time everything goes back to its queue.
                 if begun.elapsed() > STANDS {
                     tries = 0;
-                } else if *stop.borrow() == Stop::Run {
+                } else if *stop.borrow() == Shutdown::None {
                     rest(tries, &mut stop).await;
                     tries += 1;
                 }
@@ -165,18 +153,8 @@ pub async fn serve(
     info!("stopped");
 }
 
-/// After so many tries in vain.
-fn pause(tries: usize) -> Duration {
-    Duration::from_secs(PAUSES[tries.min(PAUSES.len() - 1)])
-}
-
-/// One after the other, without an end.
-pub(super) fn pauses() -> impl Iterator<Item = Duration> {
-    (0..).map(pause)
-}
-
 /// Before the next try.
-async fn rest(tries: usize, stop: &mut watch::Receiver<Stop>) {
+async fn rest(tries: usize, stop: &mut watch::Receiver<Shutdown>) {
     tokio::select! {
         () = tokio::time::sleep(pause(tries)) => {}
         _ = stop.changed() => {}
@@ -189,7 +167,7 @@ struct Shift {
     slots: u32,
     keep: Duration,
     /// What the desk knows of being stopped: it hurries when its grace is over.
-    closing: watch::Sender<Stop>,
+    closing: watch::Sender<Shutdown>,
     /// Lanes that are stopped, as far as is known here.
     paused: BTreeSet<String>,
     /// Since when lanes wait whose delivery was given back.
@@ -208,10 +186,10 @@ impl Shift {
         &mut self,
         mut epoch: Box<dyn Epoch>,
         stops: &mut mpsc::UnboundedReceiver<String>,
-        stop: &mut watch::Receiver<Stop>,
+        stop: &mut watch::Receiver<Shutdown>,
         health: &watch::Sender<Health>,
     ) {
-        let free = Arc::new(Semaphore::new(self.slots as usize));
+        let slots = Slots::new(self.slots);
         let outbox = epoch.outbox();
         let mut waiting: Waiting<(Asked, Delivery)> = Waiting::default();
         let mut running = JoinSet::new();
@@ -250,9 +228,8 @@ impl Shift {
                         break;
                     }
                 },
-                Ok(permit) = Arc::clone(&free).acquire_owned(), if !waiting.is_empty() => {
+                Some(mut slot) = slots.take(), if !waiting.is_empty() => {
                     let Some((asked, delivery)) = waiting.pop(Instant::now()) else { continue };
-                    let mut slot = Slot { free: Arc::clone(&free), permit: Some(permit), all: self.slots, alone: false };
                     let (desk, outbox) = (Arc::clone(&self.desk), Arc::clone(&outbox));
                     running.spawn(async move { desk.take(asked, delivery, &outbox, &mut slot).await });
                 }
@@ -311,14 +288,14 @@ impl Shift {
         &mut self,
         mut running: JoinSet<()>,
         epoch: &mut dyn Epoch,
-        stop: &mut watch::Receiver<Stop>,
+        stop: &mut watch::Receiver<Shutdown>,
     ) {
         let mut over = false;
         let mut grace = std::pin::pin!(tokio::time::sleep(GRACE));
         loop {
-            let stopping = *stop.borrow() != Stop::Run;
-            if stopping && *self.closing.borrow() == Stop::Run {
-                self.closing.send_replace(Stop::Drain);
+            let stopping = *stop.borrow() != Shutdown::None;
+            if stopping && *self.closing.borrow() == Shutdown::None {
+                self.closing.send_replace(Shutdown::Drain);
                 grace.as_mut().reset(Instant::now() + GRACE);
             }
             tokio::select! {
@@ -329,13 +306,13 @@ impl Shift {
                     Some(Arrival::ForeignJournal { .. }) => {}
                     None => over = true,
                 },
-                () = &mut grace, if stopping && *self.closing.borrow() != Stop::Hurry => {
+                () = &mut grace, if stopping && *self.closing.borrow() != Shutdown::Now => {
                     warn!("what runs has had its time: nothing is committed any more");
-                    self.closing.send_replace(Stop::Hurry);
+                    self.closing.send_replace(Shutdown::Now);
                 }
-                hurry = asked(stop, stopping) => {
-                    if hurry {
-                        self.closing.send_replace(Stop::Hurry);
+                now = asked(stop, stopping) => {
+                    if now {
+                        self.closing.send_replace(Shutdown::Now);
                         running.shutdown().await;
                         break;
                     }
@@ -398,85 +375,7 @@ impl Shift {
 }
 
 /// Until the worker is asked to end, or to hurry where it was asked before. Is it to hurry?
-async fn asked(stop: &mut watch::Receiver<Stop>, stopping: bool) -> bool {
-    let more = stop.wait_for(|stop| *stop == Stop::Hurry || (!stopping && *stop == Stop::Drain));
-    more.await.map_or(true, |stop| *stop == Stop::Hurry)
-}
-
-/// The place of a running job. While the job only waits, somebody else may have it.
-pub(super) struct Slot {
-    free: Arc<Semaphore>,
-    permit: Option<OwnedSemaphorePermit>,
-    /// How many places there are.
-    all: u32,
-    /// It takes all of them.
-    alone: bool,
-}
-
-impl Slot {
-    /// Waits until nothing else runs, but not for ever; from then on nothing is begun beside it. False: there is no point in
-    /// going on.
-    pub async fn alone(&mut self, lost: &watch::Receiver<bool>, stop: &watch::Receiver<Stop>) -> bool {
-        self.alone = true;
-        self.rest(Duration::ZERO, lost, stop).await
-    }
-
-    /// How long a delivery stays away whose job has found no place. While who wants all places waits, nothing is begun:
-    /// come back at once, it would stop all lanes for as long as one job hangs.
-    pub fn away(&self) -> Duration {
-        if self.alone { LONGEST_WAIT } else { Duration::ZERO }
-    }
-
-    /// Rests, and comes back with a place. False: there is no point in going on.
-    pub async fn rest(
-        &mut self,
-        pause: Duration,
-        lost: &watch::Receiver<bool>,
-        stop: &watch::Receiver<Stop>,
-    ) -> bool {
-        self.permit = None;
-        let (mut lost, mut stop) = (lost.clone(), stop.clone());
-        let back = async {
-            tokio::time::sleep(pause).await;
-            // First come, first served: who waits for all places is not passed by those who want one.
-            let free = Arc::clone(&self.free);
-            if !self.alone {
-                return free.acquire_owned().await.ok();
-            }
-            tokio::time::timeout(LONGEST_WAIT, free.acquire_many_owned(self.all)).await.ok()?.ok()
-        };
-        tokio::select! {
-            permit = back => self.permit = permit,
-            _ = lost.wait_for(|lost| *lost) => {}
-            _ = stop.wait_for(|stop| *stop != Stop::Run) => {}
-        }
-        self.permit.is_some()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn who_wants_all_places_beside_a_job_that_hangs_gives_up_and_stays_away() {
-        let free = Arc::new(Semaphore::new(2));
-        let (_lose, lost) = watch::channel(false);
-        let (_stop, stop) = watch::channel(Stop::Run);
-        let place = async || Arc::clone(&free).acquire_owned().await.ok();
-        let mut slot = Slot { free: Arc::clone(&free), permit: place().await, all: 2, alone: false };
-        assert_eq!(slot.away(), Duration::ZERO);
-        let hangs = place().await;
-        let begun = Instant::now();
-        assert!(!slot.alone(&lost, &stop).await);
-        assert!(begun.elapsed() >= LONGEST_WAIT && slot.away() == LONGEST_WAIT);
-        assert_eq!(free.available_permits(), 1, "the others go on");
-        drop(hangs);
-        assert!(slot.alone(&lost, &stop).await);
-        assert_eq!(free.available_permits(), 0, "nothing is begun beside it");
-        // While it rests somebody else comes, and hangs.
-        let rests = slot.rest(Duration::from_secs(1), &lost, &stop);
-        let (back, _hangs) = tokio::join!(rests, place());
-        assert!(!back, "it waits for all places again, and not for ever");
-    }
+async fn asked(stop: &mut watch::Receiver<Shutdown>, stopping: bool) -> bool {
+    let more = stop.wait_for(|stop| *stop == Shutdown::Now || (!stopping && *stop == Shutdown::Drain));
+    more.await.map_or(true, |stop| *stop == Shutdown::Now)
 }

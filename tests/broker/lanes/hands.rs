@@ -17,7 +17,8 @@ use seatwright::{
     worker::{
         Work,
         handle::{Done, Turn},
-        serve::{Health, Service, Stop, serve},
+        serve::{Health, Service, serve},
+        stop::Shutdown,
     },
 };
 use serde_json::json;
@@ -96,7 +97,7 @@ impl Work for Hands {
 pub struct Shift {
     begun: mpsc::UnboundedReceiver<Begun>,
     on_refusal: Arc<Mutex<Option<OnRefusal>>>,
-    stop: watch::Sender<Stop>,
+    stop: watch::Sender<Shutdown>,
     serving: JoinHandle<()>,
 }
 
@@ -112,7 +113,7 @@ impl Shift {
         journal: &Arc<SqlJournal>,
     ) -> Self {
         let (tell, begun) = mpsc::unbounded_channel();
-        let (stop, stopped) = watch::channel(Stop::Run);
+        let (stop, stopped) = watch::channel(Shutdown::None);
         let on_refusal = Arc::default();
         let service = Service {
             work: Arc::new(Hands { tell, on_refusal: Arc::clone(&on_refusal) }),
@@ -140,7 +141,7 @@ impl Shift {
 
     /// Asks it to finish what runs.
     pub fn drains(&self) {
-        self.stop.send_replace(Stop::Drain);
+        self.stop.send_replace(Shutdown::Drain);
     }
 
     pub async fn ended(self) {
