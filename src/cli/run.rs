@@ -19,6 +19,7 @@ use crate::{
         books::Books,
         handle::Handler,
         sessions::{Limits, Sessions},
+        turn::Work,
     },
 };
 

@@ -18,8 +18,9 @@ use crate::{
     telemetry,
     worker::{
         books::Books,
-        handle::{Handler, KnownIntegration},
+        handle::Handler,
         health::answer,
+        integration::KnownIntegration,
         serve::{Health, Service, serve},
         sessions::{Limits, Sessions},
         stop::Shutdown,

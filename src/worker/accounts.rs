@@ -6,7 +6,6 @@ use tracing::error;
 use super::{
     backoff::pauses,
     desk::{Case, Desk},
-    handle::KnownIntegration,
     stop::Shutdown,
 };
 use crate::{
@@ -17,13 +16,13 @@ use crate::{
 impl Desk {
     /// The account that a job brings along, where it is not its integration's, as it stands among the stopped lanes: the app
     /// may refuse it, and still take that of everybody else in the lane.
-    pub(super) fn brought(&self, job: &Job, lane: &str) -> Option<String> {
-        self.work.brought(job).map(|account| format!("{lane}/{account}"))
+    pub(super) fn supplied_account(&self, job: &Job, lane: &str) -> Option<String> {
+        self.work.supplied_account(job).map(|account| format!("{lane}/{account}"))
     }
 
     /// Why the account that a job brings along is not tried. The outer `None`: the journal cannot be read.
     pub(super) async fn stop_of(&self, job: &Job, lane: &str) -> Option<Option<LaneStop>> {
-        let Some(account) = self.brought(job, lane) else { return Some(None) };
+        let Some(account) = self.supplied_account(job, lane) else { return Some(None) };
         let stops = self.journal_says(self.journal.stopped_lanes().await)?;
         Some(stops.into_iter().find(|stop| stop.lane == account))
     }
@@ -65,52 +64,5 @@ impl Desk {
             tokio::time::sleep(pause).await;
         }
         let _ = self.stopped.send(lane.to_owned());
-    }
-}
-
-/// The account that a job brings along, unless it is the one that is configured for its integration: `INTEGRATION/USER`.
-pub(super) fn brought(job: &Job, known: Option<&KnownIntegration>) -> Option<String> {
-    let username = &job.service_account.as_ref()?.username;
-    let own = known.and_then(|known| known.service_account.as_ref());
-    let brought = own.is_none_or(|own| own.username != *username);
-    brought.then(|| format!("{}/{username}", job.integration.id))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use crate::contract::{LoginMethod, ServiceAccount};
-
-    #[test]
-    fn an_account_is_brought_unless_it_is_the_configured_one_of_its_integration() {
-        let job = |username: Option<&str>| {
-            let account = username.map(|name| serde_json::json!({ "username": name, "secrets": {} }));
-            let mut job = serde_json::json!({
-                "id": "job", "app": "ledgerly", "operation": "user.list", "integration": { "id": "int" },
-            });
-            if let Some(account) = account {
-                job["service_account"] = account;
-            }
-            Job::parse(job.to_string().as_bytes()).expect("a job")
-        };
-        let account = ServiceAccount {
-            username: "svc".to_owned(),
-            login: LoginMethod::default(),
-            secrets: BTreeMap::new(),
-        };
-        let known = KnownIntegration { service_account: Some(account), ..KnownIntegration::default() };
-        let table = [
-            (None, Some(&known), None),
-            (Some("svc"), Some(&known), None),
-            (Some("own"), Some(&known), Some("int/own")),
-            // Somebody else's, though it has the same name.
-            (Some("svc"), None, Some("int/svc")),
-            (Some("svc"), Some(&KnownIntegration::default()), Some("int/svc")),
-        ];
-        for (username, known, wanted) in table {
-            assert_eq!(brought(&job(username), known).as_deref(), wanted, "{username:?}");
-        }
     }
 }

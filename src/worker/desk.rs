@@ -11,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
@@ -24,10 +23,10 @@ use super::{
     asked::Asked,
     disposition::{Disposition, Ended, dispose},
     gate::JobGate,
-    handle::{Done, Handler, JOB_TIME, Turn},
     serve::ReadersOf,
     slots::Slot,
     stop::Shutdown,
+    turn::{Done, JOB_TIME, Turn, Work},
     watch::Watch,
     wire::Wire,
 };
@@ -39,44 +38,6 @@ use crate::{
         queue::{Delivery, Outbox, QueueError},
     },
 };
-
-/// Whoever does jobs.
-#[async_trait]
-pub trait Work: Send + Sync {
-    /// Does one job, in its turn.
-    async fn turn(&self, job: &Job, turn: &Turn<'_>, events: Arc<dyn Reader>) -> Done;
-    /// The answer to a job that is not done.
-    fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult;
-    /// Whom it is about, as the journal knows people.
-    fn subject(&self, job: &Job) -> Option<String>;
-    /// The account that it brings along, where that is not its integration's own: `INTEGRATION/USER`.
-    fn brought(&self, job: &Job) -> Option<String>;
-    /// How long the app may take to show a change.
-    fn settle_time(&self, app: &str) -> Duration;
-}
-
-#[async_trait]
-impl Work for Handler {
-    async fn turn(&self, job: &Job, turn: &Turn<'_>, events: Arc<dyn Reader>) -> Done {
-        Handler::turn(self, job, turn, events).await
-    }
-
-    fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult {
-        Handler::refuse(self, refusal, id)
-    }
-
-    fn subject(&self, job: &Job) -> Option<String> {
-        Handler::subject(self, job)
-    }
-
-    fn brought(&self, job: &Job) -> Option<String> {
-        Handler::brought(self, job)
-    }
-
-    fn settle_time(&self, app: &str) -> Duration {
-        Handler::settle_time(self, app)
-    }
-}
 
 /// After so many deaths in a row a job is not tried again: it may be what kills.
 const MOST_DEATHS: u32 = 5;
@@ -217,7 +178,7 @@ impl Desk {
                     return self.finish(&case, attempt, done.result, delivery, &**outbox, None).await;
                 }
                 Disposition::Park => {
-                    let account = self.brought(job, &delivery.lane);
+                    let account = self.supplied_account(job, &delivery.lane);
                     self.stop_lane(account.as_ref().unwrap_or(&delivery.lane), &done.result).await;
                     return self.finish(&case, attempt, done.result, delivery, &**outbox, None).await;
                 }

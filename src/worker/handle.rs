@@ -2,10 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{accounts, books::Books, sessions::Sessions};
+use super::{
+    books::Books,
+    integration::{KnownIntegration, supplied_account},
+    sessions::Sessions,
+    turn::{Done, JOB_TIME, Turn, Work},
+};
 use crate::{
     contract::{
         Code, Failure, Job, JobRefusal, JobResult, LoginMethod, MAX_RESULT_BYTES, Mode, Operation, Outcome,
@@ -14,25 +20,8 @@ use crate::{
     engine::{self, Conclusion, World, outcome_of},
     event::{Event, EventKind, Reader},
     plan::{self, Account, Plan},
-    ports::{
-        evidence::EvidenceStore,
-        gate::{AlwaysOpen, Gate},
-        journal::Intent,
-        secrets::Secrets,
-    },
+    ports::{evidence::EvidenceStore, gate::AlwaysOpen, journal::Intent, secrets::Secrets},
 };
-
-/// The longest that a job may take: well below the broker's acknowledgement time-out of 30 minutes.
-pub const JOB_TIME: Duration = Duration::from_secs(20 * 60);
-
-/// What the worker's configuration knows of an integration.
-#[derive(Debug, Clone, Default)]
-pub struct KnownIntegration {
-    pub app: String,
-    pub settings: BTreeMap<String, String>,
-    pub service_account: Option<ServiceAccount>,
-    pub protected: Vec<String>,
-}
 
 /// Does jobs, whoever brings them.
 pub struct Handler {
@@ -52,26 +41,6 @@ struct Desk {
     tenant: String,
 }
 
-/// How a job comes to be done.
-pub struct Turn<'a> {
-    /// Asked before every commit.
-    pub gate: &'a dyn Gate,
-    /// A commit was begun by an earlier attempt, and nobody knows how it ended.
-    pub unknown: Option<Intent>,
-    /// From 1.
-    pub attempt: u32,
-    /// Nothing is begun after this.
-    pub until: Instant,
-}
-
-/// What came of a turn.
-#[derive(Debug, Clone)]
-pub struct Done {
-    pub result: JobResult,
-    /// The app may have changed in this very turn.
-    pub commit_reached: bool,
-}
-
 /// How long a browser that died, and what it had asked for, get to be done with.
 const QUIET: Duration = Duration::from_secs(1);
 
@@ -82,79 +51,10 @@ impl Handler {
         self.turn(job, &Turn { gate: &AlwaysOpen, unknown: None, attempt: 1, until }, events).await.result
     }
 
-    /// Does one job, in its turn. There is always a result, though it need not be the last word: see
-    /// [`super::disposition`].
-    pub async fn turn(&self, job: &Job, turn: &Turn<'_>, events: Arc<dyn Reader>) -> Done {
-        let begun = Instant::now();
-        let emit = |kind| events.event(&Event { at: Timestamp::now(), job: job.id.clone(), kind });
-        emit(EventKind::Started {
-            app: job.app.clone(),
-            operation: job.operation,
-            integration: job.integration.id.clone(),
-        });
-        let mut playbook = None;
-        let late = if turn.unknown.is_none() { out_of_window(job) } else { None };
-        let desk = late.map_or_else(|| self.desk(job, &mut playbook), Err);
-        let conclusion = match desk {
-            Ok(desk) => self.perform(job, &desk, turn, &events).await,
-            // A commit was begun: that it cannot be looked at now does not undo it.
-            Err(failure) if turn.unknown.is_some() => Conclusion {
-                outcome: Some(Outcome::Indeterminate),
-                changed: true,
-                error: Some(failure),
-                ..Conclusion::default()
-            },
-            Err(failure) => refused(failure),
-        };
-        let commit_reached = conclusion.commit_reached;
-        let mut result = self.result(job, playbook, conclusion).await;
-        result.fit(MAX_RESULT_BYTES);
-        result.attempts = turn.attempt;
-        result.timings.total_ms = millis(begun);
-        emit(EventKind::Finished {
-            outcome: result.outcome,
-            ms: result.timings.total_ms,
-            code: result.error.as_ref().map(|e| e.code),
-        });
-        Done { result, commit_reached }
-    }
-
-    /// Whom a job is about, as the journal knows people: the identity, in small letters.
-    pub fn subject(&self, job: &Job) -> Option<String> {
-        let attribute = self.books.of(&job.app).ok().and_then(|source| {
-            source.playbook.identity.as_ref().map(|identity| identity.attribute.value.clone())
-        });
-        let user = serde_json::to_value(job.user.as_ref()?).ok()?;
-        let folded = |name: &str| name.trim().to_lowercase();
-        let named = attribute.and_then(|attribute| user.get(&attribute)?.as_str().map(folded));
-        named.or_else(|| user.get("userName")?.as_str().map(folded))
-    }
-
     /// The service account that a job is done with: its own goes before that of its integration.
     pub fn account<'a>(&'a self, job: &'a Job) -> Option<&'a ServiceAccount> {
         let known = || self.integrations.get(&job.integration.id)?.service_account.as_ref();
         job.service_account.as_ref().or_else(known)
-    }
-
-    /// The account that a job brings along, where its integration has another one here or none: `INTEGRATION/USER`.
-    pub fn brought(&self, job: &Job) -> Option<String> {
-        accounts::brought(job, self.integrations.get(&job.integration.id))
-    }
-
-    /// How long the app may take to show a change.
-    pub fn settle_time(&self, app: &str) -> Duration {
-        self.books.of(app).map_or(JOB_TIME, |source| source.playbook.settle_time())
-    }
-
-    /// The answer to a body that is no job.
-    pub fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult {
-        let conclusion = refused(refusal.failure.clone());
-        JobResult {
-            app: refusal.app.clone(),
-            operation: refusal.operation,
-            integration: refusal.integration.clone(),
-            ..blank(id, conclusion)
-        }
     }
 
     /// Integration, account, playbook: what is refused here costs no browser.
@@ -294,6 +194,72 @@ impl Handler {
             playbook,
             worker: WorkerRef { browser: self.sessions.version().await, ..worker() },
             ..blank(&job.id, conclusion)
+        }
+    }
+}
+
+#[async_trait]
+impl Work for Handler {
+    async fn turn(&self, job: &Job, turn: &Turn<'_>, events: Arc<dyn Reader>) -> Done {
+        let begun = Instant::now();
+        let emit = |kind| events.event(&Event { at: Timestamp::now(), job: job.id.clone(), kind });
+        emit(EventKind::Started {
+            app: job.app.clone(),
+            operation: job.operation,
+            integration: job.integration.id.clone(),
+        });
+        let mut playbook = None;
+        let late = if turn.unknown.is_none() { out_of_window(job) } else { None };
+        let desk = late.map_or_else(|| self.desk(job, &mut playbook), Err);
+        let conclusion = match desk {
+            Ok(desk) => self.perform(job, &desk, turn, &events).await,
+            // A commit was begun: that it cannot be looked at now does not undo it.
+            Err(failure) if turn.unknown.is_some() => Conclusion {
+                outcome: Some(Outcome::Indeterminate),
+                changed: true,
+                error: Some(failure),
+                ..Conclusion::default()
+            },
+            Err(failure) => refused(failure),
+        };
+        let commit_reached = conclusion.commit_reached;
+        let mut result = self.result(job, playbook, conclusion).await;
+        result.fit(MAX_RESULT_BYTES);
+        result.attempts = turn.attempt;
+        result.timings.total_ms = millis(begun);
+        emit(EventKind::Finished {
+            outcome: result.outcome,
+            ms: result.timings.total_ms,
+            code: result.error.as_ref().map(|e| e.code),
+        });
+        Done { result, commit_reached }
+    }
+
+    fn subject(&self, job: &Job) -> Option<String> {
+        let attribute = self.books.of(&job.app).ok().and_then(|source| {
+            source.playbook.identity.as_ref().map(|identity| identity.attribute.value.clone())
+        });
+        let user = serde_json::to_value(job.user.as_ref()?).ok()?;
+        let folded = |name: &str| name.trim().to_lowercase();
+        let named = attribute.and_then(|attribute| user.get(&attribute)?.as_str().map(folded));
+        named.or_else(|| user.get("userName")?.as_str().map(folded))
+    }
+
+    fn supplied_account(&self, job: &Job) -> Option<String> {
+        supplied_account(job, self.integrations.get(&job.integration.id))
+    }
+
+    fn settle_time(&self, app: &str) -> Duration {
+        self.books.of(app).map_or(JOB_TIME, |source| source.playbook.settle_time())
+    }
+
+    fn refuse(&self, refusal: &JobRefusal, id: &str) -> JobResult {
+        let conclusion = refused(refusal.failure.clone());
+        JobResult {
+            app: refusal.app.clone(),
+            operation: refusal.operation,
+            integration: refusal.integration.clone(),
+            ..blank(id, conclusion)
         }
     }
 }

@@ -21,9 +21,10 @@ use tracing::{error, info, warn};
 use super::{
     asked::{Asked, read},
     backoff::pause,
-    desk::{Desk, Work},
+    desk::Desk,
     slots::{LONGEST_WAIT, Slots},
     stop::Shutdown,
+    turn::Work,
     waiting::Waiting,
     watch::Watch,
 };

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::{
     desk::{Case, Desk},
-    handle::{Done, Turn},
+    turn::{Done, Turn},
 };
 use crate::{
     contract::{Class, Code, Failure, Job, JobResult, Mode, Operation, Outcome, Window},
@@ -125,7 +125,7 @@ impl Desk {
                 if self.stop_of(&job, &entry.lane).await?.is_some() {
                     return Some(false);
                 }
-                account = self.brought(&job, &entry.lane);
+                account = self.supplied_account(&job, &entry.lane);
                 let looking = Job { mode: Mode::Verify, window: Window::default(), ..job };
                 let turn = Turn {
                     gate: &Shut,

@@ -15,10 +15,9 @@ use seatwright::{
         queue::{Broker, Epoch, QueueError},
     },
     worker::{
-        Work,
-        handle::{Done, Turn},
         serve::{Health, Service, serve},
         stop::Shutdown,
+        turn::{Done, Turn, Work},
     },
 };
 use serde_json::json;
@@ -83,7 +82,7 @@ impl Work for Hands {
         job.user.as_ref().and_then(|user| user.user_name.clone())
     }
 
-    fn brought(&self, job: &Job) -> Option<String> {
+    fn supplied_account(&self, job: &Job) -> Option<String> {
         let username = &job.service_account.as_ref()?.username;
         (username != OWN).then(|| format!("{}/{username}", job.integration.id))
     }
