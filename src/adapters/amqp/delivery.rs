@@ -10,7 +10,10 @@ use lapin::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{keeper::Order, lost};
+use super::{
+    command::{DeliveryEnd, LaneCommand},
+    lost,
+};
 use crate::ports::queue::{Delivery, Ending, QueueError};
 
 /// How long the broker may take to say whether a delivery is still ours.
@@ -20,20 +23,13 @@ const ACK_TIME: Duration = Duration::from_secs(10);
 /// How long a release waits for the broker to have the message back.
 const RELEASE_TIME: Duration = Duration::from_secs(6);
 
-/// How a delivery ended, for its keeper.
-pub(super) enum End {
-    Acked,
-    Failed(String),
-    Released(Option<Duration>),
-}
-
 /// The claim to a delivery.
 pub(super) struct Claim {
     pub channel: Channel,
     pub acker: Acker,
     pub lost: watch::Receiver<bool>,
-    pub keeper: mpsc::UnboundedSender<Order>,
-    pub end: oneshot::Sender<End>,
+    pub keeper: mpsc::UnboundedSender<LaneCommand>,
+    pub end: oneshot::Sender<DeliveryEnd>,
 }
 
 /// The message, in our words.
@@ -67,7 +63,7 @@ impl Claim {
         // keeper has heard that before it answers this.
         let (tell, told) = oneshot::channel();
         let gone = || QueueError::Lost("the lane was let go of".to_owned());
-        self.keeper.send(Order::StillOurs(tell)).map_err(|_| gone())?;
+        self.keeper.send(LaneCommand::StillOurs(tell)).map_err(|_| gone())?;
         told.await.map_err(|_| gone())?;
         self.not_lost()
     }
@@ -103,8 +99,8 @@ impl Ending for Claim {
             }
         };
         let end = match &acked {
-            Ok(()) => End::Acked,
-            Err(error) => End::Failed(error.to_string()),
+            Ok(()) => DeliveryEnd::Acked,
+            Err(error) => DeliveryEnd::Failed(error.to_string()),
         };
         let _ = self.end.send(end);
         acked
@@ -112,7 +108,7 @@ impl Ending for Claim {
 
     async fn release(self: Box<Self>, pause: Option<Duration>) {
         let Self { end, mut lost, .. } = *self;
-        let _ = end.send(End::Released(pause));
+        let _ = end.send(DeliveryEnd::Released(pause));
         // The keeper closes the channel, and then says so.
         let _ = tokio::time::timeout(RELEASE_TIME, lost.wait_for(|lost| *lost)).await;
     }

@@ -18,7 +18,8 @@ use tracing::warn;
 
 use super::{
     Rabbit,
-    keeper::{Keeper, Offer, Order, Serving},
+    command::{LaneCommand, LaneEvent, Serving},
+    keeper::Keeper,
     lost, outbox,
     presence::Presence,
     topology,
@@ -27,11 +28,11 @@ use crate::ports::queue::{Arrival, Epoch, Outbox, QueueError};
 
 /// The arrivals of one epoch.
 pub(super) struct Inbox {
-    offers: mpsc::UnboundedReceiver<Offer>,
+    offers: mpsc::UnboundedReceiver<LaneEvent>,
     over: bool,
     /// By lane.
-    orders: BTreeMap<String, mpsc::UnboundedSender<Order>>,
-    unrouted: mpsc::UnboundedSender<Order>,
+    orders: BTreeMap<String, mpsc::UnboundedSender<LaneCommand>>,
+    unrouted: mpsc::UnboundedSender<LaneCommand>,
     keepers: JoinSet<()>,
     /// Who tells of this worker, and who watches the connections.
     others: JoinSet<()>,
@@ -135,7 +136,7 @@ impl Inbox {
         })
     }
 
-    fn order(&self, lane: &str, order: Order) {
+    fn order(&self, lane: &str, order: LaneCommand) {
         // A lane that is not ours has no keeper; one whose keeper ended ends the epoch.
         if let Some(keeper) = self.orders.get(lane) {
             let _ = keeper.send(order);
@@ -144,13 +145,13 @@ impl Inbox {
 }
 
 /// The publishing connection has no consumer that would tell.
-async fn watch(events: impl futures_util::Stream<Item = Event>, offers: mpsc::UnboundedSender<Offer>) {
+async fn watch(events: impl futures_util::Stream<Item = Event>, offers: mpsc::UnboundedSender<LaneEvent>) {
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         match event {
             // A channel of the outbox that the broker closed is an event of this kind too, and is replaced by itself.
             Event::Error(error) if ends_the_connection(&error) => {
-                let _ = offers.send(Offer::Over(error.to_string()));
+                let _ = offers.send(LaneEvent::Over(error.to_string()));
                 return;
             }
             Event::ConnectionBlocked(reason) => warn!("the broker takes nothing: {reason}"),
@@ -174,15 +175,15 @@ impl Epoch for Inbox {
     async fn next(&mut self) -> Option<Arrival> {
         while !self.over {
             match self.offers.recv().await {
-                Some(Offer::Delivery(slot)) => {
+                Some(LaneEvent::Delivery(offered)) => {
                     // Empty: it was taken back meanwhile.
-                    if let Some(delivery) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    if let Some(delivery) = offered.lock().unwrap_or_else(PoisonError::into_inner).take() {
                         return Some(Arrival::Delivery(delivery));
                     }
                 }
-                Some(Offer::Cancel(job)) => return Some(Arrival::Cancel(job)),
-                Some(Offer::ForeignJournal { worker }) => return Some(Arrival::ForeignJournal { worker }),
-                Some(Offer::Over(reason)) => {
+                Some(LaneEvent::Cancel(job)) => return Some(Arrival::Cancel(job)),
+                Some(LaneEvent::ForeignJournal { worker }) => return Some(Arrival::ForeignJournal { worker }),
+                Some(LaneEvent::Over(reason)) => {
                     warn!("{reason}");
                     self.over = true;
                 }
@@ -197,17 +198,17 @@ impl Epoch for Inbox {
     }
 
     fn pause(&self, lane: &str) {
-        self.order(lane, Order::Pause);
+        self.order(lane, LaneCommand::Pause);
     }
 
     fn resume(&self, lane: &str) {
-        self.order(lane, Order::Resume);
+        self.order(lane, LaneCommand::Resume);
     }
 
     async fn close(mut self: Box<Self>) -> Vec<String> {
         let mut cancels = Vec::new();
         for keeper in self.orders.values().chain([&self.unrouted]) {
-            let _ = keeper.send(Order::Close);
+            let _ = keeper.send(LaneCommand::Close);
         }
         let closing = async {
             // First: a channel that does not close takes all the time that there is.
@@ -222,7 +223,7 @@ impl Epoch for Inbox {
         // A broker that is gone answers nothing; what is left open ends with the connection.
         let _ = tokio::time::timeout(CLOSE_TIME, closing).await;
         while let Ok(offer) = self.offers.try_recv() {
-            if let Offer::Cancel(job) = offer {
+            if let LaneEvent::Cancel(job) = offer {
                 cancels.push(job);
             }
         }

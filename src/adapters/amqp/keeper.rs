@@ -5,7 +5,7 @@
 //! become active while this one still holds a delivery.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::VecDeque,
     future::pending,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -23,10 +23,11 @@ use tokio::{
 };
 
 use super::{
-    delivery::{Claim, End, read},
+    command::{DeliveryEnd, LaneCommand, LaneEvent, OfferedDelivery, Serving},
+    delivery::{Claim, read},
     lost, topology, wrong,
 };
-use crate::ports::queue::{Delivery, QueueError};
+use crate::ports::queue::QueueError;
 
 /// How long a broker may take to open or to close a channel.
 const CHANNEL_TIME: Duration = Duration::from_secs(5);
@@ -35,53 +36,6 @@ const DROPPED_PAUSE: Duration = Duration::from_secs(1);
 /// Nobody can resume the queue of unrouted jobs: it resumes itself.
 const UNROUTED_PAUSE: Duration = Duration::from_secs(30);
 
-/// What a keeper has for the epoch.
-pub(super) enum Offer {
-    /// To be taken out of the slot; an empty one was taken back.
-    Delivery(Slot),
-    Cancel(String),
-    ForeignJournal {
-        worker: String,
-    },
-    /// Something died: the epoch is over. Why.
-    Over(String),
-}
-
-/// A delivery that is offered: whoever takes it out first has it.
-pub(super) type Slot = Arc<Mutex<Option<Delivery>>>;
-
-/// What a keeper is told.
-pub(super) enum Order {
-    Pause,
-    Resume,
-    /// Lets go of the lane when nothing of it is being done, and stands behind the others.
-    MoveOn,
-    /// Answers when everything that the broker said before this is known.
-    StillOurs(oneshot::Sender<()>),
-    /// Lets go at once, for good.
-    Close,
-}
-
-/// The lanes that this worker takes jobs of, for its presence.
-#[derive(Default)]
-pub(super) struct Serving(Mutex<BTreeSet<String>>);
-
-impl Serving {
-    pub fn lanes(&self) -> BTreeSet<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, lane: Option<&str>, serves: bool) {
-        let Some(lane) = lane else { return };
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if serves {
-            lanes.insert(lane.to_owned());
-        } else {
-            lanes.remove(lane);
-        }
-    }
-}
-
 /// Keeps one queue.
 pub(super) struct Keeper {
     pub connection: Arc<Connection>,
@@ -89,10 +43,10 @@ pub(super) struct Keeper {
     /// `None`: the queue of unrouted jobs.
     pub lane: Option<String>,
     pub serving: Arc<Serving>,
-    pub offers: mpsc::UnboundedSender<Offer>,
+    pub offers: mpsc::UnboundedSender<LaneEvent>,
     /// For the deliveries, which ask their keeper.
-    pub tell: mpsc::UnboundedSender<Order>,
-    pub orders: mpsc::UnboundedReceiver<Order>,
+    pub tell: mpsc::UnboundedSender<LaneCommand>,
+    pub orders: mpsc::UnboundedReceiver<LaneCommand>,
     /// [`crate::ports::queue::Epoch::pause`]
     pub paused: bool,
 }
@@ -110,8 +64,8 @@ pub(super) struct Open {
 
 /// The delivery that is offered or being done.
 struct Out {
-    slot: Slot,
-    end: oneshot::Receiver<End>,
+    offered: OfferedDelivery,
+    end: oneshot::Receiver<DeliveryEnd>,
 }
 
 /// How the lane is let go of.
@@ -183,7 +137,7 @@ impl Keeper {
     fn over(&self, reason: &str) {
         self.serving.set(self.lane.as_deref(), false);
         let name = self.lane.as_deref().map_or_else(|| topology::UNROUTED.to_owned(), topology::lane_queue);
-        let _ = self.offers.send(Offer::Over(format!("{name}: {reason}")));
+        let _ = self.offers.send(LaneEvent::Over(format!("{name}: {reason}")));
     }
 
     async fn while_open(&mut self, open: &mut Open) -> Rest {
@@ -202,31 +156,31 @@ impl Keeper {
                 end = ended(&mut open.out) => {
                     open.out = None;
                     match end {
-                        End::Acked if self.paused => return Rest::Pause,
-                        End::Acked if open.moving => return Rest::Move,
-                        End::Acked => self.offer(open),
-                        End::Failed(reason) => return Rest::Died(reason),
-                        End::Released(pause) => return Rest::Released(pause),
+                        DeliveryEnd::Acked if self.paused => return Rest::Pause,
+                        DeliveryEnd::Acked if open.moving => return Rest::Move,
+                        DeliveryEnd::Acked => self.offer(open),
+                        DeliveryEnd::Failed(reason) => return Rest::Died(reason),
+                        DeliveryEnd::Released(pause) => return Rest::Released(pause),
                     }
                 }
                 order = self.orders.recv() => match order {
-                    Some(Order::Pause) => {
+                    Some(LaneCommand::Pause) => {
                         self.paused = true;
                         if open.take_back() {
                             return Rest::Pause;
                         }
                     }
-                    Some(Order::Resume) => self.paused = false,
-                    Some(Order::MoveOn) => {
+                    Some(LaneCommand::Resume) => self.paused = false,
+                    Some(LaneCommand::MoveOn) => {
                         open.moving = true;
                         if open.take_back() {
                             return Rest::Move;
                         }
                     }
-                    Some(Order::StillOurs(answer)) => {
+                    Some(LaneCommand::StillOurs(answer)) => {
                         let _ = answer.send(());
                     }
-                    Some(Order::Close) | None => return Rest::Close,
+                    Some(LaneCommand::Close) | None => return Rest::Close,
                 },
             }
         }
@@ -246,9 +200,9 @@ impl Keeper {
             keeper: self.tell.clone(),
             end: tell_end,
         };
-        let slot = Arc::new(Mutex::new(Some(read(message, self.lane.as_deref(), claim))));
-        open.out = Some(Out { slot: Arc::clone(&slot), end });
-        let _ = self.offers.send(Offer::Delivery(slot));
+        let offered = Arc::new(Mutex::new(Some(read(message, self.lane.as_deref(), claim))));
+        open.out = Some(Out { offered: Arc::clone(&offered), end });
+        let _ = self.offers.send(LaneEvent::Delivery(offered));
     }
 
     /// False: for good.
@@ -268,14 +222,14 @@ impl Keeper {
             tokio::select! {
                 biased;
                 order = self.orders.recv() => match order {
-                    Some(Order::Pause) => {
+                    Some(LaneCommand::Pause) => {
                         self.paused = true;
                         self.serving.set(self.lane.as_deref(), false);
                     }
-                    Some(Order::Resume) => (self.paused, parked) = (false, false),
-                    Some(Order::Close) | None => return false,
+                    Some(LaneCommand::Resume) => (self.paused, parked) = (false, false),
+                    Some(LaneCommand::Close) | None => return false,
                     // There is nothing to move on, and no delivery that could be ours.
-                    Some(Order::MoveOn | Order::StillOurs(_)) => {}
+                    Some(LaneCommand::MoveOn | LaneCommand::StillOurs(_)) => {}
                 },
                 () = tokio::time::sleep_until(until), if !self.paused && !parked => return true,
             }
@@ -287,7 +241,7 @@ impl Open {
     /// True: nothing of the lane is being done, and nothing is offered any more.
     fn take_back(&mut self) -> bool {
         if let Some(out) = &self.out {
-            let offered = out.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let offered = out.offered.lock().unwrap_or_else(PoisonError::into_inner).take();
             if offered.is_none() {
                 return false;
             }
@@ -342,9 +296,9 @@ impl Drop for Stream {
 }
 
 /// The end of what is out. Dropped without a word (its task was ended): as if it were released.
-async fn ended(out: &mut Option<Out>) -> End {
+async fn ended(out: &mut Option<Out>) -> DeliveryEnd {
     match out {
-        Some(out) => (&mut out.end).await.unwrap_or(End::Released(Some(DROPPED_PAUSE))),
+        Some(out) => (&mut out.end).await.unwrap_or(DeliveryEnd::Released(Some(DROPPED_PAUSE))),
         None => pending().await,
     }
 }

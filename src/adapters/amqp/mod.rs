@@ -5,6 +5,7 @@
 //! it connects again.
 
 mod client;
+mod command;
 mod dead;
 mod delivery;
 mod inbox;

@@ -23,7 +23,7 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
-    keeper::{Offer, Order, Serving},
+    command::{LaneCommand, LaneEvent, Serving},
     lost,
     rendezvous::chosen,
     topology, wrong,
@@ -60,8 +60,8 @@ pub(super) struct Presence {
     /// All that this worker is configured for.
     pub lanes: BTreeSet<String>,
     pub serving: Arc<Serving>,
-    pub keepers: BTreeMap<String, mpsc::UnboundedSender<Order>>,
-    pub offers: mpsc::UnboundedSender<Offer>,
+    pub keepers: BTreeMap<String, mpsc::UnboundedSender<LaneCommand>>,
+    pub offers: mpsc::UnboundedSender<LaneEvent>,
 }
 
 struct Member {
@@ -110,7 +110,7 @@ impl Presence {
         journal: String,
         serving: Arc<Serving>,
         channel: Channel,
-        offers: mpsc::UnboundedSender<Offer>,
+        offers: mpsc::UnboundedSender<LaneEvent>,
     ) {
         let mut beat = interval(BEAT);
         // Under an alarm the broker holds it back: then it is late, and not said many times.
@@ -134,7 +134,7 @@ impl Presence {
                 )
                 .await;
             if let Err(error) = sent {
-                let _ = offers.send(Offer::Over(format!("exchange {}: {error}", topology::WORKERS)));
+                let _ = offers.send(LaneEvent::Over(format!("exchange {}: {error}", topology::WORKERS)));
                 return;
             }
         }
@@ -170,14 +170,14 @@ impl Presence {
     }
 
     fn over(&self, reason: &str) {
-        let _ = self.offers.send(Offer::Over(format!("the queue of the worker's own: {reason}")));
+        let _ = self.offers.send(LaneEvent::Over(format!("the queue of the worker's own: {reason}")));
     }
 
     fn heard(&self, message: &lapin::message::Delivery, members: &mut BTreeMap<String, Member>) {
         match message.properties.kind().as_ref().map(lapin::types::ShortString::as_str) {
             Some(CANCEL_TYPE) => match serde_json::from_slice::<Cancel>(&message.data) {
                 Ok(cancel) => {
-                    let _ = self.offers.send(Offer::Cancel(cancel.job));
+                    let _ = self.offers.send(LaneEvent::Cancel(cancel.job));
                 }
                 Err(error) => warn!("a {CANCEL_TYPE} cannot be read: {error}"),
             },
@@ -201,7 +201,7 @@ impl Presence {
         for (worker, member) in members {
             let strange = member.journal != self.journal && !member.lanes.is_disjoint(&self.lanes);
             if strange && told.insert(worker.clone()) {
-                let _ = self.offers.send(Offer::ForeignJournal { worker: worker.clone() });
+                let _ = self.offers.send(LaneEvent::ForeignJournal { worker: worker.clone() });
             }
         }
     }
@@ -230,7 +230,7 @@ impl Presence {
             let best = chosen(lane, known.workers.iter().map(String::as_str));
             if best.is_some_and(|best| best != self.worker) && known.workers.contains(&self.worker) {
                 debug!("the lane {lane} is for {}", best.unwrap_or_default());
-                let _ = keeper.send(Order::MoveOn);
+                let _ = keeper.send(LaneCommand::MoveOn);
             }
         }
     }
