@@ -1,4 +1,4 @@
-//! One delivery: what is read of the message, and the claim to it.
+//! One delivery: what is read of the message, and the handle to it.
 
 use std::time::Duration;
 
@@ -16,24 +16,24 @@ use super::{
 };
 use crate::ports::queue::{Delivery, Ending, QueueError};
 
-/// How long the broker may take to say whether a delivery is still ours.
+/// How long the broker may take to answer whether a delivery is still ours.
 const GATE_TIME: Duration = Duration::from_secs(2);
-/// How long an acknowledgement may take to leave.
+/// How long sending an acknowledgement may take.
 const ACK_TIME: Duration = Duration::from_secs(10);
-/// How long a release waits for the broker to have the message back.
+/// How long a release waits for the lane's channel to close.
 const RELEASE_TIME: Duration = Duration::from_secs(6);
 
-/// The claim to a delivery.
-pub(super) struct Claim {
+/// The handle to a delivery.
+pub(super) struct DeliveryHandle {
     pub channel: Channel,
     pub acker: Acker,
     pub lost: watch::Receiver<bool>,
-    pub keeper: mpsc::UnboundedSender<LaneCommand>,
+    pub consumer: mpsc::UnboundedSender<LaneCommand>,
     pub end: oneshot::Sender<DeliveryEnd>,
 }
 
-/// The message, in our words.
-pub(super) fn read(message: lapin::message::Delivery, lane: Option<&str>, claim: Claim) -> Delivery {
+/// Reads a message.
+pub(super) fn read(message: lapin::message::Delivery, lane: Option<&str>, handle: DeliveryHandle) -> Delivery {
     let properties = &message.properties;
     let text = |value: &Option<lapin::types::ShortString>| value.as_ref().map(|v| v.as_str().to_owned());
     let routed = message.routing_key.as_str();
@@ -48,23 +48,23 @@ pub(super) fn read(message: lapin::message::Delivery, lane: Option<&str>, claim:
         lane: lane.unwrap_or_else(|| routed.split('.').next().unwrap_or_default()).to_owned(),
         unrouted: lane.is_none(),
         redelivered: message.redelivered,
-        lost: claim.lost.clone(),
-        ending: Box::new(claim),
+        lost: handle.lost.clone(),
+        ending: Box::new(handle),
         body: message.data,
     }
 }
 
-impl Claim {
+impl DeliveryHandle {
     async fn ask(&self) -> Result<(), QueueError> {
-        // Needs no permission, and goes by the delivery's own channel: a broker that gave the message to somebody else
-        // has closed that before.
+        // This needs no permission and uses the delivery's own channel. A broker that gave the message to another consumer has
+        // closed that channel before.
         self.channel.basic_qos(1, BasicQosOptions::default()).await.map_err(lost)?;
-        // From RabbitMQ 4.3 a message may be taken back with its channel open: then the consumer was cancelled, and the
-        // keeper has heard that before it answers this.
-        let (tell, told) = oneshot::channel();
-        let gone = || QueueError::Lost("the lane was let go of".to_owned());
-        self.keeper.send(LaneCommand::StillOurs(tell)).map_err(|_| gone())?;
-        told.await.map_err(|_| gone())?;
+        // RabbitMQ 4.3 and later can take a message back while its channel is open. Then it has cancelled the consumer, and the
+        // lane's consumer knows that before it answers.
+        let (answer, answered) = oneshot::channel();
+        let gone = || QueueError::Lost("this worker let go of the lane".to_owned());
+        self.consumer.send(LaneCommand::StillOurs(answer)).map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?;
         self.not_lost()
     }
 
@@ -77,7 +77,7 @@ impl Claim {
 }
 
 #[async_trait]
-impl Ending for Claim {
+impl Ending for DeliveryHandle {
     async fn still_ours(&self) -> Result<(), QueueError> {
         self.not_lost()?;
         tokio::time::timeout(GATE_TIME, self.ask()).await.unwrap_or_else(|_| {
@@ -91,10 +91,10 @@ impl Ending for Claim {
             Ok(()) => {
                 match tokio::time::timeout(ACK_TIME, self.acker.ack(BasicAckOptions::default())).await {
                     Ok(Ok(true)) => Ok(()),
-                    // The channel that it came by is gone: it will come again.
+                    // Its channel is gone, so the message will be delivered again.
                     Ok(Ok(false)) => Err(QueueError::Lost("the delivery went back to its queue".to_owned())),
                     Ok(Err(error)) => Err(lost(error)),
-                    Err(_) => Err(QueueError::Lost("the acknowledgement did not leave".to_owned())),
+                    Err(_) => Err(QueueError::Lost("the acknowledgement could not be sent in time".to_owned())),
                 }
             }
         };
@@ -109,7 +109,7 @@ impl Ending for Claim {
     async fn release(self: Box<Self>, pause: Option<Duration>) {
         let Self { end, mut lost, .. } = *self;
         let _ = end.send(DeliveryEnd::Released(pause));
-        // The keeper closes the channel, and then says so.
+        // The lane's consumer closes the channel, and then sets `lost`.
         let _ = tokio::time::timeout(RELEASE_TIME, lost.wait_for(|lost| *lost)).await;
     }
 }

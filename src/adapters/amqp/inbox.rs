@@ -1,4 +1,4 @@
-//! What comes in: a keeper for each lane, and word of the other workers.
+//! What comes in: one consumer for each lane, and the messages of the other workers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,42 +19,42 @@ use tracing::warn;
 use super::{
     Rabbit,
     command::{LaneCommand, LaneEvent, Serving},
-    keeper::Keeper,
+    lane_consumer::LaneConsumer,
     lost, outbox,
     presence::Presence,
     topology,
 };
 use crate::ports::queue::{Arrival, Epoch, Outbox, QueueError};
 
-/// The arrivals of one epoch.
+/// One connection to the broker: what arrives by it.
 pub(super) struct Inbox {
-    offers: mpsc::UnboundedReceiver<LaneEvent>,
+    events: mpsc::UnboundedReceiver<LaneEvent>,
     over: bool,
     /// By lane.
-    orders: BTreeMap<String, mpsc::UnboundedSender<LaneCommand>>,
+    commands: BTreeMap<String, mpsc::UnboundedSender<LaneCommand>>,
     unrouted: mpsc::UnboundedSender<LaneCommand>,
-    keepers: JoinSet<()>,
-    /// Who tells of this worker, and who watches the connections.
-    others: JoinSet<()>,
-    /// Who hears of the others.
-    hearing: JoinSet<()>,
-    word: Word,
+    consumers: JoinSet<()>,
+    /// Publishes this worker's presence, and watches the two connections.
+    background: JoinSet<()>,
+    /// Who hears of the background.
+    listening: JoinSet<()>,
+    workers_queue: WorkersQueue,
     consuming: Arc<Connection>,
     publishing: Arc<Connection>,
-    outbox: Arc<outbox::Rabbit>,
+    outbox: Arc<outbox::RabbitOutbox>,
 }
 
-/// Where word of the others comes from.
-struct Word {
+/// This worker's own queue: presence of the other workers, and cancels.
+struct WorkersQueue {
     channel: Channel,
     queue: ShortString,
     tag: ShortString,
 }
 
-impl Word {
-    /// From here on a cancel is returned to its sender; what came before is heard to the end. The binding goes first: what is
-    /// routed to a queue in the moment of its end is lost, though its sender is told that it arrived.
-    async fn no_more(&self) -> lapin::Result<()> {
+impl WorkersQueue {
+    /// From here on the broker returns cancels to their senders; those that arrived before are still read. The binding is removed
+    /// first: a message that is routed to a queue while the queue is deleted is lost, and its sender gets a confirm.
+    async fn stop_listening(&self) -> lapin::Result<()> {
         let (queue, tag) = (self.queue.clone(), self.tag.clone());
         let exchange = topology::WORKERS.into();
         self.channel.queue_unbind(queue, exchange, "".into(), FieldTable::default()).await?;
@@ -62,7 +62,7 @@ impl Word {
     }
 }
 
-/// How long a broker may take to say goodbye.
+/// How long closing channels and connections may take.
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 
 impl Inbox {
@@ -73,89 +73,89 @@ impl Inbox {
         publishing: Connection,
     ) -> Result<Self, QueueError> {
         let (consuming, publishing) = (Arc::new(consuming), Arc::new(publishing));
-        let (tell, offers) = mpsc::unbounded_channel();
+        let (report, events) = mpsc::unbounded_channel();
         let serving = Arc::new(Serving::default());
-        let mut others = JoinSet::new();
+        let mut background = JoinSet::new();
         for connection in [&consuming, &publishing] {
-            others.spawn(watch(connection.events_listener(), tell.clone()));
+            background.spawn(watch(connection.events_listener(), report.clone()));
         }
-        let keeper = |lane: Option<String>| {
-            let (order, orders) = mpsc::unbounded_channel();
-            let keeper = Keeper {
+        let consumer = |lane: Option<String>| {
+            let (command, commands) = mpsc::unbounded_channel();
+            let consumer = LaneConsumer {
                 connection: Arc::clone(&consuming),
                 worker: worker.to_owned(),
                 lane,
                 serving: Arc::clone(&serving),
-                offers: tell.clone(),
-                tell: order.clone(),
-                orders,
+                events: report.clone(),
+                deliveries: command.clone(),
+                commands,
                 paused: false,
             };
-            (order, keeper)
+            (command, consumer)
         };
-        let mut orders = BTreeMap::new();
+        let mut commands = BTreeMap::new();
         let mut ready = Vec::new();
         for lane in &rabbit.lanes {
-            let (order, keeper) = keeper(Some(lane.clone()));
-            orders.insert(lane.clone(), order);
-            ready.push((keeper.open().await?, keeper));
+            let (command, consumer) = consumer(Some(lane.clone()));
+            commands.insert(lane.clone(), command);
+            ready.push((consumer.open().await?, consumer));
         }
-        let (unrouted, keeper) = keeper(None);
-        ready.push((keeper.open().await?, keeper));
+        let (unrouted, consumer) = consumer(None);
+        ready.push((consumer.open().await?, consumer));
         let presence = Presence {
             worker: worker.to_owned(),
             journal: rabbit.journal.clone(),
             lanes: rabbit.lanes.iter().cloned().collect::<BTreeSet<_>>(),
             serving: Arc::clone(&serving),
-            keepers: orders.clone(),
-            offers: tell.clone(),
+            consumers: commands.clone(),
+            events: report.clone(),
         };
-        let (word, consumer) = presence.listen(&consuming).await?;
-        let word = Word { channel: word, queue: consumer.queue(), tag: consumer.tag() };
+        let (channel, consumer) = presence.listen(&consuming).await?;
+        let workers_queue = WorkersQueue { channel, queue: consumer.queue(), tag: consumer.tag() };
         let channel = publishing.create_channel().await.map_err(lost)?;
-        others.spawn(Presence::tell(worker.to_owned(), rabbit.journal.clone(), serving, channel, tell));
-        let mut hearing = JoinSet::new();
-        hearing.spawn(presence.hear(consumer));
-        let outbox = outbox::Rabbit::open(Arc::clone(&publishing)).await?;
-        let mut keepers = JoinSet::new();
-        for (open, keeper) in ready {
-            keepers.spawn(keeper.keep(open));
+        background.spawn(Presence::publish(worker.to_owned(), rabbit.journal.clone(), serving, channel, report));
+        let mut listening = JoinSet::new();
+        listening.spawn(presence.listen_on(consumer));
+        let outbox = outbox::RabbitOutbox::open(Arc::clone(&publishing)).await?;
+        let mut consumers = JoinSet::new();
+        for (open, consumer) in ready {
+            consumers.spawn(consumer.keep(open));
         }
         Ok(Self {
-            offers,
+            events,
             over: false,
-            orders,
+            commands,
             unrouted,
-            keepers,
-            others,
-            hearing,
-            word,
+            consumers,
+            background,
+            listening,
+            workers_queue,
             consuming,
             publishing,
             outbox,
         })
     }
 
-    fn order(&self, lane: &str, order: LaneCommand) {
-        // A lane that is not ours has no keeper; one whose keeper ended ends the epoch.
-        if let Some(keeper) = self.orders.get(lane) {
-            let _ = keeper.send(order);
+    fn command(&self, lane: &str, command: LaneCommand) {
+        // A lane that is not ours has no consumer. One whose consumer ended also ends the connection.
+        if let Some(consumer) = self.commands.get(lane) {
+            let _ = consumer.send(command);
         }
     }
 }
 
-/// The publishing connection has no consumer that would tell.
-async fn watch(events: impl futures_util::Stream<Item = Event>, offers: mpsc::UnboundedSender<LaneEvent>) {
+/// Reports the end of a connection. The publishing connection has no consumer that would.
+async fn watch(events: impl futures_util::Stream<Item = Event>, events: mpsc::UnboundedSender<LaneEvent>) {
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         match event {
-            // A channel of the outbox that the broker closed is an event of this kind too, and is replaced by itself.
+            // The broker's closing a channel of the outbox is an event of this kind too. The outbox replaces the channel.
             Event::Error(error) if ends_the_connection(&error) => {
-                let _ = offers.send(LaneEvent::Over(error.to_string()));
+                let _ = events.send(LaneEvent::Over(error.to_string()));
                 return;
             }
-            Event::ConnectionBlocked(reason) => warn!("the broker takes nothing: {reason}"),
-            Event::ConnectionUnblocked => warn!("the broker takes messages again"),
+            Event::ConnectionBlocked(reason) => warn!("the broker blocks publishing: {reason}"),
+            Event::ConnectionUnblocked => warn!("the broker accepts messages again"),
             _ => {}
         }
     }
@@ -174,9 +174,9 @@ fn ends_the_connection(error: &lapin::Error) -> bool {
 impl Epoch for Inbox {
     async fn next(&mut self) -> Option<Arrival> {
         while !self.over {
-            match self.offers.recv().await {
+            match self.events.recv().await {
                 Some(LaneEvent::Delivery(offered)) => {
-                    // Empty: it was taken back meanwhile.
+                    // Empty: the consumer has withdrawn it.
                     if let Some(delivery) = offered.lock().unwrap_or_else(PoisonError::into_inner).take() {
                         return Some(Arrival::Delivery(delivery));
                     }
@@ -198,32 +198,32 @@ impl Epoch for Inbox {
     }
 
     fn pause(&self, lane: &str) {
-        self.order(lane, LaneCommand::Pause);
+        self.command(lane, LaneCommand::Pause);
     }
 
     fn resume(&self, lane: &str) {
-        self.order(lane, LaneCommand::Resume);
+        self.command(lane, LaneCommand::Resume);
     }
 
     async fn close(mut self: Box<Self>) -> Vec<String> {
         let mut cancels = Vec::new();
-        for keeper in self.orders.values().chain([&self.unrouted]) {
-            let _ = keeper.send(LaneCommand::Close);
+        for consumer in self.commands.values().chain([&self.unrouted]) {
+            let _ = consumer.send(LaneCommand::Close);
         }
         let closing = async {
-            // First: a channel that does not close takes all the time that there is.
-            if self.word.no_more().await.is_ok() {
-                while self.hearing.join_next().await.is_some() {}
+            // First, because a channel that does not close uses up all the time.
+            if self.workers_queue.stop_listening().await.is_ok() {
+                while self.listening.join_next().await.is_some() {}
             }
-            while self.keepers.join_next().await.is_some() {}
-            self.others.abort_all();
+            while self.consumers.join_next().await.is_some() {}
+            self.background.abort_all();
             let _ = self.consuming.close(200, "done".into()).await;
             let _ = self.publishing.close(200, "done".into()).await;
         };
-        // A broker that is gone answers nothing; what is left open ends with the connection.
+        // A lost broker does not answer. Whatever is still open ends with the connection.
         let _ = tokio::time::timeout(CLOSE_TIME, closing).await;
-        while let Ok(offer) = self.offers.try_recv() {
-            if let LaneEvent::Cancel(job) = offer {
+        while let Ok(event) = self.events.try_recv() {
+            if let LaneEvent::Cancel(job) = event {
                 cancels.push(job);
             }
         }

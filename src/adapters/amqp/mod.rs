@@ -9,7 +9,7 @@ mod command;
 mod dead;
 mod delivery;
 mod inbox;
-mod keeper;
+mod lane_consumer;
 mod outbox;
 mod presence;
 mod rendezvous;
@@ -94,7 +94,7 @@ async fn connect(url: &str, heartbeat: u16, name: &str) -> Result<Connection, Qu
 /// A way out without a way in, for whoever has something to say.
 pub async fn outbox(url: &str) -> Result<Arc<dyn Outbox>, QueueError> {
     let connection = Arc::new(connect(url, 10, "seatwright").await?);
-    Ok(outbox::Rabbit::open(connection).await?)
+    Ok(outbox::RabbitOutbox::open(connection).await?)
 }
 
 /// Can the broker be talked to? For `doctor`.

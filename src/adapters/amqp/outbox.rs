@@ -1,4 +1,4 @@
-//! What goes out: results, dead letters and requests confirmed, events best effort.
+//! What a worker publishes: results, dead letters and requests with confirms, events without.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -19,26 +19,26 @@ use crate::{
     ports::queue::{Outbox, QueueError},
 };
 
-/// Why a body is on the dead-letter queue, and of which lane it is: headers.
+/// Headers of a dead letter: why it is there, and its lane.
 pub(super) const REASON: &str = "seatwright-reason";
 pub(super) const LANE: &str = "seatwright-lane";
 
-/// How long the broker may take to say that it has stored something.
+/// How long the broker may take to confirm that it has stored a message.
 const CONFIRM_TIME: Duration = Duration::from_secs(30);
-/// How long an event may wait.
+/// How long publishing an event may take.
 const EVENT_TIME: Duration = Duration::from_millis(200);
 /// AMQP delivery mode: survives a restart of the broker.
 pub(super) const PERSISTENT: u8 = 2;
 /// The largest body that every supported broker takes (4.0 and later: 16 MiB, unless configured otherwise).
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// The publishing connection's channels.
-pub(super) struct Rabbit {
+/// The channels of the publishing connection.
+pub(super) struct RabbitOutbox {
     confirmed: Confirmed,
     events: Channel,
 }
 
-impl Rabbit {
+impl RabbitOutbox {
     pub async fn open(connection: Arc<Connection>) -> Result<Arc<Self>, QueueError> {
         let events = connection.create_channel().await.map_err(lost)?;
         Ok(Arc::new(Self { confirmed: Confirmed::new(connection), events }))
@@ -57,7 +57,7 @@ impl Rabbit {
         {
             return Ok(());
         }
-        // No reply queue, or it is gone: the result waits where all results wait.
+        // There is no reply queue, or it is gone: the result goes to the queue of all results.
         let key = result.integration.as_deref().unwrap_or("none");
         self.stored(topology::RESULTS, key, &body, properties).await
     }
@@ -76,11 +76,10 @@ impl Rabbit {
     }
 }
 
-/// Publishes mandatory and confirmed.
+/// Publishes with `mandatory` and with confirms.
 ///
-/// A channel carries one message at a time: lapin gives a returned message to the confirm that comes next, whoever's it
-/// is, and what was returned would be taken for stored. A channel that failed is not used again; the next publish has
-/// a fresh one.
+/// A channel carries one message at a time. lapin attaches a returned message to the next confirm of its channel, whichever
+/// message that belongs to, and the returned message would count as stored. A failed channel is not used again.
 pub(super) struct Confirmed {
     connection: Arc<Connection>,
     idle: Mutex<Vec<Channel>>,
@@ -91,7 +90,7 @@ impl Confirmed {
         Self { connection, idle: Mutex::default() }
     }
 
-    /// True: stored; false: nobody's queue wanted it. After an error it may be stored or not: publish it again.
+    /// True: stored. False: no queue is bound for it. After an error it may be stored or not: publish it again.
     pub async fn publish(
         &self,
         exchange: &str,
@@ -101,7 +100,7 @@ impl Confirmed {
     ) -> Result<bool, QueueError> {
         if body.len() > MAX_BODY_BYTES {
             return Err(QueueError::Refused(format!(
-                "it has {} bytes; brokers take {MAX_BODY_BYTES}",
+                "it has {} bytes; brokers accept {MAX_BODY_BYTES}",
                 body.len()
             )));
         }
@@ -112,7 +111,7 @@ impl Confirmed {
             };
         self.idle().push(channel);
         match confirmation {
-            // Only this means that it is stored.
+            // Only this answer means that it is stored.
             Confirmation::Ack(None) => Ok(true),
             Confirmation::Ack(Some(_)) => Ok(false),
             Confirmation::Nack(_) => Err(QueueError::Refused("its queue is full".to_owned())),
@@ -153,7 +152,7 @@ impl Confirmed {
 }
 
 #[async_trait]
-impl Outbox for Rabbit {
+impl Outbox for RabbitOutbox {
     async fn result(&self, reply_to: Option<&str>, result: &JobResult) -> Result<(), QueueError> {
         for part in result.clone().into_parts(MAX_RESULT_BYTES) {
             self.one_result(reply_to, &part).await?;
@@ -176,7 +175,7 @@ impl Outbox for Rabbit {
             &body,
             properties,
         );
-        // A broker under alarm would hold it back: then nobody hears of it.
+        // A broker under a resource alarm blocks. Then the event is dropped.
         let _ = tokio::time::timeout(EVENT_TIME, sent).await;
     }
 

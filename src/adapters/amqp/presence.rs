@@ -1,7 +1,7 @@
-//! Workers hear of each other, and spread the lanes: each says twice a second which lanes it takes jobs of; of those who
-//! take a lane's jobs, rendezvous hashing chooses one, and all others stand behind it.
+//! How workers spread the lanes among themselves. Each publishes twice a second which lanes it takes jobs of. Rendezvous
+//! hashing chooses one of the workers that take a lane; the others queue up behind it at the broker.
 //!
-//! Nothing depends on it but who does what: that a lane is done by one worker at a time is the broker's word.
+//! Only the distribution depends on these messages. The broker ensures that a lane has one worker at a time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,21 +33,21 @@ use crate::{contract::CANCEL_TYPE, ports::queue::QueueError};
 /// AMQP `type` of a presence message.
 const PRESENCE_TYPE: &str = "seatwright.presence.v1";
 
-/// Between two messages.
+/// The time between two presence messages.
 const BEAT: Duration = Duration::from_millis(500);
-/// Who was not heard of for so long is gone.
+/// A worker without a message for this long is gone.
 const GONE: Duration = Duration::from_secs(3);
-/// A lane moves when those who take its jobs have been the same for so long.
+/// A lane moves only after the workers that take it have been the same for this long.
 const STABLE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize, Deserialize)]
-struct Message {
+struct PresenceMessage {
     worker: String,
     journal: String,
     lanes: BTreeSet<String>,
 }
 
-/// A wish that a job be not done.
+/// A request not to do a job.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Cancel {
     pub job: String,
@@ -57,20 +57,20 @@ pub(super) struct Cancel {
 pub(super) struct Presence {
     pub worker: String,
     pub journal: String,
-    /// All that this worker is configured for.
+    /// All lanes in this worker's configuration.
     pub lanes: BTreeSet<String>,
     pub serving: Arc<Serving>,
-    pub keepers: BTreeMap<String, mpsc::UnboundedSender<LaneCommand>>,
-    pub offers: mpsc::UnboundedSender<LaneEvent>,
+    pub consumers: BTreeMap<String, mpsc::UnboundedSender<LaneCommand>>,
+    pub events: mpsc::UnboundedSender<LaneEvent>,
 }
 
 struct Member {
     journal: String,
     lanes: BTreeSet<String>,
-    heard: Instant,
+    last_seen: Instant,
 }
 
-/// Those who take a lane's jobs.
+/// The workers that take a lane's jobs.
 struct Takers {
     workers: BTreeSet<String>,
     since: Instant,
@@ -78,10 +78,10 @@ struct Takers {
 }
 
 impl Presence {
-    /// A queue of our own on the exchange of the workers; the broker deletes it with the connection.
+    /// Declares and consumes this worker's own queue. The broker deletes the queue with the connection.
     pub async fn listen(&self, consuming: &Connection) -> Result<(Channel, Consumer), QueueError> {
         let channel = consuming.create_channel().await.map_err(lost)?;
-        // After a lost connection the old queue may still be there for a while, and would be refused: another name.
+        // After a lost connection the old queue may still exist, and the broker would refuse its name.
         let nonce = jiff::Timestamp::now().as_nanosecond();
         let queue = format!("{}.{}.{nonce:x}", topology::WORKERS, self.worker);
         let failed = |error| wrong(&topology::named(&queue), error);
@@ -104,21 +104,21 @@ impl Presence {
         Ok((channel, consumer))
     }
 
-    /// Tells the others, until its task is ended.
-    pub async fn tell(
+    /// Publishes this worker's presence until its task is aborted.
+    pub async fn publish(
         worker: String,
         journal: String,
         serving: Arc<Serving>,
         channel: Channel,
-        offers: mpsc::UnboundedSender<LaneEvent>,
+        events: mpsc::UnboundedSender<LaneEvent>,
     ) {
         let mut beat = interval(BEAT);
-        // Under an alarm the broker holds it back: then it is late, and not said many times.
+        // Under a resource alarm the broker delays messages. Missed ones are not sent afterwards.
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;
             let message =
-                Message { worker: worker.clone(), journal: journal.clone(), lanes: serving.lanes() };
+                PresenceMessage { worker: worker.clone(), journal: journal.clone(), lanes: serving.lanes() };
             let Ok(body) = serde_json::to_vec(&message) else { return };
             let properties = BasicProperties::default()
                 .with_content_type("application/json".into())
@@ -134,35 +134,35 @@ impl Presence {
                 )
                 .await;
             if let Err(error) = sent {
-                let _ = offers.send(LaneEvent::Over(format!("exchange {}: {error}", topology::WORKERS)));
+                let _ = events.send(LaneEvent::Over(format!("exchange {}: {error}", topology::WORKERS)));
                 return;
             }
         }
     }
 
-    /// Hears of the others and lets lanes move, until its task is ended.
-    pub async fn hear(self, mut consumer: Consumer) {
+    /// Reads the other workers' messages and moves lanes, until its task is aborted.
+    pub async fn listen_on(self, mut consumer: Consumer) {
         let mut members: BTreeMap<String, Member> = BTreeMap::new();
         let mut takers: BTreeMap<String, Takers> = BTreeMap::new();
-        let mut strangers = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         let mut beat = interval(BEAT / 2);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 message = consumer.next() => match message {
-                    Some(Ok(message)) => self.heard(&message, &mut members),
+                    Some(Ok(message)) => self.receive(&message, &mut members),
                     Some(Err(error)) => return self.over(&error.to_string()),
                     None => return self.over("the broker ended the consumer"),
                 },
                 _ = beat.tick() => {
                     members.retain(|worker, member| {
-                        let here = member.heard.elapsed() < GONE;
+                        let here = member.last_seen.elapsed() < GONE;
                         if !here {
                             info!("the worker {worker} is gone");
                         }
                         here
                     });
-                    self.tell_of_strangers(&members, &mut strangers);
+                    self.report_foreign_journals(&members, &mut reported);
                     self.spread(&members, &mut takers);
                 }
             }
@@ -170,38 +170,38 @@ impl Presence {
     }
 
     fn over(&self, reason: &str) {
-        let _ = self.offers.send(LaneEvent::Over(format!("the queue of the worker's own: {reason}")));
+        let _ = self.events.send(LaneEvent::Over(format!("the worker's own queue: {reason}")));
     }
 
-    fn heard(&self, message: &lapin::message::Delivery, members: &mut BTreeMap<String, Member>) {
+    fn receive(&self, message: &lapin::message::Delivery, members: &mut BTreeMap<String, Member>) {
         match message.properties.kind().as_ref().map(lapin::types::ShortString::as_str) {
             Some(CANCEL_TYPE) => match serde_json::from_slice::<Cancel>(&message.data) {
                 Ok(cancel) => {
-                    let _ = self.offers.send(LaneEvent::Cancel(cancel.job));
+                    let _ = self.events.send(LaneEvent::Cancel(cancel.job));
                 }
                 Err(error) => warn!("a {CANCEL_TYPE} cannot be read: {error}"),
             },
-            Some(PRESENCE_TYPE) => match serde_json::from_slice::<Message>(&message.data) {
-                Ok(said) if said.worker == self.worker => {}
-                Ok(Message { worker, journal, lanes }) => {
-                    let member = Member { journal, lanes, heard: Instant::now() };
+            Some(PRESENCE_TYPE) => match serde_json::from_slice::<PresenceMessage>(&message.data) {
+                Ok(message) if message.worker == self.worker => {}
+                Ok(PresenceMessage { worker, journal, lanes }) => {
+                    let member = Member { journal, lanes, last_seen: Instant::now() };
                     if members.insert(worker.clone(), member).is_none() {
-                        info!("the worker {worker} is there");
+                        info!("the worker {worker} has joined");
                     }
                 }
                 Err(error) => warn!("a {PRESENCE_TYPE} cannot be read: {error}"),
             },
-            // A newer worker may say more.
+            // A newer worker may send more types.
             other => debug!("a message of the type {other:?}"),
         }
     }
 
-    /// Whoever takes jobs of the same lanes has to know what we have done.
-    fn tell_of_strangers(&self, members: &BTreeMap<String, Member>, told: &mut BTreeSet<String>) {
+    /// Workers that share a lane need one journal: each must know what the other has done.
+    fn report_foreign_journals(&self, members: &BTreeMap<String, Member>, reported: &mut BTreeSet<String>) {
         for (worker, member) in members {
-            let strange = member.journal != self.journal && !member.lanes.is_disjoint(&self.lanes);
-            if strange && told.insert(worker.clone()) {
-                let _ = self.offers.send(LaneEvent::ForeignJournal { worker: worker.clone() });
+            let foreign = member.journal != self.journal && !member.lanes.is_disjoint(&self.lanes);
+            if foreign && reported.insert(worker.clone()) {
+                let _ = self.events.send(LaneEvent::ForeignJournal { worker: worker.clone() });
             }
         }
     }
@@ -209,7 +209,7 @@ impl Presence {
     fn spread(&self, members: &BTreeMap<String, Member>, takers: &mut BTreeMap<String, Takers>) {
         let ours = self.serving.lanes();
         let now = Instant::now();
-        for (lane, keeper) in &self.keepers {
+        for (lane, consumer) in &self.consumers {
             let others = members.iter().filter(|(_, member)| member.lanes.contains(lane));
             let mut workers: BTreeSet<String> = others.map(|(worker, _)| worker.clone()).collect();
             if ours.contains(lane) {
@@ -230,7 +230,7 @@ impl Presence {
             let best = chosen(lane, known.workers.iter().map(String::as_str));
             if best.is_some_and(|best| best != self.worker) && known.workers.contains(&self.worker) {
                 debug!("the lane {lane} is for {}", best.unwrap_or_default());
-                let _ = keeper.send(LaneCommand::MoveOn);
+                let _ = consumer.send(LaneCommand::MoveOn);
             }
         }
     }

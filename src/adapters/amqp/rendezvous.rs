@@ -1,16 +1,16 @@
-//! Which worker does which lane, by rendezvous hashing: everybody who knows the same workers chooses the same one, and
-//! a worker that comes or goes moves no other lanes than its own.
+//! Which worker gets a lane, by rendezvous hashing. Workers that know the same workers choose the same one. A worker that
+//! joins or leaves moves only its own lanes.
 
 use sha2::{Digest, Sha256};
 
 /// The worker of a lane. `None`: there are no workers.
 pub(super) fn chosen<'a>(lane: &str, workers: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // The name decides between equal weights: the order in which workers were heard of must not.
+    // Between equal weights the name decides, so the order of the workers does not matter.
     workers.into_iter().max_by_key(|worker| (weight(worker, lane), *worker))
 }
 
 fn weight(worker: &str, lane: &str) -> [u8; 32] {
-    // A lane has no NUL: no other pair gives the same text.
+    // A lane contains no NUL, so no other pair gives the same text.
     Sha256::new().chain_update(worker).chain_update([0]).chain_update(lane).finalize().into()
 }
 
@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn a_release_of_ours_does_not_move_a_lane() {
-        // Workers of two versions run side by side during an update: these choices are for ever.
+        // Workers of two versions run side by side during an update, so these choices must never change.
         let workers = ["w-1", "w-2", "w-3"];
         let table = [("acme", "w-3"), ("globex", "w-1"), ("initech", "w-1"), ("hooli", "w-2")];
         for (lane, worker) in table {

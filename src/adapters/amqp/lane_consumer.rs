@@ -1,8 +1,8 @@
-//! The keeper of one queue: its channel, its consumer, and the one delivery that is out.
+//! The consumer of one queue. It alone opens and closes the queue's channel, and it offers one delivery at a time.
 //!
-//! Whatever the reason to let go of a lane, it is done by closing the channel: the broker then returns the message to
-//! the head of the queue and makes the next consumer active in one step. After a `basic.cancel` the next one would
-//! become active while this one still holds a delivery.
+//! It lets go of a lane only by closing the channel: the broker then returns the message to the head of the queue and
+//! makes the next consumer active in one step. After a `basic.cancel` the next consumer would become active while this
+//! one still has a delivery.
 
 use std::{
     collections::VecDeque,
@@ -24,65 +24,65 @@ use tokio::{
 
 use super::{
     command::{DeliveryEnd, LaneCommand, LaneEvent, OfferedDelivery, Serving},
-    delivery::{Claim, read},
+    delivery::{DeliveryHandle, read},
     lost, topology, wrong,
 };
 use crate::ports::queue::QueueError;
 
 /// How long a broker may take to open or to close a channel.
 const CHANNEL_TIME: Duration = Duration::from_secs(5);
-/// A delivery that was dropped without a word comes again after this: whatever drops it must not run in a circle.
+/// A delivery that was dropped without an end is delivered again after this, so that a fault cannot repeat without a pause.
 const DROPPED_PAUSE: Duration = Duration::from_secs(1);
-/// Nobody can resume the queue of unrouted jobs: it resumes itself.
+/// The queue of unrouted jobs resumes after this: no command resumes it.
 const UNROUTED_PAUSE: Duration = Duration::from_secs(30);
 
-/// Keeps one queue.
-pub(super) struct Keeper {
+/// Consumes one queue.
+pub(super) struct LaneConsumer {
     pub connection: Arc<Connection>,
     pub worker: String,
     /// `None`: the queue of unrouted jobs.
     pub lane: Option<String>,
     pub serving: Arc<Serving>,
-    pub offers: mpsc::UnboundedSender<LaneEvent>,
-    /// For the deliveries, which ask their keeper.
-    pub tell: mpsc::UnboundedSender<LaneCommand>,
-    pub orders: mpsc::UnboundedReceiver<LaneCommand>,
+    pub events: mpsc::UnboundedSender<LaneEvent>,
+    /// Given to each delivery, which asks its consumer whether it is still ours.
+    pub deliveries: mpsc::UnboundedSender<LaneCommand>,
+    pub commands: mpsc::UnboundedReceiver<LaneCommand>,
     /// [`crate::ports::queue::Epoch::pause`]
     pub paused: bool,
 }
 
 /// A channel that consumes.
-pub(super) struct Open {
+pub(super) struct OpenChannel {
     channel: Channel,
     stream: Stream,
     lost: watch::Sender<bool>,
     out: Option<Out>,
-    /// Delivered by the broker while the keeper has not yet heard of the end of the one before.
+    /// Deliveries that arrived before the end of the one before them was known.
     waiting: VecDeque<lapin::message::Delivery>,
     moving: bool,
 }
 
-/// The delivery that is offered or being done.
+/// The delivery that is offered, or whose job runs.
 struct Out {
     offered: OfferedDelivery,
     end: oneshot::Receiver<DeliveryEnd>,
 }
 
-/// How the lane is let go of.
+/// Why the channel closes, and so when it opens again.
 enum Rest {
-    /// It is opened again at once, or when it is resumed.
+    /// It opens again at once, or when the lane is resumed.
     Move,
     Pause,
     Released(Option<Duration>),
-    /// For good.
+    /// It does not open again.
     Close,
     /// Channel, consumer or connection died.
     Died(String),
 }
 
-impl Keeper {
-    /// Opens the channel: with prefetch 1, so that a fault of one delivery touches no other.
-    pub async fn open(&self) -> Result<Open, QueueError> {
+impl LaneConsumer {
+    /// Opens the channel, with prefetch 1: a fault of one delivery cannot affect another.
+    pub async fn open(&self) -> Result<OpenChannel, QueueError> {
         let queue = self.lane.as_deref().map_or_else(|| topology::UNROUTED.to_owned(), topology::lane_queue);
         let opening = async {
             let channel = self.connection.create_channel().await.map_err(lost)?;
@@ -96,7 +96,7 @@ impl Keeper {
                 )
                 .await
                 .map_err(|error| wrong(&topology::named(&queue), error))?;
-            Ok(Open {
+            Ok(OpenChannel {
                 channel,
                 stream: Stream(Some(consumer)),
                 lost: watch::Sender::new(false),
@@ -107,13 +107,13 @@ impl Keeper {
         };
         let open = tokio::time::timeout(CHANNEL_TIME, opening)
             .await
-            .unwrap_or_else(|_| Err(QueueError::Lost(format!("{queue} cannot be consumed in time"))))?;
+            .unwrap_or_else(|_| Err(QueueError::Lost(format!("{queue}: the broker did not start a consumer in time"))))?;
         self.serving.set(self.lane.as_deref(), true);
         Ok(open)
     }
 
-    /// Until the epoch is over.
-    pub async fn keep(mut self, mut open: Open) {
+    /// Runs until the connection ends.
+    pub async fn keep(mut self, mut open: OpenChannel) {
         loop {
             let rest = self.while_open(&mut open).await;
             let closed = open.close().await;
@@ -137,13 +137,13 @@ impl Keeper {
     fn over(&self, reason: &str) {
         self.serving.set(self.lane.as_deref(), false);
         let name = self.lane.as_deref().map_or_else(|| topology::UNROUTED.to_owned(), topology::lane_queue);
-        let _ = self.offers.send(LaneEvent::Over(format!("{name}: {reason}")));
+        let _ = self.events.send(LaneEvent::Over(format!("{name}: {reason}")));
     }
 
-    async fn while_open(&mut self, open: &mut Open) -> Rest {
+    async fn while_open(&mut self, open: &mut OpenChannel) -> Rest {
         loop {
             tokio::select! {
-                // What the broker says first: whoever asks whether a delivery is still ours relies on it.
+                // The broker's messages first: the answer to `StillOurs` relies on that.
                 biased;
                 message = open.stream.next() => match message {
                     Some(Ok(message)) => {
@@ -153,7 +153,7 @@ impl Keeper {
                     Some(Err(error)) => return Rest::Died(error.to_string()),
                     None => return Rest::Died("the broker ended the consumer".to_owned()),
                 },
-                end = ended(&mut open.out) => {
+                end = end_of(&mut open.out) => {
                     open.out = None;
                     match end {
                         DeliveryEnd::Acked if self.paused => return Rest::Pause,
@@ -163,17 +163,17 @@ impl Keeper {
                         DeliveryEnd::Released(pause) => return Rest::Released(pause),
                     }
                 }
-                order = self.orders.recv() => match order {
+                command = self.commands.recv() => match command {
                     Some(LaneCommand::Pause) => {
                         self.paused = true;
-                        if open.take_back() {
+                        if open.withdraw() {
                             return Rest::Pause;
                         }
                     }
                     Some(LaneCommand::Resume) => self.paused = false,
                     Some(LaneCommand::MoveOn) => {
                         open.moving = true;
-                        if open.take_back() {
+                        if open.withdraw() {
                             return Rest::Move;
                         }
                     }
@@ -186,26 +186,26 @@ impl Keeper {
         }
     }
 
-    /// Offers what the broker has delivered, one at a time.
-    fn offer(&self, open: &mut Open) {
+    /// Offers the next delivery, if none is out.
+    fn offer(&self, open: &mut OpenChannel) {
         if open.out.is_some() {
             return;
         }
         let Some(message) = open.waiting.pop_front() else { return };
-        let (tell_end, end) = oneshot::channel();
-        let claim = Claim {
+        let (report_end, end) = oneshot::channel();
+        let handle = DeliveryHandle {
             channel: open.channel.clone(),
             acker: message.acker.clone(),
             lost: open.lost.subscribe(),
-            keeper: self.tell.clone(),
-            end: tell_end,
+            consumer: self.deliveries.clone(),
+            end: report_end,
         };
-        let offered = Arc::new(Mutex::new(Some(read(message, self.lane.as_deref(), claim))));
+        let offered = Arc::new(Mutex::new(Some(read(message, self.lane.as_deref(), handle))));
         open.out = Some(Out { offered: Arc::clone(&offered), end });
-        let _ = self.offers.send(LaneEvent::Delivery(offered));
+        let _ = self.events.send(LaneEvent::Delivery(offered));
     }
 
-    /// False: for good.
+    /// Waits until the channel may open again. False: it stays closed.
     async fn while_closed(&mut self, rest: Rest) -> bool {
         let now = Instant::now();
         let (mut parked, until) = match rest {
@@ -214,21 +214,21 @@ impl Keeper {
             Rest::Released(None) => (true, now),
             _ => (false, now),
         };
-        // A lane that comes back at once was never away: the others need not hear of it.
+        // A lane that opens again at once stays among those that this worker serves.
         if parked || self.paused || until > now {
             self.serving.set(self.lane.as_deref(), false);
         }
         loop {
             tokio::select! {
                 biased;
-                order = self.orders.recv() => match order {
+                command = self.commands.recv() => match command {
                     Some(LaneCommand::Pause) => {
                         self.paused = true;
                         self.serving.set(self.lane.as_deref(), false);
                     }
                     Some(LaneCommand::Resume) => (self.paused, parked) = (false, false),
                     Some(LaneCommand::Close) | None => return false,
-                    // There is nothing to move on, and no delivery that could be ours.
+                    // The channel is closed: no delivery of it is ours.
                     Some(LaneCommand::MoveOn | LaneCommand::StillOurs(_)) => {}
                 },
                 () = tokio::time::sleep_until(until), if !self.paused && !parked => return true,
@@ -237,9 +237,9 @@ impl Keeper {
     }
 }
 
-impl Open {
-    /// True: nothing of the lane is being done, and nothing is offered any more.
-    fn take_back(&mut self) -> bool {
+impl OpenChannel {
+    /// Withdraws a delivery that nobody has taken. False: its job runs.
+    fn withdraw(&mut self) -> bool {
         if let Some(out) = &self.out {
             let offered = out.offered.lock().unwrap_or_else(PoisonError::into_inner).take();
             if offered.is_none() {
@@ -250,29 +250,29 @@ impl Open {
         true
     }
 
-    /// The broker takes back what is not acknowledged, and makes the next consumer active.
+    /// The broker returns an unacknowledged message to the queue, and makes the next consumer active.
     async fn close(&mut self) -> Result<(), QueueError> {
-        self.take_back();
+        self.withdraw();
         let closed = match tokio::time::timeout(CHANNEL_TIME, self.channel.close(200, "done".into())).await {
             Ok(Ok(())) => {
                 self.stream.end();
                 Ok(())
             }
             Ok(Err(error)) => Err(QueueError::Lost(error.to_string())),
-            Err(_) => Err(QueueError::Lost("the channel is not closed in time".to_owned())),
+            Err(_) => Err(QueueError::Lost("the channel did not close in time".to_owned())),
         };
         self.lost.send_replace(true);
         closed
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenChannel {
     fn drop(&mut self) {
         self.lost.send_replace(true);
     }
 }
 
-/// A consumer. One that is dropped while its channel is open says `basic.cancel` by itself, so it never is.
+/// The stream of deliveries. Dropped while its channel is open, a lapin consumer sends `basic.cancel`; this one never does.
 struct Stream(Option<Consumer>);
 
 impl Stream {
@@ -283,7 +283,7 @@ impl Stream {
         }
     }
 
-    /// Only after its channel was closed.
+    /// To be called only after the channel was closed.
     fn end(&mut self) {
         self.0 = None;
     }
@@ -295,8 +295,8 @@ impl Drop for Stream {
     }
 }
 
-/// The end of what is out. Dropped without a word (its task was ended): as if it were released.
-async fn ended(out: &mut Option<Out>) -> DeliveryEnd {
+/// The end of the delivery that is out. One that was dropped without an end counts as released.
+async fn end_of(out: &mut Option<Out>) -> DeliveryEnd {
     match out {
         Some(out) => (&mut out.end).await.unwrap_or(DeliveryEnd::Released(Some(DROPPED_PAUSE))),
         None => pending().await,
