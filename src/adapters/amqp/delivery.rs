@@ -1,4 +1,4 @@
-//! One delivery: what is read of the message, and the handle to it.
+//! One delivery: the message in our words, and the handle that acknowledges or releases it.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const ACK_TIME: Duration = Duration::from_secs(10);
 /// How long a release waits for the lane's channel to close.
 const RELEASE_TIME: Duration = Duration::from_secs(6);
 
-/// The handle to a delivery.
+/// The handle of a delivery.
 pub(super) struct DeliveryHandle {
     pub channel: Channel,
     pub acker: Acker,

@@ -36,7 +36,7 @@ pub(super) struct Inbox {
     consumers: JoinSet<()>,
     /// Publishes this worker's presence, and watches the two connections.
     background: JoinSet<()>,
-    /// Who hears of the background.
+    /// Reads the messages of the other workers.
     listening: JoinSet<()>,
     workers_queue: WorkersQueue,
     consuming: Arc<Connection>,
@@ -110,12 +110,12 @@ impl Inbox {
             consumers: commands.clone(),
             events: report.clone(),
         };
-        let (channel, consumer) = presence.listen(&consuming).await?;
+        let (channel, consumer) = presence.consume(&consuming).await?;
         let workers_queue = WorkersQueue { channel, queue: consumer.queue(), tag: consumer.tag() };
         let channel = publishing.create_channel().await.map_err(lost)?;
         background.spawn(Presence::publish(worker.to_owned(), rabbit.journal.clone(), serving, channel, report));
         let mut listening = JoinSet::new();
-        listening.spawn(presence.listen_on(consumer));
+        listening.spawn(presence.run(consumer));
         let outbox = outbox::RabbitOutbox::open(Arc::clone(&publishing)).await?;
         let mut consumers = JoinSet::new();
         for (open, consumer) in ready {

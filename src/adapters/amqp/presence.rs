@@ -79,7 +79,7 @@ struct Takers {
 
 impl Presence {
     /// Declares and consumes this worker's own queue. The broker deletes the queue with the connection.
-    pub async fn listen(&self, consuming: &Connection) -> Result<(Channel, Consumer), QueueError> {
+    pub async fn consume(&self, consuming: &Connection) -> Result<(Channel, Consumer), QueueError> {
         let channel = consuming.create_channel().await.map_err(lost)?;
         // After a lost connection the old queue may still exist, and the broker would refuse its name.
         let nonce = jiff::Timestamp::now().as_nanosecond();
@@ -141,7 +141,7 @@ impl Presence {
     }
 
     /// Reads the other workers' messages and moves lanes, until its task is aborted.
-    pub async fn listen_on(self, mut consumer: Consumer) {
+    pub async fn run(self, mut consumer: Consumer) {
         let mut members: BTreeMap<String, Member> = BTreeMap::new();
         let mut takers: BTreeMap<String, Takers> = BTreeMap::new();
         let mut reported = BTreeSet::new();
