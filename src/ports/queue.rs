@@ -1,4 +1,4 @@
-//! The door to the broker: deliveries in, results out. A delivery ends exactly once: it is consumed by it.
+//! The port to the broker: deliveries arrive, results leave. A delivery ends exactly once, because ending consumes it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,41 +8,41 @@ use tokio::sync::watch;
 
 use crate::contract::{JobResult, WireEvent};
 
-/// A broker that may come and go.
+/// A broker, which may be missing at times.
 #[async_trait]
 pub trait Broker: Send + Sync {
-    /// Connects once. The epoch that begins ends with the first fault on any of its connections.
-    async fn connect(&self) -> Result<Box<dyn Epoch>, QueueError>;
+    /// Connects once.
+    async fn connect(&self) -> Result<Box<dyn BrokerConnection>, QueueError>;
 }
 
-/// The time between a connect and the loss of it.
+/// A connection to the broker. It ends with its first fault.
 #[async_trait]
-pub trait Epoch: Send {
-    /// What comes next; of each lane at most one delivery at a time. `None`: the epoch is over.
+pub trait BrokerConnection: Send {
+    /// The next arrival; each lane has at most one delivery at a time. `None`: the connection is lost.
     async fn next(&mut self) -> Option<Arrival>;
-    /// The way out.
+    /// Publishes results and events.
     fn outbox(&self) -> Arc<dyn Outbox>;
-    /// Takes nothing more of a lane; what is being done of it is finished first, and what was not begun goes back.
+    /// Takes no more jobs of a lane. A running job finishes first; a delivery that nobody has taken goes back.
     fn pause(&self, lane: &str);
     /// Takes jobs of a lane again.
     fn resume(&self, lane: &str);
-    /// Gives back what was not begun, in order, and ends the connections. The cancels that were not asked for by
-    /// [`Epoch::next`]: whoever sent them was told that they were heard.
+    /// Gives back the deliveries that nobody has taken, in order, and closes. Returns the cancels that
+    /// [`BrokerConnection::next`] has not returned: their senders got a confirm.
     async fn close(self: Box<Self>) -> Vec<String>;
 }
 
-/// What a broker brings.
+/// What arrives from the broker.
 pub enum Arrival {
     Delivery(Delivery),
-    /// Somebody does not want a job any more; its id.
+    /// The id of a job that its requester cancels.
     Cancel(String),
-    /// Another worker serves the same lanes with another journal: what it has done is not known here.
+    /// Another worker shares a lane but not the journal, so this worker does not know what that one has done.
     ForeignJournal {
         worker: String,
     },
 }
 
-/// One message, as it came.
+/// One message, as the broker delivered it.
 pub struct Delivery {
     pub body: Vec<u8>,
     /// AMQP `type`.
@@ -54,40 +54,40 @@ pub struct Delivery {
     pub published_at: Option<Timestamp>,
     /// The first word of the routing key.
     pub lane: String,
-    /// It came by a routing key that no lane is bound to.
+    /// No lane is bound to its routing key.
     pub unrouted: bool,
     pub redelivered: bool,
-    /// Turns true when the delivery is known to be lost: it will come again, to somebody.
+    /// Becomes true once the delivery is lost: the broker will deliver it again, to this worker or another.
     pub lost: watch::Receiver<bool>,
-    pub ending: Box<dyn Ending>,
+    pub handle: Box<dyn Acknowledge>,
 }
 
-/// The end of a delivery, and until then the claim to it.
+/// The handle of a delivery: whether it is still ours, and how it ends.
 #[async_trait]
-pub trait Ending: Send + Sync {
-    /// Asks the broker whether the delivery is still ours: one round trip on the channel that it came by, 2 s at most.
+pub trait Acknowledge: Send + Sync {
+    /// Asks the broker whether the delivery is still ours: one round trip on its own channel, 2 s at most.
     async fn still_ours(&self) -> Result<(), QueueError>;
-    /// Done with: the broker forgets it. An error means that it will be delivered again.
+    /// Acknowledges it: the broker forgets it. After an error it will be delivered again.
     async fn ack(self: Box<Self>) -> Result<(), QueueError>;
-    /// Gives it back to the head of its queue. The lane is taken up again after `pause`, by whoever the broker chooses;
-    /// with `None` only after [`Epoch::resume`].
+    /// Gives it back to the head of its queue. This worker takes jobs of the lane again after `pause`; with `None` only after
+    /// [`BrokerConnection::resume`].
     async fn release(self: Box<Self>, pause: Option<Duration>);
 }
 
-/// Where results, events and dead letters go.
+/// Publishes results, events and dead letters.
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Publishes a result and waits until the broker has stored it.
     async fn result(&self, reply_to: Option<&str>, result: &JobResult) -> Result<(), QueueError>;
-    /// Publishes an event; nobody waits for it.
+    /// Publishes an event, without waiting for a confirm.
     async fn event(&self, lane: &str, event: &WireEvent);
-    /// Keeps a body that cannot be done, with the reason, and waits until the broker has stored it.
+    /// Publishes a dead letter with its reason, and waits until the broker has stored it.
     async fn dead_letter(&self, lane: &str, body: &[u8], reason: &str) -> Result<(), QueueError>;
-    /// Asks for a job that ended `indeterminate` to be looked at, in the turn of its lane.
+    /// Asks the worker that has the lane to reconcile a job that ended `indeterminate`.
     async fn ask_to_settle(&self, lane: &str, job: &str) -> Result<(), QueueError>;
 }
 
-/// What a broker can do to us.
+/// Why the broker did not do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueueError {
     #[error("the broker cannot be reached: {0}")]

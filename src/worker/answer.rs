@@ -76,7 +76,7 @@ impl Desk {
         }
         case.emit(EventKind::Published);
         self.journal_says(self.journal.published(result).await);
-        delivery.ending.ack().await?;
+        delivery.handle.ack().await?;
         case.emit(EventKind::Acknowledged);
         info!(
             job = %case.job.id,
@@ -111,7 +111,7 @@ impl Desk {
             let stub = serde_json::json!({ "withheld": withheld, "id": id }).to_string();
             outbox.dead_letter(&delivery.lane, stub.as_bytes(), &reason).await?;
         }
-        delivery.ending.ack().await
+        delivery.handle.ack().await
     }
 
     /// Until the broker has it, as long as it is there.

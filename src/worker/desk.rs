@@ -338,7 +338,7 @@ impl Case<'_> {
 }
 
 pub(super) async fn release(delivery: Delivery, pause: Option<Duration>) -> Result<(), QueueError> {
-    delivery.ending.release(pause).await;
+    delivery.handle.release(pause).await;
     Ok(())
 }
 

@@ -84,7 +84,7 @@ impl Gate for JobGate<'_> {
                 return Err(closed(&error.to_string()));
             }
         }
-        if let Err(error) = self.delivery.ending.still_ours().await {
+        if let Err(error) = self.delivery.handle.still_ours().await {
             if !self.passed() {
                 self.withdraw().await;
             }

@@ -33,7 +33,7 @@ use crate::{
     event::Readers,
     ports::{
         journal::Journal,
-        queue::{Arrival, Broker, Delivery, Epoch, Outbox},
+        queue::{Arrival, Broker, Delivery, BrokerConnection, Outbox},
     },
 };
 
@@ -124,11 +124,11 @@ pub async fn serve(
             _ = stop.changed() => continue,
         };
         match connected {
-            Ok(epoch) => {
+            Ok(connection) => {
                 info!("connected to the broker, taking jobs");
                 let begun = Instant::now();
                 health.send_replace(Health { connected: true, journal: *journal.borrow(), alone: true });
-                shift.epoch(epoch, &mut stops, &mut stop, health).await;
+                shift.connected(connection, &mut stops, &mut stop, health).await;
                 // What breaks as soon as it stands is not tried without a pause: each time everything goes back to its queue.
                 if begun.elapsed() > STANDS {
                     tries = 0;
@@ -183,15 +183,15 @@ struct Shift {
 impl Shift {
     /// Until the connection is lost or the worker is asked to stop. Whatever runs is finished before it returns, so that
     /// a job that is delivered again never runs beside itself.
-    async fn epoch(
+    async fn connected(
         &mut self,
-        mut epoch: Box<dyn Epoch>,
+        mut connection: Box<dyn BrokerConnection>,
         stops: &mut mpsc::UnboundedReceiver<String>,
         stop: &mut watch::Receiver<Shutdown>,
         health: &watch::Sender<Health>,
     ) {
         let slots = Slots::new(self.slots);
-        let outbox = epoch.outbox();
+        let outbox = connection.outbox();
         let mut waiting: Waiting<(Asked, Delivery)> = Waiting::default();
         let mut running = JoinSet::new();
         let mut round = tokio::time::interval(LOOK_ROUND);
@@ -204,9 +204,9 @@ impl Shift {
                 _ = stop.changed() => break,
                 Some(lane) = stops.recv() => {
                     self.paused.insert(lane.clone());
-                    epoch.pause(&lane);
+                    connection.pause(&lane);
                 }
-                arrival = epoch.next() => match arrival {
+                arrival = connection.next() => match arrival {
                     Some(Arrival::Delivery(delivery)) => {
                         let asked = read(&delivery);
                         let operation = match &asked {
@@ -238,9 +238,9 @@ impl Shift {
                 _ = round.tick() => {
                     for ((_, delivery), since) in waiting.overdue(LONGEST_WAIT, Instant::now()) {
                         self.waited.insert(delivery.lane.clone(), since);
-                        delivery.ending.release(Some(Duration::ZERO)).await;
+                        delivery.handle.release(Some(Duration::ZERO)).await;
                     }
-                    self.look_round(&mut *epoch, &outbox, &mut running).await;
+                    self.look_round(&mut *connection, &outbox, &mut running).await;
                     health.send_modify(|health| health.journal = *self.desk.journal_works.borrow());
                 }
             }
@@ -248,16 +248,16 @@ impl Shift {
         // Nothing more of any lane: whoever stands behind takes them over, but for what runs here.
         health.send_modify(|health| health.connected = false);
         for lane in &self.lanes {
-            epoch.pause(lane);
+            connection.pause(lane);
         }
         for (_, delivery) in waiting.drain() {
-            delivery.ending.release(None).await;
+            delivery.handle.release(None).await;
         }
         if !running.is_empty() {
             info!("finishing what runs: {}", running.len());
         }
-        self.finish(running, &mut *epoch, stop).await;
-        for job in epoch.close().await {
+        self.finish(running, &mut *connection, stop).await;
+        for job in connection.close().await {
             self.cancel(job).await;
         }
     }
@@ -288,7 +288,7 @@ impl Shift {
     async fn finish(
         &mut self,
         mut running: JoinSet<()>,
-        epoch: &mut dyn Epoch,
+        connection: &mut dyn BrokerConnection,
         stop: &mut watch::Receiver<Shutdown>,
     ) {
         let mut over = false;
@@ -301,9 +301,9 @@ impl Shift {
             }
             tokio::select! {
                 ended = running.join_next() => if ended.is_none() { break },
-                arrival = epoch.next(), if !over => match arrival {
+                arrival = connection.next(), if !over => match arrival {
                     Some(Arrival::Cancel(job)) => self.cancel(job).await,
-                    Some(Arrival::Delivery(delivery)) => delivery.ending.release(None).await,
+                    Some(Arrival::Delivery(delivery)) => delivery.handle.release(None).await,
                     Some(Arrival::ForeignJournal { .. }) => {}
                     None => over = true,
                 },
@@ -325,7 +325,7 @@ impl Shift {
     /// What other workers and people have decided since; what is due to be looked at; what can be forgotten.
     async fn look_round(
         &mut self,
-        epoch: &mut dyn Epoch,
+        connection: &mut dyn BrokerConnection,
         outbox: &Arc<dyn Outbox>,
         running: &mut JoinSet<()>,
     ) {
@@ -335,11 +335,11 @@ impl Shift {
         let desk = &self.desk;
         let stopped: BTreeSet<String> = stopped.into_iter().map(|stop| stop.lane).collect();
         for lane in self.lanes.iter().filter(|lane| stopped.contains(*lane) && !self.paused.contains(*lane)) {
-            epoch.pause(lane);
+            connection.pause(lane);
         }
         for lane in self.paused.difference(&stopped) {
             info!(lane, "resumed");
-            epoch.resume(lane);
+            connection.resume(lane);
         }
         self.paused = self.lanes.iter().filter(|lane| stopped.contains(*lane)).cloned().collect();
         // Beside all else: a broker under alarm takes its time to say that it has stored something.

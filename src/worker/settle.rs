@@ -81,13 +81,13 @@ impl Desk {
         let stopped = self.journal_says(self.journal.stopped_lanes().await).unwrap_or_default();
         if stopped.iter().any(|stop| stop.lane == delivery.lane) {
             let _ = self.stopped.send(delivery.lane.clone());
-            delivery.ending.release(None).await;
+            delivery.handle.release(None).await;
             return Ok(());
         }
         if let Some(Some(open)) = self.journal_says(self.journal.open(job).await) {
             self.look(&open, true, outbox).await;
         }
-        delivery.ending.ack().await
+        delivery.handle.ack().await
     }
 
     /// Publishes what was settled by somebody who did not come to publish it.

@@ -1,4 +1,4 @@
-//! The gateway's side, for `seatwright enqueue`: publish jobs, hear of them, wait for their results.
+//! The gateway's side, for `seatwright enqueue`: publish jobs, read their events, wait for their results.
 
 use std::sync::Arc;
 
@@ -25,17 +25,17 @@ pub struct Client {
     connection: Arc<Connection>,
 }
 
-/// What comes back.
+/// A message that the gateway receives.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
     Event(WireEvent),
     Result(Box<JobResult>),
-    /// A message that is neither; its text.
+    /// The text of any other message.
     Other(String),
 }
 
 impl Client {
-    /// Connects, and makes sure that there is a queue for the jobs, worker or not.
+    /// Connects, and declares the queues, whether or not a worker runs.
     pub async fn connect(url: &str, lanes: &[String]) -> Result<Self, QueueError> {
         let connection = connect(url, 10, "seatwright enqueue").await?;
         let channel = connection.create_channel().await.map_err(lost)?;
@@ -76,7 +76,7 @@ impl Client {
         Ok(Self { confirmed, reply_to, results, events, connection })
     }
 
-    /// Publishes a job body as it is, and waits until the broker has stored it.
+    /// Publishes a job body unchanged, and waits until the broker has stored it.
     pub async fn publish(
         &self,
         lane: &str,
@@ -96,7 +96,7 @@ impl Client {
         let key = format!("{lane}.{operation}");
         match self.confirmed.publish(topology::JOBS, &key, body, properties).await? {
             true => Ok(()),
-            false => Err(QueueError::Topology(format!("no queue takes jobs of the lane `{lane}`"))),
+            false => Err(QueueError::Topology(format!("no queue is bound for jobs of the lane `{lane}`"))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The operator's side: what is on the dead-letter queue, and how it goes back to its lane; a job that is not wanted.
+//! The operator's side: dead letters, their replay, and the cancel of a job.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,31 +26,31 @@ use crate::{
 /// How long the broker may take to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
-/// The dead-letter queue, held open: nobody else sees what was read of it until this is closed.
+/// The dead-letter queue. Other readers do not see the messages read here until this is closed.
 pub struct DeadLetters {
     connection: Arc<Connection>,
     channel: Channel,
     confirmed: Confirmed,
     letters: Vec<(DeadLetter, Delivery)>,
-    /// How many more there are than were read.
+    /// How many messages were not read.
     pub more: u32,
 }
 
-/// What could not be done, and why.
+/// A dead letter, and why it is one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeadLetter {
-    /// The id of the job; where the body has none, what its result was answered under.
+    /// The id of the job. If the body has none: the id in its result.
     pub job: String,
-    /// Where it goes back to. `None`: nobody wrote that down.
+    /// Where a replay publishes it. `None`: unknown.
     pub lane: Option<String>,
     pub reason: String,
     pub since: Option<Timestamp>,
-    /// `None`: it held a secret in clear.
+    /// `None`: withheld, because it contained a secret in clear.
     pub body: Option<Vec<u8>>,
 }
 
 impl DeadLetters {
-    /// Reads at most so many, the oldest first.
+    /// Reads up to `most` messages, the oldest first.
     pub async fn read(url: &str, most: usize) -> Result<Self, QueueError> {
         let connection = Arc::new(connect(url, 10, "seatwright dead").await?);
         let channel = connection.create_channel().await.map_err(lost)?;
@@ -72,20 +72,20 @@ impl DeadLetters {
         Ok(this)
     }
 
-    /// What was read.
+    /// The messages that were read.
     pub fn letters(&self) -> impl Iterator<Item = &DeadLetter> {
         self.letters.iter().map(|(letter, _)| letter)
     }
 
-    /// Publishes one again, to its lane, and only when that is stored takes it off the queue. A crash in between leaves it
-    /// in both: a job that comes twice is done once.
+    /// Publishes one to its lane, and removes it only once that is stored. A crash in between leaves it in both places, which does
+    /// no harm: a job that is delivered twice is done once.
     pub async fn replay(&self, number: usize) -> Result<(), QueueError> {
         let Some((letter, delivery)) = self.letters.get(number) else { return Ok(()) };
         let Some(body) = &letter.body else {
-            return Err(QueueError::Refused("its body was withheld: it held a secret in clear".to_owned()));
+            return Err(QueueError::Refused("its body was withheld, because it contained a secret in clear".to_owned()));
         };
         let Some(lane) = &letter.lane else {
-            return Err(QueueError::Refused("nobody wrote down which lane it is of".to_owned()));
+            return Err(QueueError::Refused("its lane is not recorded".to_owned()));
         };
         let operation = serde_json::from_slice::<Value>(body)
             .ok()
@@ -94,17 +94,17 @@ impl DeadLetters {
         let properties = again(&delivery.properties, &letter.job);
         let key = format!("{lane}.{operation}");
         if !self.confirmed.publish(topology::JOBS, &key, body, properties).await? {
-            return Err(QueueError::Topology(format!("no queue takes jobs of the lane `{lane}`")));
+            return Err(QueueError::Topology(format!("no queue is bound for jobs of the lane `{lane}`")));
         }
         match delivery.acker.ack(BasicAckOptions::default()).await {
             Ok(true) => Ok(()),
             _ => {
-                Err(QueueError::Lost("it is on its lane again, and on the dead-letter queue too".to_owned()))
+                Err(QueueError::Lost("it is on its lane's queue again, and still on the dead-letter queue".to_owned()))
             }
         }
     }
 
-    /// Gives back what was not replayed, in order.
+    /// Gives back the other messages, in order.
     pub async fn close(self) {
         let closing = async {
             let _ = self.channel.close(200, "done".into()).await;
@@ -114,7 +114,7 @@ impl DeadLetters {
     }
 }
 
-/// Tells all workers that a job is not wanted any more. False: no worker is listening.
+/// Asks all workers to cancel a job. False: no worker is connected.
 pub async fn cancel(url: &str, job: &str) -> Result<bool, QueueError> {
     let connection = Arc::new(connect(url, 10, "seatwright cancel").await?);
     let body = serde_json::to_vec(&Cancel { job: job.to_owned() })
@@ -123,13 +123,13 @@ pub async fn cancel(url: &str, job: &str) -> Result<bool, QueueError> {
         .with_content_type("application/json".into())
         .with_type(CANCEL_TYPE.into())
         .with_correlation_id(job.into());
-    let told =
+    let routed =
         Confirmed::new(Arc::clone(&connection)).publish(topology::WORKERS, "", &body, properties).await;
     let _ = tokio::time::timeout(ANSWER_TIME, connection.close(200, "done".into())).await;
-    told
+    routed
 }
 
-/// What the worker or the broker wrote down.
+/// Reads what the worker or the broker recorded.
 fn read(message: &Delivery) -> DeadLetter {
     let properties = &message.properties;
     let headers = properties.headers().clone().unwrap_or_default();
@@ -152,13 +152,13 @@ fn read(message: &Delivery) -> DeadLetter {
         lane: text(headers.inner().get(LANE)).or(death.as_ref().and_then(|death| death.lane.clone())),
         reason: text(headers.inner().get(REASON))
             .or(death.map(|death| death.reason))
-            .unwrap_or_else(|| "nobody wrote down why".to_owned()),
+            .unwrap_or_else(|| "the reason is not recorded".to_owned()),
         since: since.and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok()),
         body: (!withheld).then(|| message.data.clone()),
     }
 }
 
-/// What the broker writes on a message that it gives up.
+/// The `x-death` header: what the broker adds to a message that it gives up.
 struct Death {
     lane: Option<String>,
     reason: String,
@@ -170,7 +170,7 @@ fn death(headers: &FieldTable) -> Option<Death> {
     let AMQPValue::FieldTable(last) = deaths.as_slice().first()? else { return None };
     let queue = text(last.inner().get("queue")).unwrap_or_default();
     let reason = match text(last.inner().get("reason")).as_deref() {
-        Some("delivery_limit") => "it came back too often: a worker died of it each time".to_owned(),
+        Some("delivery_limit") => "it reached the delivery limit: a worker died each time".to_owned(),
         Some(other) => format!("the broker gave it up: {other}"),
         None => "the broker gave it up".to_owned(),
     };
@@ -189,7 +189,7 @@ fn text(value: Option<&AMQPValue>) -> Option<String> {
     }
 }
 
-/// As it was published first, as far as that is known.
+/// The properties of its first publish, as far as they are known.
 fn again(before: &BasicProperties, job: &str) -> BasicProperties {
     let now = u64::try_from(Timestamp::now().as_second()).unwrap_or_default();
     let named = |value: &Option<ShortString>, or: &str| value.clone().unwrap_or_else(|| or.into());

@@ -14,7 +14,7 @@ use super::{
     command::{DeliveryEnd, LaneCommand},
     lost,
 };
-use crate::ports::queue::{Delivery, Ending, QueueError};
+use crate::ports::queue::{Delivery, Acknowledge, QueueError};
 
 /// How long the broker may take to answer whether a delivery is still ours.
 const GATE_TIME: Duration = Duration::from_secs(2);
@@ -49,7 +49,7 @@ pub(super) fn read(message: lapin::message::Delivery, lane: Option<&str>, handle
         unrouted: lane.is_none(),
         redelivered: message.redelivered,
         lost: handle.lost.clone(),
-        ending: Box::new(handle),
+        handle: Box::new(handle),
         body: message.data,
     }
 }
@@ -77,7 +77,7 @@ impl DeliveryHandle {
 }
 
 #[async_trait]
-impl Ending for DeliveryHandle {
+impl Acknowledge for DeliveryHandle {
     async fn still_ours(&self) -> Result<(), QueueError> {
         self.not_lost()?;
         tokio::time::timeout(GATE_TIME, self.ask()).await.unwrap_or_else(|_| {

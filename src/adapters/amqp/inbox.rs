@@ -24,7 +24,7 @@ use super::{
     presence::Presence,
     topology,
 };
-use crate::ports::queue::{Arrival, Epoch, Outbox, QueueError};
+use crate::ports::queue::{Arrival, BrokerConnection, Outbox, QueueError};
 
 /// One connection to the broker: what arrives by it.
 pub(super) struct Inbox {
@@ -171,7 +171,7 @@ fn ends_the_connection(error: &lapin::Error) -> bool {
 }
 
 #[async_trait]
-impl Epoch for Inbox {
+impl BrokerConnection for Inbox {
     async fn next(&mut self) -> Option<Arrival> {
         while !self.over {
             match self.events.recv().await {

@@ -47,7 +47,7 @@ pub(super) struct LaneConsumer {
     /// Given to each delivery, which asks its consumer whether it is still ours.
     pub deliveries: mpsc::UnboundedSender<LaneCommand>,
     pub commands: mpsc::UnboundedReceiver<LaneCommand>,
-    /// [`crate::ports::queue::Epoch::pause`]
+    /// [`crate::ports::queue::BrokerConnection::pause`]
     pub paused: bool,
 }
 

@@ -1,8 +1,7 @@
-//! RabbitMQ over AMQP 0-9-1. The only room that knows lapin.
+//! RabbitMQ over AMQP 0-9-1. The only module that uses lapin.
 //!
-//! Two connections: what is consumed and acknowledged on one, published on the other, because a resource alarm blocks
-//! everything on a connection that publishes. No recovery by the library: any fault ends the epoch, and whoever holds
-//! it connects again.
+//! There are two connections: one consumes and acknowledges, the other publishes, because a resource alarm blocks a
+//! connection that publishes. lapin's own recovery is off: any fault ends both connections, and the worker connects again.
 
 mod client;
 mod command;
@@ -25,7 +24,7 @@ pub use dead::{DeadLetter, DeadLetters, cancel};
 
 use crate::{
     config::Topology,
-    ports::queue::{Broker, Epoch, Outbox, QueueError},
+    ports::queue::{Broker, BrokerConnection, Outbox, QueueError},
 };
 
 /// How long a connect may take.
@@ -42,20 +41,20 @@ pub struct Rabbit {
     pub topology: Topology,
     /// Seconds between heartbeats.
     pub heartbeat: u16,
-    /// Who we are among the workers: no other has this name.
+    /// The name of this worker. No other worker has it.
     pub worker: String,
-    /// Which journal we write: the same for all workers that share one.
+    /// The identity of the journal: the same for all workers that share it.
     pub journal: String,
 }
 
 #[async_trait]
 impl Broker for Rabbit {
-    async fn connect(&self) -> Result<Box<dyn Epoch>, QueueError> {
-        // A broker may go away at any point of this, and then nothing of it ends by itself.
+    async fn connect(&self) -> Result<Box<dyn BrokerConnection>, QueueError> {
+        // If the broker dies during this, some of these calls never return.
         match tokio::time::timeout(READY_TIME, self.begin()).await {
             Ok(begun) => Ok(Box::new(begun?)),
             Err(_) => Err(QueueError::Unreachable(format!(
-                "queues and channels are not ready within {} s: see what its log says of them",
+                "queues and channels are not ready within {} s; see the broker's log",
                 READY_TIME.as_secs()
             ))),
         }
@@ -64,7 +63,7 @@ impl Broker for Rabbit {
 
 impl Rabbit {
     async fn begin(&self) -> Result<inbox::Inbox, QueueError> {
-        // It becomes a part of names that AMQP has 255 bytes for.
+        // It becomes part of names, which AMQP limits to 255 bytes.
         let worker: String = self.worker.chars().take(60).collect();
         let name = |what: &str| format!("seatwright worker {worker}: {what}");
         let consuming = connect(&self.url, self.heartbeat, &name("jobs")).await?;
@@ -75,11 +74,11 @@ impl Rabbit {
     }
 }
 
-/// Connects, with our name for the operator.
+/// Connects, under a name that operators see.
 async fn connect(url: &str, heartbeat: u16, name: &str) -> Result<Connection, QueueError> {
     let mut uri: lapin::uri::AMQPUri = url.parse().map_err(|reason| {
         QueueError::Unreachable(format!(
-            "this is no AMQP address ({reason}): write amqp://user:password@host:5672"
+            "this is not an AMQP address ({reason}): write amqp://user:password@host:5672"
         ))
     })?;
     uri.query.heartbeat = Some(heartbeat);
@@ -91,41 +90,41 @@ async fn connect(url: &str, heartbeat: u16, name: &str) -> Result<Connection, Qu
     }
 }
 
-/// A way out without a way in, for whoever has something to say.
+/// An outbox without a consumer, for commands that only publish.
 pub async fn outbox(url: &str) -> Result<Arc<dyn Outbox>, QueueError> {
     let connection = Arc::new(connect(url, 10, "seatwright").await?);
     Ok(outbox::RabbitOutbox::open(connection).await?)
 }
 
-/// Can the broker be talked to? For `doctor`.
+/// Checks that the broker answers, for `doctor`.
 pub async fn probe(url: &str) -> Result<String, String> {
     let connection = connect(url, 10, "seatwright doctor")
         .await
-        .map_err(|e| format!("{e}\nsee that RabbitMQ runs, and that address, user and password are right"))?;
-    let said =
+        .map_err(|e| format!("{e}\ncheck that RabbitMQ runs, and that the address, user and password are right"))?;
+    let answer =
         connection.create_channel().await.map(|_| "it answers, and the user may open a channel".to_owned());
     let _ = connection.close(200, "done".into()).await;
-    said.map_err(|e| e.to_string())
+    answer.map_err(|e| e.to_string())
 }
 
 fn lost(error: lapin::Error) -> QueueError {
     QueueError::Lost(error.to_string())
 }
 
-/// What the broker says about one of its objects, and what to try. Whoever calls this has deleted nothing.
+/// The broker's error about one of its objects, and what to try.
 fn wrong(what: &str, error: lapin::Error) -> QueueError {
-    let lapin::ErrorKind::ProtocolError(said) = error.kind() else { return lost(error) };
-    let advice = match said.get_id() {
+    let lapin::ErrorKind::ProtocolError(error) = error.kind() else { return lost(error) };
+    let advice = match error.get_id() {
         404 => {
-            "it is not there: start a worker once with `topology: declare`, or make it as docs/queue.md says"
+            "it is not there: start a worker once with `topology: declare`, or declare it as docs/queue.md says"
         }
         406 => {
-            "it was made otherwise, and is left as it is. Move its messages elsewhere and delete it yourself, or \
+            "it was declared differently, and stays as it is. Move its messages elsewhere and delete it yourself, or \
              set `topology: passive` to use it as it is (a lane's queue must have a single active consumer)"
         }
         403 => "the user may not do this: see the permissions in docs/queue.md",
-        405 => "somebody else has it for himself alone: is another worker running under the same name?",
+        405 => "another connection has exclusive access: does another worker run under the same name?",
         _ => return lost(error),
     };
-    QueueError::Topology(format!("{what}: {}; {advice}", said.get_message()))
+    QueueError::Topology(format!("{what}: {}; {advice}", error.get_message()))
 }

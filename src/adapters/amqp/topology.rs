@@ -1,4 +1,5 @@
-//! Exchanges and queues: one quorum queue a lane, single active consumer; dead letters and unrouted jobs kept.
+//! Exchanges and queues: one quorum queue with a single active consumer for each lane, and queues for dead letters and
+//! unrouted jobs.
 
 use lapin::{
     Channel, ExchangeKind,
@@ -11,17 +12,17 @@ use crate::{config::Topology, ports::queue::QueueError};
 
 /// Jobs, by `<lane>.<operation>`.
 pub(super) const JOBS: &str = "seatwright.jobs";
-/// Jobs for lanes that nobody declared.
+/// Jobs for lanes that no worker declared.
 pub(super) const UNROUTED: &str = "seatwright.unrouted";
-/// Bodies that are no jobs.
+/// Dead letters.
 pub(super) const DEAD_EXCHANGE: &str = "seatwright.dlx";
 pub(super) const DEAD: &str = "seatwright.dead";
 pub(super) const DEAD_KEY: &str = "dead";
 /// Results without a `reply_to`.
 pub(super) const RESULTS: &str = "seatwright.results";
-/// Progress, by `<lane>.<event>`; dropped when nobody listens.
+/// Progress, by `<lane>.<event>`. Dropped when no queue is bound.
 pub(super) const EVENTS: &str = "seatwright.events";
-/// What workers say to each other, and what is said to all of them.
+/// Messages between workers, and to all of them.
 pub(super) const WORKERS: &str = "seatwright.workers";
 
 /// The largest backlog of a lane.
@@ -34,12 +35,12 @@ pub(super) fn lane_queue(lane: &str) -> String {
     format!("{JOBS}.{lane}")
 }
 
-/// The lane of a queue, where it is one of a lane.
+/// The lane of a queue, if the queue belongs to one.
 pub(super) fn lane_of(queue: &str) -> Option<&str> {
     queue.strip_prefix(JOBS)?.strip_prefix('.')
 }
 
-/// A queue, as errors name it.
+/// The name of a queue in errors.
 pub(super) fn named(queue: &str) -> String {
     match lane_of(queue) {
         Some(lane) => format!("queue {queue} of the lane `{lane}`"),
@@ -47,7 +48,7 @@ pub(super) fn named(queue: &str) -> String {
     }
 }
 
-/// Makes or expects everything, as configured. Nothing is ever deleted.
+/// Declares or expects all objects, as configured. Nothing is ever deleted.
 pub(super) async fn prepare(channel: &Channel, lanes: &[String], how: Topology) -> Result<(), QueueError> {
     if how == Topology::Off {
         return Ok(());

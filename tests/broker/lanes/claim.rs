@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use seatwright::ports::queue::{Broker, Delivery, Epoch};
+use seatwright::ports::queue::{Broker, Delivery, BrokerConnection};
 
 use crate::servers::PrivateBroker;
 
@@ -21,7 +21,7 @@ async fn a_delivery_is_ours_until_the_broker_has_it_back() {
     let mut times = Vec::new();
     for _ in 0..1000 {
         let begun = Instant::now();
-        one.ending.still_ours().await.expect("it is ours");
+        one.handle.still_ours().await.expect("it is ours");
         times.push(begun.elapsed());
     }
     times.sort();
@@ -31,7 +31,7 @@ async fn a_delivery_is_ours_until_the_broker_has_it_back() {
     Admin::new(&broker.url).await.delete_queue("seatwright.jobs.acme").await;
     not_ours(&one).await;
     within(one.lost.clone().wait_for(|lost| *lost)).await.expect("it is told");
-    assert!(one.ending.ack().await.is_err());
+    assert!(one.handle.ack().await.is_err());
     over(&mut *epoch).await;
     epoch.close().await;
 
@@ -39,11 +39,11 @@ async fn a_delivery_is_ours_until_the_broker_has_it_back() {
     let mut epoch = acme().connect().await.expect("the queue is made again");
     publish(&broker.url, "acme", "2").await;
     let two = delivery(&mut *epoch).await;
-    two.ending.still_ours().await.expect("it is ours");
+    two.handle.still_ours().await.expect("it is ours");
     broker.ctl(&["close_all_connections", "test"]);
     not_ours(&two).await;
     within(two.lost.clone().wait_for(|lost| *lost)).await.expect("it is told");
-    assert!(two.ending.ack().await.is_err());
+    assert!(two.handle.ack().await.is_err());
     over(&mut *epoch).await;
     epoch.close().await;
 
@@ -53,24 +53,24 @@ async fn a_delivery_is_ours_until_the_broker_has_it_back() {
     assert!(two.redelivered);
     let mut lost = two.lost.clone();
     assert!(!*lost.borrow_and_update());
-    two.ending.release(Some(Duration::ZERO)).await;
+    two.handle.release(Some(Duration::ZERO)).await;
     assert!(*lost.borrow());
     let two = delivery(&mut *epoch).await;
-    two.ending.still_ours().await.expect("it is ours again");
+    two.handle.still_ours().await.expect("it is ours again");
     // The epoch is closed around it.
     epoch.close().await;
-    assert!(two.ending.still_ours().await.is_err());
-    assert!(two.ending.ack().await.is_err());
+    assert!(two.handle.still_ours().await.is_err());
+    assert!(two.handle.ack().await.is_err());
 }
 
 /// The broker says so a moment after it has done it.
 async fn not_ours(delivery: &Delivery) {
     let begun = Instant::now();
-    let wait = async { while delivery.ending.still_ours().await.is_ok() {} };
+    let wait = async { while delivery.handle.still_ours().await.is_ok() {} };
     deadline(Duration::from_secs(10), "it stays ours", wait).await;
     println!("known not to be ours after {:?}", begun.elapsed());
 }
 
-async fn over(epoch: &mut dyn Epoch) {
+async fn over(epoch: &mut dyn BrokerConnection) {
     while within(epoch.next()).await.is_some() {}
 }

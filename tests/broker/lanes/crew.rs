@@ -20,7 +20,7 @@ use lapin::{
 use seatwright::{
     adapters::amqp::{Client, Rabbit},
     config::Topology,
-    ports::queue::{Arrival, Broker, Delivery, Epoch},
+    ports::queue::{Arrival, Broker, Delivery, BrokerConnection},
 };
 use tokio::{
     sync::{Notify, watch},
@@ -44,7 +44,7 @@ pub async fn deadline<T>(time: Duration, missing: &str, what: impl Future<Output
 }
 
 /// The next delivery of an epoch; whatever else arrives is of no interest.
-pub async fn delivery(epoch: &mut dyn Epoch) -> Delivery {
+pub async fn delivery(epoch: &mut dyn BrokerConnection) -> Delivery {
     let next = async {
         loop {
             match epoch.next().await {
@@ -349,19 +349,19 @@ async fn one(delivery: Delivery, record: Arc<Record>, worker: String, manner: Ma
     let chance = RandomState::new().build_hasher().finish();
     let fickle = manner == Manner::Fickle && chance.is_multiple_of(3);
     for _ in 0..if manner == Manner::Slow { 20 } else { 0 } {
-        let _ = delivery.ending.still_ours().await;
+        let _ = delivery.handle.still_ours().await;
     }
-    let ours = delivery.ending.still_ours().await;
+    let ours = delivery.handle.still_ours().await;
     if fickle {
         drop(busy);
         let pause = Duration::from_millis(number % 4);
-        return delivery.ending.release(Some(pause)).await;
+        return delivery.handle.release(Some(pause)).await;
     }
     if ours.is_ok() {
         record.commit(&delivery.lane, number, &worker, begun);
     }
     drop(busy);
-    let _ = delivery.ending.ack().await;
+    let _ = delivery.handle.ack().await;
 }
 
 /// Publishes numbers to all lanes until it is told to stop, never more than a few ahead; a number again until it is stored.

@@ -12,7 +12,7 @@ use seatwright::{
     event::{Reader, Readers},
     ports::{
         journal::{Entry, Journal},
-        queue::{Broker, Epoch, QueueError},
+        queue::{Broker, BrokerConnection, QueueError},
     },
     worker::{
         serve::{Health, Service, serve},
@@ -224,7 +224,7 @@ pub async fn next_result(admin: &Admin) -> JobResult {
 
 /// Everything is declared, and nobody is there.
 pub async fn declared(url: &str, lanes: &[&str]) -> Result<(), QueueError> {
-    let epoch: Box<dyn Epoch> = rabbit(url, lanes, "first").connect().await?;
+    let epoch: Box<dyn BrokerConnection> = rabbit(url, lanes, "first").connect().await?;
     epoch.close().await;
     Ok(())
 }

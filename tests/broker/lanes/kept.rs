@@ -81,11 +81,11 @@ async fn a_request_to_settle_comes_in_the_turn_of_its_lane() {
     assert_eq!((asked.lane.as_str(), asked.kind.as_deref()), ("acme", Some("seatwright.settle.v1")));
     let body: serde_json::Value = serde_json::from_slice(&asked.body).expect("JSON");
     assert_eq!(body, json!({ "job": "job-1" }));
-    asked.ending.ack().await.expect("it is ours");
+    asked.handle.ack().await.expect("it is ours");
     // For a lane that nobody has it is kept with what is not routed.
     epoch.outbox().ask_to_settle("nobody", "job-2").await.expect("it is stored");
     let asked = delivery(&mut *epoch).await;
     assert_eq!((asked.lane.as_str(), asked.unrouted), ("nobody", true));
-    asked.ending.ack().await.expect("it is ours");
+    asked.handle.ack().await.expect("it is ours");
     epoch.close().await;
 }

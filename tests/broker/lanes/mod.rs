@@ -34,19 +34,19 @@ async fn a_lane_is_paused_parked_and_taken_up_again() {
     // What is being done is finished; the next one is for the other.
     let one = delivery(&mut *first).await;
     first.pause("acme");
-    one.ending.still_ours().await.expect("a paused lane keeps what is out");
-    one.ending.ack().await.expect("it is ours");
+    one.handle.still_ours().await.expect("a paused lane keeps what is out");
+    one.handle.ack().await.expect("it is ours");
     let two = delivery(&mut *second).await;
     assert_eq!(two.body, b"2");
-    two.ending.ack().await.expect("it is ours");
+    two.handle.ack().await.expect("it is ours");
     // Parked: only a resume brings the lane back, and the message keeps its place.
     let three = delivery(&mut *second).await;
     assert_eq!(three.body, b"3");
     first.resume("acme");
-    three.ending.release(None).await;
+    three.handle.release(None).await;
     let three = delivery(&mut *first).await;
     assert_eq!((three.body.as_slice(), three.redelivered), (&b"3"[..], true));
-    three.ending.ack().await.expect("it is ours");
+    three.handle.ack().await.expect("it is ours");
     // The fourth is delivered to `first`, which never asks for it: it goes back, and keeps its place.
     second.resume("acme");
     first.pause("acme");
@@ -55,11 +55,11 @@ async fn a_lane_is_paused_parked_and_taken_up_again() {
     first.resume("acme");
     let mut lost = four.lost.clone();
     assert!(!*lost.borrow_and_update());
-    four.ending.release(None).await;
+    four.handle.release(None).await;
     assert!(*lost.borrow_and_update(), "a delivery that was given back is not ours");
     let four = delivery(&mut *first).await;
     assert_eq!(four.body, b"4");
-    four.ending.ack().await.expect("it is ours");
+    four.handle.ack().await.expect("it is ours");
     // Dropped without a word, as by a task that was ended: it counts as given back.
     let five = delivery(&mut *first).await;
     first.pause("acme");
@@ -67,7 +67,7 @@ async fn a_lane_is_paused_parked_and_taken_up_again() {
     drop(five);
     let five = delivery(&mut *second).await;
     assert_eq!((five.body.as_slice(), five.redelivered), (&b"5"[..], true));
-    five.ending.ack().await.expect("it is ours");
+    five.handle.ack().await.expect("it is ours");
     first.close().await;
     second.close().await;
 }
@@ -160,7 +160,7 @@ async fn a_cancel_and_a_foreign_journal_are_heard_of() {
     }
 }
 
-async fn next(epoch: &mut dyn seatwright::ports::queue::Epoch) -> Arrival {
+async fn next(epoch: &mut dyn seatwright::ports::queue::BrokerConnection) -> Arrival {
     within(epoch.next()).await.expect("the epoch goes on")
 }
 

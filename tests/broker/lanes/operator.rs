@@ -69,7 +69,7 @@ async fn dead_letters_are_listed_and_replayed_once() {
     while admin.count("seatwright.dead").await < 4 {
         let waiting = async {
             tokio::select! {
-                delivery = delivery(&mut *epoch) => delivery.ending.release(Some(Duration::ZERO)).await,
+                delivery = delivery(&mut *epoch) => delivery.handle.release(Some(Duration::ZERO)).await,
                 // Looked at again and again, as no event says that it has arrived.
                 () = async { while admin.count("seatwright.dead").await < 4 {} } => {}
             }
@@ -80,7 +80,7 @@ async fn dead_letters_are_listed_and_replayed_once() {
 
     let (code, printed, _) = seatwright(url, &["dead", "list"]).await;
     assert_eq!((code, printed.lines().count()), (0, 4), "{printed}");
-    for word in ["poison", "acme", "begun 5 times", "(withheld)", "came back too often", " s "] {
+    for word in ["poison", "acme", "begun 5 times", "(withheld)", "delivery limit", " s "] {
         assert!(printed.contains(word), "`{word}` is missing:\n{printed}");
     }
     dead(url, 4).await;
@@ -96,7 +96,7 @@ async fn dead_letters_are_listed_and_replayed_once() {
     assert_eq!(again.body, job.to_string().as_bytes());
     assert_eq!((again.lane.as_str(), again.kind.as_deref()), ("acme", Some("seatwright.job.v1")));
     assert_eq!((again.message_id.as_deref(), again.redelivered), (Some("poison"), false));
-    again.ending.ack().await.expect("it is ours");
+    again.handle.ack().await.expect("it is ours");
     dead(url, 3).await;
     let (code, _, said) = seatwright(url, &["dead", "replay", "poison"]).await;
     assert_eq!(code, 1);
@@ -110,7 +110,7 @@ async fn dead_letters_are_listed_and_replayed_once() {
     for body in ["{ not JSON", "\"worn\""] {
         let again = delivery(&mut *epoch).await;
         assert_eq!(again.body, body.as_bytes());
-        again.ending.ack().await.expect("it is ours");
+        again.handle.ack().await.expect("it is ours");
     }
     assert_eq!(dead(url, 1).await, ["secret"]);
     epoch.close().await;
@@ -172,18 +172,18 @@ async fn nobody_needs_more_rights_than_the_documents_say() {
     let mut client = Client::connect(&gateway, &["acme".to_owned()]).await.expect("it has what it needs");
     client.publish("acme", "user.get", "1", b"1").await.expect("it is stored");
     let one = delivery(&mut *epoch).await;
-    one.ending.still_ours().await.expect("it is ours");
+    one.handle.still_ours().await.expect("it is ours");
     let outbox = epoch.outbox();
     outbox.result(one.reply_to.as_deref(), &result("1")).await.expect("it is stored");
     within(client.next()).await.expect("the result comes");
     outbox.result(None, &result("2")).await.expect("it is stored");
     outbox.dead_letter("acme", b"{}", "tried").await.expect("it is stored");
     outbox.ask_to_settle("acme", "3").await.expect("it is stored");
-    one.ending.ack().await.expect("it is ours");
+    one.handle.ack().await.expect("it is ours");
     let settle = delivery(&mut *epoch).await;
     assert_eq!(settle.kind.as_deref(), Some("seatwright.settle.v1"));
-    settle.ending.release(Some(Duration::ZERO)).await;
-    delivery(&mut *epoch).await.ending.ack().await.expect("it is ours");
+    settle.handle.release(Some(Duration::ZERO)).await;
+    delivery(&mut *epoch).await.handle.ack().await.expect("it is ours");
     let (code, printed, said) = seatwright(&operator, &["cancel", "3"]).await;
     assert_eq!(code, 0, "{printed}{said}");
     assert!(matches!(next(&mut *epoch).await, Arrival::Cancel(job) if job == "3"));
