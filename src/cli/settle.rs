@@ -12,7 +12,7 @@ use super::{
 use crate::{
     adapters::amqp::outbox,
     contract::{JobResult, Outcome},
-    ports::journal::{Journal, Open},
+    ports::journal::{Journal, UnsettledJob},
 };
 
 /// Show the jobs that ended `indeterminate`, have one looked at, or say what became of it.
@@ -39,14 +39,14 @@ impl SettleCommand {
         let (config, journal) = journal_of(&self.config).await?;
         let lanes: Vec<String> = config.service_accounts.keys().cloned().collect();
         let Some(job) = &self.job else {
-            let open = journal.all_open(&lanes).await?;
+            let open = journal.all_unsettled(&lanes).await?;
             open.iter().for_each(|open| println!("{}", line(open)));
             if open.is_empty() {
                 println!("nothing is open");
             }
             return Ok(Exit::Done);
         };
-        let Some(open) = journal.open(job).await? else {
+        let Some(open) = journal.unsettled(job).await? else {
             println!("{job} is not open: it did not end indeterminate, or it is settled");
             return Ok(Exit::NotDone);
         };
@@ -84,9 +84,9 @@ impl SettleCommand {
     }
 }
 
-fn line(open: &Open) -> String {
+fn line(open: &UnsettledJob) -> String {
     let entry = &open.entry;
-    let next = open.look_at.map_or_else(
+    let next = open.reconcile_at.map_or_else(
         || "a person has to say what became of it".to_owned(),
         |at| format!("it is looked at again at {at}"),
     );
@@ -98,6 +98,6 @@ fn line(open: &Open) -> String {
         entry.app,
         entry.integration,
         open.intent.at,
-        open.looks,
+        open.attempts,
     )
 }

@@ -1,20 +1,20 @@
-//! The door to the evidence store.
+//! The port to the evidence store.
 
 use async_trait::async_trait;
 
 /// Keeps pictures and traces.
 #[async_trait]
 pub trait EvidenceStore: Send + Sync {
-    /// Keeps bytes under their digest; the answer says where. `name` is a hint for people: `01JD.after_commit.png`.
+    /// Stores bytes under their digest, and returns where. `name` is for people: `01JD.after_commit.png`.
     async fn keep(&self, name: &str, bytes: &[u8]) -> Result<Kept, EvidenceError>;
 
-    /// Pictures of fewer bytes travel in the result, too.
+    /// Pictures with fewer bytes are also part of the result.
     fn inline_below(&self) -> u64 {
         0
     }
 }
 
-/// Where something is kept.
+/// Where something is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
     /// Hexadecimal.
@@ -23,7 +23,7 @@ pub struct Kept {
     pub reference: String,
 }
 
-/// Evidence could not be kept. That never changes an outcome; it is noted in the result.
+/// Evidence could not be stored. That never changes an outcome; the result mentions it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("evidence could not be kept: {0}")]
+#[error("evidence could not be stored: {0}")]
 pub struct EvidenceError(pub String);

@@ -1,21 +1,21 @@
-//! The door to the last look before a commit: is the job still ours, and still wanted?
+//! The port to the gate: the last check before a commit, whether the job is still ours and not cancelled.
 
 use async_trait::async_trait;
 
 use crate::contract::Failure;
 
-/// Asked right before an input that may change the app.
+/// Permits inputs that may change the app.
 #[async_trait]
 pub trait Gate: Send + Sync {
-    /// Journals the intent, then asks. A failure means: do not touch the app.
+    /// Called right before such an input. Records the intent, then checks. After a failure the app must not be touched.
     async fn pass(&self, step: &str) -> Result<(), Failure>;
-    /// The commit that was let pass is not made after all.
+    /// Removes the intent of a commit that was permitted and then not made.
     async fn withdraw(&self);
-    /// False once it is known that nothing will be let pass any more: the rest is not worth doing.
+    /// False once the gate will permit nothing more. Then the rest of the job is not worth doing.
     fn is_open(&self) -> bool;
 }
 
-/// For jobs that nobody else can take up, such as those of `seatwright run`.
+/// The gate of jobs that no other worker can claim, such as those of `seatwright run`.
 pub struct AlwaysOpen;
 
 #[async_trait]

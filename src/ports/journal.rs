@@ -1,164 +1,164 @@
-//! The door to the journal: what was tried, by job id. It is what makes a job that comes twice happen once.
+//! The port to the journal: what was tried, by job id. It ensures that a job that is delivered twice happens once.
 //!
-//! Every write is on disk before it returns. Several workers may share a journal; then it also tells a worker that was
-//! asleep that somebody else has taken its job up.
+//! Every write is on disk before it returns. Several workers may share a journal. Then a worker that was suspended also
+//! learns from it that another worker has claimed its job.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::contract::{Code, JobResult, Operation};
 
-/// Attempts, intents, outcomes, results.
+/// Keeps attempts, intents and results.
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Which journal this is.
+    /// The identity of this journal.
     fn identity(&self) -> &Identity;
 
-    /// Takes a job up, and counts that; or says what is known of it already.
-    async fn take_up(&self, job: &Entry) -> Result<Known, JournalError>;
-    /// How many attempts before the next one ended without a word, in a row. Nothing is taken up.
+    /// Claims a job and counts the attempt, or returns what is already known of the job.
+    async fn claim(&self, job: &Entry) -> Result<ClaimOutcome, JournalError>;
+    /// How many attempts in a row died, as of the next attempt. Claims nothing.
     async fn deaths(&self, job: &str) -> Result<u32, JournalError>;
-    /// Notes that the attempt ended by our own decision, before any commit: it does not count as a death, not even where a
-    /// later attempt has been made meanwhile. Once for each attempt.
-    async fn put_down(&self, job: &str, attempt: u32) -> Result<(), JournalError>;
-    /// Written before a commit: from here on the app may have changed. Only what is [`Leave::Granted`] may go on.
-    async fn intend(&self, job: &str, attempt: u32, step: &str) -> Result<Leave, JournalError>;
-    /// Takes an intent back: the commit was not made after all, and that is sure.
+    /// Records that the attempt ended by the worker's decision, before any commit. It then does not count as a death, even if
+    /// there is a later attempt by now. To be called once for each attempt.
+    async fn release(&self, job: &str, attempt: u32) -> Result<(), JournalError>;
+    /// Records the intent to commit: from here on the app may have changed. Only [`CommitPermit::Granted`] permits the commit.
+    async fn intend(&self, job: &str, attempt: u32, step: &str) -> Result<CommitPermit, JournalError>;
+    /// Removes an intent. To be called only if it is certain that the commit was not made.
     async fn withdraw(&self, job: &str, attempt: u32) -> Result<(), JournalError>;
-    /// Keeps the result, before it is published. Not granted where somebody else has taken the job up meanwhile.
-    /// An `indeterminate` one holds its user until it is settled; `look_at` says when to look.
+    /// Keeps the result, before it is published. Not granted if another worker has claimed the job since.
+    /// An `indeterminate` result blocks its user until it is settled; `reconcile_at` is the time of the first attempt at that.
     async fn conclude(
         &self,
         job: &str,
         attempt: u32,
         result: &JobResult,
-        look_at: Option<Timestamp>,
-    ) -> Result<Leave, JournalError>;
-    /// The broker has this result. One that another has taken the place of meanwhile is not meant.
+        reconcile_at: Option<Timestamp>,
+    ) -> Result<CommitPermit, JournalError>;
+    /// Records that the broker has this result. Does nothing if another result has replaced it.
     async fn published(&self, result: &JobResult) -> Result<(), JournalError>;
 
-    /// Asks for a job not to be done. It need not have come yet.
+    /// Records the cancel of a job, which need not have arrived yet.
     async fn cancel(&self, job: &str) -> Result<(), JournalError>;
 
-    /// The oldest job that holds this user: it ended `indeterminate`, and nothing has settled it.
-    async fn holder(&self, integration: &str, user: &str) -> Result<Option<Open>, JournalError>;
-    /// One that ended `indeterminate`, by its id.
-    async fn open(&self, job: &str) -> Result<Option<Open>, JournalError>;
-    /// All of these lanes, the one to be looked at next first.
-    async fn all_open(&self, lanes: &[String]) -> Result<Vec<Open>, JournalError>;
-    /// It was looked at, without an answer; `None`: it waits for a person now.
-    async fn looked(&self, job: &str, next: Option<Timestamp>) -> Result<(), JournalError>;
-    /// What was indeterminate is known now: the result takes the place of the old one, and the user is free. False: it was
-    /// not open any more, and this result is not kept.
+    /// The oldest unsettled job of this user.
+    async fn unsettled_of_user(&self, integration: &str, user: &str) -> Result<Option<UnsettledJob>, JournalError>;
+    /// The unsettled job with this id.
+    async fn unsettled(&self, job: &str) -> Result<Option<UnsettledJob>, JournalError>;
+    /// All unsettled jobs of these lanes, the one to reconcile next first.
+    async fn all_unsettled(&self, lanes: &[String]) -> Result<Vec<UnsettledJob>, JournalError>;
+    /// Counts an attempt to reconcile it that gave no answer, and sets the time of the next. `None`: a person has to settle it.
+    async fn postpone(&self, job: &str, next: Option<Timestamp>) -> Result<(), JournalError>;
+    /// Settles a job: the result replaces the old one, and the user is free. False: it was settled before, and this result is
+    /// not kept.
     async fn settle(&self, job: &str, result: &JobResult) -> Result<bool, JournalError>;
-    /// Of these lanes, what was settled before then and not published: no delivery will bring it up again.
+    /// The jobs of these lanes that were settled before then and whose new result is not published. No delivery will publish it.
     async fn settled_unpublished(
         &self,
         lanes: &[String],
         before: Timestamp,
     ) -> Result<Vec<Settled>, JournalError>;
 
-    /// Stops a lane, until a person resumes it. A reason that is there stays.
+    /// Stops a lane until a person resumes it. A lane that is stopped already keeps its reason.
     async fn stop_lane(&self, stop: &LaneStop) -> Result<(), JournalError>;
-    /// True: it was stopped, and is not any more.
+    /// Resumes a lane. False: it was not stopped.
     async fn resume_lane(&self, lane: &str) -> Result<bool, JournalError>;
     /// The stopped lanes, by name.
     async fn stopped_lanes(&self) -> Result<Vec<LaneStop>, JournalError>;
 
-    /// Forgets jobs whose result was published before then and holds nobody; how many. Of those that nobody has touched
-    /// since then, and that have neither intent nor result, only the count of attempts stays.
+    /// Deletes the jobs whose result was published before then, unless they are unsettled; returns how many. Of a job without
+    /// intent and result that has not changed since then, only the count of attempts stays.
     async fn forget(&self, before: Timestamp) -> Result<u64, JournalError>;
 }
 
-/// Which journal it is, and since when it knows anything.
+/// The identity of a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Given by chance when it was made: the same for all workers that share it.
+    /// Random, chosen when the journal was created. The same for all workers that share it.
     pub name: String,
     pub made_at: Timestamp,
 }
 
-/// A job as it is taken up.
+/// A job that is to be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub job: String,
-    /// Of the body, SHA-256, hexadecimal.
+    /// The SHA-256 of the body, hexadecimal.
     pub digest: String,
     pub lane: String,
     pub worker: String,
     pub app: String,
     pub operation: Operation,
     pub integration: String,
-    /// The identity of the job's user, folded as the app folds it; `None` where there is none.
+    /// The identity of the job's user, folded as the app folds it.
     pub user: Option<String>,
     /// Kept only until the result is known.
     pub body: Vec<u8>,
     pub reply_to: Option<String>,
 }
 
-/// What is known of a job that is taken up.
+/// What came of a claim.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Known {
-    /// It is ours now, and no commit of it was ever begun.
+pub enum ClaimOutcome {
+    /// The job is ours, and no attempt began a commit.
     Begun(Attempt),
-    /// It is ours now. A commit was begun earlier, and nobody knows how it ended.
+    /// The job is ours. An earlier attempt began a commit, and its end is unknown.
     Unknown { attempt: Attempt, intent: Intent },
-    /// It has its result. Nothing is done again.
+    /// It has a result already, and is not done again.
     Done(Box<JobResult>),
-    /// Another body came under this id.
+    /// The id was used before, with another body.
     OtherBody,
-    /// The requester does not want it any more, and no commit was begun.
+    /// The job is ours. Its requester has cancelled it, and no attempt began a commit.
     Cancelled(Attempt),
-    /// Its lane is stopped: it is not taken up.
+    /// Its lane is stopped, so it was not claimed.
     LaneStopped(LaneStop),
 }
 
-/// One try.
+/// One attempt at a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt {
-    /// From 1. A later one makes an earlier one powerless.
+    /// From 1. Only the newest attempt may commit.
     pub number: u32,
-    /// How many attempts before this one ended without a word, in a row.
+    /// How many attempts in a row before this one died.
     pub deaths: u32,
 }
 
-/// A commit that was begun.
+/// The record of a commit that was about to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     pub step: String,
     pub at: Timestamp,
 }
 
-/// May it go on?
+/// Whether the attempt may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leave {
+pub enum CommitPermit {
     Granted,
-    /// Somebody else has taken the job up.
+    /// Another attempt has claimed the job since.
     Superseded,
-    /// The requester does not want it any more.
+    /// The requester has cancelled the job.
     Cancelled,
 }
 
 /// A job that ended `indeterminate` and is not settled.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Open {
+pub struct UnsettledJob {
     pub entry: Entry,
     pub intent: Intent,
     pub result: JobResult,
-    /// How often it was looked at in vain.
-    pub looks: u32,
-    /// When to look next; `None`: a person has to.
-    pub look_at: Option<Timestamp>,
+    /// How many attempts to reconcile it gave no answer.
+    pub attempts: u32,
+    /// When to try next. `None`: a person has to settle it.
+    pub reconcile_at: Option<Timestamp>,
 }
 
-/// What a job that ended `indeterminate` has become.
+/// The new result of a job that ended `indeterminate`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settled {
     pub reply_to: Option<String>,
     pub result: JobResult,
 }
 
-/// Why a lane takes no jobs.
+/// Why a lane is stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaneStop {
     pub lane: String,
@@ -167,7 +167,7 @@ pub struct LaneStop {
     pub at: Timestamp,
 }
 
-/// The journal could not do it: then nothing irreversible is done either.
+/// The journal could not do it. Then the worker commits nothing either.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the journal cannot be written or read: {0}")]
 pub struct JournalError(pub String);

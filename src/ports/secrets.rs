@@ -1,17 +1,17 @@
-//! The door to secrets: a reference in, a value out, just before it is used.
+//! The port to secrets: it turns a reference into a value, just before the value is used.
 
 use async_trait::async_trait;
 
 use crate::{contract::SecretRef, secret::Secret};
 
-/// Where secrets are kept.
+/// A store of secrets.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// The value behind a reference.
+    /// Reads the value of a reference.
     async fn fetch(&self, reference: &SecretRef) -> Result<Secret, SecretError>;
 }
 
-/// Why a secret is not to be had. Never carries a value.
+/// Why a secret cannot be read. Never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
     #[error("{reference} is not there: {reason}")]

@@ -14,7 +14,7 @@ use crate::{
     contract::{JobRefusal, JobResult, Outcome},
     event::EventKind,
     ports::{
-        journal::{Attempt, Leave},
+        journal::{Attempt, CommitPermit},
         queue::{Delivery, Outbox, QueueError},
     },
 };
@@ -41,10 +41,10 @@ impl Desk {
         for pause in pauses() {
             let kept = self.journal.conclude(&case.job.id, attempt.number, &result, look_at).await;
             match self.journal_says(kept) {
-                Some(Leave::Granted | Leave::Cancelled) => break,
-                Some(Leave::Superseded) => {
+                Some(CommitPermit::Granted | CommitPermit::Cancelled) => break,
+                Some(CommitPermit::Superseded) => {
                     warn!(job = %case.job.id, "another worker has taken it up: what was done here is not told");
-                    self.journal_says(self.journal.put_down(&case.job.id, attempt.number).await);
+                    self.journal_says(self.journal.release(&case.job.id, attempt.number).await);
                     return release(delivery, Some(Duration::ZERO)).await;
                 }
                 None => {

@@ -34,7 +34,7 @@ use crate::{
     contract::{Code, Failure, Job, JobRefusal, JobResult, Mode, Outcome},
     event::{Event, EventKind, Reader, Readers},
     ports::{
-        journal::{Attempt, Entry, Intent, Journal, Known},
+        journal::{Attempt, Entry, Intent, Journal, ClaimOutcome},
         queue::{Delivery, Outbox, QueueError},
     },
 };
@@ -103,7 +103,7 @@ impl Desk {
         }
         let (mut held, mut left) = (0, self.retry_for);
         loop {
-            let (attempt, unknown) = match self.journal_says(self.journal.take_up(&case.entry).await) {
+            let (attempt, unknown) = match self.journal_says(self.journal.claim(&case.entry).await) {
                 None => {
                     // Held here: what goes back counts for the broker's delivery limit.
                     if self.rests(slot, JOURNAL_PAUSE, &delivery, until).await {
@@ -111,21 +111,21 @@ impl Desk {
                     }
                     return release(delivery, Some(JOURNAL_PAUSE.max(slot.away()))).await;
                 }
-                Some(Known::Begun(attempt)) => (attempt, self.doubt(job, &delivery, attempt)),
-                Some(Known::Unknown { attempt, intent }) => (attempt, Some(intent)),
-                Some(Known::Cancelled(attempt)) => {
+                Some(ClaimOutcome::Begun(attempt)) => (attempt, self.doubt(job, &delivery, attempt)),
+                Some(ClaimOutcome::Unknown { attempt, intent }) => (attempt, Some(intent)),
+                Some(ClaimOutcome::Cancelled(attempt)) => {
                     let done = self.fault(&case, attempt.number, taken_back(), false);
                     return self.finish(&case, attempt, done, delivery, &**outbox, None).await;
                 }
-                Some(Known::Done(result)) => {
+                Some(ClaimOutcome::Done(result)) => {
                     info!(job = %job.id, "it was done before: the same answer again");
                     return self.answer(&case, &result, delivery, &**outbox, None).await;
                 }
-                Some(Known::OtherBody) => {
+                Some(ClaimOutcome::OtherBody) => {
                     let refusal = refusal(job, reused());
                     return self.refused(&refusal, delivery, &**outbox).await;
                 }
-                Some(Known::LaneStopped(stop)) => {
+                Some(ClaimOutcome::LaneStopped(stop)) => {
                     warn!(lane = stop.lane, "the lane is stopped ({}): {}", stop.code, stop.message);
                     let _ = self.stopped.send(stop.lane);
                     return release(delivery, None).await;
@@ -145,7 +145,7 @@ impl Desk {
                     return self.finish(&case, attempt, done, delivery, &**outbox, None).await;
                 }
                 None => {
-                    self.journal_says(self.journal.put_down(&job.id, attempt.number).await);
+                    self.journal_says(self.journal.release(&job.id, attempt.number).await);
                     if self.rests(slot, JOURNAL_PAUSE, &delivery, until).await {
                         continue;
                     }
@@ -183,12 +183,12 @@ impl Desk {
                     return self.finish(&case, attempt, done.result, delivery, &**outbox, None).await;
                 }
                 Disposition::Release => {
-                    self.journal_says(self.journal.put_down(&job.id, attempt.number).await);
+                    self.journal_says(self.journal.release(&job.id, attempt.number).await);
                     info!(job = %job.id, "given back: {}", reason(&done.result));
                     return release(delivery, Some(Duration::ZERO)).await;
                 }
                 Disposition::Retry(pause) => {
-                    self.journal_says(self.journal.put_down(&job.id, attempt.number).await);
+                    self.journal_says(self.journal.release(&job.id, attempt.number).await);
                     warn!(job = %job.id, "held for {} s: {}", pause.as_secs(), reason(&done.result));
                     case.emit(EventKind::Held {
                         code,

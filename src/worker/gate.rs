@@ -10,7 +10,7 @@ use crate::{
     contract::{Code, Failure},
     ports::{
         gate::Gate,
-        journal::{Journal, Leave},
+        journal::{Journal, CommitPermit},
         queue::Delivery,
     },
 };
@@ -68,9 +68,9 @@ impl Gate for JobGate<'_> {
             return Err(closed("the worker is stopping"));
         }
         match self.journal.intend(self.job, self.attempt, step).await {
-            Ok(Leave::Granted) => {}
-            Ok(Leave::Superseded) => return Err(self.not_ours("another worker has taken the job up")),
-            Ok(Leave::Cancelled) => {
+            Ok(CommitPermit::Granted) => {}
+            Ok(CommitPermit::Superseded) => return Err(self.not_ours("another worker has taken the job up")),
+            Ok(CommitPermit::Cancelled) => {
                 return Err(Failure::new(
                     Code::Cancelled,
                     "the requester took the job back before its commit",

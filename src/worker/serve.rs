@@ -347,14 +347,14 @@ impl Shift {
             let (desk, lanes, outbox) = (Arc::clone(desk), self.lanes.clone(), Arc::clone(outbox));
             self.telling = Some(running.spawn(async move { desk.tell_settled(&lanes, &*outbox).await }));
         }
-        let Some(open) = desk.journal_says(desk.journal.all_open(&self.lanes).await) else { return };
+        let Some(open) = desk.journal_says(desk.journal.all_unsettled(&self.lanes).await) else { return };
         desk.watch.only(|job| open.iter().any(|open| open.entry.job == job));
         for open in open {
             let (job, lane) = (open.entry.job, open.entry.lane);
             // Whoever has done it looks after it; the others, when that one is not there any more.
             let patience = if open.entry.worker == desk.worker { Duration::ZERO } else { OTHERS_PATIENCE };
-            let longest = desk.look_after(&open.entry.app, open.looks);
-            let due = desk.watch.asks(&job, (open.looks, open.look_at), longest, patience);
+            let longest = desk.look_after(&open.entry.app, open.attempts);
+            let due = desk.watch.asks(&job, (open.attempts, open.reconcile_at), longest, patience);
             if !due || self.paused.contains(&lane) {
                 continue;
             }

@@ -17,7 +17,7 @@ use crate::{
     event::{Reader, Readers},
     ports::{
         gate::Gate,
-        journal::{Open, Settled},
+        journal::{UnsettledJob, Settled},
         queue::{Delivery, Outbox, QueueError},
     },
 };
@@ -54,7 +54,7 @@ impl Desk {
             let result = self.fault(case, turn.attempt, failure, false);
             Some(Done { result: JobResult { outcome: Outcome::Failed, ..result }, commit_reached: false })
         };
-        let Some(holder) = self.journal_says(self.journal.holder(&case.entry.integration, user).await) else {
+        let Some(holder) = self.journal_says(self.journal.unsettled_of_user(&case.entry.integration, user).await) else {
             return nothing_done(Failure::new(Code::QueueLost, "the journal cannot be read"));
         };
         let open = holder.filter(|open| open.entry.job != case.job.id)?;
@@ -84,7 +84,7 @@ impl Desk {
             delivery.handle.release(None).await;
             return Ok(());
         }
-        if let Some(Some(open)) = self.journal_says(self.journal.open(job).await) {
+        if let Some(Some(open)) = self.journal_says(self.journal.unsettled(job).await) {
             self.look(&open, true, outbox).await;
         }
         delivery.handle.ack().await
@@ -112,7 +112,7 @@ impl Desk {
     }
 
     /// Looks once. True: it is settled. `asked`: it is one of the looks that settle, not one in passing.
-    async fn look(&self, open: &Open, asked: bool, outbox: &Arc<dyn Outbox>) -> Option<bool> {
+    async fn look(&self, open: &UnsettledJob, asked: bool, outbox: &Arc<dyn Outbox>) -> Option<bool> {
         let entry = &open.entry;
         // Shorter than the time since the commit, by as much as others had it before; never longer.
         let since = self.watch.since(&entry.job);
@@ -145,16 +145,16 @@ impl Desk {
             self.stop_lane(account.as_ref().unwrap_or(&entry.lane), seen).await;
         }
         let Some(result) = seen.as_ref().and_then(|seen| settled(open, seen, since, settle)) else {
-            let next = match (&seen, LOOKS.get(open.looks as usize + 1)) {
+            let next = match (&seen, LOOKS.get(open.attempts as usize + 1)) {
                 (None, _) => None,
                 (Some(_), Some(times)) => Some((settle * *times).saturating_sub(since)),
                 (Some(_), None) if since < settle * LAST => Some(settle * LAST - since),
-                (Some(_), None) => (open.looks < MOST_LOOKS).then_some(LATER),
+                (Some(_), None) => (open.attempts < MOST_LOOKS).then_some(LATER),
             };
             info!(job = entry.job, "looked at, and it is not known yet what became of it");
-            if asked && open.look_at.is_some() {
+            if asked && open.reconcile_at.is_some() {
                 let next = next.map(|wait| Timestamp::now() + wait);
-                self.journal_says(self.journal.looked(&entry.job, next).await);
+                self.journal_says(self.journal.postpone(&entry.job, next).await);
             }
             return Some(false);
         };
@@ -177,7 +177,7 @@ fn is_auth(seen: &JobResult) -> bool {
 }
 
 /// What a later look makes of it; `None`: it is as unknown as before. Pure.
-fn settled(open: &Open, seen: &JobResult, since: Duration, settle: Duration) -> Option<JobResult> {
+fn settled(open: &UnsettledJob, seen: &JobResult, since: Duration, settle: Duration) -> Option<JobResult> {
     let known = |outcome, changed, error| JobResult {
         outcome,
         changed,
@@ -240,10 +240,10 @@ mod tests {
         ports::journal::{Entry, Intent},
     };
 
-    fn open(operation: Operation) -> Open {
+    fn open(operation: Operation) -> UnsettledJob {
         let lost = Failure::new(Code::BrowserLost, "gone");
         let result = blank("job", Conclusion { error: Some(lost), ..Conclusion::default() });
-        Open {
+        UnsettledJob {
             entry: Entry {
                 job: "job".to_owned(),
                 digest: String::new(),
@@ -258,8 +258,8 @@ mod tests {
             },
             intent: Intent { step: String::new(), at: Timestamp::UNIX_EPOCH },
             result: JobResult { outcome: Outcome::Indeterminate, ..result },
-            looks: 0,
-            look_at: None,
+            attempts: 0,
+            reconcile_at: None,
         }
     }
 

@@ -20,7 +20,7 @@ use ground::{entry, open, result};
 use seatwright::{
     adapters::journal_sql::SqlJournal,
     contract::Outcome,
-    ports::journal::{Entry, Journal, JournalError, Known},
+    ports::journal::{Entry, Journal, JournalError, ClaimOutcome},
 };
 
 /// Names the journal for a test that runs again as a process of its own.
@@ -61,7 +61,7 @@ async fn what_a_killed_worker_wrote_is_there() {
         }
         let journal = open(&url).await;
         for job in &told {
-            let Known::Unknown { attempt, intent } = journal.take_up(&entry(job)).await.expect("a journal")
+            let ClaimOutcome::Unknown { attempt, intent } = journal.claim(&entry(job)).await.expect("a journal")
             else {
                 panic!("{url}: the intent of {job} is lost")
             };
@@ -89,7 +89,7 @@ async fn a_worker_that_is_killed() {
     let journal = open(&url).await;
     for number in 0.. {
         let job = format!("job-{number}");
-        journal.take_up(&entry(&job)).await.expect("a journal");
+        journal.claim(&entry(&job)).await.expect("a journal");
         journal.intend(&job, 1, "save").await.expect("a journal");
         // A line of its own: the test runner has begun one.
         print!("\nintended {job}\n");
@@ -117,14 +117,14 @@ async fn a_small_disk() {
     let folder = Path::new(&folder);
     let url = format!("sqlite:{}/journal.db", folder.display());
     let journal = open(&url).await;
-    journal.take_up(&entry("before")).await.expect("there is room");
+    journal.claim(&entry("before")).await.expect("there is room");
     journal.intend("before", 1, "save").await.expect("there is room");
-    journal.take_up(&entry("during")).await.expect("there is room");
+    journal.claim(&entry("during")).await.expect("there is room");
 
     let filler = folder.join("filler");
     fill(&filler);
     let big = Entry { body: vec![b'x'; 100_000], ..entry("after") };
-    let mut refusals = vec![journal.take_up(&big).await.expect_err("there is no room")];
+    let mut refusals = vec![journal.claim(&big).await.expect_err("there is no room")];
     // The log has some room in its last pages: small things may still go in, and then they are kept.
     let mut written = 0;
     let refusal = loop {
@@ -134,8 +134,8 @@ async fn a_small_disk() {
         }
     };
     refusals.push(refusal);
-    let intended = |known: Known| match known {
-        Known::Unknown { intent, .. } => intent.step,
+    let intended = |known: ClaimOutcome| match known {
+        ClaimOutcome::Unknown { intent, .. } => intent.step,
         other => panic!("there is no intent: {other:?}"),
     };
     for JournalError(said) in refusals {
@@ -143,14 +143,14 @@ async fn a_small_disk() {
     }
 
     fs::remove_file(&filler).expect("it can be removed");
-    assert_eq!(intended(journal.take_up(&entry("before")).await.expect("there is room again")), "save");
-    match journal.take_up(&entry("during")).await.expect("there is room again") {
-        Known::Unknown { intent, .. } => assert_eq!(intent.step, "save".repeat(5000 + written - 1)),
-        Known::Begun(attempt) => assert_eq!((attempt.number, written), (2, 0)),
+    assert_eq!(intended(journal.claim(&entry("before")).await.expect("there is room again")), "save");
+    match journal.claim(&entry("during")).await.expect("there is room again") {
+        ClaimOutcome::Unknown { intent, .. } => assert_eq!(intent.step, "save".repeat(5000 + written - 1)),
+        ClaimOutcome::Begun(attempt) => assert_eq!((attempt.number, written), (2, 0)),
         other => panic!("{other:?}"),
     }
-    match journal.take_up(&big).await.expect("there is room again") {
-        Known::Begun(attempt) => assert_eq!(attempt.number, 1, "what was refused was not counted"),
+    match journal.claim(&big).await.expect("there is room again") {
+        ClaimOutcome::Begun(attempt) => assert_eq!(attempt.number, 1, "what was refused was not counted"),
         other => panic!("{other:?}"),
     }
 
@@ -234,13 +234,13 @@ async fn a_server_that_does_not_let_us_in_is_named_without_its_password() {
 async fn a_server_may_go_and_come_back() {
     let server = PrivatePostgres::start();
     let journal = open(&server.database("journal")).await;
-    journal.take_up(&entry("job")).await.expect("a journal");
+    journal.claim(&entry("job")).await.expect("a journal");
     server.kill();
     let JournalError(said) = journal.intend("job", 1, "save").await.expect_err("nobody is there");
     assert!(said.contains("database `journal`: "), "{said}");
     server.again();
     journal.conclude("job", 1, &result("job", Outcome::Failed), None).await.expect("it is there again");
-    assert!(matches!(journal.take_up(&entry("job")).await.expect("a journal"), Known::Done(_)));
+    assert!(matches!(journal.claim(&entry("job")).await.expect("a journal"), ClaimOutcome::Done(_)));
 }
 
 async fn refused(url: &str) -> JournalError {

@@ -395,7 +395,7 @@ async fn a_store_that_is_full_changes_no_outcome() {
     eprintln!("{told:?}");
     assert_eq!(told.len(), 2);
     let why = told[1].1.as_str().expect("the second one could not be kept");
-    assert!(why.contains("evidence could not be kept") && why.contains("No space left"), "{why}");
+    assert!(why.contains("evidence could not be stored") && why.contains("No space left"), "{why}");
     assert!(!said.contains(".partial"), "half a picture takes room: {said}");
     site.stop().await;
 }

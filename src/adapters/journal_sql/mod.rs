@@ -21,10 +21,10 @@ use sqlx::{
 
 use crate::{
     contract::{JobResult, Outcome},
-    ports::journal::{Entry, Identity, Journal, JournalError, Known, LaneStop, Leave, Open, Settled},
+    ports::journal::{Entry, Identity, Journal, JournalError, ClaimOutcome, LaneStop, CommitPermit, UnsettledJob, Settled},
 };
 use place::Place;
-use rows::{json, micros, open_columns, text};
+use rows::{json, micros, unsettled_columns, text};
 
 /// How long a connection is waited for.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -105,21 +105,21 @@ impl Journal for SqlJournal {
         &self.identity
     }
 
-    async fn take_up(&self, job: &Entry) -> Result<Known, JournalError> {
+    async fn claim(&self, job: &Entry) -> Result<ClaimOutcome, JournalError> {
         let told = |e| self.told(e);
         loop {
             let known = query("SELECT digest, result FROM journal_jobs WHERE id = $1").bind(text(&job.job));
             if let Some(row) = self.row(known).await? {
                 if row.try_get::<String, _>("digest").map_err(told)? != text(&job.digest) {
-                    return Ok(Known::OtherBody);
+                    return Ok(ClaimOutcome::OtherBody);
                 }
                 if let Some(result) = row.try_get::<Option<String>, _>("result").map_err(told)? {
-                    return Ok(Known::Done(Box::new(rows::result(result).map_err(told)?)));
+                    return Ok(ClaimOutcome::Done(Box::new(rows::result(result).map_err(told)?)));
                 }
             }
             let lane = query("SELECT lane, code, message, stopped_at FROM journal_lanes WHERE lane = $1");
             if let Some(row) = self.row(lane.bind(text(&job.lane))).await? {
-                return Ok(Known::LaneStopped(rows::lane_stop(&row).map_err(told)?));
+                return Ok(ClaimOutcome::LaneStopped(rows::lane_stop(&row).map_err(told)?));
             }
             // Counted and read in one statement: two that come at once get two numbers.
             let taken = query(
@@ -150,9 +150,9 @@ impl Journal for SqlJournal {
             let attempt = rows::attempt(&row).map_err(told)?;
             let cancelled = row.try_get::<i64, _>("cancels").map_err(told)? > 0;
             return Ok(match rows::intent(&row).map_err(told)? {
-                Some(intent) => Known::Unknown { attempt, intent },
-                None if cancelled => Known::Cancelled(attempt),
-                None => Known::Begun(attempt),
+                Some(intent) => ClaimOutcome::Unknown { attempt, intent },
+                None if cancelled => ClaimOutcome::Cancelled(attempt),
+                None => ClaimOutcome::Begun(attempt),
             });
         }
     }
@@ -166,18 +166,18 @@ impl Journal for SqlJournal {
         row.as_ref().map_or(Ok(0), rows::deaths).map_err(|e| self.told(e))
     }
 
-    async fn put_down(&self, job: &str, attempt: u32) -> Result<(), JournalError> {
-        let put_down = query(
+    async fn release(&self, job: &str, attempt: u32) -> Result<(), JournalError> {
+        let released = query(
             // Who was superseded meanwhile did not die either.
             "UPDATE journal_jobs SET put_down = CASE WHEN attempt = $2 THEN 1 ELSE put_down END, \
              deaths = CASE WHEN attempt > $2 AND deaths > 0 THEN deaths - 1 ELSE deaths END, changed_at = $3 \
              WHERE id = $1 AND attempt >= $2 AND result IS NULL",
         );
-        let put_down = put_down.bind(text(job)).bind(i64::from(attempt)).bind(micros(Timestamp::now()));
-        self.change(put_down).await.map(drop)
+        let released = released.bind(text(job)).bind(i64::from(attempt)).bind(micros(Timestamp::now()));
+        self.change(released).await.map(drop)
     }
 
-    async fn intend(&self, job: &str, attempt: u32, step: &str) -> Result<Leave, JournalError> {
+    async fn intend(&self, job: &str, attempt: u32, step: &str) -> Result<CommitPermit, JournalError> {
         // Once a commit was begun it is too late to cancel.
         let intended = query(
             "UPDATE journal_jobs SET step = $3, intended_at = $4, changed_at = $4 \
@@ -186,12 +186,12 @@ impl Journal for SqlJournal {
         );
         let intended = intended.bind(text(job)).bind(i64::from(attempt)).bind(text(step));
         if self.change(intended.bind(micros(Timestamp::now()))).await? == 1 {
-            return Ok(Leave::Granted);
+            return Ok(CommitPermit::Granted);
         }
         let ours =
             query("SELECT 1 AS ours FROM journal_jobs WHERE id = $1 AND attempt = $2 AND result IS NULL");
         let ours = self.row(ours.bind(text(job)).bind(i64::from(attempt))).await?;
-        Ok(if ours.is_some() { Leave::Cancelled } else { Leave::Superseded })
+        Ok(if ours.is_some() { CommitPermit::Cancelled } else { CommitPermit::Superseded })
     }
 
     async fn withdraw(&self, job: &str, attempt: u32) -> Result<(), JournalError> {
@@ -208,8 +208,8 @@ impl Journal for SqlJournal {
         job: &str,
         attempt: u32,
         result: &JobResult,
-        look_at: Option<Timestamp>,
-    ) -> Result<Leave, JournalError> {
+        reconcile_at: Option<Timestamp>,
+    ) -> Result<CommitPermit, JournalError> {
         let holds = result.outcome == Outcome::Indeterminate;
         // Said again by the same attempt, it is taken again: the first answer may have been lost on its way back.
         let concluded = query(
@@ -223,9 +223,9 @@ impl Journal for SqlJournal {
             .bind(result.outcome.to_string())
             .bind(json(result).map_err(|e| self.told(e))?)
             .bind(i64::from(holds))
-            .bind(look_at.filter(|_| holds).map(micros))
+            .bind(reconcile_at.filter(|_| holds).map(micros))
             .bind(micros(Timestamp::now()));
-        Ok(if self.change(concluded).await? == 1 { Leave::Granted } else { Leave::Superseded })
+        Ok(if self.change(concluded).await? == 1 { CommitPermit::Granted } else { CommitPermit::Superseded })
     }
 
     async fn published(&self, result: &JobResult) -> Result<(), JournalError> {
@@ -242,39 +242,39 @@ impl Journal for SqlJournal {
         self.change(cancel.bind(text(job)).bind(micros(Timestamp::now()))).await.map(drop)
     }
 
-    async fn holder(&self, integration: &str, user: &str) -> Result<Option<Open>, JournalError> {
+    async fn unsettled_of_user(&self, integration: &str, user: &str) -> Result<Option<UnsettledJob>, JournalError> {
         let holder = query(concat!(
             "SELECT ",
-            open_columns!(),
+            unsettled_columns!(),
             " FROM journal_jobs WHERE holding = 1 AND integration = $1 AND username = $2 \
              ORDER BY created_at, id LIMIT 1"
         ));
         let row = self.row(holder.bind(text(integration)).bind(text(user))).await?;
-        row.as_ref().map(rows::open).transpose().map_err(|e| self.told(e))
+        row.as_ref().map(rows::unsettled).transpose().map_err(|e| self.told(e))
     }
 
-    async fn open(&self, job: &str) -> Result<Option<Open>, JournalError> {
+    async fn unsettled(&self, job: &str) -> Result<Option<UnsettledJob>, JournalError> {
         let open =
-            query(concat!("SELECT ", open_columns!(), " FROM journal_jobs WHERE holding = 1 AND id = $1"));
+            query(concat!("SELECT ", unsettled_columns!(), " FROM journal_jobs WHERE holding = 1 AND id = $1"));
         let row = self.row(open.bind(text(job))).await?;
-        row.as_ref().map(rows::open).transpose().map_err(|e| self.told(e))
+        row.as_ref().map(rows::unsettled).transpose().map_err(|e| self.told(e))
     }
 
-    async fn all_open(&self, lanes: &[String]) -> Result<Vec<Open>, JournalError> {
+    async fn all_unsettled(&self, lanes: &[String]) -> Result<Vec<UnsettledJob>, JournalError> {
         let sql = concat!(
             "SELECT ",
-            open_columns!(),
+            unsettled_columns!(),
             " FROM journal_jobs WHERE holding = 1 AND lane IN (LANES) ORDER BY look_at NULLS LAST, created_at, id"
         );
         let rows = self.rows_of(lanes, sql).await?;
-        rows.iter().map(rows::open).collect::<Result<_, _>>().map_err(|e| self.told(e))
+        rows.iter().map(rows::unsettled).collect::<Result<_, _>>().map_err(|e| self.told(e))
     }
 
-    async fn looked(&self, job: &str, next: Option<Timestamp>) -> Result<(), JournalError> {
-        let looked = query(
+    async fn postpone(&self, job: &str, next: Option<Timestamp>) -> Result<(), JournalError> {
+        let postponed = query(
             "UPDATE journal_jobs SET looks = looks + 1, look_at = $2, changed_at = $3 WHERE id = $1 AND holding = 1",
         );
-        self.change(looked.bind(text(job)).bind(next.map(micros)).bind(micros(Timestamp::now())))
+        self.change(postponed.bind(text(job)).bind(next.map(micros)).bind(micros(Timestamp::now())))
             .await
             .map(drop)
     }

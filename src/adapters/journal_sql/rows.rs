@@ -7,20 +7,20 @@ use sqlx::{Row, any::AnyRow};
 
 use crate::{
     contract::JobResult,
-    ports::journal::{Attempt, Entry, Intent, LaneStop, Open, Settled},
+    ports::journal::{Attempt, Entry, Intent, LaneStop, UnsettledJob, Settled},
 };
 
-/// The columns of [`open`].
-macro_rules! open_columns {
+/// The columns of [`unsettled`].
+macro_rules! unsettled_columns {
     () => {
         "id, digest, lane, worker, app, operation, integration, username, body, reply_to, step, intended_at, \
          concluded_at, result, looks, look_at"
     };
 }
-pub(super) use open_columns;
+pub(super) use unsettled_columns;
 
 /// A job that holds its user.
-pub(super) fn open(row: &AnyRow) -> Result<Open, sqlx::Error> {
+pub(super) fn unsettled(row: &AnyRow) -> Result<UnsettledJob, sqlx::Error> {
     let entry = Entry {
         job: row.try_get("id")?,
         digest: row.try_get("digest")?,
@@ -38,12 +38,12 @@ pub(super) fn open(row: &AnyRow) -> Result<Open, sqlx::Error> {
         // It says itself that it does not know, though it never told us of a commit.
         None => Intent { step: String::new(), at: time(row.try_get("concluded_at")?)? },
     };
-    Ok(Open {
+    Ok(UnsettledJob {
         entry,
         intent,
         result: result(row.try_get("result")?)?,
-        looks: number(row.try_get("looks")?)?,
-        look_at: row.try_get::<Option<i64>, _>("look_at")?.map(time).transpose()?,
+        attempts: number(row.try_get("looks")?)?,
+        reconcile_at: row.try_get::<Option<i64>, _>("look_at")?.map(time).transpose()?,
     })
 }
 

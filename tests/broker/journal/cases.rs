@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use seatwright::{
     adapters::journal_sql::SqlJournal,
     contract::{Code, JobResult, Outcome},
-    ports::journal::{Attempt, Entry, Journal, Known, LaneStop, Leave},
+    ports::journal::{Attempt, Entry, Journal, ClaimOutcome, LaneStop, CommitPermit},
 };
 
 use super::ground::{begun, entry, later, now, open, result, value};
@@ -44,21 +44,21 @@ cases! {
 async fn a_job_is_taken_up_worked_and_forgotten(url: String) {
     let journal = open(&url).await;
     let job = entry("job");
-    assert_eq!(journal.take_up(&job).await.unwrap(), begun(1, 0));
-    assert_eq!(journal.intend("job", 1, "save").await.unwrap(), Leave::Granted);
+    assert_eq!(journal.claim(&job).await.unwrap(), begun(1, 0));
+    assert_eq!(journal.intend("job", 1, "save").await.unwrap(), CommitPermit::Granted);
     let done = result("job", Outcome::Succeeded);
-    assert_eq!(journal.conclude("job", 1, &done, None).await.unwrap(), Leave::Granted);
+    assert_eq!(journal.conclude("job", 1, &done, None).await.unwrap(), CommitPermit::Granted);
     // The answer to that may have been lost.
-    assert_eq!(journal.conclude("job", 1, &done, None).await.unwrap(), Leave::Granted);
-    assert_eq!(journal.take_up(&job).await.unwrap(), Known::Done(Box::new(done.clone())));
+    assert_eq!(journal.conclude("job", 1, &done, None).await.unwrap(), CommitPermit::Granted);
+    assert_eq!(journal.claim(&job).await.unwrap(), ClaimOutcome::Done(Box::new(done.clone())));
     assert_eq!(value(&url, "SELECT count(*) FROM journal_jobs WHERE body IS NULL").await, 1, "no copy stays");
     journal.published(&done).await.unwrap();
 
     let other = open(&url).await;
     assert_eq!(other.identity(), journal.identity());
-    assert_eq!(other.take_up(&job).await.unwrap(), Known::Done(Box::new(done)));
+    assert_eq!(other.claim(&job).await.unwrap(), ClaimOutcome::Done(Box::new(done)));
     assert_eq!(other.forget(later()).await.unwrap(), 1);
-    assert_eq!(other.take_up(&job).await.unwrap(), begun(1, 0));
+    assert_eq!(other.claim(&job).await.unwrap(), begun(1, 0));
 }
 
 async fn deaths_are_counted_and_a_job_put_down_is_none(url: String) {
@@ -66,16 +66,16 @@ async fn deaths_are_counted_and_a_job_put_down_is_none(url: String) {
     let job = entry("job");
     for (number, deaths) in [(1, 0), (2, 1), (3, 2)] {
         assert_eq!(journal.deaths("job").await.unwrap(), deaths);
-        assert_eq!(journal.take_up(&job).await.unwrap(), begun(number, deaths));
+        assert_eq!(journal.claim(&job).await.unwrap(), begun(number, deaths));
     }
-    journal.put_down("job", 3).await.unwrap();
+    journal.release("job", 3).await.unwrap();
     assert_eq!(journal.deaths("job").await.unwrap(), 0);
-    assert_eq!(journal.take_up(&job).await.unwrap(), begun(4, 0));
-    assert_eq!(journal.take_up(&job).await.unwrap(), begun(5, 1));
+    assert_eq!(journal.claim(&job).await.unwrap(), begun(4, 0));
+    assert_eq!(journal.claim(&job).await.unwrap(), begun(5, 1));
     // The fourth was superseded by the fifth, and did not die: it says so when it finds out.
-    journal.put_down("job", 4).await.unwrap();
+    journal.release("job", 4).await.unwrap();
     assert_eq!(journal.deaths("job").await.unwrap(), 1);
-    assert_eq!(journal.take_up(&job).await.unwrap(), begun(6, 1));
+    assert_eq!(journal.claim(&job).await.unwrap(), begun(6, 1));
     journal.conclude("job", 6, &result("job", Outcome::Failed), None).await.unwrap();
     assert_eq!(journal.deaths("job").await.unwrap(), 0, "nothing is tried any more");
 }
@@ -84,79 +84,79 @@ async fn an_intent_stays_until_it_is_withdrawn_or_concluded(url: String) {
     let journal = open(&url).await;
     let job = entry("job");
     let start = now();
-    journal.take_up(&job).await.unwrap();
-    assert_eq!(journal.intend("job", 1, "save").await.unwrap(), Leave::Granted);
-    assert_eq!(journal.intend("job", 1, "confirm").await.unwrap(), Leave::Granted);
-    let Known::Unknown { attempt, intent } = journal.take_up(&job).await.unwrap() else {
+    journal.claim(&job).await.unwrap();
+    assert_eq!(journal.intend("job", 1, "save").await.unwrap(), CommitPermit::Granted);
+    assert_eq!(journal.intend("job", 1, "confirm").await.unwrap(), CommitPermit::Granted);
+    let ClaimOutcome::Unknown { attempt, intent } = journal.claim(&job).await.unwrap() else {
         panic!("the intent is lost")
     };
     assert_eq!((attempt, intent.step.as_str()), (Attempt { number: 2, deaths: 1 }, "confirm"), "the newest");
     assert!(start <= intent.at && intent.at <= now(), "{}", intent.at);
     journal.withdraw("job", 1).await.unwrap();
     assert!(
-        matches!(journal.take_up(&job).await.unwrap(), Known::Unknown { .. }),
+        matches!(journal.claim(&job).await.unwrap(), ClaimOutcome::Unknown { .. }),
         "it is not theirs any more"
     );
     journal.withdraw("job", 3).await.unwrap();
-    assert_eq!(journal.take_up(&job).await.unwrap(), begun(4, 3));
+    assert_eq!(journal.claim(&job).await.unwrap(), begun(4, 3));
 }
 
 async fn an_older_attempt_is_powerless(url: String) {
     let (asleep, awake) = (open(&url).await, open(&url).await);
     let job = Entry { worker: "awake".into(), reply_to: Some("elsewhere".into()), ..entry("job") };
-    asleep.take_up(&entry("job")).await.unwrap();
-    assert_eq!(awake.take_up(&job).await.unwrap(), begun(2, 1));
+    asleep.claim(&entry("job")).await.unwrap();
+    assert_eq!(awake.claim(&job).await.unwrap(), begun(2, 1));
     let theirs = result("job", Outcome::Succeeded);
-    assert_eq!(asleep.intend("job", 1, "save").await.unwrap(), Leave::Superseded);
-    assert_eq!(asleep.conclude("job", 1, &theirs, None).await.unwrap(), Leave::Superseded);
-    assert_eq!(awake.intend("job", 2, "save").await.unwrap(), Leave::Granted);
+    assert_eq!(asleep.intend("job", 1, "save").await.unwrap(), CommitPermit::Superseded);
+    assert_eq!(asleep.conclude("job", 1, &theirs, None).await.unwrap(), CommitPermit::Superseded);
+    assert_eq!(awake.intend("job", 2, "save").await.unwrap(), CommitPermit::Granted);
     let ours = result("job", Outcome::Indeterminate);
-    assert_eq!(awake.conclude("job", 2, &ours, None).await.unwrap(), Leave::Granted);
-    let open = awake.open("job").await.unwrap().expect("it is open");
+    assert_eq!(awake.conclude("job", 2, &ours, None).await.unwrap(), CommitPermit::Granted);
+    let open = awake.unsettled("job").await.unwrap().expect("it is open");
     assert_eq!((open.entry.worker.as_str(), open.entry.reply_to), ("awake", entry("job").reply_to));
     // Not even its own attempt changes what was concluded.
-    assert_eq!(awake.intend("job", 2, "save").await.unwrap(), Leave::Superseded);
-    assert_eq!(awake.conclude("job", 2, &theirs, None).await.unwrap(), Leave::Superseded);
+    assert_eq!(awake.intend("job", 2, "save").await.unwrap(), CommitPermit::Superseded);
+    assert_eq!(awake.conclude("job", 2, &theirs, None).await.unwrap(), CommitPermit::Superseded);
     awake.withdraw("job", 2).await.unwrap();
-    assert_eq!(awake.open("job").await.unwrap().expect("it is open").intent.step, "save");
-    assert_eq!(awake.intend("nobody", 1, "save").await.unwrap(), Leave::Superseded);
-    assert_eq!(awake.conclude("nobody", 1, &theirs, None).await.unwrap(), Leave::Superseded);
+    assert_eq!(awake.unsettled("job").await.unwrap().expect("it is open").intent.step, "save");
+    assert_eq!(awake.intend("nobody", 1, "save").await.unwrap(), CommitPermit::Superseded);
+    assert_eq!(awake.conclude("nobody", 1, &theirs, None).await.unwrap(), CommitPermit::Superseded);
 }
 
 async fn another_body_is_told(url: String) {
     let journal = open(&url).await;
     let other = Entry { digest: "other".into(), ..entry("job") };
-    journal.take_up(&entry("job")).await.unwrap();
-    assert_eq!(journal.take_up(&other).await.unwrap(), Known::OtherBody);
-    assert_eq!(journal.take_up(&entry("job")).await.unwrap(), begun(2, 1), "it was not counted");
+    journal.claim(&entry("job")).await.unwrap();
+    assert_eq!(journal.claim(&other).await.unwrap(), ClaimOutcome::OtherBody);
+    assert_eq!(journal.claim(&entry("job")).await.unwrap(), begun(2, 1), "it was not counted");
     journal.conclude("job", 2, &result("job", Outcome::Failed), None).await.unwrap();
-    assert_eq!(journal.take_up(&other).await.unwrap(), Known::OtherBody);
+    assert_eq!(journal.claim(&other).await.unwrap(), ClaimOutcome::OtherBody);
 }
 
 async fn a_cancel_may_come_before_or_after(url: String) {
     let journal = open(&url).await;
     journal.cancel("early").await.unwrap();
     journal.cancel("early").await.unwrap();
-    let cancelled = |number, deaths| Known::Cancelled(Attempt { number, deaths });
-    assert_eq!(journal.take_up(&entry("early")).await.unwrap(), cancelled(1, 0));
-    assert_eq!(journal.take_up(&entry("early")).await.unwrap(), cancelled(2, 1));
+    let cancelled = |number, deaths| ClaimOutcome::Cancelled(Attempt { number, deaths });
+    assert_eq!(journal.claim(&entry("early")).await.unwrap(), cancelled(1, 0));
+    assert_eq!(journal.claim(&entry("early")).await.unwrap(), cancelled(2, 1));
     let done = result("early", Outcome::Cancelled);
-    assert_eq!(journal.conclude("early", 2, &done, None).await.unwrap(), Leave::Granted);
-    assert_eq!(journal.take_up(&entry("early")).await.unwrap(), Known::Done(Box::new(done)));
+    assert_eq!(journal.conclude("early", 2, &done, None).await.unwrap(), CommitPermit::Granted);
+    assert_eq!(journal.claim(&entry("early")).await.unwrap(), ClaimOutcome::Done(Box::new(done)));
 
-    journal.take_up(&entry("between")).await.unwrap();
+    journal.claim(&entry("between")).await.unwrap();
     journal.cancel("between").await.unwrap();
-    assert_eq!(journal.intend("between", 1, "save").await.unwrap(), Leave::Cancelled);
-    assert_eq!(journal.intend("between", 2, "save").await.unwrap(), Leave::Superseded);
-    assert_eq!(journal.take_up(&entry("between")).await.unwrap(), cancelled(2, 1));
+    assert_eq!(journal.intend("between", 1, "save").await.unwrap(), CommitPermit::Cancelled);
+    assert_eq!(journal.intend("between", 2, "save").await.unwrap(), CommitPermit::Superseded);
+    assert_eq!(journal.claim(&entry("between")).await.unwrap(), cancelled(2, 1));
 
-    journal.take_up(&entry("late")).await.unwrap();
+    journal.claim(&entry("late")).await.unwrap();
     journal.intend("late", 1, "save").await.unwrap();
     journal.cancel("late").await.unwrap();
-    assert_eq!(journal.intend("late", 1, "confirm").await.unwrap(), Leave::Granted, "it has begun");
-    assert!(matches!(journal.take_up(&entry("late")).await.unwrap(), Known::Unknown { .. }));
+    assert_eq!(journal.intend("late", 1, "confirm").await.unwrap(), CommitPermit::Granted, "it has begun");
+    assert!(matches!(journal.claim(&entry("late")).await.unwrap(), ClaimOutcome::Unknown { .. }));
     journal.withdraw("late", 2).await.unwrap();
-    assert_eq!(journal.take_up(&entry("late")).await.unwrap(), cancelled(3, 2));
+    assert_eq!(journal.claim(&entry("late")).await.unwrap(), cancelled(3, 2));
 }
 
 async fn a_stopped_lane_takes_nothing_up(url: String) {
@@ -167,10 +167,10 @@ async fn a_stopped_lane_takes_nothing_up(url: String) {
         message: message.into(),
         at: now(),
     };
-    journal.take_up(&entry("done")).await.unwrap();
+    journal.claim(&entry("done")).await.unwrap();
     let done = result("done", Outcome::NoChange);
     journal.conclude("done", 1, &done, None).await.unwrap();
-    journal.take_up(&entry("begun")).await.unwrap();
+    journal.claim(&entry("begun")).await.unwrap();
     let first = stop("lane", "refused");
     journal.stop_lane(&first).await.unwrap();
     journal.stop_lane(&stop("lane", "refused again")).await.unwrap();
@@ -178,15 +178,15 @@ async fn a_stopped_lane_takes_nothing_up(url: String) {
     journal.stop_lane(&b).await.unwrap();
     assert_eq!(journal.stopped_lanes().await.unwrap(), [b, first.clone()], "by name; the first reason stays");
     for job in ["begun", "new"] {
-        assert_eq!(journal.take_up(&entry(job)).await.unwrap(), Known::LaneStopped(first.clone()));
+        assert_eq!(journal.claim(&entry(job)).await.unwrap(), ClaimOutcome::LaneStopped(first.clone()));
     }
-    assert_eq!(journal.take_up(&entry("done")).await.unwrap(), Known::Done(Box::new(done)));
+    assert_eq!(journal.claim(&entry("done")).await.unwrap(), ClaimOutcome::Done(Box::new(done)));
     let elsewhere = Entry { lane: "other".into(), ..entry("elsewhere") };
-    assert_eq!(journal.take_up(&elsewhere).await.unwrap(), begun(1, 0));
+    assert_eq!(journal.claim(&elsewhere).await.unwrap(), begun(1, 0));
     assert!(journal.resume_lane("lane").await.unwrap());
     assert!(!journal.resume_lane("lane").await.unwrap());
-    assert_eq!(journal.take_up(&entry("begun")).await.unwrap(), begun(2, 1), "nothing was counted");
-    assert_eq!(journal.take_up(&entry("new")).await.unwrap(), begun(1, 0));
+    assert_eq!(journal.claim(&entry("begun")).await.unwrap(), begun(2, 1), "nothing was counted");
+    assert_eq!(journal.claim(&entry("new")).await.unwrap(), begun(1, 0));
 }
 
 async fn an_indeterminate_job_holds_its_user(url: String) {
@@ -194,37 +194,37 @@ async fn an_indeterminate_job_holds_its_user(url: String) {
     let (start, first, second) = (now(), entry("first"), entry("second"));
     let lost = |job: &str| result(job, Outcome::Indeterminate);
     let at = Timestamp::from_second(2_000_000_000).unwrap();
-    journal.take_up(&first).await.unwrap();
-    assert_eq!(journal.open("first").await.unwrap(), None);
+    journal.claim(&first).await.unwrap();
+    assert_eq!(journal.unsettled("first").await.unwrap(), None);
     journal.intend("first", 1, "save").await.unwrap();
     journal.conclude("first", 1, &lost("first"), Some(at)).await.unwrap();
     journal.published(&lost("first")).await.unwrap();
     // Without an intent, and for a person to look at.
-    journal.take_up(&second).await.unwrap();
+    journal.claim(&second).await.unwrap();
     journal.conclude("second", 1, &lost("second"), None).await.unwrap();
 
-    let held = journal.holder("int-42", "ada").await.unwrap().expect("ada is held");
+    let held = journal.unsettled_of_user("int-42", "ada").await.unwrap().expect("ada is held");
     assert_eq!((&held.entry, &held.result), (&first, &lost("first")));
-    assert_eq!((held.looks, held.look_at, held.intent.step.as_str()), (0, Some(at), "save"));
-    assert_eq!(journal.open("first").await.unwrap(), Some(held));
-    assert_eq!(journal.holder("int-42", "grace").await.unwrap(), None);
-    assert_eq!(journal.holder("int-43", "ada").await.unwrap(), None);
-    let open = journal.open("second").await.unwrap().expect("it is open");
-    assert_eq!((open.intent.step.as_str(), open.look_at), ("", None));
+    assert_eq!((held.attempts, held.reconcile_at, held.intent.step.as_str()), (0, Some(at), "save"));
+    assert_eq!(journal.unsettled("first").await.unwrap(), Some(held));
+    assert_eq!(journal.unsettled_of_user("int-42", "grace").await.unwrap(), None);
+    assert_eq!(journal.unsettled_of_user("int-43", "ada").await.unwrap(), None);
+    let open = journal.unsettled("second").await.unwrap().expect("it is open");
+    assert_eq!((open.intent.step.as_str(), open.reconcile_at), ("", None));
     assert!(start <= open.intent.at && open.intent.at <= now());
-    assert_eq!(journal.take_up(&first).await.unwrap(), Known::Done(Box::new(lost("first"))));
+    assert_eq!(journal.claim(&first).await.unwrap(), ClaimOutcome::Done(Box::new(lost("first"))));
     assert_eq!(journal.forget(later()).await.unwrap(), 0, "it holds somebody");
 
     let known = result("first", Outcome::Succeeded);
     assert!(journal.settle("first", &known).await.unwrap());
-    assert_eq!(journal.open("first").await.unwrap(), None);
-    assert_eq!(journal.take_up(&first).await.unwrap(), Known::Done(Box::new(known.clone())));
+    assert_eq!(journal.unsettled("first").await.unwrap(), None);
+    assert_eq!(journal.claim(&first).await.unwrap(), ClaimOutcome::Done(Box::new(known.clone())));
     assert_eq!(value(&url, "SELECT count(*) FROM journal_jobs WHERE body IS NULL").await, 1);
-    let holder = journal.holder("int-42", "ada").await.unwrap().expect("ada is still held");
+    let holder = journal.unsettled_of_user("int-42", "ada").await.unwrap().expect("ada is still held");
     assert_eq!(holder.entry.job, "second");
     // Known is known: who looked at the same time changes nothing.
     assert!(!journal.settle("first", &result("first", Outcome::Failed)).await.unwrap());
-    assert_eq!(journal.take_up(&first).await.unwrap(), Known::Done(Box::new(known.clone())));
+    assert_eq!(journal.claim(&first).await.unwrap(), ClaimOutcome::Done(Box::new(known.clone())));
     // Somebody was still at publishing the old one.
     journal.published(&lost("first")).await.unwrap();
     assert_eq!(journal.forget(later()).await.unwrap(), 0, "what is known now was not published");
@@ -238,11 +238,11 @@ async fn what_was_settled_is_told_of_until_it_is_published(url: String) {
     let lost = |job: &str| result(job, Outcome::Indeterminate);
     let known = |job: &str| JobResult { settled: true, ..result(job, Outcome::Succeeded) };
     for job in ["open", "first", "second"] {
-        journal.take_up(&Entry { reply_to: Some(job.into()), ..entry(job) }).await.unwrap();
+        journal.claim(&Entry { reply_to: Some(job.into()), ..entry(job) }).await.unwrap();
         journal.conclude(job, 1, &lost(job), None).await.unwrap();
     }
     // Its own turn ended it: its delivery brings it up again.
-    journal.take_up(&entry("delivered")).await.unwrap();
+    journal.claim(&entry("delivered")).await.unwrap();
     journal.conclude("delivered", 1, &result("delivered", Outcome::Succeeded), None).await.unwrap();
     let names = async |before| {
         let all = journal.settled_unpublished(&lanes, before).await.unwrap();
@@ -268,29 +268,29 @@ async fn the_next_to_be_looked_at_comes_first(url: String) {
     let at = |seconds| Timestamp::from_second(seconds).unwrap();
     let jobs =
         [("a", "x", Some(at(30))), ("b", "x", None), ("c", "y", Some(at(10))), ("d", "z", Some(at(5)))];
-    for (job, lane, look_at) in jobs {
-        journal.take_up(&Entry { lane: lane.into(), user: Some(job.into()), ..entry(job) }).await.unwrap();
-        journal.conclude(job, 1, &result(job, Outcome::Indeterminate), look_at).await.unwrap();
+    for (job, lane, reconcile_at) in jobs {
+        journal.claim(&Entry { lane: lane.into(), user: Some(job.into()), ..entry(job) }).await.unwrap();
+        journal.conclude(job, 1, &result(job, Outcome::Indeterminate), reconcile_at).await.unwrap();
     }
     let lanes = ["x".to_owned(), "y".to_owned(), "nobody's".to_owned()];
     let names = async || {
-        let all = journal.all_open(&lanes).await.unwrap();
-        all.into_iter().map(|open| (open.entry.job, open.looks, open.look_at)).collect::<Vec<_>>()
+        let all = journal.all_unsettled(&lanes).await.unwrap();
+        all.into_iter().map(|open| (open.entry.job, open.attempts, open.reconcile_at)).collect::<Vec<_>>()
     };
     let expected = |all: [(&str, u32, Option<Timestamp>); 3]| all.map(|(job, n, at)| (job.to_owned(), n, at));
     assert_eq!(names().await, expected([("c", 0, Some(at(10))), ("a", 0, Some(at(30))), ("b", 0, None)]));
-    journal.looked("c", Some(at(40))).await.unwrap();
+    journal.postpone("c", Some(at(40))).await.unwrap();
     assert_eq!(names().await, expected([("a", 0, Some(at(30))), ("c", 1, Some(at(40))), ("b", 0, None)]));
-    journal.looked("a", None).await.unwrap();
-    journal.looked("c", Some(at(50))).await.unwrap();
+    journal.postpone("a", None).await.unwrap();
+    journal.postpone("c", Some(at(50))).await.unwrap();
     assert_eq!(names().await, expected([("c", 2, Some(at(50))), ("a", 1, None), ("b", 0, None)]));
-    assert_eq!(journal.all_open(&[]).await.unwrap(), []);
+    assert_eq!(journal.all_unsettled(&[]).await.unwrap(), []);
 }
 
 async fn only_what_is_published_is_forgotten(url: String) {
     let journal = open(&url).await;
     for job in ["begun", "concluded", "published"] {
-        journal.take_up(&entry(job)).await.unwrap();
+        journal.claim(&entry(job)).await.unwrap();
         journal.cancel(job).await.unwrap();
     }
     for job in ["concluded", "published"] {
@@ -305,37 +305,37 @@ async fn only_what_is_published_is_forgotten(url: String) {
     journal.cancel("never came").await.unwrap();
     assert_eq!(journal.forget(later()).await.unwrap(), 1);
     assert_eq!(
-        journal.take_up(&entry("published")).await.unwrap(),
+        journal.claim(&entry("published")).await.unwrap(),
         begun(1, 0),
         "its cancel is forgotten, too"
     );
-    assert_eq!(journal.take_up(&entry("never came")).await.unwrap(), begun(1, 0));
-    assert!(matches!(journal.take_up(&entry("begun")).await.unwrap(), Known::Cancelled(_)));
-    assert!(matches!(journal.take_up(&entry("concluded")).await.unwrap(), Known::Done(_)));
+    assert_eq!(journal.claim(&entry("never came")).await.unwrap(), begun(1, 0));
+    assert!(matches!(journal.claim(&entry("begun")).await.unwrap(), ClaimOutcome::Cancelled(_)));
+    assert!(matches!(journal.claim(&entry("concluded")).await.unwrap(), ClaimOutcome::Done(_)));
 }
 
 async fn who_never_comes_again_leaves_nothing_of_a_user(url: String) {
     let journal = open(&url).await;
     for job in ["gone", "committing", "lost"] {
-        journal.take_up(&entry(job)).await.unwrap();
+        journal.claim(&entry(job)).await.unwrap();
     }
     for job in ["committing", "lost"] {
         journal.intend(job, 1, "save").await.unwrap();
     }
     journal.conclude("lost", 1, &result("lost", Outcome::Indeterminate), None).await.unwrap();
     let before = now();
-    journal.take_up(&entry("young")).await.unwrap();
+    journal.claim(&entry("young")).await.unwrap();
     assert_eq!(journal.forget(before).await.unwrap(), 0);
     let kept = "SELECT count(*) FROM journal_jobs WHERE body IS NOT NULL AND username IS NOT NULL";
     let empty = "SELECT count(*) FROM journal_jobs WHERE body IS NULL AND username IS NULL";
     assert_eq!((value(&url, kept).await, value(&url, empty).await), (3, 1));
     // It comes again after all: as often as before, and whole.
-    assert_eq!(journal.intend("gone", 2, "save").await.unwrap(), Leave::Superseded);
-    assert_eq!(journal.take_up(&entry("gone")).await.unwrap(), begun(2, 1));
-    assert_eq!(journal.intend("gone", 1, "save").await.unwrap(), Leave::Superseded, "who slept meanwhile");
+    assert_eq!(journal.intend("gone", 2, "save").await.unwrap(), CommitPermit::Superseded);
+    assert_eq!(journal.claim(&entry("gone")).await.unwrap(), begun(2, 1));
+    assert_eq!(journal.intend("gone", 1, "save").await.unwrap(), CommitPermit::Superseded, "who slept meanwhile");
     journal.conclude("gone", 2, &result("gone", Outcome::Indeterminate), None).await.unwrap();
-    assert_eq!(journal.open("gone").await.unwrap().expect("it is open").entry, entry("gone"));
-    let Known::Unknown { intent, .. } = journal.take_up(&entry("committing")).await.unwrap() else {
+    assert_eq!(journal.unsettled("gone").await.unwrap().expect("it is open").entry, entry("gone"));
+    let ClaimOutcome::Unknown { intent, .. } = journal.claim(&entry("committing")).await.unwrap() else {
         panic!("the intent is forgotten")
     };
     assert_eq!(intent.step, "save");
@@ -344,12 +344,12 @@ async fn who_never_comes_again_leaves_nothing_of_a_user(url: String) {
 async fn two_never_get_the_same_number(url: String) {
     let workers = [open(&url).await, open(&url).await];
     let job = entry("job");
-    let tries = (0..20).map(|n| workers[n % 2].take_up(&job));
+    let tries = (0..20).map(|n| workers[n % 2].claim(&job));
     let mut numbers: Vec<u32> = join_all(tries)
         .await
         .into_iter()
         .map(|known| match known.unwrap() {
-            Known::Begun(attempt) => {
+            ClaimOutcome::Begun(attempt) => {
                 assert_eq!(attempt.deaths, attempt.number - 1);
                 attempt.number
             }
@@ -360,18 +360,18 @@ async fn two_never_get_the_same_number(url: String) {
     assert_eq!(numbers, (1..=20).collect::<Vec<u32>>());
     // Of all of them one may go on.
     let leaves = join_all((1..=20).map(|n| workers[n as usize % 2].intend("job", n, "save"))).await;
-    let granted = leaves.into_iter().filter(|leave| *leave.as_ref().unwrap() == Leave::Granted).count();
+    let granted = leaves.into_iter().filter(|leave| *leave.as_ref().unwrap() == CommitPermit::Granted).count();
     assert_eq!(granted, 1);
     // A cancel and an intent that meet: either the one or the other.
     let jobs: Vec<String> = (0..25).map(|n| format!("job-{n}")).collect();
     for job in &jobs {
-        workers[0].take_up(&entry(job)).await.unwrap();
+        workers[0].claim(&entry(job)).await.unwrap();
     }
     let meet = async |job: &String| {
         let (leave, cancel) = tokio::join!(workers[0].intend(job, 1, "save"), workers[1].cancel(job));
         cancel.unwrap();
-        match (leave.unwrap(), workers[1].take_up(&entry(job)).await.unwrap()) {
-            (Leave::Granted, Known::Unknown { .. }) | (Leave::Cancelled, Known::Cancelled(_)) => {}
+        match (leave.unwrap(), workers[1].claim(&entry(job)).await.unwrap()) {
+            (CommitPermit::Granted, ClaimOutcome::Unknown { .. }) | (CommitPermit::Cancelled, ClaimOutcome::Cancelled(_)) => {}
             other => panic!("{other:?}"),
         }
     };
@@ -390,7 +390,7 @@ async fn many_may_open_it_at_once(url: String) {
         assert_eq!(journal.identity(), identity);
     }
     for (n, journal) in (1..).zip(&journals) {
-        assert_eq!(journal.take_up(&entry("job")).await.unwrap(), begun(n, n - 1));
+        assert_eq!(journal.claim(&entry("job")).await.unwrap(), begun(n, n - 1));
     }
 }
 
@@ -412,15 +412,15 @@ async fn every_text_goes_in(url: String) {
         reply_to: None,
         ..entry("odd '$1' job")
     };
-    assert_eq!(journal.take_up(&odd).await.unwrap(), begun(1, 0));
+    assert_eq!(journal.claim(&odd).await.unwrap(), begun(1, 0));
     journal.intend(&odd.job, 1, &long).await.unwrap();
     let lost = JobResult { runbook: Some("\0".into()), ..result(&odd.job, Outcome::Indeterminate) };
     journal.conclude(&odd.job, 1, &lost, None).await.unwrap();
-    let open = journal.holder(&long, &long).await.unwrap().expect("it is held");
+    let open = journal.unsettled_of_user(&long, &long).await.unwrap().expect("it is held");
     assert_eq!((open.entry, open.result, open.intent.step), (odd, lost, long));
     // JSON can carry a NUL. It makes no sense in an id, and no error of the journal either.
     let nul = Entry { user: Some("a\0".into()), ..entry("nul\0") };
-    assert_eq!(journal.take_up(&nul).await.unwrap(), begun(1, 0));
+    assert_eq!(journal.claim(&nul).await.unwrap(), begun(1, 0));
     journal.conclude("nul\0", 1, &result("nul\0", Outcome::Indeterminate), None).await.unwrap();
-    assert!(journal.holder("int-42", "a\0").await.unwrap().is_some());
+    assert!(journal.unsettled_of_user("int-42", "a\0").await.unwrap().is_some());
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use seatwright::{
     adapters::journal_sql::SqlJournal,
     contract::{JobResult, Operation, Outcome, Timings, WorkerRef},
-    ports::journal::{Attempt, Entry, Known},
+    ports::journal::{Attempt, Entry, ClaimOutcome},
 };
 use sqlx::{Any, AnyConnection, Connection, Row};
 
@@ -56,8 +56,8 @@ pub fn result(job: &str, outcome: Outcome) -> JobResult {
     }
 }
 
-pub fn begun(number: u32, deaths: u32) -> Known {
-    Known::Begun(Attempt { number, deaths })
+pub fn begun(number: u32, deaths: u32) -> ClaimOutcome {
+    ClaimOutcome::Begun(Attempt { number, deaths })
 }
 
 /// As precise as a journal is.

@@ -203,7 +203,7 @@ pub async fn lost(journal: &SqlJournal, lane: &str, id: &str) -> JobResult {
         reply_to: None,
     };
     let told = JobResult { outcome: Outcome::Indeterminate, ..result(id) };
-    journal.take_up(&entry).await.expect("a journal");
+    journal.claim(&entry).await.expect("a journal");
     journal.intend(id, 1, "remove").await.expect("a journal");
     journal.conclude(id, 1, &told, None).await.expect("a journal");
     journal.published(&told).await.expect("a journal");

@@ -35,7 +35,7 @@ async fn a_look_that_comes_second_tells_nothing() {
     admin.put("seatwright.jobs", "acme.user.delete", &removal("after", "bo")).await;
     shift.begins().await.ends(Outcome::Succeeded);
     assert_eq!(next_result(&admin).await.job, "after");
-    let kept = journal.open("lost").await.expect("a journal");
+    let kept = journal.unsettled("lost").await.expect("a journal");
     assert_eq!(kept, None);
     teller.close().await;
     shift.stops().await;

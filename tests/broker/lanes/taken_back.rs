@@ -3,7 +3,7 @@
 use lapin::{BasicProperties, Confirmation, options::BasicPublishOptions};
 use seatwright::{
     contract::{CANCEL_TYPE, Operation, Outcome},
-    ports::journal::{Entry, Journal, Known},
+    ports::journal::{Entry, Journal, ClaimOutcome},
 };
 use serde_json::json;
 
@@ -51,8 +51,8 @@ async fn a_cancel_that_comes_while_a_worker_drains_is_noted() {
             reply_to: None,
         };
         if job != "waits" {
-            let known = journal.take_up(&entry).await.expect("a journal");
-            assert!(matches!(known, Known::Cancelled(_)), "{job} of {}: {known:?}", told.len());
+            let known = journal.claim(&entry).await.expect("a journal");
+            assert!(matches!(known, ClaimOutcome::Cancelled(_)), "{job} of {}: {known:?}", told.len());
         }
     }
     // What waited is not begun by whoever comes next.
