@@ -199,7 +199,7 @@ async fn a_file_that_is_no_journal_is_left_alone() {
     let letter = "Dear Ada, ".repeat(1000);
     fs::write(&other, &letter).expect("it can be written");
     let JournalError(said) = refused(&format!("sqlite:{}", other.display())).await;
-    assert!(said.contains("letter.txt: it is damaged, or no journal") && said.contains("backup"), "{said}");
+    assert!(said.contains("letter.txt: it is damaged, or not a journal") && said.contains("backup"), "{said}");
     assert_eq!(fs::read_to_string(&other).expect("it is there"), letter);
 
     let JournalError(said) = refused(&format!("sqlite:{}/below.db", other.display())).await;
@@ -217,7 +217,7 @@ async fn a_server_that_does_not_let_us_in_is_named_without_its_password() {
     let nobody =
         nobody.get(..nobody.rfind(':').expect("a port") + 1).expect("its start").to_owned() + "1/journal";
     let table = [
-        (wrong, "database `journal`: it does not let us in"),
+        (wrong, "database `journal`: it refuses the login"),
         (server.by_tcp("nothing", PG_PASSWORD), "database `nothing`: there is no such database"),
         (nobody, "at 127.0.0.1:1, database `journal`: it does not answer"),
     ];

@@ -1,10 +1,10 @@
-//! The journal in SQL: a file of SQLite for one host, a PostgreSQL server for several. The only room that knows sqlx.
+//! The journal in SQL: an SQLite file for one host, a PostgreSQL server for several. The only module that uses sqlx.
 //!
-//! One set of queries for both. Each method changes things by one statement, which is a transaction of its own: there
-//! is nothing to roll back, and who comes second sees what the first one left, by the same rules in both databases.
+//! Both databases run the same queries. Each method changes rows by one statement, which is its own transaction: there is
+//! nothing to roll back, and a second writer sees the first one's rows, by the same rules in both databases.
 
 mod fault;
-mod place;
+mod location;
 mod rows;
 mod tables;
 
@@ -23,79 +23,77 @@ use crate::{
     contract::{JobResult, Outcome},
     ports::journal::{Entry, Identity, Journal, JournalError, ClaimOutcome, LaneStop, CommitPermit, UnsettledJob, Settled},
 };
-use place::Place;
+use location::Location;
 use rows::{json, micros, unsettled_columns, text};
 
-/// How long a connection is waited for.
+/// How long a connect may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// How long anything may take. A file waits 5 s for other workers (the library's default), so this is the longer.
+/// How long a statement may take. It is longer than the 5 s for which SQLite waits for a lock.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
-/// How many connections a server is asked for: a statement takes a millisecond, and a worker has few at a time.
+/// The number of connections to a server. A statement takes a millisecond, and a worker has few at a time.
 const CONNECTIONS: u32 = 4;
 
 /// A journal in a database.
 pub struct SqlJournal {
     pool: AnyPool,
-    place: Place,
+    location: Location,
     identity: Identity,
 }
 
 impl SqlJournal {
-    /// Opens `sqlite:PATH` or `postgres://user:password@host:5432/database`; makes the file and the tables where they
-    /// are missing.
+    /// Opens `sqlite:PATH` or `postgres://user:password@host:5432/database`. Creates a missing file and missing tables.
     pub async fn open(url: &str) -> Result<Self, JournalError> {
         sqlx::any::install_default_drivers();
-        let place = Place::parse(url).map_err(JournalError)?;
-        place.prepare().await.map_err(|e| {
-            fault::say(&place, &e.to_string(), "see that the worker's user may write the file and its folder")
+        let location = Location::parse(url).map_err(JournalError)?;
+        location.prepare().await.map_err(|e| {
+            fault::error(&location, &e.to_string(), "check that the worker's user may write the file and its folder")
         })?;
-        let told = |e: sqlx::Error| fault::told(&place, &e);
-        let options = AnyConnectOptions::from_str(&place.address()).map_err(told)?;
-        // By itself first: a pool that cannot connect says only that time ran out.
+        let failed = |e: sqlx::Error| fault::describe(&location, &e);
+        let options = AnyConnectOptions::from_str(&location.address()).map_err(failed)?;
+        // One connection first: a pool that cannot connect reports only a time-out.
         let opening = async {
-            let mut connection = AnyConnection::connect_with(&options).await.map_err(told)?;
-            if let Place::File(_) = &place {
-                write_ahead(&mut connection).await.map_err(told)?;
+            let mut connection = AnyConnection::connect_with(&options).await.map_err(failed)?;
+            if let Location::File(_) = &location {
+                write_ahead(&mut connection).await.map_err(failed)?;
             }
-            let identity = tables::identity(&mut connection, &place).await?;
-            connection.close().await.map_err(told)?;
+            let identity = tables::identity(&mut connection, &location).await?;
+            connection.close().await.map_err(failed)?;
             Ok(identity)
         };
-        let identity = within(&place, opening).await?;
-        Ok(Self { pool: pool(&place, options), identity, place })
+        let identity = within(&location, opening).await?;
+        Ok(Self { pool: pool(&location, options), identity, location })
     }
 
     async fn rows(&self, query: Query<'_, Any, AnyArguments>) -> Result<Vec<AnyRow>, JournalError> {
-        // Always to the end: SQLite commits behind the last row, and who stops at the first does not hear that it
-        // could not.
-        within(&self.place, async { query.fetch_all(&self.pool).await.map_err(|e| self.told(e)) }).await
+        // Read to the end: SQLite commits after the last row, and stopping at the first would miss a failed commit.
+        within(&self.location, async { query.fetch_all(&self.pool).await.map_err(|e| self.error(e)) }).await
     }
 
     async fn row(&self, query: Query<'_, Any, AnyArguments>) -> Result<Option<AnyRow>, JournalError> {
         Ok(self.rows(query).await?.into_iter().next())
     }
 
-    /// Rows of these lanes: they take the place of `LANES`.
+    /// Rows of these lanes, which replace `LANES`.
     async fn rows_of(&self, lanes: &[String], sql: &str) -> Result<Vec<AnyRow>, JournalError> {
         if lanes.is_empty() {
             return Ok(Vec::new());
         }
         let places: Vec<String> = (1..=lanes.len()).map(|n| format!("${n}")).collect();
-        // Nothing but numbers is put in.
+        // Only numbers are inserted.
         let sql = AssertSqlSafe(sql.replace("LANES", &places.join(", ")));
         self.rows(lanes.iter().fold(query(sql), |all, lane| all.bind(text(lane)))).await
     }
 
-    /// How many rows were changed.
+    /// Returns how many rows were changed.
     async fn change(&self, query: Query<'_, Any, AnyArguments>) -> Result<u64, JournalError> {
-        let done = within(&self.place, async { query.execute(&self.pool).await.map_err(|e| self.told(e)) });
+        let done = within(&self.location, async { query.execute(&self.pool).await.map_err(|e| self.error(e)) });
         Ok(done.await?.rows_affected())
     }
 
-    fn told(&self, error: sqlx::Error) -> JournalError {
-        fault::told(&self.place, &error)
+    fn error(&self, error: sqlx::Error) -> JournalError {
+        fault::describe(&self.location, &error)
     }
 }
 
@@ -106,22 +104,22 @@ impl Journal for SqlJournal {
     }
 
     async fn claim(&self, job: &Entry) -> Result<ClaimOutcome, JournalError> {
-        let told = |e| self.told(e);
+        let failed = |e| self.error(e);
         loop {
             let known = query("SELECT digest, result FROM journal_jobs WHERE id = $1").bind(text(&job.job));
             if let Some(row) = self.row(known).await? {
-                if row.try_get::<String, _>("digest").map_err(told)? != text(&job.digest) {
+                if row.try_get::<String, _>("digest").map_err(failed)? != text(&job.digest) {
                     return Ok(ClaimOutcome::OtherBody);
                 }
-                if let Some(result) = row.try_get::<Option<String>, _>("result").map_err(told)? {
-                    return Ok(ClaimOutcome::Done(Box::new(rows::result(result).map_err(told)?)));
+                if let Some(result) = row.try_get::<Option<String>, _>("result").map_err(failed)? {
+                    return Ok(ClaimOutcome::Done(Box::new(rows::result(result).map_err(failed)?)));
                 }
             }
             let lane = query("SELECT lane, code, message, stopped_at FROM journal_lanes WHERE lane = $1");
             if let Some(row) = self.row(lane.bind(text(&job.lane))).await? {
-                return Ok(ClaimOutcome::LaneStopped(rows::lane_stop(&row).map_err(told)?));
+                return Ok(ClaimOutcome::LaneStopped(rows::lane_stop(&row).map_err(failed)?));
             }
-            // Counted and read in one statement: two that come at once get two numbers.
+            // Counted and read in one statement: two workers at once get two numbers.
             let taken = query(
                 "INSERT INTO journal_jobs (id, digest, lane, worker, app, operation, integration, username, body, \
                  reply_to, attempt, deaths, put_down, holding, looks, created_at, changed_at) \
@@ -145,11 +143,11 @@ impl Journal for SqlJournal {
             .bind(job.body.as_slice())
             .bind(job.reply_to.as_deref().map(text))
             .bind(micros(Timestamp::now()));
-            // Nothing: it was concluded, or taken up with another body, since we looked.
+            // No row: since the query it was concluded, or claimed with another body.
             let Some(row) = self.row(taken).await? else { continue };
-            let attempt = rows::attempt(&row).map_err(told)?;
-            let cancelled = row.try_get::<i64, _>("cancels").map_err(told)? > 0;
-            return Ok(match rows::intent(&row).map_err(told)? {
+            let attempt = rows::attempt(&row).map_err(failed)?;
+            let cancelled = row.try_get::<i64, _>("cancels").map_err(failed)? > 0;
+            return Ok(match rows::intent(&row).map_err(failed)? {
                 Some(intent) => ClaimOutcome::Unknown { attempt, intent },
                 None if cancelled => ClaimOutcome::Cancelled(attempt),
                 None => ClaimOutcome::Begun(attempt),
@@ -163,12 +161,12 @@ impl Journal for SqlJournal {
              WHERE id = $1 AND result IS NULL",
         );
         let row = self.row(deaths.bind(text(job))).await?;
-        row.as_ref().map_or(Ok(0), rows::deaths).map_err(|e| self.told(e))
+        row.as_ref().map_or(Ok(0), rows::deaths).map_err(|e| self.error(e))
     }
 
     async fn release(&self, job: &str, attempt: u32) -> Result<(), JournalError> {
         let released = query(
-            // Who was superseded meanwhile did not die either.
+            // A superseded attempt did not die either.
             "UPDATE journal_jobs SET put_down = CASE WHEN attempt = $2 THEN 1 ELSE put_down END, \
              deaths = CASE WHEN attempt > $2 AND deaths > 0 THEN deaths - 1 ELSE deaths END, changed_at = $3 \
              WHERE id = $1 AND attempt >= $2 AND result IS NULL",
@@ -178,7 +176,7 @@ impl Journal for SqlJournal {
     }
 
     async fn intend(&self, job: &str, attempt: u32, step: &str) -> Result<CommitPermit, JournalError> {
-        // Once a commit was begun it is too late to cancel.
+        // It is too late to cancel once a commit began.
         let intended = query(
             "UPDATE journal_jobs SET step = $3, intended_at = $4, changed_at = $4 \
              WHERE id = $1 AND attempt = $2 AND result IS NULL \
@@ -211,7 +209,7 @@ impl Journal for SqlJournal {
         reconcile_at: Option<Timestamp>,
     ) -> Result<CommitPermit, JournalError> {
         let holds = result.outcome == Outcome::Indeterminate;
-        // Said again by the same attempt, it is taken again: the first answer may have been lost on its way back.
+        // The same attempt may repeat it, because the first answer may have been lost.
         let concluded = query(
             "UPDATE journal_jobs SET outcome = $3, result = $4, holding = $5, look_at = $6, concluded_at = $7, \
              changed_at = $7, body = CASE WHEN $5 = 1 THEN body END \
@@ -221,7 +219,7 @@ impl Journal for SqlJournal {
             .bind(text(job))
             .bind(i64::from(attempt))
             .bind(result.outcome.to_string())
-            .bind(json(result).map_err(|e| self.told(e))?)
+            .bind(json(result).map_err(|e| self.error(e))?)
             .bind(i64::from(holds))
             .bind(reconcile_at.filter(|_| holds).map(micros))
             .bind(micros(Timestamp::now()));
@@ -229,7 +227,7 @@ impl Journal for SqlJournal {
     }
 
     async fn published(&self, result: &JobResult) -> Result<(), JournalError> {
-        // What is settled has another outcome than before: it is not indeterminate any more.
+        // A settled job has a new outcome: it is not indeterminate any more.
         let published = query(
             "UPDATE journal_jobs SET published_at = $3, changed_at = $3 WHERE id = $1 AND outcome = $2",
         );
@@ -250,14 +248,14 @@ impl Journal for SqlJournal {
              ORDER BY created_at, id LIMIT 1"
         ));
         let row = self.row(holder.bind(text(integration)).bind(text(user))).await?;
-        row.as_ref().map(rows::unsettled).transpose().map_err(|e| self.told(e))
+        row.as_ref().map(rows::unsettled).transpose().map_err(|e| self.error(e))
     }
 
     async fn unsettled(&self, job: &str) -> Result<Option<UnsettledJob>, JournalError> {
         let open =
             query(concat!("SELECT ", unsettled_columns!(), " FROM journal_jobs WHERE holding = 1 AND id = $1"));
         let row = self.row(open.bind(text(job))).await?;
-        row.as_ref().map(rows::unsettled).transpose().map_err(|e| self.told(e))
+        row.as_ref().map(rows::unsettled).transpose().map_err(|e| self.error(e))
     }
 
     async fn all_unsettled(&self, lanes: &[String]) -> Result<Vec<UnsettledJob>, JournalError> {
@@ -267,7 +265,7 @@ impl Journal for SqlJournal {
             " FROM journal_jobs WHERE holding = 1 AND lane IN (LANES) ORDER BY look_at NULLS LAST, created_at, id"
         );
         let rows = self.rows_of(lanes, sql).await?;
-        rows.iter().map(rows::unsettled).collect::<Result<_, _>>().map_err(|e| self.told(e))
+        rows.iter().map(rows::unsettled).collect::<Result<_, _>>().map_err(|e| self.error(e))
     }
 
     async fn postpone(&self, job: &str, next: Option<Timestamp>) -> Result<(), JournalError> {
@@ -280,12 +278,12 @@ impl Journal for SqlJournal {
     }
 
     async fn settle(&self, job: &str, result: &JobResult) -> Result<bool, JournalError> {
-        // The broker has the old result only: this one is kept until it has been published, too.
+        // The broker has only the old result, so the new one counts as unpublished.
         let settled = query(
             "UPDATE journal_jobs SET outcome = $2, result = $3, holding = 0, look_at = NULL, body = NULL, \
              published_at = NULL, changed_at = $4 WHERE id = $1 AND holding = 1",
         );
-        let json = json(result).map_err(|e| self.told(e))?;
+        let json = json(result).map_err(|e| self.error(e))?;
         let settled = settled.bind(text(job)).bind(result.outcome.to_string()).bind(json);
         Ok(self.change(settled.bind(micros(Timestamp::now()))).await? == 1)
     }
@@ -295,14 +293,14 @@ impl Journal for SqlJournal {
         lanes: &[String],
         before: Timestamp,
     ) -> Result<Vec<Settled>, JournalError> {
-        // What a job's own turn ended with is published when it is delivered again, and has not changed since.
+        // The next delivery publishes the result of a job's own turn, which has not changed since it was concluded.
         let sql = "SELECT reply_to, result, changed_at FROM journal_jobs \
                    WHERE published_at IS NULL AND holding = 0 AND changed_at <> concluded_at AND lane IN (LANES) \
                    ORDER BY changed_at, id";
         let rows = self.rows_of(lanes, sql).await?;
         let mut all = Vec::new();
         for row in &rows {
-            let settled = rows::settled(row).map_err(|e| self.told(e))?;
+            let settled = rows::settled(row).map_err(|e| self.error(e))?;
             all.extend(settled.filter(|(_, at)| *at < before).map(|(settled, _)| settled));
         }
         Ok(all)
@@ -323,8 +321,8 @@ impl Journal for SqlJournal {
     async fn stopped_lanes(&self) -> Result<Vec<LaneStop>, JournalError> {
         let rows = self.rows(query("SELECT lane, code, message, stopped_at FROM journal_lanes")).await?;
         let mut stops: Vec<LaneStop> =
-            rows.iter().map(rows::lane_stop).collect::<Result<_, _>>().map_err(|e| self.told(e))?;
-        // Not by the database: each sorts in its own way.
+            rows.iter().map(rows::lane_stop).collect::<Result<_, _>>().map_err(|e| self.error(e))?;
+        // Sorted here, because the two databases sort differently.
         stops.sort_by(|a, b| a.lane.cmp(&b.lane));
         Ok(stops)
     }
@@ -332,13 +330,13 @@ impl Journal for SqlJournal {
     async fn forget(&self, before: Timestamp) -> Result<u64, JournalError> {
         let forgotten = query("DELETE FROM journal_jobs WHERE published_at < $1 AND holding = 0");
         let forgotten = self.change(forgotten.bind(micros(before))).await?;
-        // One that never came again, as far as anybody knows: whoever slept since it was taken up stays powerless.
+        // A job that was not delivered again. Its count stays, so a worker that was suspended since its claim cannot commit.
         let emptied = query(
             "UPDATE journal_jobs SET body = NULL, username = NULL \
              WHERE result IS NULL AND step IS NULL AND changed_at < $1 AND body IS NOT NULL",
         );
         self.change(emptied.bind(micros(before))).await?;
-        // Of a job that is still here a cancel may yet be needed.
+        // A job that is still in the journal may need its cancel.
         let cancels = query(
             "DELETE FROM journal_cancels WHERE at < $1 \
              AND NOT EXISTS (SELECT 1 FROM journal_jobs WHERE journal_jobs.id = journal_cancels.job)",
@@ -348,12 +346,12 @@ impl Journal for SqlJournal {
     }
 }
 
-/// The connections that all methods share.
-fn pool(place: &Place, options: AnyConnectOptions) -> AnyPool {
+/// The connection pool of all methods.
+fn pool(location: &Location, options: AnyConnectOptions) -> AnyPool {
     let pool = AnyPoolOptions::new().acquire_timeout(CONNECT_TIME);
-    match place {
-        // One, for ever: a file has one writer at a time anyway, and so nobody of this worker waits for a lock.
-        Place::File(_) => pool
+    match location {
+        // One connection that never ends: a file has one writer at a time anyway, and this worker never waits for its own lock.
+        Location::File(_) => pool
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -361,8 +359,8 @@ fn pool(place: &Place, options: AnyConnectOptions) -> AnyPool {
             .after_connect(|connection, _| {
                 Box::pin(async { connection.execute("PRAGMA synchronous = FULL").await.map(drop) })
             }),
-        // Whatever the server is used to: what is written here is on its disk before we go on.
-        Place::Server { .. } => pool.max_connections(CONNECTIONS).after_connect(|connection, _| {
+        // Whatever the server's default is, a write is on its disk before it returns.
+        Location::Server { .. } => pool.max_connections(CONNECTIONS).after_connect(|connection, _| {
             Box::pin(async {
                 let durable = "SELECT set_config('synchronous_commit', 'on', false) \
                                    WHERE current_setting('synchronous_commit') = 'off'";
@@ -373,24 +371,24 @@ fn pool(place: &Place, options: AnyConnectOptions) -> AnyPool {
     .connect_lazy_with(options)
 }
 
-/// Writes go to a log beside the file first: readers and the writer do not wait for each other.
+/// Turns on SQLite's write-ahead log, so that readers and the writer do not wait for each other.
 async fn write_ahead(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     loop {
         match connection.execute("PRAGMA journal_mode = WAL").await {
-            // Done once in a file's life, and alone with it; SQLite does not wait for that by itself.
+            // This happens once for a file and needs it alone. SQLite does not wait for that.
             Err(error) if fault::busy(&error) => tokio::time::sleep(Duration::from_millis(20)).await,
             done => return done.map(drop),
         }
     }
 }
 
-/// Nobody waits for ever for a server that has gone silent.
+/// Bounds the wait for a silent server.
 async fn within<T>(
-    place: &Place,
+    location: &Location,
     work: impl Future<Output = Result<T, JournalError>>,
 ) -> Result<T, JournalError> {
     tokio::time::timeout(ANSWER_TIME, work).await.unwrap_or_else(|_| {
         let what = format!("no answer within {} s", ANSWER_TIME.as_secs());
-        Err(fault::say(place, &what, "see that it is up and can be reached, and who else locks its tables"))
+        Err(fault::error(location, &what, "check that it runs and can be reached, and that no other session locks its tables"))
     })
 }

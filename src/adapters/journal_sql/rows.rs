@@ -1,4 +1,4 @@
-//! Rows and what they stand for.
+//! Converts rows into the types of the journal, and back.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ macro_rules! unsettled_columns {
 }
 pub(super) use unsettled_columns;
 
-/// A job that holds its user.
+/// An unsettled job.
 pub(super) fn unsettled(row: &AnyRow) -> Result<UnsettledJob, sqlx::Error> {
     let entry = Entry {
         job: row.try_get("id")?,
@@ -35,7 +35,7 @@ pub(super) fn unsettled(row: &AnyRow) -> Result<UnsettledJob, sqlx::Error> {
     };
     let intent = match intent(row)? {
         Some(intent) => intent,
-        // It says itself that it does not know, though it never told us of a commit.
+        // The result is indeterminate although no commit was recorded.
         None => Intent { step: String::new(), at: time(row.try_get("concluded_at")?)? },
     };
     Ok(UnsettledJob {
@@ -47,14 +47,14 @@ pub(super) fn unsettled(row: &AnyRow) -> Result<UnsettledJob, sqlx::Error> {
     })
 }
 
-/// What a job was settled to, and when; `None`: it was not.
+/// The result that a job was settled to, and when. `None`: it was not settled.
 pub(super) fn settled(row: &AnyRow) -> Result<Option<(Settled, Timestamp)>, sqlx::Error> {
     let settled = Settled { reply_to: row.try_get("reply_to")?, result: result(row.try_get("result")?)? };
     let at = time(row.try_get("changed_at")?)?;
     Ok(settled.result.settled.then_some((settled, at)))
 }
 
-/// The commit that was begun, if one was.
+/// The intent, if one was recorded.
 pub(super) fn intent(row: &AnyRow) -> Result<Option<Intent>, sqlx::Error> {
     let Some(step) = row.try_get::<Option<String>, _>("step")? else { return Ok(None) };
     Ok(Some(Intent { step, at: time(row.try_get("intended_at")?)? }))
@@ -85,8 +85,8 @@ pub(super) fn json(result: &JobResult) -> Result<String, sqlx::Error> {
     serde_json::to_string(result).map_err(|e| sqlx::Error::Encode(e.into()))
 }
 
-/// Text as both databases take it: PostgreSQL refuses the NUL that JSON may carry, and a job with one in its id would
-/// look like a journal that fails.
+/// Text without NUL. JSON may contain one and PostgreSQL refuses it, so a job with one in its id would look like a
+/// failing journal.
 pub(super) fn text(text: &str) -> String {
     text.replace('\0', "\u{2400}")
 }
@@ -99,7 +99,7 @@ pub(super) fn time(micros: i64) -> Result<Timestamp, sqlx::Error> {
     Timestamp::from_microsecond(micros).map_err(unreadable)
 }
 
-/// A word of the contract: an operation, a code.
+/// An operation or a code.
 fn word<T: DeserializeOwned>(word: String) -> Result<T, sqlx::Error> {
     serde_json::from_value(Value::String(word)).map_err(unreadable)
 }

@@ -1,19 +1,19 @@
-//! The tables: made once, by whoever comes first, and never taken for those of another version.
+//! The tables. The first worker creates them; a worker refuses the tables of another version.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use jiff::Timestamp;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection, Row};
 
-use super::{fault, place::Place, rows};
+use super::{fault, location::Location, rows};
 use crate::ports::journal::{Identity, JournalError};
 
-/// Of these tables. A change of them is a new version, and a way there.
+/// The version of the tables. A change of them needs a new version and a migration.
 const VERSION: i64 = 1;
 
-/// Times are microseconds since 1970, truths are 0 and 1: both databases have them alike.
+/// Times are microseconds since 1970, booleans are 0 and 1: the same in both databases.
 ///
-/// A user's identity is in no index: it may be longer than an index takes, and few jobs are open at a time.
+/// A user's identity is not indexed: it may be too long for an index, and few jobs are unsettled at a time.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS journal_meta (
     one BIGINT PRIMARY KEY CHECK (one = 1),
@@ -58,26 +58,26 @@ CREATE TABLE IF NOT EXISTS journal_lanes (
 );
 ";
 
-/// The journal's identity; the tables are made where they are missing.
+/// Reads the journal's identity. Creates missing tables.
 pub(super) async fn identity(
     connection: &mut AnyConnection,
-    place: &Place,
+    location: &Location,
 ) -> Result<Identity, JournalError> {
-    // Looked for first: whoever only works with the tables needs no right to make them.
+    // Look first: a user that only works with the tables needs no right to create them.
     let found = match found(connection).await {
         Ok(Some(found)) => found,
-        Ok(None) => made(connection, place).await.map_err(|e| fault::told(place, &e))?,
+        Ok(None) => create(connection, location).await.map_err(|e| fault::describe(location, &e))?,
         Err(error) if fault::no_tables(&error) => {
-            made(connection, place).await.map_err(|e| fault::told(place, &e))?
+            create(connection, location).await.map_err(|e| fault::describe(location, &e))?
         }
-        Err(error) => return Err(fault::told(place, &error)),
+        Err(error) => return Err(fault::describe(location, &error)),
     };
     match found {
         (VERSION, identity) => Ok(identity),
-        (version, _) => Err(fault::say(
-            place,
-            &format!("its tables are of version {version}, and this Seatwright knows version {VERSION}"),
-            "run the newer Seatwright, or give this one a journal of its own",
+        (version, _) => Err(fault::error(
+            location,
+            &format!("its tables have version {version}, and this Seatwright knows version {VERSION}"),
+            "run the newer Seatwright, or give this one its own journal",
         )),
     }
 }
@@ -93,14 +93,14 @@ async fn found(connection: &mut AnyConnection) -> Result<Option<(i64, Identity)>
     row.map(read).transpose()
 }
 
-async fn made(connection: &mut AnyConnection, place: &Place) -> Result<(i64, Identity), sqlx::Error> {
-    // Two workers may come at once: one makes the tables, the other waits and finds them.
-    let (begin, bytes) = match place {
-        Place::File(_) => ("BEGIN IMMEDIATE", "BLOB"),
-        Place::Server { .. } => ("BEGIN", "BYTEA"),
+async fn create(connection: &mut AnyConnection, location: &Location) -> Result<(i64, Identity), sqlx::Error> {
+    // Two workers may start at once: one creates the tables, the other waits and finds them.
+    let (begin, bytes) = match location {
+        Location::File(_) => ("BEGIN IMMEDIATE", "BLOB"),
+        Location::Server { .. } => ("BEGIN", "BYTEA"),
     };
     let mut all = connection.begin_with(begin).await?;
-    if let Place::Server { .. } = place {
+    if let Location::Server { .. } = location {
         sqlx::query::<Any>("SELECT pg_advisory_xact_lock(5072026)").execute(&mut *all).await?;
     }
     sqlx::raw_sql(AssertSqlSafe(TABLES.replace("BYTES", bytes))).execute(&mut *all).await?;
@@ -117,8 +117,8 @@ async fn made(connection: &mut AnyConnection, place: &Place) -> Result<(i64, Ide
     Ok(found)
 }
 
-/// A name by chance: the standard library's hasher is seeded by the system's own.
+/// A random name: the system seeds the standard library's hasher.
 fn name() -> String {
-    let chance = || RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", chance(), chance())
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
 }

@@ -1,25 +1,25 @@
-//! Where a journal is: what its address says, and how it is opened.
+//! Where a journal is: reads its address, and prepares its file.
 
 use std::{fmt, io, path::PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-/// Where a journal is. Shown, it holds no password.
+/// Where a journal is. Its `Display` contains no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Location {
     /// A file of SQLite.
     File(PathBuf),
     /// A database of a PostgreSQL server.
-    Server { url: Secret, shown: String },
+    Server { url: ServerUrl, shown: String },
 }
 
-/// An address with a password in it: it is given to the library, and never shown.
+/// An address that may contain a password. The library gets it; it is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(String);
+pub(super) struct ServerUrl(String);
 
-impl Place {
-    /// Reads an address; or says what is wrong with it, without repeating it.
+impl Location {
+    /// Reads an address. The error never repeats it.
     pub(super) fn parse(address: &str) -> Result<Self, String> {
         let form = "write sqlite:PATH or postgres://user:password@host:5432/database";
         if let Some(path) = address.strip_prefix("sqlite:") {
@@ -27,39 +27,39 @@ impl Place {
             return match path {
                 "" => Err(format!("the address names no file: {form}")),
                 ":memory:" => {
-                    Err(format!("a journal in memory would be gone with the worker it is kept for: {form}"))
+                    Err(format!("a journal in memory would be lost with its worker: {form}"))
                 }
                 _ if path.contains(['?', '\0']) => {
-                    Err(format!("a journal in a file takes no options, so `?` may not stand there: {form}"))
+                    Err(format!("a journal in a file has no options, so `?` is not allowed: {form}"))
                 }
                 path => std::path::absolute(path).map(Self::File).map_err(|e| format!("{path}: {e}")),
             };
         }
-        let mut url = Url::parse(address).map_err(|e| format!("this is no address ({e}): {form}"))?;
+        let mut url = Url::parse(address).map_err(|e| format!("this is not an address ({e}): {form}"))?;
         if !matches!(url.scheme(), "postgres" | "postgresql") {
-            return Err(format!("`{}` is no kind of journal: {form}", url.scheme()));
+            return Err(format!("`{}` is not a kind of journal: {form}", url.scheme()));
         }
-        let said = |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, v)| v.into_owned());
-        let host = said("host").or_else(|| url.host_str().map(str::to_owned));
-        let port = said("port").or_else(|| url.port().map(|port| port.to_string()));
+        let parameter = |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, v)| v.into_owned());
+        let host = parameter("host").or_else(|| url.host_str().map(str::to_owned));
+        let port = parameter("port").or_else(|| url.port().map(|port| port.to_string()));
         let path = url.path().trim_matches('/').to_owned();
         let shown = format!(
             "PostgreSQL at {}:{}, database `{}`",
             host.unwrap_or_else(|| "localhost".to_owned()),
             port.unwrap_or_else(|| "5432".to_owned()),
-            said("dbname").unwrap_or(path)
+            parameter("dbname").unwrap_or(path)
         );
-        if said("application_name").is_none() {
-            // For the operator, who looks at who is connected.
+        if parameter("application_name").is_none() {
+            // Operators see it in the list of connections.
             url.query_pairs_mut().append_pair("application_name", "seatwright");
         }
-        Ok(Self::Server { url: Secret(url.into()), shown })
+        Ok(Self::Server { url: ServerUrl(url.into()), shown })
     }
 
-    /// The address as the library wants it.
+    /// The address in the form of the library.
     pub(super) fn address(&self) -> String {
         match self {
-            // The file is made by us, so that nobody else can read it.
+            // `prepare` creates the file, so that only our user can read it.
             Self::File(path) => {
                 format!("sqlite:{}?mode=rw", utf8_percent_encode(&path.to_string_lossy(), NON_ALPHANUMERIC))
             }
@@ -67,19 +67,19 @@ impl Place {
         }
     }
 
-    /// Makes the file and its folder where they are missing, for our own user alone.
+    /// Creates the file and its folder if they are missing, readable by our own user only.
     pub(super) async fn prepare(&self) -> io::Result<()> {
         let Self::File(path) = self else { return Ok(()) };
         if let Some(folder) = path.parent() {
             tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
         }
         let mut options = tokio::fs::OpenOptions::new();
-        // SQLite gives its other files beside it the same mode.
+        // SQLite gives its other files the same mode.
         options.write(true).create(true).truncate(false).mode(0o600).open(path).await.map(drop)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
@@ -88,7 +88,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl fmt::Debug for Secret {
+impl fmt::Debug for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
@@ -110,9 +110,9 @@ mod tests {
             ),
         ];
         for (address, shown) in table {
-            let place = Place::parse(address).expect("it is an address");
-            assert_eq!(place.to_string(), shown);
-            assert!(!format!("{place:?} {place}").contains("hunter2"), "{place:?}");
+            let location = Location::parse(address).expect("it is an address");
+            assert_eq!(location.to_string(), shown);
+            assert!(!format!("{location:?} {location}").contains("hunter2"), "{location:?}");
         }
         for address in [
             "sqlite:",
@@ -121,16 +121,16 @@ mod tests {
             "mysql://u:hunter2@h/x",
             "postgres://u:hunter2@:x",
         ] {
-            let said = Place::parse(address).expect_err("it is none");
-            assert!(said.contains("write sqlite:PATH") && !said.contains("hunter2"), "{said}");
+            let message = Location::parse(address).expect_err("it is none");
+            assert!(message.contains("write sqlite:PATH") && !message.contains("hunter2"), "{message}");
         }
     }
 
     #[test]
     fn a_path_may_hold_any_sign() {
-        let place = Place::parse("sqlite:/a folder/100 % #1/ä.db").expect("it is an address");
+        let location = Location::parse("sqlite:/a folder/100 % #1/ä.db").expect("it is an address");
         assert_eq!(
-            place.address(),
+            location.address(),
             "sqlite:%2Fa%20folder%2F100%20%25%20%231%2F%C3%A4%2Edb?mode=rw",
             "nothing of it is taken for a part of the address"
         );
