@@ -41,7 +41,11 @@ pub trait Journal: Send + Sync {
     async fn cancel(&self, job: &str) -> Result<(), JournalError>;
 
     /// The oldest unsettled job of this user.
-    async fn unsettled_of_user(&self, integration: &str, user: &str) -> Result<Option<UnsettledJob>, JournalError>;
+    async fn unsettled_of_user(
+        &self,
+        integration: &str,
+        user: &str,
+    ) -> Result<Option<UnsettledJob>, JournalError>;
     /// The unsettled job with this id.
     async fn unsettled(&self, job: &str) -> Result<Option<UnsettledJob>, JournalError>;
     /// All unsettled jobs of these lanes, the one to reconcile next first.

@@ -34,7 +34,7 @@ use crate::{
     contract::{Code, Failure, Job, JobRefusal, JobResult, Mode, Outcome},
     event::{Event, EventKind, Reader, Readers},
     ports::{
-        journal::{Attempt, Entry, Intent, Journal, ClaimOutcome},
+        journal::{Attempt, ClaimOutcome, Entry, Intent, Journal},
         queue::{Delivery, Outbox, QueueError},
     },
 };

@@ -10,7 +10,7 @@ use crate::{
     contract::{Code, Failure},
     ports::{
         gate::Gate,
-        journal::{Journal, CommitPermit},
+        journal::{CommitPermit, Journal},
         queue::Delivery,
     },
 };

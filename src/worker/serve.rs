@@ -33,7 +33,7 @@ use crate::{
     event::Readers,
     ports::{
         journal::Journal,
-        queue::{Arrival, Broker, Delivery, BrokerConnection, Outbox},
+        queue::{Arrival, Broker, BrokerConnection, Delivery, Outbox},
     },
 };
 

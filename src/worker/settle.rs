@@ -17,7 +17,7 @@ use crate::{
     event::{Reader, Readers},
     ports::{
         gate::Gate,
-        journal::{UnsettledJob, Settled},
+        journal::{Settled, UnsettledJob},
         queue::{Delivery, Outbox, QueueError},
     },
 };
@@ -54,7 +54,9 @@ impl Desk {
             let result = self.fault(case, turn.attempt, failure, false);
             Some(Done { result: JobResult { outcome: Outcome::Failed, ..result }, commit_reached: false })
         };
-        let Some(holder) = self.journal_says(self.journal.unsettled_of_user(&case.entry.integration, user).await) else {
+        let Some(holder) =
+            self.journal_says(self.journal.unsettled_of_user(&case.entry.integration, user).await)
+        else {
             return nothing_done(Failure::new(Code::QueueLost, "the journal cannot be read"));
         };
         let open = holder.filter(|open| open.entry.job != case.job.id)?;

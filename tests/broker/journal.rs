@@ -20,7 +20,7 @@ use ground::{entry, open, result};
 use seatwright::{
     adapters::journal_sql::SqlJournal,
     contract::Outcome,
-    ports::journal::{Entry, Journal, JournalError, ClaimOutcome},
+    ports::journal::{ClaimOutcome, Entry, Journal, JournalError},
 };
 
 /// Names the journal for a test that runs again as a process of its own.
@@ -61,7 +61,8 @@ async fn what_a_killed_worker_wrote_is_there() {
         }
         let journal = open(&url).await;
         for job in &told {
-            let ClaimOutcome::Unknown { attempt, intent } = journal.claim(&entry(job)).await.expect("a journal")
+            let ClaimOutcome::Unknown { attempt, intent } =
+                journal.claim(&entry(job)).await.expect("a journal")
             else {
                 panic!("{url}: the intent of {job} is lost")
             };
@@ -199,7 +200,10 @@ async fn a_file_that_is_no_journal_is_left_alone() {
     let letter = "Dear Ada, ".repeat(1000);
     fs::write(&other, &letter).expect("it can be written");
     let JournalError(said) = refused(&format!("sqlite:{}", other.display())).await;
-    assert!(said.contains("letter.txt: it is damaged, or not a journal") && said.contains("backup"), "{said}");
+    assert!(
+        said.contains("letter.txt: it is damaged, or not a journal") && said.contains("backup"),
+        "{said}"
+    );
     assert_eq!(fs::read_to_string(&other).expect("it is there"), letter);
 
     let JournalError(said) = refused(&format!("sqlite:{}/below.db", other.display())).await;

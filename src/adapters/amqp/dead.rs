@@ -82,7 +82,9 @@ impl DeadLetters {
     pub async fn replay(&self, number: usize) -> Result<(), QueueError> {
         let Some((letter, delivery)) = self.letters.get(number) else { return Ok(()) };
         let Some(body) = &letter.body else {
-            return Err(QueueError::Refused("its body was withheld, because it contained a secret in clear".to_owned()));
+            return Err(QueueError::Refused(
+                "its body was withheld, because it contained a secret in clear".to_owned(),
+            ));
         };
         let Some(lane) = &letter.lane else {
             return Err(QueueError::Refused("its lane is not recorded".to_owned()));
@@ -98,9 +100,9 @@ impl DeadLetters {
         }
         match delivery.acker.ack(BasicAckOptions::default()).await {
             Ok(true) => Ok(()),
-            _ => {
-                Err(QueueError::Lost("it is on its lane's queue again, and still on the dead-letter queue".to_owned()))
-            }
+            _ => Err(QueueError::Lost(
+                "it is on its lane's queue again, and still on the dead-letter queue".to_owned(),
+            )),
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
     command::{DeliveryEnd, LaneCommand},
     lost,
 };
-use crate::ports::queue::{Delivery, Acknowledge, QueueError};
+use crate::ports::queue::{Acknowledge, Delivery, QueueError};
 
 /// How long the broker may take to answer whether a delivery is still ours.
 const GATE_TIME: Duration = Duration::from_secs(2);
@@ -33,7 +33,11 @@ pub(super) struct DeliveryHandle {
 }
 
 /// Reads a message.
-pub(super) fn read(message: lapin::message::Delivery, lane: Option<&str>, handle: DeliveryHandle) -> Delivery {
+pub(super) fn read(
+    message: lapin::message::Delivery,
+    lane: Option<&str>,
+    handle: DeliveryHandle,
+) -> Delivery {
     let properties = &message.properties;
     let text = |value: &Option<lapin::types::ShortString>| value.as_ref().map(|v| v.as_str().to_owned());
     let routed = message.routing_key.as_str();
@@ -94,7 +98,9 @@ impl Acknowledge for DeliveryHandle {
                     // Its channel is gone, so the message will be delivered again.
                     Ok(Ok(false)) => Err(QueueError::Lost("the delivery went back to its queue".to_owned())),
                     Ok(Err(error)) => Err(lost(error)),
-                    Err(_) => Err(QueueError::Lost("the acknowledgement could not be sent in time".to_owned())),
+                    Err(_) => {
+                        Err(QueueError::Lost("the acknowledgement could not be sent in time".to_owned()))
+                    }
                 }
             }
         };

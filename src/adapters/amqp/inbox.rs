@@ -113,7 +113,13 @@ impl Inbox {
         let (channel, consumer) = presence.consume(&consuming).await?;
         let workers_queue = WorkersQueue { channel, queue: consumer.queue(), tag: consumer.tag() };
         let channel = publishing.create_channel().await.map_err(lost)?;
-        background.spawn(Presence::publish(worker.to_owned(), rabbit.journal.clone(), serving, channel, report));
+        background.spawn(Presence::publish(
+            worker.to_owned(),
+            rabbit.journal.clone(),
+            serving,
+            channel,
+            report,
+        ));
         let mut listening = JoinSet::new();
         listening.spawn(presence.run(consumer));
         let outbox = outbox::RabbitOutbox::open(Arc::clone(&publishing)).await?;
@@ -145,13 +151,13 @@ impl Inbox {
 }
 
 /// Reports the end of a connection. The publishing connection has no consumer that would.
-async fn watch(events: impl futures_util::Stream<Item = Event>, events: mpsc::UnboundedSender<LaneEvent>) {
+async fn watch(events: impl futures_util::Stream<Item = Event>, report: mpsc::UnboundedSender<LaneEvent>) {
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         match event {
             // The broker's closing a channel of the outbox is an event of this kind too. The outbox replaces the channel.
             Event::Error(error) if ends_the_connection(&error) => {
-                let _ = events.send(LaneEvent::Over(error.to_string()));
+                let _ = report.send(LaneEvent::Over(error.to_string()));
                 return;
             }
             Event::ConnectionBlocked(reason) => warn!("the broker blocks publishing: {reason}"),
@@ -182,7 +188,9 @@ impl BrokerConnection for Inbox {
                     }
                 }
                 Some(LaneEvent::Cancel(job)) => return Some(Arrival::Cancel(job)),
-                Some(LaneEvent::ForeignJournal { worker }) => return Some(Arrival::ForeignJournal { worker }),
+                Some(LaneEvent::ForeignJournal { worker }) => {
+                    return Some(Arrival::ForeignJournal { worker });
+                }
                 Some(LaneEvent::Over(reason)) => {
                     warn!("{reason}");
                     self.over = true;

@@ -105,9 +105,9 @@ impl LaneConsumer {
                 moving: false,
             })
         };
-        let open = tokio::time::timeout(CHANNEL_TIME, opening)
-            .await
-            .unwrap_or_else(|_| Err(QueueError::Lost(format!("{queue}: the broker did not start a consumer in time"))))?;
+        let open = tokio::time::timeout(CHANNEL_TIME, opening).await.unwrap_or_else(|_| {
+            Err(QueueError::Lost(format!("{queue}: the broker did not start a consumer in time")))
+        })?;
         self.serving.set(self.lane.as_deref(), true);
         Ok(open)
     }

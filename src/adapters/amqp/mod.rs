@@ -98,9 +98,9 @@ pub async fn outbox(url: &str) -> Result<Arc<dyn Outbox>, QueueError> {
 
 /// Checks that the broker answers, for `doctor`.
 pub async fn probe(url: &str) -> Result<String, String> {
-    let connection = connect(url, 10, "seatwright doctor")
-        .await
-        .map_err(|e| format!("{e}\ncheck that RabbitMQ runs, and that the address, user and password are right"))?;
+    let connection = connect(url, 10, "seatwright doctor").await.map_err(|e| {
+        format!("{e}\ncheck that RabbitMQ runs, and that the address, user and password are right")
+    })?;
     let answer =
         connection.create_channel().await.map(|_| "it answers, and the user may open a channel".to_owned());
     let _ = connection.close(200, "done".into()).await;
@@ -113,8 +113,8 @@ fn lost(error: lapin::Error) -> QueueError {
 
 /// The broker's error about one of its objects, and what to try.
 fn wrong(what: &str, error: lapin::Error) -> QueueError {
-    let lapin::ErrorKind::ProtocolError(error) = error.kind() else { return lost(error) };
-    let advice = match error.get_id() {
+    let lapin::ErrorKind::ProtocolError(refusal) = error.kind() else { return lost(error) };
+    let advice = match refusal.get_id() {
         404 => {
             "it is not there: start a worker once with `topology: declare`, or declare it as docs/queue.md says"
         }
@@ -126,5 +126,5 @@ fn wrong(what: &str, error: lapin::Error) -> QueueError {
         405 => "another connection has exclusive access: does another worker run under the same name?",
         _ => return lost(error),
     };
-    QueueError::Topology(format!("{what}: {}; {advice}", error.get_message()))
+    QueueError::Topology(format!("{what}: {}; {advice}", refusal.get_message()))
 }

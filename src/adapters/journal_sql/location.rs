@@ -26,9 +26,7 @@ impl Location {
             let path = path.strip_prefix("//").unwrap_or(path);
             return match path {
                 "" => Err(format!("the address names no file: {form}")),
-                ":memory:" => {
-                    Err(format!("a journal in memory would be lost with its worker: {form}"))
-                }
+                ":memory:" => Err(format!("a journal in memory would be lost with its worker: {form}")),
                 _ if path.contains(['?', '\0']) => {
                     Err(format!("a journal in a file has no options, so `?` is not allowed: {form}"))
                 }
@@ -39,7 +37,8 @@ impl Location {
         if !matches!(url.scheme(), "postgres" | "postgresql") {
             return Err(format!("`{}` is not a kind of journal: {form}", url.scheme()));
         }
-        let parameter = |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, v)| v.into_owned());
+        let parameter =
+            |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, v)| v.into_owned());
         let host = parameter("host").or_else(|| url.host_str().map(str::to_owned));
         let port = parameter("port").or_else(|| url.port().map(|port| port.to_string()));
         let path = url.path().trim_matches('/').to_owned();

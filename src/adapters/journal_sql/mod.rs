@@ -21,10 +21,12 @@ use sqlx::{
 
 use crate::{
     contract::{JobResult, Outcome},
-    ports::journal::{Entry, Identity, Journal, JournalError, ClaimOutcome, LaneStop, CommitPermit, UnsettledJob, Settled},
+    ports::journal::{
+        ClaimOutcome, CommitPermit, Entry, Identity, Journal, JournalError, LaneStop, Settled, UnsettledJob,
+    },
 };
 use location::Location;
-use rows::{json, micros, unsettled_columns, text};
+use rows::{json, micros, text, unsettled_columns};
 
 /// How long a connect may take.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -48,7 +50,11 @@ impl SqlJournal {
         sqlx::any::install_default_drivers();
         let location = Location::parse(url).map_err(JournalError)?;
         location.prepare().await.map_err(|e| {
-            fault::error(&location, &e.to_string(), "check that the worker's user may write the file and its folder")
+            fault::error(
+                &location,
+                &e.to_string(),
+                "check that the worker's user may write the file and its folder",
+            )
         })?;
         let failed = |e: sqlx::Error| fault::describe(&location, &e);
         let options = AnyConnectOptions::from_str(&location.address()).map_err(failed)?;
@@ -88,7 +94,8 @@ impl SqlJournal {
 
     /// Returns how many rows were changed.
     async fn change(&self, query: Query<'_, Any, AnyArguments>) -> Result<u64, JournalError> {
-        let done = within(&self.location, async { query.execute(&self.pool).await.map_err(|e| self.error(e)) });
+        let done =
+            within(&self.location, async { query.execute(&self.pool).await.map_err(|e| self.error(e)) });
         Ok(done.await?.rows_affected())
     }
 
@@ -240,7 +247,11 @@ impl Journal for SqlJournal {
         self.change(cancel.bind(text(job)).bind(micros(Timestamp::now()))).await.map(drop)
     }
 
-    async fn unsettled_of_user(&self, integration: &str, user: &str) -> Result<Option<UnsettledJob>, JournalError> {
+    async fn unsettled_of_user(
+        &self,
+        integration: &str,
+        user: &str,
+    ) -> Result<Option<UnsettledJob>, JournalError> {
         let holder = query(concat!(
             "SELECT ",
             unsettled_columns!(),
@@ -252,8 +263,11 @@ impl Journal for SqlJournal {
     }
 
     async fn unsettled(&self, job: &str) -> Result<Option<UnsettledJob>, JournalError> {
-        let open =
-            query(concat!("SELECT ", unsettled_columns!(), " FROM journal_jobs WHERE holding = 1 AND id = $1"));
+        let open = query(concat!(
+            "SELECT ",
+            unsettled_columns!(),
+            " FROM journal_jobs WHERE holding = 1 AND id = $1"
+        ));
         let row = self.row(open.bind(text(job))).await?;
         row.as_ref().map(rows::unsettled).transpose().map_err(|e| self.error(e))
     }
@@ -389,6 +403,10 @@ async fn within<T>(
 ) -> Result<T, JournalError> {
     tokio::time::timeout(ANSWER_TIME, work).await.unwrap_or_else(|_| {
         let what = format!("no answer within {} s", ANSWER_TIME.as_secs());
-        Err(fault::error(location, &what, "check that it runs and can be reached, and that no other session locks its tables"))
+        Err(fault::error(
+            location,
+            &what,
+            "check that it runs and can be reached, and that no other session locks its tables",
+        ))
     })
 }

@@ -7,7 +7,7 @@ use sqlx::{Row, any::AnyRow};
 
 use crate::{
     contract::JobResult,
-    ports::journal::{Attempt, Entry, Intent, LaneStop, UnsettledJob, Settled},
+    ports::journal::{Attempt, Entry, Intent, LaneStop, Settled, UnsettledJob},
 };
 
 /// The columns of [`unsettled`].

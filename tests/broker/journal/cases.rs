@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use seatwright::{
     adapters::journal_sql::SqlJournal,
     contract::{Code, JobResult, Outcome},
-    ports::journal::{Attempt, Entry, Journal, ClaimOutcome, LaneStop, CommitPermit},
+    ports::journal::{Attempt, ClaimOutcome, CommitPermit, Entry, Journal, LaneStop},
 };
 
 use super::ground::{begun, entry, later, now, open, result, value};
@@ -332,7 +332,11 @@ async fn who_never_comes_again_leaves_nothing_of_a_user(url: String) {
     // It comes again after all: as often as before, and whole.
     assert_eq!(journal.intend("gone", 2, "save").await.unwrap(), CommitPermit::Superseded);
     assert_eq!(journal.claim(&entry("gone")).await.unwrap(), begun(2, 1));
-    assert_eq!(journal.intend("gone", 1, "save").await.unwrap(), CommitPermit::Superseded, "who slept meanwhile");
+    assert_eq!(
+        journal.intend("gone", 1, "save").await.unwrap(),
+        CommitPermit::Superseded,
+        "who slept meanwhile"
+    );
     journal.conclude("gone", 2, &result("gone", Outcome::Indeterminate), None).await.unwrap();
     assert_eq!(journal.unsettled("gone").await.unwrap().expect("it is open").entry, entry("gone"));
     let ClaimOutcome::Unknown { intent, .. } = journal.claim(&entry("committing")).await.unwrap() else {
@@ -360,7 +364,8 @@ async fn two_never_get_the_same_number(url: String) {
     assert_eq!(numbers, (1..=20).collect::<Vec<u32>>());
     // Of all of them one may go on.
     let leaves = join_all((1..=20).map(|n| workers[n as usize % 2].intend("job", n, "save"))).await;
-    let granted = leaves.into_iter().filter(|leave| *leave.as_ref().unwrap() == CommitPermit::Granted).count();
+    let granted =
+        leaves.into_iter().filter(|leave| *leave.as_ref().unwrap() == CommitPermit::Granted).count();
     assert_eq!(granted, 1);
     // A cancel and an intent that meet: either the one or the other.
     let jobs: Vec<String> = (0..25).map(|n| format!("job-{n}")).collect();
@@ -371,7 +376,8 @@ async fn two_never_get_the_same_number(url: String) {
         let (leave, cancel) = tokio::join!(workers[0].intend(job, 1, "save"), workers[1].cancel(job));
         cancel.unwrap();
         match (leave.unwrap(), workers[1].claim(&entry(job)).await.unwrap()) {
-            (CommitPermit::Granted, ClaimOutcome::Unknown { .. }) | (CommitPermit::Cancelled, ClaimOutcome::Cancelled(_)) => {}
+            (CommitPermit::Granted, ClaimOutcome::Unknown { .. })
+            | (CommitPermit::Cancelled, ClaimOutcome::Cancelled(_)) => {}
             other => panic!("{other:?}"),
         }
     };

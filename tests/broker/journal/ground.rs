@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use seatwright::{
     adapters::journal_sql::SqlJournal,
     contract::{JobResult, Operation, Outcome, Timings, WorkerRef},
-    ports::journal::{Attempt, Entry, ClaimOutcome},
+    ports::journal::{Attempt, ClaimOutcome, Entry},
 };
 use sqlx::{Any, AnyConnection, Connection, Row};
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use seatwright::ports::queue::{Broker, Delivery, BrokerConnection};
+use seatwright::ports::queue::{Broker, BrokerConnection, Delivery};
 
 use crate::servers::PrivateBroker;
 

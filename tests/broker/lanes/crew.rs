@@ -20,7 +20,7 @@ use lapin::{
 use seatwright::{
     adapters::amqp::{Client, Rabbit},
     config::Topology,
-    ports::queue::{Arrival, Broker, Delivery, BrokerConnection},
+    ports::queue::{Arrival, Broker, BrokerConnection, Delivery},
 };
 use tokio::{
     sync::{Notify, watch},

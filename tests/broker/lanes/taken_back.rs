@@ -3,7 +3,7 @@
 use lapin::{BasicProperties, Confirmation, options::BasicPublishOptions};
 use seatwright::{
     contract::{CANCEL_TYPE, Operation, Outcome},
-    ports::journal::{Entry, Journal, ClaimOutcome},
+    ports::journal::{ClaimOutcome, Entry, Journal},
 };
 use serde_json::json;
 
