@@ -1,8 +1,8 @@
-//! The browser that new sessions are opened in, and those before it that still have some.
+//! The browser that opens new sessions, and replaced browsers that still have some.
 //!
-//! A browser is replaced when it has opened many sessions or holds much memory. Then nobody new is let in, and it is
-//! ended when the last session has left it: never in the middle of a job. Only one that holds twice what it may is
-//! ended at once, because the whole machine would suffer with it.
+//! A browser is replaced once it has opened many sessions or uses much memory. It then opens no more sessions, and ends when its
+//! last session has ended, so never in the middle of a job. Only a browser that uses twice its limit ends at once, because it
+//! slows down the whole machine.
 
 use std::sync::{
     Arc, PoisonError,
@@ -12,58 +12,60 @@ use std::sync::{
 use async_trait::async_trait;
 use tokio::sync::{Mutex, watch};
 
-use super::sessions::Limits;
 use crate::ports::driver::{Browser, Context, ContextOptions, DriverError, Launch, Page};
 
-/// The browsers of a worker: one that takes sessions, and those on their way out.
+/// The browsers of a worker: the current one, and those that were replaced.
 pub(super) struct Browsers {
     launch: Arc<dyn Launch>,
-    limits: Limits,
-    open: Mutex<Option<Arc<House>>>,
-    leaving: Arc<std::sync::Mutex<Vec<Arc<House>>>>,
+    /// A browser that has opened this many contexts is replaced.
+    recycle_after: u32,
+    /// MiB.
+    max_memory: u64,
+    current: Mutex<Option<Arc<PooledBrowser>>>,
+    replaced: Arc<std::sync::Mutex<Vec<Arc<PooledBrowser>>>>,
 }
 
-/// Why nothing was opened.
+/// Why no context was opened.
 pub(super) enum NotOpened {
-    /// No browser could be started, and what to try.
+    /// No browser could be started; what to try.
     NoBrowser(String),
     Refused(DriverError),
 }
 
-/// A browser and how many are in it.
-struct House {
+/// A browser, and the number of its contexts.
+struct PooledBrowser {
     browser: Arc<dyn Browser>,
     opened: AtomicU32,
-    inside: watch::Sender<usize>,
-    /// Nobody new is let in, and nobody is kept.
+    contexts: watch::Sender<usize>,
+    /// It opens no more contexts, and none is kept for another job.
     closing: AtomicBool,
 }
 
 impl Browsers {
-    pub(super) fn new(launch: Arc<dyn Launch>, limits: Limits) -> Self {
-        Self { launch, limits, open: Mutex::default(), leaving: Arc::default() }
+    pub(super) fn new(launch: Arc<dyn Launch>, recycle_after: u32, max_memory: u64) -> Self {
+        Self { launch, recycle_after, max_memory, current: Mutex::default(), replaced: Arc::default() }
     }
 
-    /// A fresh context, in a browser that may take one more.
+    /// Opens a context, in a browser that may open one more.
     pub(super) async fn open(&self, options: ContextOptions) -> Result<Box<dyn Context>, NotOpened> {
-        let place = self.place().await?;
-        let opened = match place.0.browser.open(options.clone()).await {
-            // It died between the look and the call: one more, with a new one.
+        let lease = self.lease().await?;
+        let opened = match lease.0.browser.open(options.clone()).await {
+            // It died since the check: try once more, with a new browser.
             Err(DriverError::BrowserGone(_)) => {
-                drop(place);
-                let place = self.place().await?;
-                (place.0.browser.open(options).await, place)
+                drop(lease);
+                let lease = self.lease().await?;
+                (lease.0.browser.open(options).await, lease)
             }
-            opened => (opened, place),
+            opened => (opened, lease),
         };
         match opened {
-            (Ok(context), place) => Ok(Box::new(Lodged { context, place })),
-            (Err(error), place) => {
+            (Ok(context), lease) => Ok(Box::new(PooledContext { context, lease })),
+            (Err(error), lease) => {
                 if matches!(error, DriverError::Timeout(_)) {
-                    // It lives and does not answer: that will not become better by asking once more.
-                    let mut open = self.open.lock().await;
-                    if open.as_ref().is_some_and(|house| Arc::ptr_eq(house, &place.0)) {
-                        self.replace(&mut open, "it does not answer");
+                    // It lives and does not answer. Another try would not help.
+                    let mut current = self.current.lock().await;
+                    if current.as_ref().is_some_and(|pooled| Arc::ptr_eq(pooled, &lease.0)) {
+                        self.replace(&mut current, "it does not answer");
                     }
                 }
                 Err(NotOpened::Refused(error))
@@ -72,132 +74,134 @@ impl Browsers {
     }
 
     pub(super) async fn version(&self) -> Option<String> {
-        self.open.lock().await.as_ref().map(|house| house.browser.version())
+        self.current.lock().await.as_ref().map(|pooled| pooled.browser.version())
     }
 
-    /// Looks what all browsers with somebody inside hold, and does what has to be done about it.
-    pub(super) async fn look(&self) {
-        if self.limits.max_memory == u64::MAX {
+    /// Checks the memory of all browsers with contexts, and replaces or kills those above their limit.
+    pub(super) async fn check_memory(&self) {
+        if self.max_memory == u64::MAX {
             return;
         }
-        let mut houses = self.leaving();
-        let open = self.open.lock().await.clone();
-        houses.extend(open);
-        for house in houses.iter().filter(|house| *house.inside.borrow() > 0 && house.browser.is_alive()) {
-            let Some(held) = house.browser.memory().await else { continue };
-            let most = self.limits.max_memory;
+        let mut browsers = self.replaced();
+        let current = self.current.lock().await.clone();
+        browsers.extend(current);
+        for pooled in
+            browsers.iter().filter(|pooled| *pooled.contexts.borrow() > 0 && pooled.browser.is_alive())
+        {
+            let Some(held) = pooled.browser.memory().await else { continue };
+            let most = self.max_memory;
             if held > most.saturating_mul(2) {
-                tracing::error!("the browser holds {held} MiB, more than twice {most}: it is ended at once");
-                let why = format!("its pages took {held} MiB together, more than twice `browser.max_memory`");
-                house.closing.store(true, Ordering::Release);
-                house.browser.kill(&why).await;
+                tracing::error!("the browser uses {held} MiB, more than twice {most}: killing it");
+                let why = format!("its pages used {held} MiB together, more than twice `browser.max_memory`");
+                pooled.closing.store(true, Ordering::Release);
+                pooled.browser.kill(&why).await;
             } else if held > most {
-                let mut open = self.open.lock().await;
-                if open.as_ref().is_some_and(|current| Arc::ptr_eq(current, house)) {
-                    self.replace(&mut open, &format!("it holds {held} MiB, and {most} are allowed"));
+                let mut current = self.current.lock().await;
+                if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, pooled)) {
+                    self.replace(&mut current, &format!("it uses {held} MiB, and {most} are allowed"));
                 }
             }
         }
     }
 
-    /// Ends all of them, with whoever is inside.
+    /// Closes all browsers and their contexts.
     pub(super) async fn close(&self) {
-        let open = self.open.lock().await.take();
-        let leaving = self.leaving();
-        for house in open.iter().chain(&leaving) {
-            house.browser.close().await;
+        let current = self.current.lock().await.take();
+        let replaced = self.replaced();
+        for pooled in current.iter().chain(&replaced) {
+            pooled.browser.close().await;
         }
     }
 
-    /// A place in the browser that takes sessions; another one is started where that is needed.
-    async fn place(&self) -> Result<Place, NotOpened> {
-        let mut open = self.open.lock().await;
-        if let Some(house) = &*open {
-            let opened = house.opened.load(Ordering::Relaxed);
-            if !house.browser.is_alive() {
-                self.replace(&mut open, "it died");
-            } else if opened >= self.limits.recycle_after {
-                self.replace(&mut open, &format!("it has opened {opened} sessions"));
+    /// A lease of the current browser. Starts another browser if that is needed.
+    async fn lease(&self) -> Result<BrowserLease, NotOpened> {
+        let mut current = self.current.lock().await;
+        if let Some(pooled) = &*current {
+            let opened = pooled.opened.load(Ordering::Relaxed);
+            if !pooled.browser.is_alive() {
+                self.replace(&mut current, "it died");
+            } else if opened >= self.recycle_after {
+                self.replace(&mut current, &format!("it has opened {opened} sessions"));
             }
         }
-        let house = match &*open {
-            Some(house) => Arc::clone(house),
+        let pooled = match &*current {
+            Some(pooled) => Arc::clone(pooled),
             None => {
                 let browser = self.launch.launch().await.map_err(NotOpened::NoBrowser)?;
-                let house = Arc::new(House {
+                let pooled = Arc::new(PooledBrowser {
                     browser,
                     opened: AtomicU32::new(0),
-                    inside: watch::Sender::new(0),
+                    contexts: watch::Sender::new(0),
                     closing: AtomicBool::new(false),
                 });
-                Arc::clone(open.insert(house))
+                Arc::clone(current.insert(pooled))
             }
         };
-        house.opened.fetch_add(1, Ordering::Relaxed);
-        Ok(Place::in_house(house))
+        pooled.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(BrowserLease::new(pooled))
     }
 
-    /// The browser takes nobody any more, and is ended when the last one has left.
-    fn replace(&self, open: &mut Option<Arc<House>>, why: &str) {
-        let Some(house) = open.take() else { return };
+    /// Replaces the current browser. It closes once its last context has.
+    fn replace(&self, current: &mut Option<Arc<PooledBrowser>>, why: &str) {
+        let Some(pooled) = current.take() else { return };
         tracing::info!("the browser is replaced: {why}");
-        house.closing.store(true, Ordering::Release);
-        let leaving = Arc::clone(&self.leaving);
-        leaving.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&house));
+        pooled.closing.store(true, Ordering::Release);
+        let replaced = Arc::clone(&self.replaced);
+        replaced.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&pooled));
         tokio::spawn(async move {
-            // A dead one need not be waited for: what is left of it is swept up.
-            if house.browser.is_alive() {
-                let mut inside = house.inside.subscribe();
-                let _ = inside.wait_for(|inside| *inside == 0).await;
+            // A dead browser is not waited for; closing it only cleans up.
+            if pooled.browser.is_alive() {
+                let mut contexts = pooled.contexts.subscribe();
+                let _ = contexts.wait_for(|contexts| *contexts == 0).await;
             }
-            house.browser.close().await;
-            let mut leaving = leaving.lock().unwrap_or_else(PoisonError::into_inner);
-            leaving.retain(|other| !Arc::ptr_eq(other, &house));
+            pooled.browser.close().await;
+            let mut replaced = replaced.lock().unwrap_or_else(PoisonError::into_inner);
+            replaced.retain(|other| !Arc::ptr_eq(other, &pooled));
         });
     }
 
-    fn leaving(&self) -> Vec<Arc<House>> {
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn replaced(&self) -> Vec<Arc<PooledBrowser>> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// A place in a browser, given back when it is dropped.
-struct Place(Arc<House>);
+/// Counts as a context of its browser until it is dropped.
+struct BrowserLease(Arc<PooledBrowser>);
 
-impl Place {
-    fn in_house(house: Arc<House>) -> Self {
-        house.inside.send_modify(|inside| *inside += 1);
-        Self(house)
+impl BrowserLease {
+    fn new(pooled: Arc<PooledBrowser>) -> Self {
+        pooled.contexts.send_modify(|contexts| *contexts += 1);
+        Self(pooled)
     }
 }
 
-impl Drop for Place {
+impl Drop for BrowserLease {
     fn drop(&mut self) {
-        self.0.inside.send_modify(|inside| *inside -= 1);
+        self.0.contexts.send_modify(|contexts| *contexts -= 1);
     }
 }
 
-/// A context that has a place in a browser: however it ends, the browser learns that it has left.
-struct Lodged {
-    /// Before the place: it is ended first.
+/// A context with its lease: however the context ends, its browser does not count it any more.
+struct PooledContext {
+    /// Declared before the lease, so that it is dropped first.
     context: Box<dyn Context>,
-    place: Place,
+    lease: BrowserLease,
 }
 
 #[async_trait]
-impl Context for Lodged {
+impl Context for PooledContext {
     fn page(&self) -> Arc<dyn Page> {
         self.context.page()
     }
 
     fn is_usable(&self) -> bool {
-        let house = &self.place.0;
-        !house.closing.load(Ordering::Acquire) && house.browser.is_alive() && self.context.is_usable()
+        let pooled = &self.lease.0;
+        !pooled.closing.load(Ordering::Acquire) && pooled.browser.is_alive() && self.context.is_usable()
     }
 
     async fn close(self: Box<Self>) {
-        let Self { context, place } = *self;
+        let Self { context, lease } = *self;
         context.close().await;
-        drop(place);
+        drop(lease);
     }
 }

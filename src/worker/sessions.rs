@@ -1,4 +1,4 @@
-//! Signed-in sessions, at most one for each service account: reused while healthy, thrown away when soiled.
+//! Signed-in sessions, at most one for each service account. A healthy session is reused.
 
 use std::{
     collections::BTreeMap,
@@ -19,25 +19,25 @@ use crate::{
     ports::driver::{ContextOptions, DriverError, Launch, Token},
 };
 
-/// How often somebody looks whether a session was idle for long, or a browser holds too much.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often idle sessions and the memory of browsers are checked.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// The browsers and their sessions.
 pub struct Sessions {
     shared: Arc<Shared>,
     watched: Once,
-    /// Which one-time codes were used up.
+    /// The one-time codes that were used.
     pub(super) codes: Codes,
 }
 
-/// When sessions and browsers have had their time.
+/// When sessions end and browsers are replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// A session that nobody used for this long is ended.
+    /// A session that was idle for this long ends.
     pub idle: Duration,
-    /// A browser that has opened so many sessions is replaced.
+    /// A browser that has opened this many sessions is replaced.
     pub recycle_after: u32,
-    /// A browser whose processes hold more than so many MiB is replaced; at twice as much it is ended at once.
+    /// A browser whose processes use more MiB than this is replaced. At twice as many it is killed.
     pub max_memory: u64,
 }
 
@@ -58,8 +58,8 @@ struct Shared {
 }
 
 impl Sessions {
-    /// No browser is started before the first job needs one. It is never replaced while it lives, so it may be
-    /// somebody else's as well.
+    /// Sessions without limits. The browser starts with the first job that needs one, and is never replaced while it lives, so
+    /// others may use it too.
     pub fn new(launch: Arc<dyn Launch>) -> Self {
         let defaults = Limits::from(&Config::default());
         Self::with(launch, Limits { recycle_after: u32::MAX, max_memory: u64::MAX, ..defaults })
@@ -67,12 +67,12 @@ impl Sessions {
 
     /// The same, with limits for browsers and sessions.
     pub fn with(launch: Arc<dyn Launch>, limits: Limits) -> Self {
-        let browsers = Browsers::new(launch, limits);
+        let browsers = Browsers::new(launch, limits.recycle_after, limits.max_memory);
         let shared = Arc::new(Shared { browsers, limits, idle: Mutex::default() });
         Self { shared, watched: Once::new(), codes: Codes::default() }
     }
 
-    /// The session of a service account, by whatever tells it from all others, in one tenant: the one from before, or a fresh one.
+    /// The session of a service account in a tenant: the one from before, or a new one. `key` identifies the account.
     pub async fn take(
         &self,
         key: &str,
@@ -80,7 +80,7 @@ impl Sessions {
         origins: &[String],
         tokens: Vec<Token>,
     ) -> Result<Session, Failure> {
-        // Not before: only here it is sure that there is somebody to run it.
+        // Only here it is certain that an async runtime runs.
         self.watched.call_once(|| drop(tokio::spawn(watch(Arc::downgrade(&self.shared)))));
         let kept = self.shared.idle.lock().await.remove(key);
         if let Some((session, since)) = kept {
@@ -92,7 +92,7 @@ impl Sessions {
         let options = ContextOptions { origins: origins.to_vec(), tokens };
         let context = self.shared.browsers.open(options).await.map_err(|error| match error {
             NotOpened::NoBrowser(reason) => Failure::new(Code::BrowserLost, reason)
-                .hint("`seatwright doctor` says what is wrong and how to mend it"),
+                .hint("`seatwright doctor` shows what is wrong and how to fix it"),
             NotOpened::Refused(error) => lost(&error),
         })?;
         Ok(Session { context, signed_in: false, tenant: tenant.to_owned() })
@@ -110,12 +110,12 @@ impl Sessions {
         }
     }
 
-    /// The browser's product and version, where one is running.
+    /// The product and version of the running browser, if there is one.
     pub async fn version(&self) -> Option<String> {
         self.shared.browsers.version().await
     }
 
-    /// Ends all sessions. The browser goes on.
+    /// Ends all sessions. The browser keeps running.
     pub async fn end_all(&self) {
         let kept = std::mem::take(&mut *self.shared.idle.lock().await);
         for (session, _) in kept.into_values() {
@@ -131,12 +131,12 @@ impl Sessions {
 }
 
 impl Shared {
-    /// It crashed, its browser takes leave, or nobody used it for long.
+    /// Whether the session crashed, its browser was replaced, or it was idle for too long.
     fn is_over(&self, session: &Session, since: Instant) -> bool {
         !session.context.is_usable() || since.elapsed() >= self.limits.idle
     }
 
-    /// Ends what is over. On a task of its own each: a browser that does not answer holds up nobody.
+    /// Ends sessions that are over, each on its own task, so that a silent browser delays no other.
     async fn end_what_is_over(&self) {
         let mut idle = self.idle.lock().await;
         for (_, (session, _)) in idle.extract_if(.., |_, (session, since)| self.is_over(session, *since)) {
@@ -145,18 +145,18 @@ impl Shared {
     }
 }
 
-/// Looks after the sessions and their browsers, as long as they are somebody's.
+/// Checks sessions and browsers until the last owner has dropped them.
 async fn watch(shared: Weak<Shared>) {
-    let mut looks = tokio::time::interval(LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut checks = tokio::time::interval(CHECK);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        looks.tick().await;
+        checks.tick().await;
         let Some(shared) = shared.upgrade() else { return };
-        shared.browsers.look().await;
+        shared.browsers.check_memory().await;
         shared.end_what_is_over().await;
     }
 }
 
 fn lost(error: &DriverError) -> Failure {
-    Failure::new(Code::BrowserLost, error.to_string()).hint("the next job gets a new browser: try again")
+    Failure::new(Code::BrowserLost, error.to_string()).hint("the next job gets a new browser; try again")
 }
