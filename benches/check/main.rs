@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Instant};
 
-use seatwright::worker::books::load_all;
+use seatwright::worker::playbooks::load_all;
 
 const HOW_MANY: usize = 1_000;
 

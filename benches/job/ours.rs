@@ -22,7 +22,7 @@ use seatwright::{
     engine::inject,
     event::{Event, EventKind, Reader},
     ports::driver::{Browser, Launch},
-    worker::{books::Books, handle::Handler, sessions::Sessions},
+    worker::{playbooks::Playbooks, runner::JobRunner, sessions::Sessions},
 };
 use serde_json::json;
 
@@ -79,19 +79,19 @@ async fn main() -> anyhow::Result<()> {
     };
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("password"), "correct horse")?;
-    let handler = Handler {
-        books: Books::read("playbooks".as_ref())?,
+    let runner = JobRunner {
+        playbooks: Playbooks::read("playbooks".as_ref())?,
         integrations: BTreeMap::new(),
         sessions: Sessions::new(Arc::new(Bench)),
         secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
         evidence: Arc::new(Folder::new(folder.path())),
     };
-    let ended = blocks(&handler, &port).await;
-    handler.sessions.close().await;
+    let ended = blocks(&runner, &port).await;
+    runner.sessions.close().await;
     ended
 }
 
-async fn blocks(handler: &Handler, port: &str) -> anyhow::Result<()> {
+async fn blocks(runner: &JobRunner, port: &str) -> anyhow::Result<()> {
     for line in std::io::stdin().lock().lines() {
         let line = line?;
         let [first, count, evidence] = line.split(' ').collect::<Vec<_>>()[..] else {
@@ -102,7 +102,7 @@ async fn blocks(handler: &Handler, port: &str) -> anyhow::Result<()> {
             let job = job(port, n, evidence)?;
             let parts = Arc::new(Parts::begin());
             let begun = Instant::now();
-            let result = handler.work(&job, Arc::clone(&parts) as _).await;
+            let result = runner.run(&job, Arc::clone(&parts) as _).await;
             let ms = begun.elapsed().as_secs_f64() * 1000.0;
             anyhow::ensure!(result.outcome == Outcome::Succeeded, "{:?}", result.error);
             let pictures = result.evidence.iter().filter(|e| e.reference.is_some()).count();

@@ -23,9 +23,10 @@ use seatwright::{
     ports::journal::Journal,
     site::Site,
     worker::{
-        books::Books,
-        handle::Handler,
-        serve::{Health, Service, serve},
+        consumer::{WorkerParts, serve},
+        health::Health,
+        playbooks::Playbooks,
+        runner::JobRunner,
         sessions::Sessions,
         stop::Shutdown,
     },
@@ -44,7 +45,7 @@ async fn main() {
     let broker = Broker::start(&root, folder.path());
     let site = Site::load(&root.join("fixtures/sites/ledgerly")).expect("a site");
     let site = site.serve(([127, 0, 0, 1], 0).into()).await.expect("it is served");
-    let books = Books::read(&root.join("playbooks")).expect("playbooks");
+    let playbooks = Playbooks::read(&root.join("playbooks")).expect("playbooks");
     println!(
         "{JOBS} jobs each; `nothing`: refused at the desk, so only queue and journal; `sign-in`: a session is looked at"
     );
@@ -55,7 +56,7 @@ async fn main() {
         let run = Run {
             url: &broker.url,
             folder: folder.path(),
-            books: &books,
+            playbooks: &playbooks,
             port: site.addr().port(),
             lanes: &lanes,
         };
@@ -68,7 +69,7 @@ async fn main() {
 struct Run<'a> {
     url: &'a str,
     folder: &'a Path,
-    books: &'a Books,
+    playbooks: &'a Playbooks,
     port: u16,
     lanes: &'a [String],
 }
@@ -101,8 +102,8 @@ impl Run<'_> {
         let place = tempfile::tempdir_in(self.folder).expect("a folder");
         let journal = format!("sqlite:{}", place.path().join("journal.db").display());
         let journal = Arc::new(SqlJournal::open(&journal).await.expect("a journal"));
-        let handler = Handler {
-            books: self.books.clone(),
+        let runner = JobRunner {
+            playbooks: self.playbooks.clone(),
             integrations: BTreeMap::new(),
             sessions: Sessions::new(Arc::new(TextBrowsers)),
             secrets: Arc::new(LocalSecrets::new(Some(self.folder.to_owned()))),
@@ -116,8 +117,8 @@ impl Run<'_> {
             worker: "bench".to_owned(),
             journal: journal.identity().name.clone(),
         };
-        let service = Service {
-            work: Arc::new(handler),
+        let parts = WorkerParts {
+            work: Arc::new(runner),
             journal,
             readers: Arc::new(|_| Readers::default()),
             worker: "bench".to_owned(),
@@ -145,7 +146,7 @@ impl Run<'_> {
             stop.send_replace(Shutdown::Drain);
             rate
         };
-        let ((), rate) = tokio::join!(serve(&rabbit, service, stopping, &health), gather);
+        let ((), rate) = tokio::join!(serve(&rabbit, parts, stopping, &health), gather);
         client.close().await;
         (published, rate)
     }

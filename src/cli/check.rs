@@ -14,7 +14,7 @@ use super::{
 use crate::{
     playbook::{Loaded, LoadedModule, Severity, load_module},
     scenario,
-    worker::books::{load_all, load_file, load_modules},
+    worker::playbooks::{load_all, load_file, load_modules},
 };
 
 /// Say everything that is wrong with playbooks, all at once, before a browser opens.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Exit, suites::load_suites, terminal::counted};
-use crate::{contract::Operation, scenario::coverage, worker::books::Books};
+use crate::{contract::Operation, scenario::coverage, worker::playbooks::Playbooks};
 
 /// Which states of which operations have a scenario.
 #[derive(Debug, clap::Args)]
@@ -26,14 +26,14 @@ impl CoverageCommand {
         let Some(suites) = load_suites(&self.playbooks, &self.sites, &[])? else {
             return Ok(Exit::NotDone);
         };
-        let books = Books::read(&self.playbooks)?;
+        let playbooks = Playbooks::read(&self.playbooks)?;
         for app in &self.apps {
-            books.of(app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+            playbooks.of(app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
         }
         let wanted = |app: &str| self.apps.is_empty() || self.apps.iter().any(|name| name == app);
         // What a check refuses has nothing to cover yet, unless it has scenarios: then it is an error.
         let mut apps: Vec<&str> =
-            books.apps().filter(|(_, playable)| *playable).map(|(app, _)| app).collect();
+            playbooks.apps().filter(|(_, playable)| *playable).map(|(app, _)| app).collect();
         apps.extend(suites.iter().map(|suite| suite.app.as_str()));
         apps.retain(|app| wanted(app));
         apps.sort_unstable();
@@ -42,7 +42,7 @@ impl CoverageCommand {
         let mut all = serde_json::Map::new();
         for app in &apps {
             let suite = suites.iter().find(|suite| suite.app == *app);
-            let source = books.of(app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+            let source = playbooks.of(app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
             let operations: Vec<Operation> = source
                 .playbook
                 .operations

@@ -6,7 +6,7 @@ use super::{
     Exit,
     parts::{BrowserArguments, ChromiumLauncher},
 };
-use crate::{ports::driver::Launch, worker::books::Books};
+use crate::{ports::driver::Launch, worker::playbooks::Playbooks};
 
 /// Look whether this machine can work: Chromium and its sandbox, the broker, the playbooks. Says what is wrong and how
 /// to mend it; changes nothing.
@@ -54,10 +54,10 @@ impl DoctorCommand {
                 Err(reason) => tell(false, "broker", reason),
             },
         }
-        match Books::read(&self.playbooks) {
-            Ok(books) => {
+        match Playbooks::read(&self.playbooks) {
+            Ok(playbooks) => {
                 let mut any = false;
-                for (app, good) in books.apps() {
+                for (app, good) in playbooks.apps() {
                     any = true;
                     let said = if good {
                         "can be played".to_owned()

@@ -16,8 +16,8 @@ use crate::{
     event::Readers,
     report::{Console, Trace},
     worker::{
-        books::Books,
-        handle::Handler,
+        playbooks::Playbooks,
+        runner::JobRunner,
         sessions::{Limits, Sessions},
         turn::Work,
     },
@@ -58,8 +58,8 @@ impl RunCommand {
         let options = self.browser.options();
         options.check()?;
         let launch = Arc::new(ChromiumLauncher(options));
-        let handler = Handler {
-            books: Books::read(&self.playbooks)?,
+        let runner = JobRunner {
+            playbooks: Playbooks::read(&self.playbooks)?,
             integrations: BTreeMap::new(),
             sessions: Sessions::with(launch, Limits::from(&Config::default())),
             secrets: Arc::new(LocalSecrets::new(self.secrets_root)),
@@ -80,11 +80,11 @@ impl RunCommand {
                         readers
                     }
                 };
-                let result = handler.work(&job, Arc::new(readers)).await;
-                handler.sessions.close().await;
+                let result = runner.run(&job, Arc::new(readers)).await;
+                runner.sessions.close().await;
                 result
             }
-            Err(refusal) => handler.refuse(&refusal, refusal.id.as_deref().unwrap_or("unknown")),
+            Err(refusal) => runner.refuse(&refusal, refusal.id.as_deref().unwrap_or("unknown")),
         };
         println!("{}", serde_json::to_string_pretty(&result)?);
         // Again for people, where they look: at the end.

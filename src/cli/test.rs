@@ -24,7 +24,7 @@ use crate::{
     ports::driver::{Browser, Launch},
     report::junit,
     scenario::{self, Apps, Report, Stage, Suite},
-    worker::books::Books,
+    worker::playbooks::Playbooks,
 };
 
 /// Play scenarios.
@@ -156,7 +156,7 @@ impl TestCommand {
         let side_by_side =
             self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(3, |n| n.get() * 3));
         let stage = Stage {
-            books: Books::read(&self.playbooks)?,
+            playbooks: Playbooks::read(&self.playbooks)?,
             launch: Arc::new(Same(Arc::clone(browser))),
             evidence: Arc::new(Folder::new(&self.evidence)),
             apps: if self.real { Some(Apps::new(&self.real_apps, side_by_side)?) } else { None },

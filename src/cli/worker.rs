@@ -17,11 +17,11 @@ use crate::{
     report::Trace,
     telemetry,
     worker::{
-        books::Books,
-        handle::Handler,
-        health::answer,
+        playbooks::Playbooks,
+        runner::JobRunner,
+        consumer::{WorkerParts, serve},
+        health::{Health, answer},
         integration::KnownIntegration,
-        serve::{Health, Service, serve},
         sessions::{Limits, Sessions},
         stop::Shutdown,
     },
@@ -55,8 +55,8 @@ impl WorkerCommand {
         let stop = stop_on_signals()?;
         let (config, journal) = journal_of(&self.config).await?;
         let url = broker_of(&config, &self.config)?;
-        let books = Books::read(&config.playbooks)?;
-        log_playbooks(&books);
+        let playbooks = Playbooks::read(&config.playbooks)?;
+        log_playbooks(&playbooks);
         let chromium = chromium(config.browser.executable.clone(), config.browser.allow_no_sandbox);
         let launch = launch.map_or_else(|| chromium_launcher(chromium), Ok)?;
         if config.browser.allow_no_sandbox {
@@ -65,8 +65,8 @@ impl WorkerCommand {
         let journal = Arc::new(journal);
         let worker = name();
         let lanes: Vec<String> = config.service_accounts.keys().cloned().collect();
-        let handler = Arc::new(Handler {
-            books,
+        let runner = Arc::new(JobRunner {
+            playbooks,
             integrations: known(&config),
             sessions: Sessions::with(launch, Limits::from(&config)),
             secrets: Arc::new(LocalSecrets::new(config.secrets_root.clone())),
@@ -82,8 +82,8 @@ impl WorkerCommand {
             worker: worker.clone(),
             journal: journal.identity().name.clone(),
         };
-        let service = Service {
-            work: Arc::clone(&handler) as _,
+        let parts = WorkerParts {
+            work: Arc::clone(&runner) as _,
             journal,
             readers: Arc::new(readers(config.evidence.folder.clone(), also)),
             worker,
@@ -93,8 +93,8 @@ impl WorkerCommand {
             keep: config.journal.keep,
         };
         let health = self.answer_health(config.health).await?;
-        serve(&broker, service, stop, &health).await;
-        handler.sessions.close().await;
+        serve(&broker, parts, stop, &health).await;
+        runner.sessions.close().await;
         Ok(Exit::Done)
     }
 
@@ -128,8 +128,8 @@ fn stop_on_signals() -> std::io::Result<watch::Receiver<Shutdown>> {
     Ok(stop)
 }
 
-fn log_playbooks(books: &Books) {
-    for (app, good) in books.apps() {
+fn log_playbooks(playbooks: &Playbooks) {
+    for (app, good) in playbooks.apps() {
         if good {
             tracing::info!("playbook {app} is loaded");
         } else {

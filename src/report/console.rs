@@ -41,7 +41,7 @@ pub fn line(kind: &EventKind) -> Option<String> {
         }
         EventKind::EvidenceKept { reason, reference: None, .. } => format!("  no picture ({reason})"),
         EventKind::Noticed { what } => format!("  the browser {what}"),
-        EventKind::Held { code, ms } => {
+        EventKind::RetryScheduled { code, ms } => {
             format!("  held for {ms} ms{}", code.map_or_else(String::new, |code| format!(": {code}")))
         }
         EventKind::Received { .. }

@@ -1,6 +1,6 @@
 //! Scenarios: what QA says must happen, played on fixture sites or real apps and held against the app's own state.
 //!
-//! Knows nothing of how a page is driven: it hands jobs to the worker's handler and looks at the site.
+//! Knows nothing of how a page is driven: it hands jobs to the worker's runner and looks at the site.
 
 mod app;
 mod coverage;

@@ -26,7 +26,7 @@ use crate::{
     },
     secret::Secret,
     site::Site,
-    worker::{books::Books, handle::Handler, sessions::Sessions},
+    worker::{playbooks::Playbooks, runner::JobRunner, sessions::Sessions},
 };
 
 /// A scenario that takes longer hangs.
@@ -34,7 +34,7 @@ const LONGEST: Duration = Duration::from_secs(90);
 
 /// What all scenarios share.
 pub struct Stage {
-    pub books: Books,
+    pub playbooks: Playbooks,
     /// Gives every scenario the same browser.
     pub launch: Arc<dyn Launch>,
     pub evidence: Arc<dyn EvidenceStore>,
@@ -120,20 +120,20 @@ async fn play_on(
     let job = job(suite, scenario, &account, ground.port(), number);
     let body = serde_json::to_vec(&job).unwrap_or_default();
     let job = Job::parse(&body).map_err(|refusal| format!("`job`: {}", refusal.failure));
-    let handler = Handler {
-        books: stage.books.clone(),
+    let runner = JobRunner {
+        playbooks: stage.playbooks.clone(),
         integrations: BTreeMap::new(),
         sessions: Sessions::new(Arc::clone(&stage.launch)),
         secrets: Arc::new(Literal(account.secrets.clone())),
         evidence: Arc::clone(&stage.evidence),
     };
     let played = match &job {
-        Ok(job) => tokio::time::timeout(LONGEST, handler.work(job, Arc::new(Deaf)))
+        Ok(job) => tokio::time::timeout(LONGEST, runner.run(job, Arc::new(Deaf)))
             .await
             .map_err(|_| format!("it takes longer than {} s", LONGEST.as_secs())),
         Err(reason) => Err(reason.clone()),
     };
-    handler.sessions.end_all().await;
+    runner.sessions.end_all().await;
     let before = ground.before.clone();
     let unmet = ground.unmet_faults();
     let after = ground.leave().await?;

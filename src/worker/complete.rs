@@ -1,4 +1,5 @@
-//! The way of a result out: kept, published, and only then the delivery ends. In that order, so that whoever comes next finds it.
+//! The way of a result: the journal keeps it, the broker gets it, and only then the delivery ends. In this order, so that the next
+//! delivery of the job finds the result.
 
 use std::time::Duration;
 
@@ -7,11 +8,13 @@ use tracing::{info, warn};
 
 use super::{
     backoff::pauses,
-    desk::{Case, Desk, release},
+    due,
+    handler::{DeliveryHandler, ReceivedJob, release},
     stop::Shutdown,
 };
 use crate::{
     contract::{JobRefusal, JobResult, Outcome},
+    digest::sha256,
     event::EventKind,
     ports::{
         journal::{Attempt, CommitPermit},
@@ -19,32 +22,34 @@ use crate::{
     },
 };
 
-impl Desk {
-    /// Until the journal has the result, then until the broker has it. While they have not, the delivery is not ended,
-    /// and nothing more of its lane comes.
+impl DeliveryHandler {
+    /// Keeps a result, publishes it and ends the delivery. Until then no other job of the lane arrives.
+    /// `dead`: why the body becomes a dead letter.
     pub(super) async fn finish(
         &self,
-        case: &Case<'_>,
+        received: &ReceivedJob<'_>,
         attempt: Attempt,
         mut result: JobResult,
         delivery: Delivery,
         outbox: &dyn Outbox,
         dead: Option<String>,
     ) -> Result<(), QueueError> {
+        let job = &received.job.id;
         let queued = delivery.published_at.map(|at| Timestamp::now().duration_since(at).as_millis());
         result.timings.queued_ms = queued.and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default();
-        if self.was_cancelled(&case.job.id) && result.changed {
-            result.drift.push("the requester took the job back when it was done already".to_owned());
+        if self.was_cancelled(job) && result.changed {
+            result.drift.push("the requester cancelled the job after it had changed the app".to_owned());
         }
-        let look_at = (result.outcome == Outcome::Indeterminate)
-            .then(|| Timestamp::now() + self.look_after(&case.job.app, 0));
+        let settle = self.work.settle_time(&received.job.app);
+        let reconcile_at = (result.outcome == Outcome::Indeterminate)
+            .then(|| Timestamp::now() + due::longest_wait(settle, 0));
         for pause in pauses() {
-            let kept = self.journal.conclude(&case.job.id, attempt.number, &result, look_at).await;
-            match self.journal_says(kept) {
+            let kept = self.journal.conclude(job, attempt.number, &result, reconcile_at).await;
+            match self.checked(kept) {
                 Some(CommitPermit::Granted | CommitPermit::Cancelled) => break,
                 Some(CommitPermit::Superseded) => {
-                    warn!(job = %case.job.id, "another worker has taken it up: what was done here is not told");
-                    self.journal_says(self.journal.release(&case.job.id, attempt.number).await);
+                    warn!(%job, "another worker has claimed the job: this result is not published");
+                    self.checked(self.journal.release(job, attempt.number).await);
                     return release(delivery, Some(Duration::ZERO)).await;
                 }
                 None => {
@@ -57,14 +62,14 @@ impl Desk {
                 }
             }
         }
-        case.emit(EventKind::Concluded);
-        self.answer(case, &result, delivery, outbox, dead).await
+        received.emit(EventKind::Concluded);
+        self.answer(received, &result, delivery, outbox, dead).await
     }
 
-    /// Publishes what the journal has, and ends the delivery.
+    /// Publishes a result that the journal has, and ends the delivery.
     pub(super) async fn answer(
         &self,
-        case: &Case<'_>,
+        received: &ReceivedJob<'_>,
         result: &JobResult,
         delivery: Delivery,
         outbox: &dyn Outbox,
@@ -74,13 +79,13 @@ impl Desk {
         if let Some(reason) = dead {
             outbox.dead_letter(&delivery.lane, &delivery.body, &reason).await?;
         }
-        case.emit(EventKind::Published);
-        self.journal_says(self.journal.published(result).await);
+        received.emit(EventKind::Published);
+        self.checked(self.journal.published(result).await);
         delivery.handle.ack().await?;
-        case.emit(EventKind::Acknowledged);
+        received.emit(EventKind::Acknowledged);
         info!(
-            job = %case.job.id,
-            operation = %case.job.operation,
+            job = %received.job.id,
+            operation = %received.job.operation,
             outcome = %result.outcome,
             ms = result.timings.total_ms,
             "finished"
@@ -88,7 +93,8 @@ impl Desk {
         Ok(())
     }
 
-    pub(super) async fn refused(
+    /// Answers a message that is not a valid job, and turns it into a dead letter.
+    pub(super) async fn refuse(
         &self,
         refusal: &JobRefusal,
         delivery: Delivery,
@@ -99,7 +105,7 @@ impl Desk {
             .clone()
             .or_else(|| delivery.message_id.clone())
             .or_else(|| delivery.correlation_id.clone());
-        let id = id.unwrap_or_else(|| format!("unknown-{}", &crate::digest::sha256(&delivery.body)[..12]));
+        let id = id.unwrap_or_else(|| format!("unknown-{}", &sha256(&delivery.body)[..12]));
         warn!(job = %id, "refused: {}", refusal.failure);
         let result = self.work.refuse(refusal, &id);
         self.publish(delivery.reply_to.as_deref(), &result, outbox).await?;
@@ -114,7 +120,7 @@ impl Desk {
         delivery.handle.ack().await
     }
 
-    /// Until the broker has it, as long as it is there.
+    /// Publishes a result. Tries again until the broker has stored it, unless the connection is lost.
     async fn publish(
         &self,
         reply_to: Option<&str>,
@@ -128,7 +134,8 @@ impl Desk {
                 Err(
                     error @ (QueueError::Refused(_) | QueueError::Topology(_) | QueueError::Unconfirmed(_)),
                 ) if *stop.borrow() < Shutdown::Now => {
-                    warn!(job = %result.job, "the result is not taken: {error}; trying again in {} s", pause.as_secs());
+                    let seconds = pause.as_secs();
+                    warn!(job = %result.job, "the broker does not store the result: {error}; trying again in {seconds} s");
                     let now = stop.wait_for(|stop| *stop == Shutdown::Now);
                     let _ = tokio::time::timeout(pause, now).await;
                 }

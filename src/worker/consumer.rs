@@ -1,5 +1,4 @@
-//! The loop: deliveries come as the broker gives them, at most one a lane; each waits for a slot; the broker may come
-//! and go meanwhile.
+//! The loop of a worker: it connects to the broker, takes deliveries, at most one for each lane, and gives each a slot.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -19,104 +18,56 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    asked::{Asked, read},
     backoff::pause,
-    desk::Desk,
-    slots::{LONGEST_WAIT, Slots},
+    due::{ReconcileSchedule, longest_wait},
+    fair_queue::FairQueue,
+    handler::{DeliveryHandler, ReadersOf},
+    health::Health,
+    message::{Message, read},
+    slots::{LONGEST_WAIT, Slot, Slots},
     stop::Shutdown,
     turn::Work,
-    waiting::Waiting,
-    watch::Watch,
 };
-use crate::{
-    contract::Job,
-    event::Readers,
-    ports::{
-        journal::Journal,
-        queue::{Arrival, Broker, BrokerConnection, Delivery, Outbox},
-    },
+use crate::ports::{
+    journal::{Journal, UnsettledJob},
+    queue::{Arrival, Broker, BrokerConnection, Delivery, Outbox},
 };
 
-/// How long what runs may take after a first request to stop; then nothing is committed any more.
-const GRACE: Duration = Duration::from_secs(60);
-/// How often the journal is asked for what other workers and people have decided.
-const LOOK_ROUND: Duration = Duration::from_secs(2);
-/// A connection that has lasted for so long was a good one.
-const STANDS: Duration = Duration::from_secs(30);
-/// How much longer than whoever has done it others wait before they ask for a look.
-const OTHERS_PATIENCE: Duration = Duration::from_secs(60);
-/// How often it is rid of what is old.
+/// How long running jobs may take after a first request to stop. Then nothing is committed any more.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(60);
+/// How often the journal is asked what other workers and people have decided.
+const POLL_JOURNAL: Duration = Duration::from_secs(2);
+/// After a connection of at least this length the next connect is tried without a pause.
+const GOOD_CONNECTION: Duration = Duration::from_secs(30);
+/// Extra delay before a worker that did not run the job asks for it to be reconciled.
+const OTHERS_DELAY: Duration = Duration::from_secs(60);
+/// How often old jobs are deleted from the journal.
 const CLEAR_UP: Duration = Duration::from_secs(3600);
 
-/// Readers of a job's events, beside the broker.
-pub type ReadersOf = dyn Fn(&Job) -> Readers + Send + Sync;
-
-/// What a worker is made of.
-pub struct Service {
+/// The parts of a worker.
+pub struct WorkerParts {
     pub work: Arc<dyn Work>,
     pub journal: Arc<dyn Journal>,
     pub readers: Arc<ReadersOf>,
-    /// The name of this worker, unlike that of any other.
+    /// The name of this worker. No other worker has it.
     pub worker: String,
     pub lanes: Vec<String>,
     /// How many jobs run at once.
     pub slots: usize,
-    /// How long a job may be held and begun anew while nothing was done.
+    /// How long a delivery may be retried while nothing was done.
     pub retry_for: Duration,
-    /// How long results are kept, to answer jobs that come again.
+    /// How long results are kept, for jobs that are delivered again.
     pub keep: Duration,
 }
 
-/// How a worker is. Ready: it takes jobs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Health {
-    pub connected: bool,
-    pub journal: bool,
-    /// Nobody serves the same lanes with another journal.
-    pub alone: bool,
-}
-
-impl Health {
-    pub fn ready(&self) -> bool {
-        self.connected && self.journal && self.alone
-    }
-}
-
-/// Takes jobs until it is asked to stop. The broker may come and go meanwhile.
+/// Takes jobs until the worker is asked to stop. Waits for a broker that is missing, and connects again to one that was lost.
 pub async fn serve(
     broker: &dyn Broker,
-    service: Service,
+    parts: WorkerParts,
     mut stop: watch::Receiver<Shutdown>,
     health: &watch::Sender<Health>,
 ) {
-    let (stopped, mut stops) = mpsc::unbounded_channel();
-    let (closing, until) = watch::channel(*stop.borrow());
-    let (journal_works, journal) = watch::channel(true);
-    let desk = Arc::new(Desk {
-        work: service.work,
-        journal: service.journal,
-        readers: service.readers,
-        worker: service.worker,
-        retry_for: service.retry_for,
-        stop: until,
-        stopped,
-        cancelled: Mutex::default(),
-        foreign: AtomicBool::new(false),
-        watch: Watch::default(),
-        journal_works,
-    });
-    let mut shift = Shift {
-        desk,
-        lanes: service.lanes,
-        slots: u32::try_from(service.slots).unwrap_or(u32::MAX),
-        keep: service.keep,
-        closing,
-        paused: BTreeSet::new(),
-        waited: BTreeMap::new(),
-        cleared: None,
-        telling: None,
-        unnoted: VecDeque::new(),
-    };
+    let mut consumer = Consumer::new(parts, *stop.borrow());
     let mut tries = 0;
     while *stop.borrow() == Shutdown::None {
         let connected = tokio::select! {
@@ -127,10 +78,11 @@ pub async fn serve(
             Ok(connection) => {
                 info!("connected to the broker, taking jobs");
                 let begun = Instant::now();
-                health.send_replace(Health { connected: true, journal: *journal.borrow(), alone: true });
-                shift.connected(connection, &mut stops, &mut stop, health).await;
-                // What breaks as soon as it stands is not tried without a pause: each time everything goes back to its queue.
-                if begun.elapsed() > STANDS {
+                let journal = *consumer.handler.journal_works.borrow();
+                health.send_replace(Health { connected: true, journal, alone: true });
+                consumer.take_jobs(connection, &mut stop, health).await;
+                // Each lost connection returns all deliveries to their queues, so connects that fail at once need a pause.
+                if begun.elapsed() > GOOD_CONNECTION {
                     tries = 0;
                 } else if *stop.borrow() == Shutdown::None {
                     rest(tries, &mut stop).await;
@@ -144,17 +96,17 @@ pub async fn serve(
             }
         }
     }
-    if !shift.note_taken_back().await {
-        let jobs: Vec<&str> = shift.unnoted.iter().map(String::as_str).collect();
+    if !consumer.record_cancels().await {
+        let jobs: Vec<&str> = consumer.unrecorded.iter().map(String::as_str).collect();
         error!(
-            "the journal cannot be written: that these were taken back is not known to whoever comes next: {}",
+            "the journal cannot be written, so the next worker will not know that these jobs were cancelled: {}",
             jobs.join(", ")
         );
     }
     info!("stopped");
 }
 
-/// Before the next try.
+/// The pause before the next try to connect.
 async fn rest(tries: usize, stop: &mut watch::Receiver<Shutdown>) {
     tokio::select! {
         () = tokio::time::sleep(pause(tries)) => {}
@@ -162,90 +114,105 @@ async fn rest(tries: usize, stop: &mut watch::Receiver<Shutdown>) {
     }
 }
 
-struct Shift {
-    desk: Arc<Desk>,
+struct Consumer {
+    handler: Arc<DeliveryHandler>,
     lanes: Vec<String>,
     slots: u32,
     keep: Duration,
-    /// What the desk knows of being stopped: it hurries when its grace is over.
+    /// What the handler knows of the shutdown. It becomes `Now` when the grace is over.
     closing: watch::Sender<Shutdown>,
-    /// Lanes that are stopped, as far as is known here.
+    /// Lanes that the handler has found stopped, or has stopped.
+    stops: mpsc::UnboundedReceiver<String>,
+    /// The stopped lanes, as far as this worker knows.
     paused: BTreeSet<String>,
-    /// Since when lanes wait whose delivery was given back.
+    /// Lanes whose delivery was given back because it found no slot, and since when it waits.
     waited: BTreeMap<String, Instant>,
     cleared: Option<Instant>,
-    /// Publishes what was settled and not told.
-    telling: Option<AbortHandle>,
-    /// Jobs that were taken back while the journal could not be written.
-    unnoted: VecDeque<String>,
+    /// Publishes settled results that nobody has published.
+    publishing: Option<AbortHandle>,
+    /// Cancelled jobs that the journal does not know of yet.
+    unrecorded: VecDeque<String>,
 }
 
-impl Shift {
-    /// Until the connection is lost or the worker is asked to stop. Whatever runs is finished before it returns, so that
-    /// a job that is delivered again never runs beside itself.
-    async fn connected(
+impl Consumer {
+    fn new(parts: WorkerParts, stop: Shutdown) -> Self {
+        let (stopped, stops) = mpsc::unbounded_channel();
+        let (closing, stop) = watch::channel(stop);
+        let handler = Arc::new(DeliveryHandler {
+            work: parts.work,
+            journal: parts.journal,
+            readers: parts.readers,
+            worker: parts.worker,
+            retry_for: parts.retry_for,
+            stop,
+            stopped,
+            cancels: Mutex::default(),
+            foreign_journal: AtomicBool::new(false),
+            schedule: ReconcileSchedule::default(),
+            journal_works: watch::Sender::new(true),
+        });
+        Self {
+            handler,
+            lanes: parts.lanes,
+            slots: u32::try_from(parts.slots).unwrap_or(u32::MAX),
+            keep: parts.keep,
+            closing,
+            stops,
+            paused: BTreeSet::new(),
+            waited: BTreeMap::new(),
+            cleared: None,
+            publishing: None,
+            unrecorded: VecDeque::new(),
+        }
+    }
+
+    /// Takes jobs until the connection is lost or the worker is asked to stop. Running jobs finish before it returns, so that a
+    /// job that is delivered again never runs twice at the same time.
+    async fn take_jobs(
         &mut self,
         mut connection: Box<dyn BrokerConnection>,
-        stops: &mut mpsc::UnboundedReceiver<String>,
         stop: &mut watch::Receiver<Shutdown>,
         health: &watch::Sender<Health>,
     ) {
         let slots = Slots::new(self.slots);
         let outbox = connection.outbox();
-        let mut waiting: Waiting<(Asked, Delivery)> = Waiting::default();
+        let mut waiting: FairQueue<(Message, Delivery)> = FairQueue::default();
         let mut running = JoinSet::new();
-        let mut round = tokio::time::interval(LOOK_ROUND);
+        let mut round = tokio::time::interval(POLL_JOURNAL);
         round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         self.paused.clear();
-        self.desk.foreign.store(false, Ordering::Relaxed);
+        self.handler.foreign_journal.store(false, Ordering::Relaxed);
         loop {
             tokio::select! {
                 biased;
                 _ = stop.changed() => break,
-                Some(lane) = stops.recv() => {
-                    self.paused.insert(lane.clone());
+                Some(lane) = self.stops.recv() => {
                     connection.pause(&lane);
+                    self.paused.insert(lane);
                 }
                 arrival = connection.next() => match arrival {
-                    Some(Arrival::Delivery(delivery)) => {
-                        let asked = read(&delivery);
-                        let operation = match &asked {
-                            Asked::Job(job) => Some(job.operation),
-                            _ => None,
-                        };
-                        let now = Instant::now();
-                        // Who was given back for waiting too long keeps their place.
-                        let since = self.waited.remove(&delivery.lane).unwrap_or(now);
-                        waiting.push(operation, (asked, delivery), since, now);
-                    }
+                    Some(Arrival::Delivery(delivery)) => self.enqueue(delivery, &mut waiting),
                     Some(Arrival::Cancel(job)) => self.cancel(job).await,
-                    Some(Arrival::ForeignJournal { worker }) => {
-                        error!("the worker {worker} serves the same lanes with another journal: give both the same, or jobs may end indeterminate");
-                        self.desk.foreign.store(true, Ordering::Relaxed);
-                        health.send_modify(|health| health.alone = false);
-                    }
+                    Some(Arrival::ForeignJournal { worker }) => self.note_foreign_journal(&worker, health),
                     None => {
                         warn!("the connection to the broker was lost");
                         break;
                     }
                 },
-                Some(mut slot) = slots.take(), if !waiting.is_empty() => {
-                    let Some((asked, delivery)) = waiting.pop(Instant::now()) else { continue };
-                    let (desk, outbox) = (Arc::clone(&self.desk), Arc::clone(&outbox));
-                    running.spawn(async move { desk.take(asked, delivery, &outbox, &mut slot).await });
+                Some(slot) = slots.take(), if !waiting.is_empty() => {
+                    if let Some((message, delivery)) = waiting.pop(Instant::now()) {
+                        running.spawn(handle(Arc::clone(&self.handler), message, delivery, Arc::clone(&outbox), slot));
+                    }
                 }
                 Some(_) = running.join_next() => {}
                 _ = round.tick() => {
-                    for ((_, delivery), since) in waiting.overdue(LONGEST_WAIT, Instant::now()) {
-                        self.waited.insert(delivery.lane.clone(), since);
-                        delivery.handle.release(Some(Duration::ZERO)).await;
-                    }
-                    self.look_round(&mut *connection, &outbox, &mut running).await;
-                    health.send_modify(|health| health.journal = *self.desk.journal_works.borrow());
+                    self.give_back_overdue(&mut waiting).await;
+                    self.poll_journal(&mut *connection, &outbox, &mut running).await;
+                    health.send_modify(|health| health.journal = *self.handler.journal_works.borrow());
                 }
             }
         }
-        // Nothing more of any lane: whoever stands behind takes them over, but for what runs here.
+        // Nothing more of any lane: other workers take them over, except those of running jobs.
         health.send_modify(|health| health.connected = false);
         for lane in &self.lanes {
             connection.pause(lane);
@@ -254,7 +221,7 @@ impl Shift {
             delivery.handle.release(None).await;
         }
         if !running.is_empty() {
-            info!("finishing what runs: {}", running.len());
+            info!("finishing {} running jobs", running.len());
         }
         self.finish(running, &mut *connection, stop).await;
         for job in connection.close().await {
@@ -262,29 +229,57 @@ impl Shift {
         }
     }
 
-    /// Notes that a requester takes a job back; while the journal cannot be written, later.
-    async fn cancel(&mut self, job: String) {
-        self.desk.taken_back(&job);
-        // A journal that is silent takes its time: it is not asked for each of them.
-        let noted = self.unnoted.is_empty() && self.desk.note_taken_back(&job).await;
-        if !noted {
-            self.unnoted.push_back(job);
+    fn enqueue(&mut self, delivery: Delivery, waiting: &mut FairQueue<(Message, Delivery)>) {
+        let message = read(&delivery);
+        let operation = match &message {
+            Message::Job(job) => Some(job.operation),
+            _ => None,
+        };
+        let now = Instant::now();
+        // A delivery that was given back because it waited too long keeps its place.
+        let since = self.waited.remove(&delivery.lane).unwrap_or(now);
+        waiting.push(operation, (message, delivery), since, now);
+    }
+
+    async fn give_back_overdue(&mut self, waiting: &mut FairQueue<(Message, Delivery)>) {
+        for ((_, delivery), since) in waiting.overdue(LONGEST_WAIT, Instant::now()) {
+            self.waited.insert(delivery.lane.clone(), since);
+            delivery.handle.release(Some(Duration::ZERO)).await;
         }
     }
 
-    /// Once more for what could not be noted, up to the first that the journal does not take: that one is the last next
-    /// time. False: something is left.
-    async fn note_taken_back(&mut self) -> bool {
-        while let Some(job) = self.unnoted.pop_front() {
-            if !self.desk.note_taken_back(&job).await {
-                self.unnoted.push_back(job);
+    fn note_foreign_journal(&self, worker: &str, health: &watch::Sender<Health>) {
+        error!(
+            "the worker {worker} shares a lane with this worker, but not the journal: configure the same journal for both, or \
+             jobs may end indeterminate"
+        );
+        self.handler.foreign_journal.store(true, Ordering::Relaxed);
+        health.send_modify(|health| health.alone = false);
+    }
+
+    /// Records a cancel, or keeps it for later while the journal cannot be written.
+    async fn cancel(&mut self, job: String) {
+        self.handler.cancelled(&job);
+        // A silent journal takes its time to fail, so it is not tried for each cancel.
+        let recorded = self.unrecorded.is_empty() && self.handler.record_cancel(&job).await;
+        if !recorded {
+            self.unrecorded.push_back(job);
+        }
+    }
+
+    /// Records the cancels that could not be recorded before, up to the first error. The cancel that failed is tried last next time.
+    /// False: some are left.
+    async fn record_cancels(&mut self) -> bool {
+        while let Some(job) = self.unrecorded.pop_front() {
+            if !self.handler.record_cancel(&job).await {
+                self.unrecorded.push_back(job);
                 return false;
             }
         }
         true
     }
 
-    /// Lets what runs come to its end. Whoever takes a job back meanwhile is heard: it need not be one of this worker's.
+    /// Lets running jobs finish. Cancels are still read, because they may be for jobs of other workers.
     async fn finish(
         &mut self,
         mut running: JoinSet<()>,
@@ -292,12 +287,12 @@ impl Shift {
         stop: &mut watch::Receiver<Shutdown>,
     ) {
         let mut over = false;
-        let mut grace = std::pin::pin!(tokio::time::sleep(GRACE));
+        let mut grace = std::pin::pin!(tokio::time::sleep(SHUTDOWN_GRACE));
         loop {
             let stopping = *stop.borrow() != Shutdown::None;
             if stopping && *self.closing.borrow() == Shutdown::None {
                 self.closing.send_replace(Shutdown::Drain);
-                grace.as_mut().reset(Instant::now() + GRACE);
+                grace.as_mut().reset(Instant::now() + SHUTDOWN_GRACE);
             }
             tokio::select! {
                 ended = running.join_next() => if ended.is_none() { break },
@@ -308,10 +303,10 @@ impl Shift {
                     None => over = true,
                 },
                 () = &mut grace, if stopping && *self.closing.borrow() != Shutdown::Now => {
-                    warn!("what runs has had its time: nothing is committed any more");
+                    warn!("the running jobs have had their time: nothing is committed any more");
                     self.closing.send_replace(Shutdown::Now);
                 }
-                now = asked(stop, stopping) => {
+                now = asked_more(stop, stopping) => {
                     if now {
                         self.closing.send_replace(Shutdown::Now);
                         running.shutdown().await;
@@ -322,18 +317,31 @@ impl Shift {
         }
     }
 
-    /// What other workers and people have decided since; what is due to be looked at; what can be forgotten.
-    async fn look_round(
+    /// Learns what other workers and people have decided, asks for what is due to be reconciled, and deletes old jobs.
+    async fn poll_journal(
         &mut self,
         connection: &mut dyn BrokerConnection,
         outbox: &Arc<dyn Outbox>,
         running: &mut JoinSet<()>,
     ) {
-        let stopped = self.desk.journal.stopped_lanes().await;
-        let Some(stopped) = self.desk.journal_says(stopped) else { return };
-        self.note_taken_back().await;
-        let desk = &self.desk;
-        let stopped: BTreeSet<String> = stopped.into_iter().map(|stop| stop.lane).collect();
+        let stopped = self.handler.journal.stopped_lanes().await;
+        let Some(stopped) = self.handler.checked(stopped) else { return };
+        self.record_cancels().await;
+        self.pause_and_resume(stopped.into_iter().map(|stop| stop.lane).collect(), connection);
+        // On a task of its own, because a broker under a resource alarm takes its time to confirm.
+        if self.publishing.as_ref().is_none_or(AbortHandle::is_finished) {
+            let (handler, lanes, outbox) =
+                (Arc::clone(&self.handler), self.lanes.clone(), Arc::clone(outbox));
+            self.publishing =
+                Some(running.spawn(async move { handler.publish_settled(&lanes, &*outbox).await }));
+        }
+        let unsettled = self.handler.journal.all_unsettled(&self.lanes).await;
+        let Some(unsettled) = self.handler.checked(unsettled) else { return };
+        self.request_reconciles(unsettled, outbox).await;
+        self.clear_up().await;
+    }
+
+    fn pause_and_resume(&mut self, stopped: BTreeSet<String>, connection: &mut dyn BrokerConnection) {
         for lane in self.lanes.iter().filter(|lane| stopped.contains(*lane) && !self.paused.contains(*lane)) {
             connection.pause(lane);
         }
@@ -342,41 +350,53 @@ impl Shift {
             connection.resume(lane);
         }
         self.paused = self.lanes.iter().filter(|lane| stopped.contains(*lane)).cloned().collect();
-        // Beside all else: a broker under alarm takes its time to say that it has stored something.
-        if self.telling.as_ref().is_none_or(AbortHandle::is_finished) {
-            let (desk, lanes, outbox) = (Arc::clone(desk), self.lanes.clone(), Arc::clone(outbox));
-            self.telling = Some(running.spawn(async move { desk.tell_settled(&lanes, &*outbox).await }));
-        }
-        let Some(open) = desk.journal_says(desk.journal.all_unsettled(&self.lanes).await) else { return };
-        desk.watch.only(|job| open.iter().any(|open| open.entry.job == job));
-        for open in open {
-            let (job, lane) = (open.entry.job, open.entry.lane);
-            // Whoever has done it looks after it; the others, when that one is not there any more.
-            let patience = if open.entry.worker == desk.worker { Duration::ZERO } else { OTHERS_PATIENCE };
-            let longest = desk.look_after(&open.entry.app, open.attempts);
-            let due = desk.watch.asks(&job, (open.attempts, open.reconcile_at), longest, patience);
-            if !due || self.paused.contains(&lane) {
+    }
+
+    async fn request_reconciles(&self, unsettled: Vec<UnsettledJob>, outbox: &Arc<dyn Outbox>) {
+        let handler = &self.handler;
+        handler.schedule.retain(|job| unsettled.iter().any(|unsettled| unsettled.entry.job == job));
+        for UnsettledJob { entry, attempts, reconcile_at, .. } in unsettled {
+            // The worker that ran the job asks for it; the others only if that worker is gone.
+            let delay = if entry.worker == handler.worker { Duration::ZERO } else { OTHERS_DELAY };
+            let longest = longest_wait(handler.work.settle_time(&entry.app), attempts);
+            let due = handler.schedule.is_due(&entry.job, (attempts, reconcile_at), longest, delay);
+            if !due || self.paused.contains(&entry.lane) {
                 continue;
             }
-            // A broker that does not take it now will not take the next one either.
-            if outbox.ask_to_settle(&lane, &job).await.is_err() {
+            // A broker that does not store this request will not store the next one either.
+            if outbox.ask_to_settle(&entry.lane, &entry.job).await.is_err() {
                 break;
             }
-            desk.watch.asked(&job);
+            handler.schedule.requested(&entry.job);
         }
-        if self.cleared.is_none_or(|at| at.elapsed() > CLEAR_UP) {
-            self.cleared = Some(Instant::now());
-            // What is younger than that may be under way.
-            let old = Timestamp::now() - self.keep.max(CLEAR_UP);
-            if let Some(forgotten @ 1..) = desk.journal_says(desk.journal.forget(old).await) {
-                info!("{forgotten} old jobs forgotten");
-            }
+    }
+
+    async fn clear_up(&mut self) {
+        if self.cleared.is_some_and(|at| at.elapsed() <= CLEAR_UP) {
+            return;
+        }
+        self.cleared = Some(Instant::now());
+        // A younger job may still run.
+        let old = Timestamp::now() - self.keep.max(CLEAR_UP);
+        if let Some(forgotten @ 1..) = self.handler.checked(self.handler.journal.forget(old).await) {
+            info!("{forgotten} old jobs deleted from the journal");
         }
     }
 }
 
-/// Until the worker is asked to end, or to hurry where it was asked before. Is it to hurry?
-async fn asked(stop: &mut watch::Receiver<Shutdown>, stopping: bool) -> bool {
+/// Handles one delivery in its slot.
+async fn handle(
+    handler: Arc<DeliveryHandler>,
+    message: Message,
+    delivery: Delivery,
+    outbox: Arc<dyn Outbox>,
+    mut slot: Slot,
+) {
+    handler.handle(message, delivery, &outbox, &mut slot).await;
+}
+
+/// Waits until the worker is asked to stop, or to stop at once if it was asked to stop before. True: at once.
+async fn asked_more(stop: &mut watch::Receiver<Shutdown>, stopping: bool) -> bool {
     let more = stop.wait_for(|stop| *stop == Shutdown::Now || (!stopping && *stop == Shutdown::Drain));
     more.await.map_or(true, |stop| *stop == Shutdown::Now)
 }

@@ -1,86 +1,97 @@
-//! One delivery, from the broker to the broker: journal, turn, disposition, and the result and its end by `answer.rs`. In
-//! that order, so that whatever dies in between is known to whoever comes next.
+//! The way of one delivery, from the broker back to the broker: claim, admit, run, dispose. `complete.rs` ends it. In this order, so
+//! that whatever dies in between, the next worker knows it from the journal.
 
 use std::{
-    collections::BTreeMap,
     panic::AssertUnwindSafe,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use tokio::{
-    sync::{mpsc, watch},
-    time::Instant,
-};
+use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::{
-    asked::Asked,
-    disposition::{Disposition, Ended, dispose},
+    disposition::{self, Disposition, RunSummary},
     gate::JobGate,
-    serve::ReadersOf,
+    handler::{DeliveryHandler, ReceivedJob, refusal, release},
+    message::Message,
+    progress::ProgressPublisher,
     slots::Slot,
-    stop::Shutdown,
-    turn::{Done, JOB_TIME, Turn, Work},
-    watch::Watch,
-    wire::Wire,
+    turn::{Done, JOB_TIME, Turn},
 };
 use crate::{
-    contract::{Code, Failure, Job, JobRefusal, JobResult, Mode, Outcome},
-    event::{Event, EventKind, Reader, Readers},
+    contract::{Code, Failure, Job, JobRefusal, JobResult, Mode},
+    digest::sha256,
+    event::{EventKind, Reader},
     ports::{
-        journal::{Attempt, ClaimOutcome, Entry, Intent, Journal},
+        journal::{Attempt, ClaimOutcome, Entry, Intent},
         queue::{Delivery, Outbox, QueueError},
     },
 };
 
-/// After so many deaths in a row a job is not tried again: it may be what kills.
+/// After this number of deaths in a row a job is not tried again.
 const MOST_DEATHS: u32 = 5;
-/// After so many a job is done alone: what killed the worker may have been its neighbour.
-const DEATHS_BESIDE: u32 = 2;
-/// How long a job is known to have been taken back: longer than one may run.
-const REMEMBERED: Duration = Duration::from_secs(3600);
-/// How long a lane rests whose journal cannot be written.
+/// After this number of deaths a job runs alone, because a job that ran at the same time may have killed the worker.
+const DEATHS_BEFORE_ALONE: u32 = 2;
+/// How long a delivery waits after an error of the journal.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(5);
+/// How much longer than its `until` a turn may take.
+const TURN_GRACE: Duration = Duration::from_secs(60);
 
-/// Where deliveries are dealt with.
-pub(super) struct Desk {
-    pub work: Arc<dyn Work>,
-    pub journal: Arc<dyn Journal>,
-    pub readers: Arc<ReadersOf>,
-    /// The name of this worker.
-    pub worker: String,
-    /// How long a job may be held and begun anew, in all, while nothing was done.
-    pub retry_for: Duration,
-    pub stop: watch::Receiver<Shutdown>,
-    /// Lanes that shall take nothing more.
-    pub stopped: mpsc::UnboundedSender<String>,
-    /// Jobs that requesters took back, and that have not ended here.
-    pub cancelled: Mutex<BTreeMap<String, Instant>>,
-    /// Another worker of the same lanes has another journal.
-    pub foreign: AtomicBool,
-    pub watch: Watch,
-    /// The journal could be written when it was last tried.
-    pub journal_works: watch::Sender<bool>,
+/// What happens next with a delivery.
+enum Next {
+    /// The journal keeps this result, then the broker gets it. `dead`: why the body becomes a dead letter.
+    Finish {
+        attempt: Attempt,
+        result: Box<JobResult>,
+        dead: Option<String>,
+    },
+    /// The journal has this result already.
+    Answer(Box<JobResult>),
+    Refuse(Box<JobRefusal>),
+    Release(Option<Duration>),
+    /// The delivery stays here for this long, then the job is claimed again. Without a slot in time, the delivery is released, and
+    /// stays away for at least `away`.
+    Wait {
+        pause: Duration,
+        away: Duration,
+    },
 }
 
-impl Desk {
-    pub async fn take(&self, asked: Asked, delivery: Delivery, outbox: &Arc<dyn Outbox>, slot: &mut Slot) {
-        let ended = match asked {
-            Asked::Job(job) => self.job(&job, delivery, outbox, slot).await,
-            Asked::Settle(job) => self.settle(&job, delivery, outbox).await,
-            Asked::Nothing(refusal) => self.refused(&refusal, delivery, &**outbox).await,
+/// A job that this worker has claimed.
+struct Claimed {
+    attempt: Attempt,
+    /// An earlier attempt began a commit, and its end is unknown.
+    unknown: Option<Intent>,
+}
+
+/// How often a delivery was retried here, and how much longer it may be.
+struct Retries {
+    held: u32,
+    left: Duration,
+}
+
+impl DeliveryHandler {
+    pub async fn handle(
+        &self,
+        message: Message,
+        delivery: Delivery,
+        outbox: &Arc<dyn Outbox>,
+        slot: &mut Slot,
+    ) {
+        let ended = match message {
+            Message::Job(job) => self.job(&job, delivery, outbox, slot).await,
+            Message::Settle(job) => self.settle(&job, delivery, outbox).await,
+            Message::Invalid(refusal) => self.refuse(&refusal, delivery, &**outbox).await,
         };
         if let Err(error) = ended {
-            warn!("{error}; the delivery will come again");
+            warn!("{error}; the job will be delivered again");
         }
     }
 
+    /// Attempts a job until its delivery ends.
     async fn job(
         &self,
         job: &Job,
@@ -88,185 +99,237 @@ impl Desk {
         outbox: &Arc<dyn Outbox>,
         slot: &mut Slot,
     ) -> Result<(), QueueError> {
-        let wire = Arc::new(Wire::new(job, &delivery.lane, Arc::clone(outbox)));
-        let case = Case { job, entry: self.entry(job, &delivery), events: (self.readers)(job).with(wire) };
-        case.emit(EventKind::Received { redelivered: delivery.redelivered });
+        let publisher = Arc::new(ProgressPublisher::new(job, &delivery.lane, Arc::clone(outbox)));
+        let events = (self.readers)(job).with(publisher);
+        let received = ReceivedJob { job, entry: self.entry(job, &delivery), events };
+        received.emit(EventKind::Received { redelivered: delivery.redelivered });
         let until = Instant::now() + JOB_TIME;
-        // Before it is taken up: while it waits nobody's death is its own.
-        if delivery.redelivered
-            && let Some(DEATHS_BESIDE..MOST_DEATHS) = self.journal_says(self.journal.deaths(&job.id).await)
-        {
-            warn!(job = %job.id, "its worker died of it, or of what ran beside it: it is done alone");
-            if !slot.alone(&delivery.lost, &self.stop).await {
-                return release(delivery, Some(slot.away())).await;
-            }
+        if !self.isolate(job, &delivery, slot).await {
+            return release(delivery, Some(slot.away())).await;
         }
-        let (mut held, mut left) = (0, self.retry_for);
+        let mut retries = Retries { held: 0, left: self.retry_for };
         loop {
-            let (attempt, unknown) = match self.journal_says(self.journal.claim(&case.entry).await) {
-                None => {
-                    // Held here: what goes back counts for the broker's delivery limit.
-                    if self.rests(slot, JOURNAL_PAUSE, &delivery, until).await {
-                        continue;
-                    }
-                    return release(delivery, Some(JOURNAL_PAUSE.max(slot.away()))).await;
+            match self.attempt(&received, &delivery, outbox, until, &mut retries).await {
+                Next::Finish { attempt, result, dead } => {
+                    return self.finish(&received, attempt, *result, delivery, &**outbox, dead).await;
                 }
-                Some(ClaimOutcome::Begun(attempt)) => (attempt, self.doubt(job, &delivery, attempt)),
-                Some(ClaimOutcome::Unknown { attempt, intent }) => (attempt, Some(intent)),
-                Some(ClaimOutcome::Cancelled(attempt)) => {
-                    let done = self.fault(&case, attempt.number, taken_back(), false);
-                    return self.finish(&case, attempt, done, delivery, &**outbox, None).await;
+                Next::Answer(result) => {
+                    return self.answer(&received, &result, delivery, &**outbox, None).await;
                 }
-                Some(ClaimOutcome::Done(result)) => {
-                    info!(job = %job.id, "it was done before: the same answer again");
-                    return self.answer(&case, &result, delivery, &**outbox, None).await;
-                }
-                Some(ClaimOutcome::OtherBody) => {
-                    let refusal = refusal(job, reused());
-                    return self.refused(&refusal, delivery, &**outbox).await;
-                }
-                Some(ClaimOutcome::LaneStopped(stop)) => {
-                    warn!(lane = stop.lane, "the lane is stopped ({}): {}", stop.code, stop.message);
-                    let _ = self.stopped.send(stop.lane);
-                    return release(delivery, None).await;
-                }
-            };
-            case.emit(EventKind::TakenUp { attempt: attempt.number, unknown: unknown.is_some() });
-            if attempt.deaths >= MOST_DEATHS {
-                let done = self.fault(&case, attempt.number, poison(attempt), unknown.is_some());
-                let reason = "the worker died of it each time".to_owned();
-                return self.finish(&case, attempt, done, delivery, &**outbox, Some(reason)).await;
-            }
-            // Without a turn: what was not tried stops nobody.
-            match self.stop_of(job, &delivery.lane).await {
-                Some(None) => {}
-                Some(Some(stop)) => {
-                    let done = self.barred(&case, stop, attempt, unknown.is_some());
-                    return self.finish(&case, attempt, done, delivery, &**outbox, None).await;
-                }
-                None => {
-                    self.journal_says(self.journal.release(&job.id, attempt.number).await);
-                    if self.rests(slot, JOURNAL_PAUSE, &delivery, until).await {
-                        continue;
-                    }
-                    return release(delivery, Some(JOURNAL_PAUSE.max(slot.away()))).await;
-                }
-            }
-            let gate = JobGate::new(
-                &*self.journal,
-                &delivery,
-                &job.id,
-                attempt.number,
-                unknown.is_some(),
-                self.stop.clone(),
-            );
-            let turn = Turn { gate: &gate, unknown, attempt: attempt.number, until };
-            let done = self.turn(&case, &gate, turn, outbox).await;
-            let code = done.result.error.as_ref().map(|error| error.code);
-            let ended = Ended {
-                outcome: done.result.outcome,
-                code,
-                commit_reached: done.commit_reached,
-                lost: gate.lost(),
-                held,
-                left,
-                stop: *self.stop.borrow(),
-            };
-            drop(gate);
-            match dispose(&ended) {
-                Disposition::Ack => {
-                    return self.finish(&case, attempt, done.result, delivery, &**outbox, None).await;
-                }
-                Disposition::Park => {
-                    let account = self.supplied_account(job, &delivery.lane);
-                    self.stop_lane(account.as_ref().unwrap_or(&delivery.lane), &done.result).await;
-                    return self.finish(&case, attempt, done.result, delivery, &**outbox, None).await;
-                }
-                Disposition::Release => {
-                    self.journal_says(self.journal.release(&job.id, attempt.number).await);
-                    info!(job = %job.id, "given back: {}", reason(&done.result));
-                    return release(delivery, Some(Duration::ZERO)).await;
-                }
-                Disposition::Retry(pause) => {
-                    self.journal_says(self.journal.release(&job.id, attempt.number).await);
-                    warn!(job = %job.id, "held for {} s: {}", pause.as_secs(), reason(&done.result));
-                    case.emit(EventKind::Held {
-                        code,
-                        ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                    });
-                    (held, left) = (held + 1, left.saturating_sub(pause));
-                    if !self.rests(slot, pause, &delivery, until).await {
-                        return release(delivery, Some(slot.away())).await;
+                Next::Refuse(refusal) => return self.refuse(&refusal, delivery, &**outbox).await,
+                Next::Release(pause) => return release(delivery, pause).await,
+                // The delivery stays here, because each release counts for the broker's delivery limit.
+                Next::Wait { pause, away } => {
+                    let rests = slot.rest(pause, &delivery.lost, &self.stop);
+                    if !tokio::time::timeout_at(until, rests).await.unwrap_or(false) {
+                        return release(delivery, Some(away.max(slot.away()))).await;
                     }
                 }
             }
         }
     }
 
-    /// Comes back with a place, in time. False: there is no point in going on.
-    async fn rests(&self, slot: &mut Slot, pause: Duration, delivery: &Delivery, until: Instant) -> bool {
-        let rests = slot.rest(pause, &delivery.lost, &self.stop);
-        tokio::time::timeout_at(until, rests).await.unwrap_or(false)
+    /// Makes sure that a job whose worker died more than once runs alone. Before it is claimed, so that a worker that dies while the
+    /// job waits does not count as a death of the job. False: it could not get all slots.
+    async fn isolate(&self, job: &Job, delivery: &Delivery, slot: &mut Slot) -> bool {
+        if !delivery.redelivered {
+            return true;
+        }
+        let deaths = self.checked(self.journal.deaths(&job.id).await);
+        if !matches!(deaths, Some(DEATHS_BEFORE_ALONE..MOST_DEATHS)) {
+            return true;
+        }
+        warn!(job = %job.id, "the worker died while it did this job: the job now runs alone");
+        slot.alone(&delivery.lost, &self.stop).await
     }
 
-    /// Does it, whatever happens inside: a fault of ours is an answer too.
-    async fn turn(
+    /// One attempt at a job.
+    async fn attempt(
         &self,
-        case: &Case<'_>,
+        received: &ReceivedJob<'_>,
+        delivery: &Delivery,
+        outbox: &Arc<dyn Outbox>,
+        until: Instant,
+        retries: &mut Retries,
+    ) -> Next {
+        let claimed = match self.claim(received, delivery).await {
+            Ok(claimed) => claimed,
+            Err(next) => return next,
+        };
+        if let Err(next) = self.admit(received, delivery, &claimed).await {
+            return next;
+        }
+        let attempt = claimed.attempt;
+        let gate = JobGate::new(
+            &*self.journal,
+            delivery,
+            &received.job.id,
+            attempt.number,
+            claimed.unknown.is_some(),
+            self.stop.clone(),
+        );
+        let turn = Turn { gate: &gate, unknown: claimed.unknown, attempt: attempt.number, until };
+        let done = self.run(received, &gate, turn, outbox).await;
+        let summary = RunSummary {
+            outcome: done.result.outcome,
+            code: done.result.error.as_ref().map(|error| error.code),
+            commit_reached: done.commit_reached,
+            lost: gate.lost(),
+            held: retries.held,
+            left: retries.left,
+            stop: *self.stop.borrow(),
+        };
+        self.dispose(received, delivery, attempt, &summary, done.result, retries).await
+    }
+
+    /// Claims the job in the journal.
+    async fn claim(&self, received: &ReceivedJob<'_>, delivery: &Delivery) -> Result<Claimed, Next> {
+        let job = received.job;
+        let Some(outcome) = self.checked(self.journal.claim(&received.entry).await) else {
+            return Err(Next::Wait { pause: JOURNAL_PAUSE, away: JOURNAL_PAUSE });
+        };
+        let (attempt, unknown) = match outcome {
+            ClaimOutcome::Begun(attempt) => (attempt, self.doubt(job, delivery, attempt)),
+            ClaimOutcome::Unknown { attempt, intent } => (attempt, Some(intent)),
+            ClaimOutcome::Cancelled(attempt) => {
+                let result = Box::new(self.failed(job, attempt.number, cancelled(), false));
+                return Err(Next::Finish { attempt, result, dead: None });
+            }
+            ClaimOutcome::Done(result) => {
+                info!(job = %job.id, "it was done before: the same result again");
+                return Err(Next::Answer(result));
+            }
+            ClaimOutcome::OtherBody => return Err(Next::Refuse(Box::new(refusal(job, reused())))),
+            ClaimOutcome::LaneStopped(stop) => {
+                warn!(lane = stop.lane, "the lane is stopped ({}): {}", stop.code, stop.message);
+                let _ = self.stopped.send(stop.lane);
+                return Err(Next::Release(None));
+            }
+        };
+        received.emit(EventKind::TakenUp { attempt: attempt.number, unknown: unknown.is_some() });
+        Ok(Claimed { attempt, unknown })
+    }
+
+    /// Refuses a job that kills its workers, or whose account is stopped.
+    async fn admit(
+        &self,
+        received: &ReceivedJob<'_>,
+        delivery: &Delivery,
+        claimed: &Claimed,
+    ) -> Result<(), Next> {
+        let (job, attempt, committed) = (received.job, claimed.attempt, claimed.unknown.is_some());
+        if attempt.deaths >= MOST_DEATHS {
+            let result = Box::new(self.failed(job, attempt.number, poison(attempt), committed));
+            let dead = Some("the worker died each time it did this job".to_owned());
+            return Err(Next::Finish { attempt, result, dead });
+        }
+        match self.lockout_of(job, &delivery.lane).await {
+            Some(None) => Ok(()),
+            Some(Some(stop)) => {
+                let result = Box::new(self.refuse_locked_out(received, stop, attempt, committed));
+                Err(Next::Finish { attempt, result, dead: None })
+            }
+            None => {
+                self.checked(self.journal.release(&job.id, attempt.number).await);
+                Err(Next::Wait { pause: JOURNAL_PAUSE, away: JOURNAL_PAUSE })
+            }
+        }
+    }
+
+    /// Does the job. There is always a result, even after a panic.
+    async fn run(
+        &self,
+        received: &ReceivedJob<'_>,
         gate: &JobGate<'_>,
         turn: Turn<'_>,
         outbox: &Arc<dyn Outbox>,
     ) -> Done {
-        let events: Arc<dyn Reader> = Arc::new(case.events.clone());
+        let job = received.job;
+        let events: Arc<dyn Reader> = Arc::new(received.events.clone());
         let work = async {
-            match self.held(case, &turn, outbox).await {
-                Some(held) => held,
-                None => self.work.turn(case.job, &turn, events).await,
+            match self.blocked_by_unsettled(received, &turn, outbox).await {
+                Some(blocked) => blocked,
+                None => self.work.turn(job, &turn, events).await,
             }
         };
         let mut lost = gate.delivery.lost.clone();
         let work = async {
             tokio::select! {
                 done = work => done,
-                // Whoever only reads need not go on for nobody.
-                _ = lost.wait_for(|lost| *lost), if !case.job.operation.writes() => {
-                    let failure = Failure::new(Code::QueueLost, "the job is not ours any more");
-                    Done { result: self.fault(case, turn.attempt, failure, false), commit_reached: false }
+                // A read-only job stops as soon as its delivery is lost.
+                _ = lost.wait_for(|lost| *lost), if !job.operation.writes() => {
+                    let failure = Failure::new(Code::QueueLost, "the delivery of the job was lost");
+                    Done { result: self.failed(job, turn.attempt, failure, false), commit_reached: false }
                 }
             }
         };
-        let work = tokio::time::timeout_at(turn.until + Duration::from_secs(60), work);
+        let work = tokio::time::timeout_at(turn.until + TURN_GRACE, work);
         let failure = match AssertUnwindSafe(work).catch_unwind().await {
             Ok(Ok(done)) => return Done { commit_reached: done.commit_reached || gate.passed(), ..done },
-            Ok(Err(_)) => Failure::new(Code::DeadlinePassed, "the job was given up after its longest time"),
+            Ok(Err(_)) => Failure::new(Code::DeadlinePassed, "the job took longer than any job may"),
             Err(_) => {
-                error!(job = %case.job.id, "a fault of our own while doing the job");
-                Failure::new(Code::Internal, "a fault of Seatwright itself; please report it with the trace")
+                error!(job = %job.id, "Seatwright itself failed while it did the job");
+                Failure::new(Code::Internal, "Seatwright itself failed; please report it with the trace")
             }
         };
-        let result = self.fault(case, turn.attempt, failure, gate.passed());
+        let result = self.failed(job, turn.attempt, failure, gate.passed());
         Done { result, commit_reached: gate.passed() }
     }
 
-    /// A delivery that was somebody's before, of which the journal knows nothing because it was not there or because
-    /// another one has it: whoever had it may have begun a commit.
+    /// Decides what becomes of the delivery after a turn.
+    async fn dispose(
+        &self,
+        received: &ReceivedJob<'_>,
+        delivery: &Delivery,
+        attempt: Attempt,
+        summary: &RunSummary,
+        result: JobResult,
+        retries: &mut Retries,
+    ) -> Next {
+        let job = received.job;
+        match disposition::dispose(summary) {
+            Disposition::Ack => Next::Finish { attempt, result: Box::new(result), dead: None },
+            Disposition::Park => {
+                let account = self.supplied_account(job, &delivery.lane);
+                self.stop_lane(account.as_ref().unwrap_or(&delivery.lane), &result).await;
+                Next::Finish { attempt, result: Box::new(result), dead: None }
+            }
+            Disposition::Release => {
+                self.checked(self.journal.release(&job.id, attempt.number).await);
+                info!(job = %job.id, "given back to its queue: {}", reason(&result));
+                Next::Release(Some(Duration::ZERO))
+            }
+            Disposition::Retry(pause) => {
+                self.checked(self.journal.release(&job.id, attempt.number).await);
+                warn!(job = %job.id, "retried in {} s: {}", pause.as_secs(), reason(&result));
+                let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+                received.emit(EventKind::RetryScheduled { code: summary.code, ms });
+                retries.held += 1;
+                retries.left = retries.left.saturating_sub(pause);
+                Next::Wait { pause, away: Duration::ZERO }
+            }
+        }
+    }
+
+    /// An intent that this journal cannot know of. A redelivered job may have been begun by a worker with another journal, or before
+    /// this journal was created.
     fn doubt(&self, job: &Job, delivery: &Delivery, attempt: Attempt) -> Option<Intent> {
         let made_at = self.journal.identity().made_at;
-        // AMQP timestamps have whole seconds. A message without one may be as old as the journal is young.
+        // AMQP timestamps have whole seconds. A message without one may be older than the journal, if the journal is young.
         let young = Timestamp::now() < made_at + SignedDuration::from_hours(1);
         let older = delivery.published_at.map_or(young, |at| at + SignedDuration::from_secs(1) < made_at);
         let doubtful = job.operation.writes()
             && job.mode == Mode::Execute
             && delivery.redelivered
             && attempt.number == 1
-            && (older || self.foreign.load(Ordering::Relaxed));
+            && (older || self.foreign_journal.load(Ordering::Relaxed));
         doubtful.then(|| Intent { step: String::new(), at: Timestamp::now() })
     }
 
     fn entry(&self, job: &Job, delivery: &Delivery) -> Entry {
         Entry {
             job: job.id.clone(),
-            digest: crate::digest::sha256(&delivery.body),
+            digest: sha256(&delivery.body),
             lane: delivery.lane.clone(),
             worker: self.worker.clone(),
             app: job.app.clone(),
@@ -277,96 +340,20 @@ impl Desk {
             reply_to: delivery.reply_to.clone(),
         }
     }
-
-    /// Asked once, at the job's end: then it is of no use any more.
-    pub(super) fn was_cancelled(&self, job: &str) -> bool {
-        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner).remove(job).is_some()
-    }
-
-    /// A requester takes a job back.
-    pub fn taken_back(&self, job: &str) {
-        info!(job, "the requester takes it back");
-        let mut cancelled = self.cancelled.lock().unwrap_or_else(PoisonError::into_inner);
-        // Most are of other workers' jobs.
-        cancelled.retain(|_, since| since.elapsed() < REMEMBERED);
-        cancelled.insert(job.to_owned(), Instant::now());
-    }
-
-    /// False: the journal does not know of it yet.
-    pub async fn note_taken_back(&self, job: &str) -> bool {
-        self.journal_says(self.journal.cancel(job).await).is_some()
-    }
-
-    pub(super) fn fault(
-        &self,
-        case: &Case<'_>,
-        attempt: u32,
-        failure: Failure,
-        committed: bool,
-    ) -> JobResult {
-        let cancelled = failure.code == Code::Cancelled;
-        let mut result = self.work.refuse(&refusal(case.job, failure), &case.job.id);
-        result.attempts = attempt;
-        if cancelled {
-            result.outcome = Outcome::Cancelled;
-        }
-        if committed {
-            (result.outcome, result.changed) = (Outcome::Indeterminate, true);
-        }
-        result
-    }
-
-    /// What the journal says, if it says anything: whether it works is known to whoever asks for our health.
-    pub(super) fn journal_says<T>(&self, said: Result<T, crate::ports::journal::JournalError>) -> Option<T> {
-        let works = said.is_ok();
-        self.journal_works.send_if_modified(|known| std::mem::replace(known, works) != works);
-        said.inspect_err(|error| error!("{error}")).ok()
-    }
 }
 
-/// A job at the desk.
-pub(super) struct Case<'a> {
-    pub job: &'a Job,
-    pub entry: Entry,
-    pub events: Readers,
-}
-
-impl Case<'_> {
-    pub fn emit(&self, kind: EventKind) {
-        self.events.event(&Event { at: Timestamp::now(), job: self.job.id.clone(), kind });
-    }
-}
-
-pub(super) async fn release(delivery: Delivery, pause: Option<Duration>) -> Result<(), QueueError> {
-    delivery.handle.release(pause).await;
-    Ok(())
-}
-
-fn refusal(job: &Job, failure: Failure) -> JobRefusal {
-    JobRefusal {
-        id: Some(job.id.clone()),
-        app: Some(job.app.clone()),
-        operation: Some(job.operation),
-        integration: Some(job.integration.id.clone()),
-        failure,
-        safe_to_keep: true,
-    }
-}
-
-fn taken_back() -> Failure {
-    Failure::new(Code::Cancelled, "the requester took the job back before it was begun")
+fn cancelled() -> Failure {
+    Failure::new(Code::Cancelled, "the requester cancelled the job before it began")
 }
 
 fn reused() -> Failure {
-    Failure::new(Code::IdReuse, "another job came under this id before")
-        .hint("an id is used once: the same id again gets the same answer")
+    Failure::new(Code::IdReuse, "another job was sent under this id before")
+        .hint("use each id for one job: the same id gets the same result again")
 }
 
 fn poison(attempt: Attempt) -> Failure {
-    Failure::new(Code::Internal, format!("the worker died {} times while doing this job", attempt.deaths))
-        .hint(
-            "look at the worker's log and at the trace of the job; the body is kept on the dead-letter queue",
-        )
+    Failure::new(Code::Internal, format!("the worker died {} times while it did this job", attempt.deaths))
+        .hint("see the worker's log and the trace of the job; the body is kept on the dead-letter queue")
 }
 
 fn reason(result: &JobResult) -> String {

@@ -1,4 +1,4 @@
-//! What becomes of a delivery once its job came to an end, or to none: a pure function, decided by codes alone.
+//! What becomes of a delivery after a turn. A pure function of codes and counts.
 
 use std::time::Duration;
 
@@ -8,28 +8,28 @@ use crate::contract::{Class, Code, Outcome, Retry};
 /// What happens to a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disposition {
-    /// The result is the last word: keep it, publish it, end the delivery.
+    /// The result is final: keep it, publish it, acknowledge the delivery.
     Ack,
-    /// Nothing was done: the delivery is held so long, and the job is begun anew.
+    /// Nothing was done: keep the delivery for this long, then attempt the job again.
     Retry(Duration),
-    /// As `Ack`; and nothing more of the lane is taken until a person says so.
+    /// As `Ack`, and stop the lane until a person resumes it.
     Park,
-    /// Nothing was done, or it is not ours to say: it goes back to the head of its queue, without a result.
+    /// Nothing was done, or another worker has the job: give the delivery back to its queue, without a result.
     Release,
 }
 
-/// What is known when a turn is over.
+/// What is known after a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct RunSummary {
     pub outcome: Outcome,
     pub code: Option<Code>,
     /// The app may have changed in this turn.
     pub commit_reached: bool,
-    /// Somebody else has the delivery, or will have it.
+    /// The broker has given the delivery to another worker, or will.
     pub lost: bool,
-    /// How often the delivery was held already.
+    /// How often this delivery was retried before.
     pub held: u32,
-    /// How much longer it may be held.
+    /// How much longer it may be retried.
     pub left: Duration,
     pub stop: Shutdown,
 }
@@ -39,31 +39,31 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// What becomes of the delivery.
-pub fn dispose(ended: &Ended) -> Disposition {
-    let class = ended.code.map(Code::class);
-    // What changed the app has a result, whoever publishes it in the end.
-    if ended.commit_reached {
+/// Decides what becomes of the delivery.
+pub fn dispose(run: &RunSummary) -> Disposition {
+    let class = run.code.map(Code::class);
+    // A job that may have changed the app has a result, even if another worker publishes it.
+    if run.commit_reached {
         return if class == Some(Class::Auth) { Disposition::Park } else { Disposition::Ack };
     }
-    if ended.lost {
+    if run.lost {
         return Disposition::Release;
     }
-    let unlucky = matches!(ended.outcome, Outcome::Failed | Outcome::Indeterminate);
-    let again = ended.code.is_some_and(|code| matches!(code.retry(), Retry::Now | Retry::Backoff));
-    let pause = (FIRST_PAUSE * 2u32.saturating_pow(ended.held.min(10))).min(LONGEST_PAUSE);
-    if unlucky && again && pause <= ended.left {
-        return match ended.stop {
+    let retryable = matches!(run.outcome, Outcome::Failed | Outcome::Indeterminate);
+    let again = run.code.is_some_and(|code| matches!(code.retry(), Retry::Now | Retry::Backoff));
+    let pause = (FIRST_PAUSE * 2u32.saturating_pow(run.held.min(10))).min(LONGEST_PAUSE);
+    if retryable && again && pause <= run.left {
+        return match run.stop {
             Shutdown::None => Disposition::Retry(pause),
-            // Whoever comes next has the time.
+            // The next worker retries it.
             Shutdown::Drain | Shutdown::Now => Disposition::Release,
         };
     }
-    // Broker or journal did not answer: that is no answer to the requester.
-    if ended.code == Some(Code::QueueLost) {
+    // The broker or the journal did not answer. The requester does not get that as a result.
+    if run.code == Some(Code::QueueLost) {
         return Disposition::Release;
     }
-    // A wrong password is tried once, not until the account is locked.
+    // A wrong password is tried once, so that the app does not lock the account.
     if class == Some(Class::Auth) { Disposition::Park } else { Disposition::Ack }
 }
 
@@ -85,7 +85,7 @@ mod tests {
         Outcome::Rejected,
     ];
 
-    fn everything() -> impl Iterator<Item = Ended> {
+    fn everything() -> impl Iterator<Item = RunSummary> {
         let codes = || std::iter::once(None).chain(Code::ALL.iter().copied().map(Some));
         let stops = [Shutdown::None, Shutdown::Drain, Shutdown::Now];
         let lefts = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(120)];
@@ -95,7 +95,7 @@ mod tests {
                     [false, true].into_iter().flat_map(move |lost| {
                         [0, 1, 6, 1_000].into_iter().flat_map(move |held| {
                             lefts.into_iter().flat_map(move |left| {
-                                stops.into_iter().map(move |stop| Ended {
+                                stops.into_iter().map(move |stop| RunSummary {
                                     outcome,
                                     code,
                                     commit_reached,
@@ -113,40 +113,40 @@ mod tests {
     }
 
     #[test]
-    fn of_all_that_can_be_nothing_breaks_a_promise() {
-        for ended in everything() {
-            let disposed = dispose(&ended);
-            let say = || format!("{ended:?} → {disposed:?}");
-            let changed = ended.commit_reached;
-            let auth = ended.code.is_some_and(|code| code.class() == Class::Auth);
-            match disposed {
+    fn no_combination_breaks_a_promise() {
+        for run in everything() {
+            let disposition = dispose(&run);
+            let shown = || format!("{run:?} → {disposition:?}");
+            let changed = run.commit_reached;
+            let auth = run.code.is_some_and(|code| code.class() == Class::Auth);
+            match disposition {
                 Disposition::Retry(pause) => {
-                    assert!(!changed, "after a commit nothing is begun anew: {}", say());
-                    assert!(!ended.lost && ended.stop == Shutdown::None, "{}", say());
-                    assert!(pause >= FIRST_PAUSE && pause <= ended.left.min(LONGEST_PAUSE), "{}", say());
-                    assert!(matches!(ended.outcome, Outcome::Failed | Outcome::Indeterminate), "{}", say());
+                    assert!(!changed, "nothing is done again after a commit: {}", shown());
+                    assert!(!run.lost && run.stop == Shutdown::None, "{}", shown());
+                    assert!(pause >= FIRST_PAUSE && pause <= run.left.min(LONGEST_PAUSE), "{}", shown());
+                    assert!(matches!(run.outcome, Outcome::Failed | Outcome::Indeterminate), "{}", shown());
                 }
                 Disposition::Release => {
-                    assert!(!changed, "what changed the app has a result: {}", say());
-                    let ours = !ended.lost && ended.code != Some(Code::QueueLost);
-                    assert!(!ours || ended.stop != Shutdown::None, "given back for nothing: {}", say());
+                    assert!(!changed, "a job that changed the app has a result: {}", shown());
+                    let ours = !run.lost && run.code != Some(Code::QueueLost);
+                    assert!(!ours || run.stop != Shutdown::None, "given back without a reason: {}", shown());
                 }
-                Disposition::Park => assert!(auth, "{}", say()),
+                Disposition::Park => assert!(auth, "{}", shown()),
                 Disposition::Ack => {
-                    assert!(!auth, "a refused account must not be tried again: {}", say());
-                    assert!(changed || !ended.lost, "not ours to say: {}", say());
+                    assert!(!auth, "a refused account must not be tried again: {}", shown());
+                    assert!(changed || !run.lost, "another worker has the job: {}", shown());
                 }
             }
-            let final_word = !matches!(ended.outcome, Outcome::Failed | Outcome::Indeterminate);
-            if final_word && !ended.lost && ended.code != Some(Code::QueueLost) {
-                assert!(matches!(disposed, Disposition::Ack | Disposition::Park), "{}", say());
+            let final_word = !matches!(run.outcome, Outcome::Failed | Outcome::Indeterminate);
+            if final_word && !run.lost && run.code != Some(Code::QueueLost) {
+                assert!(matches!(disposition, Disposition::Ack | Disposition::Park), "{}", shown());
             }
         }
     }
 
     #[test]
-    fn each_kind_of_end_has_its_place() {
-        let ended = |outcome, code| Ended {
+    fn each_kind_of_end_has_its_disposition() {
+        let run = |outcome, code| RunSummary {
             outcome,
             code,
             commit_reached: false,
@@ -156,36 +156,39 @@ mod tests {
             stop: Shutdown::None,
         };
         let table = [
-            (ended(Outcome::Succeeded, None), Disposition::Ack),
-            (ended(Outcome::Rejected, Some(Code::InvalidJob)), Disposition::Ack),
-            (ended(Outcome::Failed, Some(Code::TargetMissing)), Disposition::Ack),
-            (ended(Outcome::Failed, Some(Code::BadCredentials)), Disposition::Park),
-            (ended(Outcome::Failed, Some(Code::AppUnavailable)), Disposition::Retry(FIRST_PAUSE)),
-            (ended(Outcome::Expired, Some(Code::DeadlinePassed)), Disposition::Ack),
-            (ended(Outcome::Failed, Some(Code::QueueLost)), Disposition::Retry(FIRST_PAUSE)),
+            (run(Outcome::Succeeded, None), Disposition::Ack),
+            (run(Outcome::Rejected, Some(Code::InvalidJob)), Disposition::Ack),
+            (run(Outcome::Failed, Some(Code::TargetMissing)), Disposition::Ack),
+            (run(Outcome::Failed, Some(Code::BadCredentials)), Disposition::Park),
+            (run(Outcome::Failed, Some(Code::AppUnavailable)), Disposition::Retry(FIRST_PAUSE)),
+            (run(Outcome::Expired, Some(Code::DeadlinePassed)), Disposition::Ack),
+            (run(Outcome::Failed, Some(Code::QueueLost)), Disposition::Retry(FIRST_PAUSE)),
             (
-                Ended { left: Duration::ZERO, ..ended(Outcome::Failed, Some(Code::QueueLost)) },
+                RunSummary { left: Duration::ZERO, ..run(Outcome::Failed, Some(Code::QueueLost)) },
                 Disposition::Release,
             ),
             (
-                Ended { held: 3, ..ended(Outcome::Failed, Some(Code::RateLimited)) },
+                RunSummary { held: 3, ..run(Outcome::Failed, Some(Code::RateLimited)) },
                 Disposition::Retry(Duration::from_secs(8)),
             ),
             (
-                Ended { left: Duration::ZERO, ..ended(Outcome::Failed, Some(Code::RateLimited)) },
+                RunSummary { left: Duration::ZERO, ..run(Outcome::Failed, Some(Code::RateLimited)) },
                 Disposition::Ack,
             ),
             (
-                Ended { commit_reached: true, ..ended(Outcome::Indeterminate, Some(Code::AppUnavailable)) },
+                RunSummary {
+                    commit_reached: true,
+                    ..run(Outcome::Indeterminate, Some(Code::AppUnavailable))
+                },
                 Disposition::Ack,
             ),
             (
-                Ended { stop: Shutdown::Drain, ..ended(Outcome::Failed, Some(Code::AppUnavailable)) },
+                RunSummary { stop: Shutdown::Drain, ..run(Outcome::Failed, Some(Code::AppUnavailable)) },
                 Disposition::Release,
             ),
         ];
-        for (ended, wanted) in table {
-            assert_eq!(dispose(&ended), wanted, "{ended:?}");
+        for (run, wanted) in table {
+            assert_eq!(dispose(&run), wanted, "{run:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Whose turn it is: deliveries that wait for a slot, at most one a lane.
+//! The deliveries that wait for a slot, at most one for each lane.
 //!
-//! Leavers come before joiners: who has left must not keep their access because others are being let in. Nobody waits
-//! for ever behind them, though.
+//! Leavers are served before joiners, so that nobody keeps access because many others join. After `PATIENCE` a joiner is
+//! not passed any more.
 
 use std::time::Duration;
 
@@ -9,42 +9,42 @@ use tokio::time::Instant;
 
 use crate::contract::Operation;
 
-/// So long a job may be passed by jobs that came later.
+/// How long later jobs may pass a waiting job.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What waits, in the order in which it came.
+/// The waiting deliveries, in the order of their arrival.
 #[derive(Debug)]
-pub struct Waiting<T> {
+pub struct FairQueue<T> {
     heads: Vec<Head<T>>,
 }
 
 #[derive(Debug)]
 struct Head<T> {
-    /// It waits since then, though it may have been given back in between.
+    /// Since when it waits. It may have been given back to its queue in between.
     since: Instant,
-    came: Instant,
+    arrived: Instant,
     leaver: bool,
     what: T,
 }
 
-impl<T> Default for Waiting<T> {
+impl<T> Default for FairQueue<T> {
     fn default() -> Self {
         Self { heads: Vec::new() }
     }
 }
 
-impl<T> Waiting<T> {
-    /// Something came. What is no job is answered at once, like a leaver: it costs nothing.
+impl<T> FairQueue<T> {
+    /// Adds a delivery. A message that is not a job has no operation and counts as a leaver, because answering it takes no time.
     pub fn push(&mut self, operation: Option<Operation>, what: T, since: Instant, now: Instant) {
         self.heads.push(Head {
             since,
-            came: now,
+            arrived: now,
             leaver: operation.is_none_or(Operation::destructive),
             what,
         });
     }
 
-    /// The next one: who has waited too long, then leavers, then the others; among equals who came first.
+    /// The next delivery: those that have waited too long, then leavers, then the others; the oldest of each first.
     pub fn pop(&mut self, now: Instant) -> Option<T> {
         let rank = |head: &Head<T>| {
             u8::from(now.duration_since(head.since) <= PATIENCE) * (1 + u8::from(!head.leaver))
@@ -54,13 +54,13 @@ impl<T> Waiting<T> {
         Some(self.heads.remove(first).what)
     }
 
-    /// Those that have been here for longer than this, and since when they wait.
+    /// Removes those that have been here for longer than this, and returns since when they wait.
     pub fn overdue(&mut self, longest: Duration, now: Instant) -> Vec<(T, Instant)> {
-        let late = |head: &Head<T>| now.duration_since(head.came) > longest;
+        let late = |head: &Head<T>| now.duration_since(head.arrived) > longest;
         self.heads.extract_if(.., |head| late(head)).map(|head| (head.what, head.since)).collect()
     }
 
-    /// Everything that waits.
+    /// Removes all.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
         self.heads.drain(..).map(|head| head.what)
     }
@@ -75,10 +75,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leavers_come_first_and_nobody_waits_for_ever() {
+    fn leavers_are_served_first_and_nobody_waits_for_ever() {
         let begin = Instant::now();
         let at = |seconds| begin + Duration::from_secs(seconds);
-        let mut waiting = Waiting::default();
+        let mut waiting = FairQueue::default();
         for (second, operation, name) in [
             (0, Operation::UserCreate, "joiner"),
             (1, Operation::UserGet, "reader"),
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(waiting.pop(at(4)), Some("leaver"));
         waiting.push(Some(Operation::UserDisable), "late leaver", at(5), at(5));
         assert_eq!(waiting.pop(at(6)), Some("mover"));
-        // The joiner has waited for half a minute: it goes before a leaver who has just come.
+        // The joiner has waited for half a minute, so it is served before a leaver that has just arrived.
         assert_eq!(waiting.pop(at(31)), Some("joiner"));
         assert_eq!(waiting.pop(at(31)), Some("late leaver"));
         assert_eq!(waiting.pop(at(31)), Some("reader"));
@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_too_long_is_given_back() {
+    fn a_delivery_that_waits_too_long_is_given_back() {
         let begin = Instant::now();
-        let mut waiting = Waiting::default();
+        let mut waiting = FairQueue::default();
         let at = |seconds| begin + Duration::from_secs(seconds);
         waiting.push(None, "old", begin, begin);
         waiting.push(None, "new", at(200), at(200));
         assert_eq!(waiting.overdue(Duration::from_secs(300), at(301)), [("old", begin)]);
-        // It comes again, and goes before whoever came later than it had come at first.
+        // It arrives again, and is served before those that arrived after its first arrival.
         waiting.push(None, "old", begin, at(302));
         assert_eq!(waiting.pop(at(303)), Some("old"));
         assert_eq!(waiting.drain().collect::<Vec<_>>(), ["new"]);

@@ -1,4 +1,4 @@
-//! The gate of one delivery: the journal is asked first, then the broker, and only both together let a commit pass.
+//! The gate of one delivery. It asks the journal, then the broker, and permits a commit only if both agree.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,7 +21,7 @@ pub(super) struct JobGate<'a> {
     pub delivery: &'a Delivery,
     pub job: &'a str,
     pub attempt: u32,
-    /// An earlier attempt has begun a commit: its intent stays, whatever becomes of ours.
+    /// An earlier attempt began a commit. Its intent stays, even if ours is withdrawn.
     pub earlier: bool,
     pub stop: watch::Receiver<Shutdown>,
     passed: AtomicBool,
@@ -41,12 +41,12 @@ impl<'a> JobGate<'a> {
         Self { journal, delivery, job, attempt, earlier, stop, passed, lost }
     }
 
-    /// It let something pass: the app may have changed.
+    /// The gate has permitted a commit, so the app may have changed.
     pub fn passed(&self) -> bool {
         self.passed.load(Ordering::SeqCst)
     }
 
-    /// The delivery is known not to be ours any more.
+    /// Another worker has the job.
     pub fn lost(&self) -> bool {
         self.lost.load(Ordering::SeqCst) || *self.delivery.lost.borrow()
     }
@@ -69,15 +69,15 @@ impl Gate for JobGate<'_> {
         }
         match self.journal.intend(self.job, self.attempt, step).await {
             Ok(CommitPermit::Granted) => {}
-            Ok(CommitPermit::Superseded) => return Err(self.not_ours("another worker has taken the job up")),
+            Ok(CommitPermit::Superseded) => return Err(self.not_ours("another worker has claimed the job")),
             Ok(CommitPermit::Cancelled) => {
                 return Err(Failure::new(
                     Code::Cancelled,
-                    "the requester took the job back before its commit",
+                    "the requester cancelled the job before its commit",
                 ));
             }
             Err(error) => {
-                // It may be written all the same.
+                // The intent may be written in spite of the error.
                 if !self.passed() {
                     self.withdraw().await;
                 }
@@ -99,7 +99,7 @@ impl Gate for JobGate<'_> {
         if self.earlier {
             return;
         }
-        // One that stays makes the next attempt look first, and a create that was never made indeterminate.
+        // If the intent stays, the next attempt reads the app first, and a create that was not made ends indeterminate.
         if let Err(error) = self.journal.withdraw(self.job, self.attempt).await {
             tracing::warn!(job = self.job, "{error}");
         }

@@ -1,20 +1,33 @@
-//! `/livez` and `/readyz`, for whoever starts and stops workers.
+//! `/livez` and `/readyz`, for the supervisor that starts and stops workers.
 
 use axum::{Json, Router, http::StatusCode, routing::get};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch};
 
-use super::serve::Health;
+/// The health of a worker. A worker that is ready takes jobs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Health {
+    pub connected: bool,
+    pub journal: bool,
+    /// No other worker shares a lane but not the journal.
+    pub alone: bool,
+}
 
-/// Answers as long as the worker runs. `/livez`: 200, the process answers. `/readyz`: 200 while jobs are taken, else 503; the
-/// body says what is missing.
+impl Health {
+    pub fn ready(&self) -> bool {
+        self.connected && self.journal && self.alone
+    }
+}
+
+/// Serves as long as the worker runs. `/livez`: 200 while the process answers. `/readyz`: 200 while the worker takes jobs, else
+/// 503; the body shows what is missing.
 pub async fn answer(listener: TcpListener, health: watch::Receiver<Health>) -> std::io::Result<()> {
     let ready = move || {
         let health = *health.borrow();
         async move {
             (
                 if health.ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE },
-                Json(told(health)),
+                Json(shown(health)),
             )
         }
     };
@@ -22,7 +35,7 @@ pub async fn answer(listener: TcpListener, health: watch::Receiver<Health>) -> s
     axum::serve(listener, router).await
 }
 
-fn told(health: Health) -> Value {
+fn shown(health: Health) -> Value {
     json!({
         "ready": health.ready(),
         "broker": health.connected,

@@ -1,11 +1,11 @@
-//! Whose account the app refuses, and who is stopped for it: a lane, or one account that jobs bring along.
+//! Which lane, or which account in it, stops after the app has refused a login.
 
 use jiff::Timestamp;
 use tracing::error;
 
 use super::{
     backoff::pauses,
-    desk::{Case, Desk},
+    handler::{DeliveryHandler, ReceivedJob},
     stop::Shutdown,
 };
 use crate::{
@@ -13,36 +13,36 @@ use crate::{
     ports::journal::{Attempt, LaneStop},
 };
 
-impl Desk {
-    /// The account that a job brings along, where it is not its integration's, as it stands among the stopped lanes: the app
-    /// may refuse it, and still take that of everybody else in the lane.
+impl DeliveryHandler {
+    /// The name under which the account that a job supplies is stopped. `None`: the job uses its integration's own account. If the
+    /// app refuses a supplied account, it may still accept those of all other jobs of the lane.
     pub(super) fn supplied_account(&self, job: &Job, lane: &str) -> Option<String> {
         self.work.supplied_account(job).map(|account| format!("{lane}/{account}"))
     }
 
-    /// Why the account that a job brings along is not tried. The outer `None`: the journal cannot be read.
-    pub(super) async fn stop_of(&self, job: &Job, lane: &str) -> Option<Option<LaneStop>> {
+    /// Why the account that a job supplies is stopped, if it is. The outer `None`: the journal cannot be read.
+    pub(super) async fn lockout_of(&self, job: &Job, lane: &str) -> Option<Option<LaneStop>> {
         let Some(account) = self.supplied_account(job, lane) else { return Some(None) };
-        let stops = self.journal_says(self.journal.stopped_lanes().await)?;
+        let stops = self.checked(self.journal.stopped_lanes().await)?;
         Some(stops.into_iter().find(|stop| stop.lane == account))
     }
 
-    /// The answer to a job whose account the app refused before. It does not wait for it to be mended: behind it are jobs of
-    /// others.
-    pub(super) fn barred(
+    /// The result of a job whose account is stopped. The job does not wait until the account is fixed, because jobs of other
+    /// accounts are behind it.
+    pub(super) fn refuse_locked_out(
         &self,
-        case: &Case<'_>,
+        received: &ReceivedJob<'_>,
         stop: LaneStop,
         attempt: Attempt,
         committed: bool,
     ) -> JobResult {
         let LaneStop { lane, code, message, .. } = stop;
         let failure = Failure::new(code, format!("{message}; the account was not tried again"))
-            .hint(format!("mend it, then `seatwright lanes resume {lane}`"));
-        self.fault(case, attempt.number, failure, committed)
+            .hint(format!("fix the account, then run `seatwright lanes resume {lane}`"));
+        self.failed(received.job, attempt.number, failure, committed)
     }
 
-    /// A wrong password is tried once: the next job of the account does not try it again.
+    /// Stops a lane or an account after the app has refused a login, so that the next job does not try it again.
     pub(super) async fn stop_lane(&self, lane: &str, result: &JobResult) {
         let Some(failure) = &result.error else { return };
         let stop = LaneStop {
@@ -53,11 +53,13 @@ impl Desk {
         };
         error!(
             lane,
-            "stopped ({}): {}; mend it, then `seatwright lanes resume {lane}`", failure.code, failure.message
+            "stopped ({}): {}; fix the account, then run `seatwright lanes resume {lane}`",
+            failure.code,
+            failure.message
         );
-        // Until it is written: what only this worker remembers is taken up again in the next round.
+        // Until it is written: a stop that only this worker knows ends with its next look into the journal.
         for pause in pauses() {
-            let written = self.journal_says(self.journal.stop_lane(&stop).await).is_some();
+            let written = self.checked(self.journal.stop_lane(&stop).await).is_some();
             if written || *self.stop.borrow() == Shutdown::Now {
                 break;
             }

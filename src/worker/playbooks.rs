@@ -1,4 +1,4 @@
-//! The playbooks of a worker: a folder, read once. A broken one never stops the others.
+//! The playbooks of a worker: a folder that is read once. A playbook with errors does not affect the others.
 
 use std::{
     collections::BTreeMap,
@@ -14,38 +14,38 @@ use crate::{
     playbook::{self, Loaded, Modules, Severity},
 };
 
-/// The largest file that a playbook may bring.
+/// The largest file that a playbook may upload.
 const LARGEST_UPLOAD: u64 = 16 << 20;
 
 /// Playbooks by app.
 #[derive(Debug, Clone, Default)]
-pub struct Books {
-    books: BTreeMap<String, Result<Arc<Source>, Box<Loaded>>>,
+pub struct Playbooks {
+    sources: BTreeMap<String, Result<Arc<Source>, Box<Loaded>>>,
 }
 
 /// A folder of playbooks that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the playbooks in {folder} cannot be read: {reason}\nname the folder that has one folder an app: --playbooks DIR"
+    "the playbooks in {folder} cannot be read: {reason}\nname the folder that contains one folder for each app: --playbooks DIR"
 )]
-pub struct BooksError {
+pub struct PlaybooksError {
     folder: PathBuf,
     reason: String,
 }
 
-impl Books {
+impl Playbooks {
     /// Reads `<folder>/<app>/playbook.yaml` for every app.
-    pub fn read(folder: &Path) -> Result<Self, BooksError> {
-        let books = load_all(folder)?
+    pub fn read(folder: &Path) -> Result<Self, PlaybooksError> {
+        let sources = load_all(folder)?
             .into_iter()
             .map(|(app, loaded)| (app, Source::new(loaded).map(Arc::new)))
             .collect();
-        Ok(Self { books })
+        Ok(Self { sources })
     }
 
     /// The playbook of an app, or why there is none.
     pub fn of(&self, app: &str) -> Result<Arc<Source>, Failure> {
-        match self.books.get(app) {
+        match self.sources.get(app) {
             Some(Ok(source)) => Ok(Arc::clone(source)),
             Some(Err(loaded)) => {
                 let first = loaded.findings.iter().find(|f| f.finding.severity() == Severity::Error);
@@ -56,42 +56,39 @@ impl Books {
                         let (line, column) = loaded.line_column(finding.span.start);
                         Failure {
                             message: format!(
-                                "the playbook of {app} is not played: {} {}",
+                                "the playbook of {app} has errors: {} {}",
                                 finding.finding.code(),
                                 finding.message
                             ),
                             ..failure
                         }
-                        .hint(format!(
-                            "run `seatwright check {}` for everything that is wrong with it",
-                            loaded.path
-                        ))
+                        .hint(format!("run `seatwright check {}` to see all its errors", loaded.path))
                         .at(finding.finding.code(), format!("playbook.yaml:{line}:{column}"))
                     }
                     None => failure,
                 })
             }
             None => Err(Failure::new(Code::UnknownApp, format!("there is no playbook for `{app}`")).hint(
-                match playbook::nearest(app, self.books.keys().map(String::as_str)) {
+                match playbook::nearest(app, self.sources.keys().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => {
-                        format!("there are: {}", self.books.keys().cloned().collect::<Vec<_>>().join(", "))
+                        format!("known apps: {}", self.sources.keys().cloned().collect::<Vec<_>>().join(", "))
                     }
                 },
             )),
         }
     }
 
-    /// The apps, and whether each can be played.
+    /// The apps, and whether the playbook of each is valid.
     pub fn apps(&self) -> impl Iterator<Item = (&str, bool)> {
-        self.books.iter().map(|(app, book)| (app.as_str(), book.is_ok()))
+        self.sources.iter().map(|(app, source)| (app.as_str(), source.is_ok()))
     }
 }
 
-/// Every playbook below a folder, with its findings.
-pub fn load_all(folder: &Path) -> Result<Vec<(String, Loaded)>, BooksError> {
+/// Loads every playbook below a folder, with its findings.
+pub fn load_all(folder: &Path) -> Result<Vec<(String, Loaded)>, PlaybooksError> {
     let refuse =
-        |reason: std::io::Error| BooksError { folder: folder.to_owned(), reason: reason.to_string() };
+        |reason: std::io::Error| PlaybooksError { folder: folder.to_owned(), reason: reason.to_string() };
     let modules = load_modules(folder);
     let mut entries: Vec<PathBuf> =
         std::fs::read_dir(folder).map_err(refuse)?.filter_map(|entry| entry.ok().map(|e| e.path())).collect();
@@ -104,7 +101,7 @@ pub fn load_all(folder: &Path) -> Result<Vec<(String, Loaded)>, BooksError> {
     entries.par_iter().map(read).collect::<std::io::Result<_>>().map_err(refuse)
 }
 
-/// One playbook file; its folder has the name of the app, and the modules are beside that.
+/// Loads one playbook file. The name of its folder is the app; the modules are next to that folder.
 pub fn load_file(file: &Path) -> std::io::Result<Loaded> {
     let beside = file.canonicalize()?.parent().and_then(Path::parent).map(load_modules).unwrap_or_default();
     read_file(file, &beside)
@@ -129,7 +126,7 @@ fn read_file(file: &Path, modules: &Modules) -> std::io::Result<Loaded> {
     Ok(loaded)
 }
 
-/// Every module: a YAML file in a folder without a playbook, such as `idp/gatehouse.yaml`.
+/// Loads every module: a YAML file in a folder without a playbook, such as `idp/gatehouse.yaml`.
 pub fn load_modules(folder: &Path) -> Modules {
     let entries = |folder: &Path| {
         let mut found: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -139,15 +136,15 @@ pub fn load_modules(folder: &Path) -> Modules {
         found
     };
     let mut modules = Modules::new();
-    let shelves = entries(folder).into_iter().filter(|shelf| !shelf.join("playbook.yaml").exists());
-    for file in shelves.flat_map(|shelf| entries(&shelf)) {
+    let folders = entries(folder).into_iter().filter(|folder| !folder.join("playbook.yaml").exists());
+    for file in folders.flat_map(|folder| entries(&folder)) {
         let name =
             |path: &Path| path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         if file.extension().is_some_and(|extension| extension == "yaml")
-            && let (Some(shelf), Ok(bytes)) = (file.parent(), std::fs::read(&file))
+            && let (Some(folder), Ok(bytes)) = (file.parent(), std::fs::read(&file))
         {
             let module = playbook::load_module(&file.to_string_lossy(), &String::from_utf8_lossy(&bytes));
-            modules.insert(format!("{}/{}", name(shelf), name(&file)), Arc::new(module));
+            modules.insert(format!("{}/{}", name(folder), name(&file)), Arc::new(module));
         }
     }
     modules

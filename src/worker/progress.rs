@@ -1,4 +1,4 @@
-//! A job's events, for whoever listens at the broker.
+//! Publishes a job's events to the broker.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use crate::{
     ports::queue::Outbox,
 };
 
-/// Tells the gateway what happens; never in the job's way.
-pub(super) struct Wire {
+/// Publishes progress for the gateway. It never delays the job.
+pub(super) struct ProgressPublisher {
     job: WireEvent,
     send: mpsc::UnboundedSender<WireEvent>,
 }
 
-impl Wire {
+impl ProgressPublisher {
     pub fn new(job: &Job, lane: &str, outbox: Arc<dyn Outbox>) -> Self {
         let (send, mut events) = mpsc::unbounded_channel::<WireEvent>();
         let lane = lane.to_owned();
@@ -40,12 +40,12 @@ impl Wire {
     }
 }
 
-impl Reader for Wire {
+impl Reader for ProgressPublisher {
     fn event(&self, event: &Event) {
         let (name, detail, outcome) = match &event.kind {
             EventKind::Started { .. } => (EventName::Started, None, None),
             EventKind::StepStarted { what, .. } => (EventName::Step, Some(what.clone()), None),
-            EventKind::Held { code, .. } => {
+            EventKind::RetryScheduled { code, .. } => {
                 (EventName::Waiting, Some(code.map_or_else(String::new, |code| code.to_string())), None)
             }
             EventKind::CommitReached { step, .. } => (EventName::Committed, Some(step.clone()), None),
@@ -53,7 +53,7 @@ impl Reader for Wire {
             EventKind::Finished { outcome, .. } => (EventName::Finished, None, Some(*outcome)),
             _ => return,
         };
-        // Nobody may be listening any more.
+        // The publishing task may have ended.
         let _ = self.send.send(WireEvent { event: name, at: event.at, detail, outcome, ..self.job.clone() });
     }
 }

@@ -11,7 +11,7 @@ use seatwright::{
     contract::{Job, JobResult, Outcome},
     event::Readers,
     scenario::{Apps, Taken},
-    worker::{books::Books, handle::Handler, sessions::Sessions},
+    worker::{playbooks::Playbooks, runner::JobRunner, sessions::Sessions},
 };
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ async fn all_of_djangos_users_are_read_as_its_orm_has_them() {
 struct Real {
     apps: Apps,
     app: Taken,
-    handler: Handler,
+    runner: JobRunner,
     name: &'static str,
     username: &'static str,
     settings: Value,
@@ -89,14 +89,14 @@ impl Real {
         settings["port"] = app.port().to_string().into();
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("password"), PASSWORD).expect("the secret can be written");
-        let handler = Handler {
-            books: Books::read(&root().join("playbooks")).expect("the playbooks can be read"),
+        let runner = JobRunner {
+            playbooks: Playbooks::read(&root().join("playbooks")).expect("the playbooks can be read"),
             integrations: BTreeMap::new(),
             sessions: Sessions::new(Arc::new(RealBrowser)),
             secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
             evidence: Arc::new(Folder::new(folder.path().join("evidence"))),
         };
-        Self { apps, app, handler, name, username, settings, _folder: folder }
+        Self { apps, app, runner, name, username, settings, _folder: folder }
     }
 
     async fn run(&self, operation: &str, id: &str, user: Option<&Value>) -> JobResult {
@@ -113,7 +113,7 @@ impl Real {
         }
         let job =
             Job::parse(job.to_string().as_bytes()).unwrap_or_else(|refusal| panic!("{}", refusal.failure));
-        self.handler.work(&job, Arc::new(Readers::default())).await
+        self.runner.run(&job, Arc::new(Readers::default())).await
     }
 
     /// Makes somebody and removes them again, as often as it is asked for. `named`: the field that holds the name.
@@ -144,7 +144,7 @@ impl Real {
     }
 
     async fn end(self) {
-        self.handler.sessions.close().await;
+        self.runner.sessions.close().await;
         self.apps.give_back(self.app).await;
         self.apps.end().await;
     }

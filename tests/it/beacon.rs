@@ -42,7 +42,7 @@ async fn each_of_5000_is_read_as_the_site_holds_them() {
         "service_account": { "username": "svc@acme.example", "secrets": { "password": "file:password" } },
     });
     let job = Job::parse(job.to_string().as_bytes()).expect("a job");
-    let result = bench.handler.work(&job, Arc::new(Readers::default())).await;
+    let result = bench.runner.run(&job, Arc::new(Readers::default())).await;
     assert_eq!(result.outcome, Outcome::Succeeded, "{:?}", result.error);
     let completeness = result.completeness.expect("a list says how complete it is");
     assert_eq!((completeness.complete, completeness.shown), (true, Some(5000)));

@@ -10,7 +10,7 @@ use seatwright::{
     contract::{Job, JobResult, Outcome},
     playbook::load,
     site::Site,
-    worker::{books::Books, sessions::Limits},
+    worker::{playbooks::Playbooks, sessions::Limits},
 };
 
 /// The blocks of a document that are marked so: kind, name, text.
@@ -43,16 +43,17 @@ async fn the_first_playbook_of_the_readme_can_be_played() {
     fs::create_dir(folder.path().join("books")).expect("a folder");
     fs::write(folder.path().join("books/playbook.yaml"), &source).expect("written");
     let bench =
-        Bench::with(Books::read(folder.path()).expect("playbooks"), std::sync::Arc::new(RealBrowser)).await;
+        Bench::with(Playbooks::read(folder.path()).expect("playbooks"), std::sync::Arc::new(RealBrowser))
+            .await;
     let mut job = Job::parse(one("README.md", "job").as_bytes()).unwrap_or_else(|r| panic!("{}", r.failure));
     job.integration.settings.insert("port".into(), bench.site.addr().port().to_string());
     // The reader exports the password; here it lies in a file.
     let file = seatwright::contract::SecretRef::parse("file:password").expect("a reference");
     job.service_account.as_mut().expect("an account").secrets.insert("password".into(), file);
-    let done = bench.handler.work(&job, bench.heard.clone()).await;
+    let done = bench.runner.run(&job, bench.heard.clone()).await;
     assert_eq!(done.outcome, Outcome::Succeeded, "{:?}", done.error);
     assert_eq!(member(&bench.site, "nada@acme.example").expect("she is there")["status"], "Suspended");
-    let again = bench.handler.work(&job, bench.heard.clone()).await;
+    let again = bench.runner.run(&job, bench.heard.clone()).await;
     assert_eq!(again.outcome, Outcome::NoChange);
     bench.end().await;
 }

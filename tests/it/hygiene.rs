@@ -22,7 +22,7 @@ use seatwright::{
     ports::driver::{Browser, Launch},
     site::RunningSite,
     worker::{
-        books::Books,
+        playbooks::Playbooks,
         sessions::{Limits, Sessions},
     },
 };
@@ -48,10 +48,10 @@ impl Launch for Counted {
 async fn bench(max_memory: u64) -> (Bench, Arc<Counted>) {
     let counted = Arc::new(Counted::default());
     let launch = Arc::clone(&counted) as Arc<dyn Launch>;
-    let books = Books::read(&root().join("playbooks")).expect("the playbooks can be read");
-    let mut bench = Bench::with(books, Arc::clone(&launch)).await;
+    let playbooks = Playbooks::read(&root().join("playbooks")).expect("the playbooks can be read");
+    let mut bench = Bench::with(playbooks, Arc::clone(&launch)).await;
     let limits = Limits { idle: Duration::from_secs(600), recycle_after: 200, max_memory };
-    bench.handler.sessions = Sessions::with(launch, limits);
+    bench.runner.sessions = Sessions::with(launch, limits);
     (bench, counted)
 }
 

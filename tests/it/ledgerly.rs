@@ -8,7 +8,7 @@ use seatwright::{
     contract::{Code, Outcome},
     event::EventKind,
     ports::driver::{Browser, Launch},
-    worker::books::Books,
+    worker::playbooks::Playbooks,
 };
 use serde_json::{Value, json};
 use testbed::text_browser::TextBrowsers;
@@ -213,8 +213,8 @@ async fn a_wrong_password_is_tried_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_of_one_name_in_two_apps_keep_their_sessions() {
-    let books = Books::read(&root().join("playbooks")).expect("the playbooks can be read");
-    let bench = Bench::with(books, Arc::new(TextBrowsers)).await;
+    let playbooks = Playbooks::read(&root().join("playbooks")).expect("the playbooks can be read");
+    let bench = Bench::with(playbooks, Arc::new(TextBrowsers)).await;
     let second = site("ledgerly").await;
     let there = json!({ "integration": {
         "id": "int-43", "settings": { "business_id": "acme", "port": second.addr().port().to_string() },
@@ -342,8 +342,8 @@ impl Launch for Counted {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_that_dies_is_replaced() {
     let counted = Arc::new(Counted::default());
-    let books = Books::read(&crate::support::root().join("playbooks")).expect("playbooks");
-    let bench = Bench::with(books, Arc::clone(&counted) as Arc<dyn Launch>).await;
+    let playbooks = Playbooks::read(&crate::support::root().join("playbooks")).expect("playbooks");
+    let bench = Bench::with(playbooks, Arc::clone(&counted) as Arc<dyn Launch>).await;
     assert_eq!(bench.run("connection.test", json!({})).await.outcome, Outcome::Succeeded);
     // The page hangs on its way to the list; meanwhile the browser goes.
     control(&bench.site, "faults", json!([{ "on": "GET /members", "do": "hang_after" }])).await;
@@ -382,8 +382,8 @@ impl Launch for NoBrowser {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_browser_the_answer_says_what_to_install() {
-    let books = Books::read(&crate::support::root().join("playbooks")).expect("playbooks");
-    let bench = Bench::with(books, Arc::new(NoBrowser)).await;
+    let playbooks = Playbooks::read(&crate::support::root().join("playbooks")).expect("playbooks");
+    let bench = Bench::with(playbooks, Arc::new(NoBrowser)).await;
     let refused = bench.run("connection.test", json!({})).await;
     let error = refused.error.expect("an error");
     assert_eq!(error.code, Code::BrowserLost);

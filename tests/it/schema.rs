@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use seatwright::{
     playbook::{Finding, Modules, load, load_module, read_text_with_aliases, schema, words},
-    worker::books::load_modules,
+    worker::playbooks::load_modules,
 };
 use serde_json::{Map, Value, json};
 

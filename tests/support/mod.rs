@@ -1,4 +1,4 @@
-//! What several suites need: a site, a handler with the real browser.
+//! What several suites need: a site, a runner with the real browser.
 #![allow(dead_code, reason = "every suite uses a part of it")]
 
 pub mod processes;
@@ -22,7 +22,7 @@ use seatwright::{
     event::{Event, Reader, Readers},
     ports::driver::{Browser, Launch},
     site::{RunningSite, Site},
-    worker::{books::Books, handle::Handler, sessions::Sessions},
+    worker::{playbooks::Playbooks, runner::JobRunner, sessions::Sessions},
 };
 use serde_json::{Value, json};
 
@@ -85,10 +85,10 @@ impl Reader for Heard {
     }
 }
 
-/// A site, a handler with the real browser, and a folder for evidence.
+/// A site, a runner with the real browser, and a folder for evidence.
 pub struct Bench {
     pub site: RunningSite,
-    pub handler: Handler,
+    pub runner: JobRunner,
     pub heard: Arc<Heard>,
     pub folder: tempfile::TempDir,
 }
@@ -96,24 +96,24 @@ pub struct Bench {
 impl Bench {
     pub async fn new() -> Self {
         Self::with(
-            Books::read(&root().join("playbooks")).expect("the playbooks can be read"),
+            Playbooks::read(&root().join("playbooks")).expect("the playbooks can be read"),
             Arc::new(RealBrowser),
         )
         .await
     }
 
-    pub async fn with(books: Books, launch: Arc<dyn Launch>) -> Self {
+    pub async fn with(playbooks: Playbooks, launch: Arc<dyn Launch>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::write(folder.path().join("password"), PASSWORD).expect("the secret can be written");
         std::fs::write(folder.path().join("wrong"), "not the password").expect("the secret can be written");
-        let handler = Handler {
-            books,
+        let runner = JobRunner {
+            playbooks,
             integrations: BTreeMap::new(),
             sessions: Sessions::new(launch),
             secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
             evidence: Arc::new(Folder::new(folder.path().join("evidence"))),
         };
-        Self { site: site("ledgerly").await, handler, heard: Arc::default(), folder }
+        Self { site: site("ledgerly").await, runner, heard: Arc::default(), folder }
     }
 
     /// A job about a user of the fixture site, with more keys.
@@ -135,7 +135,7 @@ impl Bench {
     pub async fn run(&self, operation: &str, more: Value) -> JobResult {
         let job = self.job(operation, more);
         let readers = Readers::default().with(Arc::clone(&self.heard) as Arc<dyn Reader>);
-        let result = self.handler.work(&job, Arc::new(readers)).await;
+        let result = self.runner.run(&job, Arc::new(readers)).await;
         let told = serde_json::to_string(&result).expect("a result is JSON");
         let events =
             serde_json::to_string(&*self.heard.0.lock().expect("no panic")).expect("events are JSON");
@@ -146,7 +146,7 @@ impl Bench {
     }
 
     pub async fn end(self) {
-        self.handler.sessions.close().await;
+        self.runner.sessions.close().await;
         self.site.stop().await;
     }
 }

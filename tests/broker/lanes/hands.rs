@@ -15,7 +15,8 @@ use seatwright::{
         queue::{Broker, BrokerConnection, QueueError},
     },
     worker::{
-        serve::{Health, Service, serve},
+        consumer::{WorkerParts, serve},
+        health::Health,
         stop::Shutdown,
         turn::{Done, Turn, Work},
     },
@@ -114,7 +115,7 @@ impl Shift {
         let (tell, begun) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(Shutdown::None);
         let on_refusal = Arc::default();
-        let service = Service {
+        let parts = WorkerParts {
             work: Arc::new(Hands { tell, on_refusal: Arc::clone(&on_refusal) }),
             journal: Arc::clone(journal) as _,
             readers: Arc::new(|_: &Job| Readers::default()),
@@ -125,7 +126,7 @@ impl Shift {
             keep: Duration::from_secs(3600),
         };
         let (health, _) = watch::channel(Health::default());
-        let serving = tokio::spawn(async move { serve(&broker, service, stopped, &health).await });
+        let serving = tokio::spawn(async move { serve(&broker, parts, stopped, &health).await });
         Self { begun, on_refusal, stop, serving }
     }
 

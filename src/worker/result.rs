@@ -1,0 +1,49 @@
+//! Makes results.
+
+use jiff::Timestamp;
+
+use crate::{
+    contract::{Failure, JobResult, Outcome, Timings, WorkerRef},
+    engine::{Conclusion, outcome_of},
+};
+
+/// The conclusion of a job that was not begun.
+pub(super) fn refused(failure: Failure) -> Conclusion {
+    Conclusion { outcome: Some(outcome_of(&failure)), error: Some(failure), ..Conclusion::default() }
+}
+
+/// A result with this conclusion, and nothing about the job but its id.
+pub(super) fn result_of(id: &str, conclusion: Conclusion) -> JobResult {
+    JobResult {
+        job: id.to_owned(),
+        app: None,
+        operation: None,
+        integration: None,
+        outcome: conclusion.outcome.unwrap_or(Outcome::Failed),
+        changed: conclusion.changed,
+        before: conclusion.before,
+        after: conclusion.after,
+        changes: conclusion.changes,
+        verified: conclusion.verified,
+        error: conclusion.error,
+        users: conclusion.users,
+        completeness: conclusion.completeness,
+        entitlements: conclusion.entitlements,
+        items: Vec::new(),
+        runbook: None,
+        evidence: conclusion.evidence,
+        playbook: None,
+        worker: worker(),
+        attempts: 1,
+        timings: Timings { ..conclusion.timings },
+        drift: conclusion.drift,
+        finished_at: Timestamp::now(),
+        settled: false,
+        part: None,
+    }
+}
+
+/// This worker, as results name it.
+pub(super) fn worker() -> WorkerRef {
+    WorkerRef { version: env!("CARGO_PKG_VERSION").to_owned(), browser: None }
+}
