@@ -37,7 +37,7 @@ async fn chaos_who_only_stood_beside_a_job_that_kills_is_done() {
         let mut worker = Worker::start_with(&place.config, &[text_browser, fault]);
         let killed = move || {
             if death >= 2 {
-                worker.says("it is done alone");
+                worker.says("the job now runs alone");
             }
             worker.killed();
         };

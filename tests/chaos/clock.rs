@@ -159,7 +159,7 @@ async fn while_indeterminate(url: &str, turn: usize, (offset, name): (&str, &str
     assert_eq!(told[0].outcome, Outcome::Indeterminate, "{:?}", told[0].error);
     clock.set(offset);
     // The app shows it after the first look, and before the last.
-    second.says("looked at, and it is not known yet");
+    second.says("reconciled, and still unsettled");
     control(&trial.lane.site, "faults", json!([])).await;
     let settled = trial.told().await;
     let last = settled.last().expect("a result");

@@ -111,7 +111,7 @@ async fn chaos_a_broker_under_alarm_gets_the_result_when_it_is_over() {
             }
             if whole() && turn == 0 {
                 // For so long that the broker's word is not waited for any more.
-                worker.says("the result is not taken");
+                worker.says("the broker does not store the result");
             }
             broker.ctl(&["set_vm_memory_high_watermark", "0.4"]);
             let told = trial.told().await;

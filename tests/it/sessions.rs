@@ -241,7 +241,7 @@ async fn a_browser_that_holds_twice_what_it_may_is_ended_in_the_middle_of_a_job(
     let begun = Instant::now();
     let why = old.ends().await;
     assert!(begun.elapsed() <= NOTICED, "{:?}", begun.elapsed());
-    assert_eq!(why, "its pages took 2001 MiB together, more than twice `browser.max_memory`");
+    assert_eq!(why, "its pages used 2001 MiB together, more than twice `browser.max_memory`");
     assert!(!ada.context.is_usable());
     sessions.keep("ada", ada).await;
     let ada = take(&sessions, "ada").await;
@@ -256,7 +256,7 @@ async fn a_browser_on_its_way_out_is_watched_as_well() {
     let bo = take(&sessions, "bo").await;
     let [old, _new] = &started.all()[..] else { panic!("two browsers") };
     old.memory.store(5000, Ordering::SeqCst);
-    assert!(old.ends().await.starts_with("its pages took 5000 MiB"));
+    assert!(old.ends().await.starts_with("its pages used 5000 MiB"));
     assert!(!ada.context.is_usable() && bo.context.is_usable());
 }
 
