@@ -12,9 +12,9 @@ use crate::contract::{Code, JobResult, Operation};
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// The identity of this journal.
-    fn identity(&self) -> &Identity;
+    fn identity(&self) -> &JournalIdentity;
 
-    /// Claims a job and counts the attempt, or returns what is already known of the job.
+    /// Claims a job and counts the attempt, or returns why it is not to be done.
     async fn claim(&self, job: &Entry) -> Result<ClaimOutcome, JournalError>;
     /// How many attempts in a row died, as of the next attempt. Claims nothing.
     async fn deaths(&self, job: &str) -> Result<u32, JournalError>;
@@ -76,7 +76,7 @@ pub trait Journal: Send + Sync {
 
 /// The identity of a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct JournalIdentity {
     /// Random, chosen when the journal was created. The same for all workers that share it.
     pub name: String,
     pub made_at: Timestamp,

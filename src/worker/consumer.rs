@@ -128,7 +128,7 @@ struct Consumer {
     /// Lanes whose delivery was given back because it found no slot, and since when it waits.
     waited: BTreeMap<String, Instant>,
     cleared: Option<Instant>,
-    /// Publishes settled results that nobody has published.
+    /// Publishes settled results that are not published yet.
     publishing: Option<AbortHandle>,
     /// Cancelled jobs that the journal does not know of yet.
     unrecorded: VecDeque<String>,
@@ -317,7 +317,7 @@ impl Consumer {
         }
     }
 
-    /// Learns what other workers and people have decided, asks for what is due to be reconciled, and deletes old jobs.
+    /// Reads what other workers and people have decided, asks for due jobs to be reconciled, and deletes old jobs.
     async fn poll_journal(
         &mut self,
         connection: &mut dyn BrokerConnection,

@@ -276,7 +276,7 @@ impl DeliveryHandler {
         Done { result, commit_reached: gate.passed() }
     }
 
-    /// Decides what becomes of the delivery after a turn.
+    /// Decides what happens to the delivery after a turn.
     async fn dispose(
         &self,
         received: &ReceivedJob<'_>,

@@ -1,4 +1,4 @@
-//! What becomes of a delivery after a turn. A pure function of codes and counts.
+//! What happens to a delivery after a turn. A pure function of codes and counts.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Decides what becomes of the delivery.
+/// Decides what happens to the delivery.
 pub fn dispose(run: &RunSummary) -> Disposition {
     let class = run.code.map(Code::class);
     // A job that may have changed the app has a result, even if another worker publishes it.

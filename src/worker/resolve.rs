@@ -1,4 +1,4 @@
-//! From a job to its plan, its account and the key of its session. What is refused here needs no browser.
+//! From a job to its plan, its account and the key of its session. A refusal here needs no browser.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -30,7 +30,7 @@ const READ_TIME: Duration = Duration::from_secs(120);
 const SETTLER_TIME: Duration = Duration::from_secs(60);
 
 /// What one read of an unsettled job came to.
-enum Read {
+enum ReadOutcome {
     Seen(Box<JobResult>),
     /// Reading the app cannot show what became of it.
     Unreadable,
@@ -123,9 +123,9 @@ impl DeliveryHandler {
         let since = self.schedule.known_for(&entry.job);
         let settle = self.work.settle_time(&entry.app);
         let seen = match self.read(unsettled).await? {
-            Read::Seen(seen) => Some(seen),
-            Read::Unreadable => None,
-            Read::LockedOut => return Some(false),
+            ReadOutcome::Seen(seen) => Some(seen),
+            ReadOutcome::Unreadable => None,
+            ReadOutcome::LockedOut => return Some(false),
         };
         let Some(result) = seen.as_ref().and_then(|seen| settled(unsettled, seen, since, settle)) else {
             info!(job = entry.job, "reconciled, and still unsettled");
@@ -152,19 +152,19 @@ impl DeliveryHandler {
     }
 
     /// Does the job again in the mode `verify`. `None`: the journal does not work.
-    async fn read(&self, unsettled: &UnsettledJob) -> Option<Read> {
+    async fn read(&self, unsettled: &UnsettledJob) -> Option<ReadOutcome> {
         let entry = &unsettled.entry;
         let job = match Job::parse(&entry.body) {
             // No record shows that a mail was sent, so only a person can know.
-            Ok(job) if job.operation == Operation::InviteResend => return Some(Read::Unreadable),
+            Ok(job) if job.operation == Operation::InviteResend => return Some(ReadOutcome::Unreadable),
             Ok(job) => job,
             Err(refusal) => {
                 warn!(job = entry.job, "its body cannot be read any more: {}", refusal.failure);
-                return Some(Read::Unreadable);
+                return Some(ReadOutcome::Unreadable);
             }
         };
         if self.lockout_of(&job, &entry.lane).await?.is_some() {
-            return Some(Read::LockedOut);
+            return Some(ReadOutcome::LockedOut);
         }
         let account = self.supplied_account(&job, &entry.lane);
         let verify = Job { mode: Mode::Verify, window: Window::default(), ..job };
@@ -179,7 +179,7 @@ impl DeliveryHandler {
         if seen.error.as_ref().is_some_and(|error| error.code.class() == Class::Auth) {
             self.stop_lane(account.as_ref().unwrap_or(&entry.lane), &seen).await;
         }
-        Some(Read::Seen(Box::new(seen)))
+        Some(ReadOutcome::Seen(Box::new(seen)))
     }
 }
 

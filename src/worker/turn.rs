@@ -1,4 +1,4 @@
-//! A job's turn: what a worker asks of whoever does jobs, and what comes of it. This is the one seam that tests replace.
+//! A job's turn: what a worker asks of the part that does jobs, and what it gets. This is the one seam that tests replace.
 
 use std::{sync::Arc, time::Duration};
 

@@ -33,7 +33,7 @@ pub(super) enum LaneEvent {
     Over(String),
 }
 
-/// A delivery that is offered: whoever takes it out first has it. An empty one was withdrawn.
+/// An offered delivery. The first to take it out has it; an empty one was taken or withdrawn.
 pub(super) type OfferedDelivery = Arc<Mutex<Option<Delivery>>>;
 
 /// How a delivery ended.

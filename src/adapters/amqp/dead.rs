@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{
     connect, lost,
     outbox::{Confirmed, LANE, PERSISTENT, REASON},
-    presence::Cancel,
+    presence::CancelRequest,
     topology, wrong,
 };
 use crate::{
@@ -119,7 +119,7 @@ impl DeadLetters {
 /// Asks all workers to cancel a job. False: no worker is connected.
 pub async fn cancel(url: &str, job: &str) -> Result<bool, QueueError> {
     let connection = Arc::new(connect(url, 10, "seatwright cancel").await?);
-    let body = serde_json::to_vec(&Cancel { job: job.to_owned() })
+    let body = serde_json::to_vec(&CancelRequest { job: job.to_owned() })
         .map_err(|e| QueueError::Refused(e.to_string()))?;
     let properties = BasicProperties::default()
         .with_content_type("application/json".into())

@@ -49,7 +49,7 @@ struct PresenceMessage {
 
 /// A request not to do a job.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Cancel {
+pub(super) struct CancelRequest {
     pub job: String,
 }
 
@@ -175,7 +175,7 @@ impl Presence {
 
     fn receive(&self, message: &lapin::message::Delivery, members: &mut BTreeMap<String, Member>) {
         match message.properties.kind().as_ref().map(lapin::types::ShortString::as_str) {
-            Some(CANCEL_TYPE) => match serde_json::from_slice::<Cancel>(&message.data) {
+            Some(CANCEL_TYPE) => match serde_json::from_slice::<CancelRequest>(&message.data) {
                 Ok(cancel) => {
                     let _ = self.events.send(LaneEvent::Cancel(cancel.job));
                 }

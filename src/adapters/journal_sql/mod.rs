@@ -22,7 +22,8 @@ use sqlx::{
 use crate::{
     contract::{JobResult, Outcome},
     ports::journal::{
-        ClaimOutcome, CommitPermit, Entry, Identity, Journal, JournalError, LaneStop, Settled, UnsettledJob,
+        ClaimOutcome, CommitPermit, Entry, Journal, JournalError, JournalIdentity, LaneStop, Settled,
+        UnsettledJob,
     },
 };
 use location::Location;
@@ -41,7 +42,7 @@ const CONNECTIONS: u32 = 4;
 pub struct SqlJournal {
     pool: AnyPool,
     location: Location,
-    identity: Identity,
+    identity: JournalIdentity,
 }
 
 impl SqlJournal {
@@ -106,7 +107,7 @@ impl SqlJournal {
 
 #[async_trait]
 impl Journal for SqlJournal {
-    fn identity(&self) -> &Identity {
+    fn identity(&self) -> &JournalIdentity {
         &self.identity
     }
 

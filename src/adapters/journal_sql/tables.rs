@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection, Row};
 
 use super::{fault, location::Location, rows};
-use crate::ports::journal::{Identity, JournalError};
+use crate::ports::journal::{JournalError, JournalIdentity};
 
 /// The version of the tables. A change of them needs a new version and a migration.
 const VERSION: i64 = 1;
@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS journal_lanes (
 pub(super) async fn identity(
     connection: &mut AnyConnection,
     location: &Location,
-) -> Result<Identity, JournalError> {
+) -> Result<JournalIdentity, JournalError> {
     // Look first: a user that only works with the tables needs no right to create them.
     let found = match found(connection).await {
         Ok(Some(found)) => found,
@@ -82,18 +82,22 @@ pub(super) async fn identity(
     }
 }
 
-async fn found(connection: &mut AnyConnection) -> Result<Option<(i64, Identity)>, sqlx::Error> {
+async fn found(connection: &mut AnyConnection) -> Result<Option<(i64, JournalIdentity)>, sqlx::Error> {
     let row = sqlx::query::<Any>("SELECT version, name, made_at FROM journal_meta")
         .fetch_optional(connection)
         .await?;
     let read = |row: sqlx::any::AnyRow| {
-        let identity = Identity { name: row.try_get("name")?, made_at: rows::time(row.try_get("made_at")?)? };
+        let identity =
+            JournalIdentity { name: row.try_get("name")?, made_at: rows::time(row.try_get("made_at")?)? };
         Ok((row.try_get("version")?, identity))
     };
     row.map(read).transpose()
 }
 
-async fn create(connection: &mut AnyConnection, location: &Location) -> Result<(i64, Identity), sqlx::Error> {
+async fn create(
+    connection: &mut AnyConnection,
+    location: &Location,
+) -> Result<(i64, JournalIdentity), sqlx::Error> {
     // Two workers may start at once: one creates the tables, the other waits and finds them.
     let (begin, bytes) = match location {
         Location::File(_) => ("BEGIN IMMEDIATE", "BLOB"),
