@@ -103,8 +103,8 @@ pub fn load_all(folder: &Path) -> Result<Vec<(String, Loaded)>, PlaybooksError> 
 
 /// Loads one playbook file. The name of its folder is the app; the modules are next to that folder.
 pub fn load_file(file: &Path) -> std::io::Result<Loaded> {
-    let beside = file.canonicalize()?.parent().and_then(Path::parent).map(load_modules).unwrap_or_default();
-    read_file(file, &beside)
+    let modules = file.canonicalize()?.parent().and_then(Path::parent).map(load_modules).unwrap_or_default();
+    read_file(file, &modules)
 }
 
 fn read_file(file: &Path, modules: &Modules) -> std::io::Result<Loaded> {
