@@ -17,11 +17,11 @@ use crate::{
     report::Trace,
     telemetry,
     worker::{
-        playbooks::Playbooks,
-        runner::JobRunner,
         consumer::{WorkerParts, serve},
         health::{Health, answer},
         integration::KnownIntegration,
+        playbooks::Playbooks,
+        runner::JobRunner,
         sessions::{Limits, Sessions},
         stop::Shutdown,
     },
