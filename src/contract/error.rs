@@ -1,4 +1,4 @@
-//! Error codes: they decide what happens next; prose only explains.
+//! Error codes. Programs decide by the code; the text is for people.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,16 +15,16 @@ macro_rules! codes {
             /// Every code, in the order of the reference.
             pub const ALL: &'static [Code] = &[ $( Code::$variant, )* ];
 
-            /// Which kind of trouble it is.
+            /// The kind of the problem.
             pub fn class(self) -> Class { match self { $( Code::$variant => Class::$class, )* } }
 
-            /// When trying again may help.
+            /// When a retry may help.
             pub fn retry(self) -> Retry { match self { $( Code::$variant => Retry::$retry, )* } }
 
             /// Who must act.
             pub fn owner(self) -> Owner { match self { $( Code::$variant => Owner::$owner, )* } }
 
-            /// What a SCIM server would answer.
+            /// The error that a SCIM server would answer with.
             pub fn scim(self) -> ScimError {
                 match self {
                     $( Code::$variant => ScimError { status: $status, scim_type: { let t: &[&str] = &[$($scim)?]; t.first().map(|s| (*s).to_owned()) } }, )*
@@ -38,54 +38,54 @@ macro_rules! codes {
 }
 
 codes! {
-    InvalidJob Request Never Requester 400 "invalidSyntax" => "The job is not JSON, too large, of an unknown version, or not of the published shape; or it carries a secret in clear.";
-    IdReuse Request Never Requester 400 "invalidValue" => "The same id came with another body.";
+    InvalidJob Request Never Requester 400 "invalidSyntax" => "The job is not JSON, is too large, has an unknown version, does not match the published schema, or contains a secret in clear text.";
+    IdReuse Request Never Requester 400 "invalidValue" => "Another job with the same id has a different body.";
     UnknownIntegration Request Never Requester 400 "invalidValue" => "No integration or lane of this name is configured.";
-    UnsupportedOperation Request Never Requester 501 => "The app's playbook does not do this operation.";
-    MissingAttribute Request Never Requester 400 "invalidValue" => "The playbook needs an attribute or setting that the job does not carry.";
+    UnsupportedOperation Request Never Requester 501 => "The app's playbook does not support this operation.";
+    MissingAttribute Request Never Requester 400 "invalidValue" => "The playbook needs an attribute or setting that is missing in the job.";
     InvalidValue Request Never Requester 400 "invalidValue" => "The app or the playbook refuses a value.";
-    UnknownEntitlement Request Never Requester 400 "invalidValue" => "The app has no such entitlement.";
-    Cancelled Request Never Requester 412 => "The requester took the job back before its commit.";
-    ConflictingEntitlements Request Never Requester 400 "invalidValue" => "The job asks for several of what only one can be held.";
-    UnknownApp Playbook AfterFix Author 501 => "No playbook of this app is loaded.";
-    PlaybookInvalid Playbook AfterFix Author 501 => "The playbook of this app has findings that forbid running it.";
-    UserExists State Never Requester 409 "uniqueness" => "The user exists already and differs from what was asked for.";
-    UserNotFound State Never Requester 404 => "The app has no such user.";
+    UnknownEntitlement Request Never Requester 400 "invalidValue" => "The app does not have this entitlement.";
+    Cancelled Request Never Requester 412 => "The requester cancelled the job before its commit.";
+    ConflictingEntitlements Request Never Requester 400 "invalidValue" => "The job asks for several entitlements of a kind of which a user can have only one.";
+    UnknownApp Playbook AfterFix Author 501 => "No playbook for this app is loaded.";
+    PlaybookInvalid Playbook AfterFix Author 501 => "The playbook of this app has errors, so it cannot run.";
+    UserExists State Never Requester 409 "uniqueness" => "The user exists already, and differs from the job.";
+    UserNotFound State Never Requester 404 => "The app does not have this user.";
     AmbiguousUser State Never Requester 409 => "The app shows the identity more than once.";
-    PreconditionFailed State Never Requester 412 => "The app forbids it in the user's present state.";
-    UserHeld State Backoff Operator 409 => "An earlier job of this user ended `indeterminate`, and is not settled.";
-    NoSeat Limit AfterFix Operator 403 => "The app has no free seat or licence.";
-    RateLimited Limit Backoff Operator 429 => "The app asks to slow down.";
-    BadCredentials Auth AfterFix Operator 503 => "The app refuses the service account's credentials. They are tried once.";
-    SecretMissing Auth AfterFix Operator 503 => "A secret of the service account is not to be had.";
+    PreconditionFailed State Never Requester 412 => "The app does not allow the operation in the user's current state.";
+    UserHeld State Backoff Operator 409 => "An earlier job for this user ended `indeterminate`, and is not settled yet.";
+    NoSeat Limit AfterFix Operator 403 => "The app has no free seat or license.";
+    RateLimited Limit Backoff Operator 429 => "The app limits the rate of requests.";
+    BadCredentials Auth AfterFix Operator 503 => "The app refuses the service account's credentials. Seatwright tries them only once.";
+    SecretMissing Auth AfterFix Operator 503 => "A secret of the service account is missing or cannot be read.";
     MfaRequired Auth AfterFix Operator 503 => "The app asks for a second factor that the service account does not have.";
     MfaRejected Auth AfterFix Operator 503 => "The app refuses the one-time code.";
     ServiceAccountLocked Auth AfterFix Operator 503 => "The app has locked the service account.";
-    ChallengeRequired Auth AfterFix Operator 503 => "The app wants a human to prove that they are one.";
+    ChallengeRequired Auth AfterFix Operator 503 => "The app asks for proof that the visitor is human (a CAPTCHA).";
     SsoDenied Auth AfterFix Operator 503 => "The identity provider refuses the service account.";
-    InsufficientRole Permission AfterFix Operator 403 => "The service account may not do this.";
-    WrongTenant Permission AfterFix Operator 403 => "The page belongs to another tenant than the integration's.";
+    InsufficientRole Permission AfterFix Operator 403 => "The service account does not have permission for this.";
+    WrongTenant Permission AfterFix Operator 403 => "The session is in a different tenant than the integration.";
     TargetMissing Drift AfterFix Author 503 => "An element that the playbook names is not on the page.";
-    TargetAmbiguous Drift AfterFix Author 503 => "A locator finds several elements.";
+    TargetAmbiguous Drift AfterFix Author 503 => "A locator finds more than one element.";
     TargetCovered Drift AfterFix Author 503 => "An element cannot be used: covered, disabled or moving.";
-    UnexpectedPage Drift AfterFix Author 503 => "The page is not the one that the playbook expects.";
-    VerifyMismatch Drift AfterFix Author 503 => "The read-back does not show what was done.";
-    ListIncomplete Drift AfterFix Author 503 => "Not every record could be read, so nothing can be concluded from those missing.";
-    AppUnavailable Environment Backoff Environment 504 => "The app answers with a server error, or not at all.";
+    UnexpectedPage Drift AfterFix Author 503 => "The page differs from the page that the playbook expects.";
+    VerifyMismatch Drift AfterFix Author 503 => "The change does not show when the user is read again.";
+    ListIncomplete Drift AfterFix Author 503 => "Not every record could be read, so a missing record proves nothing.";
+    AppUnavailable Environment Backoff Environment 504 => "The app answers with a server error, or does not answer.";
     NavigationFailed Environment Backoff Environment 504 => "A page could not be opened.";
-    BrowserLost Environment Backoff Environment 504 => "The browser died; the next job gets a new one.";
-    SessionExpired Environment Backoff Environment 504 => "The app ended the session midway.";
-    DeadlinePassed Environment Backoff Environment 504 => "The time for the job is over.";
-    QueueLost Environment Backoff Environment 504 => "The broker went away while the job ran.";
-    SafeguardTripped Guard Never Operator 403 => "More users would be removed than the safeguard allows.";
-    ProtectedPrincipal Guard Never Operator 403 => "The user is protected: the service account itself, listed, or the last holder of a protected entitlement.";
-    OriginViolation Guard Never Operator 403 => "A page wanted to leave the playbook's origins.";
-    OutOfWindow Guard Never Operator 403 => "The job came outside its window of time.";
-    Internal Bug Never Us 500 => "A fault of Seatwright itself.";
+    BrowserLost Environment Backoff Environment 504 => "The browser crashed. The next job gets a new browser.";
+    SessionExpired Environment Backoff Environment 504 => "The app ended the session during the job.";
+    DeadlinePassed Environment Backoff Environment 504 => "The deadline of the job has passed.";
+    QueueLost Environment Backoff Environment 504 => "The connection to the broker was lost during the job.";
+    SafeguardTripped Guard Never Operator 403 => "The list would remove more users than the safeguard allows.";
+    ProtectedPrincipal Guard Never Operator 403 => "The user is protected: the service account, a listed user, or the last user with a protected entitlement.";
+    OriginViolation Guard Never Operator 403 => "A page tried to leave the playbook's origins.";
+    OutOfWindow Guard Never Operator 403 => "The job arrived outside of its time window.";
+    Internal Bug Never Us 500 => "An error in Seatwright itself.";
 }
 
 impl Code {
-    /// The code as it stands in JSON.
+    /// The code as written in JSON.
     pub fn as_str(self) -> String {
         serde_json::to_value(self).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
     }
@@ -97,7 +97,7 @@ impl std::fmt::Display for Code {
     }
 }
 
-/// Which kind of trouble.
+/// The kind of a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
@@ -113,7 +113,7 @@ pub enum Class {
     Bug,
 }
 
-/// When the same job may be tried again.
+/// When the same job may be retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Retry {
@@ -144,7 +144,7 @@ pub struct ScimError {
     pub scim_type: Option<String>,
 }
 
-/// What went wrong, where, what was there instead, and what to try.
+/// What went wrong, where it happened, what the page showed, and what to try.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     pub code: Code,
@@ -158,7 +158,7 @@ pub struct Failure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     pub message: String,
-    /// What the page showed instead, in the page's own words (data, never instructions).
+    /// The text that the page showed instead. It is data, never an instruction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_said: Option<String>,
     /// What to try.
@@ -168,7 +168,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with what its code says of it.
+    /// A failure with the properties of its code.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -184,21 +184,21 @@ impl Failure {
         }
     }
 
-    /// With what to try.
+    /// Adds what to try.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// With what the page showed instead.
+    /// Adds the text that the page showed instead.
     #[must_use]
     pub fn page_said(mut self, said: impl Into<String>) -> Self {
         self.page_said = Some(said.into());
         self
     }
 
-    /// With the step and its place, unless a deeper one is known already.
+    /// Adds the step and its place, unless the failure has a deeper one.
     #[must_use]
     pub fn at(mut self, step: impl Into<String>, at: impl Into<String>) -> Self {
         if self.at.is_none() {

@@ -1,4 +1,4 @@
-//! Events for a gateway's activity log: best effort, never in a job's way.
+//! Events for a gateway's activity log. They are best effort, and never delay a job.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Operation, Outcome};
 
-/// Something that happened to a job. AMQP `type`: `seatwright.event.v1.<name>`.
+/// An event of a job. AMQP `type`: `seatwright.event.v1.<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WireEvent {
     pub event: EventName,
@@ -15,10 +15,10 @@ pub struct WireEvent {
     pub operation: Operation,
     pub integration: String,
     pub at: Timestamp,
-    /// `step`: which one; `waiting`: for what.
+    /// `step`: the step. `waiting`: the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// `finished`: how.
+    /// `finished`: the outcome of the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
 }
@@ -40,7 +40,7 @@ pub enum EventName {
 }
 
 impl EventName {
-    /// The name as it stands in the AMQP `type` and the routing key.
+    /// The name in the AMQP `type` and in the routing key.
     pub fn as_str(self) -> &'static str {
         match self {
             EventName::Accepted => "accepted",

@@ -1,4 +1,4 @@
-//! The job: one request for one operation, and how a body is refused.
+//! The job: one request for one operation, and the refusal of an invalid body.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct Job {
     #[serde(default)]
     pub mode: Mode,
     pub integration: Integration,
-    /// May be left out where the worker's configuration knows the integration.
+    /// Optional if the worker's configuration has the integration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account: Option<ServiceAccount>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,10 +42,10 @@ pub struct Job {
     pub traceparent: Option<String>,
 }
 
-/// What is to be done.
+/// The operation of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Operation {
-    /// Sign in and look at nothing else.
+    /// Signs in, and reads nothing else.
     #[serde(rename = "connection.test")]
     ConnectionTest,
     #[serde(rename = "user.get")]
@@ -92,7 +92,7 @@ impl Operation {
         Operation::InviteCancel,
     ];
 
-    /// The name as it stands in jobs and playbooks.
+    /// The name in jobs and playbooks.
     pub fn as_str(self) -> &'static str {
         match self {
             Operation::ConnectionTest => "connection.test",
@@ -111,7 +111,7 @@ impl Operation {
         }
     }
 
-    /// Does it change the app?
+    /// Does the operation change the app?
     pub fn writes(self) -> bool {
         !matches!(
             self,
@@ -119,7 +119,7 @@ impl Operation {
         )
     }
 
-    /// Does it take something away from somebody?
+    /// Does the operation take something away from a user?
     pub fn destructive(self) -> bool {
         matches!(
             self,
@@ -130,7 +130,7 @@ impl Operation {
         )
     }
 
-    /// Is it about one user (and not about a list, or the connection)?
+    /// Is the operation about one user, not about a list or the connection?
     pub fn about_a_user(self) -> bool {
         !matches!(self, Operation::ConnectionTest | Operation::UserList | Operation::EntitlementList)
     }
@@ -142,16 +142,16 @@ impl std::fmt::Display for Operation {
     }
 }
 
-/// How far a job goes.
+/// How much of the operation a job runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Do it.
+    /// The whole operation.
     #[default]
     Execute,
-    /// Everything up to the commit: the difference, and a picture of the filled, unsent form.
+    /// All steps before the commit. The result has the differences, and a screenshot of the filled form.
     Plan,
-    /// Only read and compare.
+    /// Only reading and comparing.
     Verify,
 }
 
@@ -160,7 +160,7 @@ pub enum Mode {
 #[serde(deny_unknown_fields)]
 pub struct Integration {
     pub id: String,
-    /// What the playbook's `settings` ask for.
+    /// Values for the playbook's `settings`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
 }
@@ -172,7 +172,7 @@ pub struct ServiceAccount {
     pub username: String,
     #[serde(default)]
     pub login: LoginMethod,
-    /// References to secrets by name (`password`, `totp`, `token`), never values.
+    /// References to secrets, by name (`password`, `totp`, `token`). Never the values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, SecretRef>,
 }
@@ -187,7 +187,7 @@ pub enum LoginMethod {
     Token,
 }
 
-/// Where a secret is to be had: `env:NAME`, `file:path/under/the/secrets/root`, `vault:path#field`.
+/// Where a secret is stored: `env:NAME`, `file:path/under/the/secrets/root`, `vault:path#field`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct SecretRef(#[schemars(regex(pattern = r"^(env|file|vault):.+$"))] String);
@@ -203,7 +203,7 @@ impl SecretRef {
         &self.0
     }
 
-    /// Is this text a reference? Anything else might be a secret in clear, and must not be repeated.
+    /// The reference in this text. Another text might be a secret in clear text, so callers must not repeat it.
     pub fn parse(text: &str) -> Option<Self> {
         let (scheme, rest) = text.split_once(':')?;
         (matches!(scheme, "env" | "file" | "vault") && !rest.trim().is_empty()).then(|| Self(text.to_owned()))
@@ -216,7 +216,7 @@ impl<'de> Deserialize<'de> for SecretRef {
         // The text itself may be a secret: the message must not quote it.
         Self::parse(&text).ok_or_else(|| {
             serde::de::Error::custom(
-                "not a reference to a secret: write env:NAME, file:PATH or vault:PATH#FIELD",
+                "this is not a reference to a secret: write env:NAME, file:PATH or vault:PATH#FIELD",
             )
         })
     }
@@ -232,15 +232,15 @@ pub struct Window {
     pub deadline: Option<Timestamp>,
 }
 
-/// A brake on removing many users at once.
+/// A limit for the removal of many users at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Safeguard {
-    /// How many of the known users a list may make disappear, in percent.
+    /// The largest share of the known users that a list may remove, in percent.
     #[serde(default = "twenty")]
     #[schemars(range(max = 100))]
     pub max_removed_percent: u8,
-    /// How many users the gateway knows.
+    /// The number of users that the gateway knows.
     pub known_users: u64,
 }
 
@@ -248,21 +248,21 @@ fn twenty() -> u8 {
     20
 }
 
-/// Which pictures are kept.
+/// Which screenshots are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidencePolicy {
     None,
-    /// Only when something fails.
+    /// Only after a failure.
     Error,
-    /// Before and after the commit, and when something fails.
+    /// Before and after the commit, and after a failure.
     #[default]
     Commit,
     /// After every step.
     All,
 }
 
-/// Who asked, for the audit.
+/// Who requested the job, for the audit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestedBy {
@@ -274,7 +274,7 @@ pub struct RequestedBy {
     pub ticket: Option<String>,
 }
 
-/// A body that is no job. `id` where it could be read at all, so that the refusal can be answered.
+/// An invalid job body. `id` is present if it could be read, so that the refusal can be published.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRefusal {
     pub id: Option<String>,
@@ -282,35 +282,36 @@ pub struct JobRefusal {
     pub operation: Option<Operation>,
     pub integration: Option<String>,
     pub failure: Failure,
-    /// The body may be kept: no secret in clear was found in it.
+    /// No secret in clear text was found in the body, so the body may be kept.
     pub safe_to_keep: bool,
 }
 
 impl Job {
-    /// Reads a job body. What is wrong with it is said with the JSON pointer (RFC 6901) of the place, and
-    /// never with a value that might be a secret.
+    /// Reads a job body. An error names the place by its JSON pointer (RFC 6901), and never repeats a value that might
+    /// be a secret.
     pub fn parse(body: &[u8]) -> Result<Job, Box<JobRefusal>> {
         if body.len() > MAX_JOB_BYTES {
-            let message = format!("the job has {} bytes; at most {MAX_JOB_BYTES} are taken", body.len());
+            let message =
+                format!("the job has {} bytes, but a job can have at most {MAX_JOB_BYTES}", body.len());
             return Err(Box::new(JobRefusal::new(message, None)));
         }
         let value: Value = serde_json::from_slice(body)
             .map_err(|e| Box::new(JobRefusal::new(format!("the job is not JSON: {e}"), None)))?;
         if let Some(pointer) = secret_in_clear(&value) {
             let mut refusal = JobRefusal::new(
-                format!("{pointer} holds a value in clear where only a reference may stand"),
+                format!("{pointer} has a value in clear text, but must be a reference to a secret"),
                 Some(&value),
             );
-            refusal.failure = refusal.failure.hint("give a reference: env:NAME, file:PATH or vault:PATH#FIELD; change the secret, it has been on the queue");
+            refusal.failure = refusal.failure.hint("write a reference: env:NAME, file:PATH or vault:PATH#FIELD; replace the secret, because it was on the queue");
             refusal.safe_to_keep = false;
             return Err(Box::new(refusal));
         }
         let job: Job = serde_path_to_error::deserialize(&value).map_err(|e| {
             let pointer = pointer(e.path());
-            // Whatever is wrong around the secrets may be one: it is neither repeated nor kept.
+            // A faulty value near the secrets may be a secret: it is neither repeated nor kept.
             if pointer.starts_with("/service_account") {
                 let message =
-                    format!("{pointer} is not of the published shape; what stands there is not repeated");
+                    format!("{pointer} does not match the published schema (the value is not repeated, because it may be a secret)");
                 let mut refusal = JobRefusal::new(message, Some(&value));
                 refusal.safe_to_keep = false;
                 return Box::new(refusal);
@@ -323,16 +324,16 @@ impl Job {
         Ok(job)
     }
 
-    /// What the shape alone does not say.
+    /// Rules that the types do not express.
     fn problem(&self) -> Option<(String, String)> {
         if self.id.is_empty() || self.id.chars().count() > 128 {
-            return Some(("/id".into(), "an id has 1 to 128 characters".into()));
+            return Some(("/id".into(), "an id must have 1 to 128 characters".into()));
         }
         let unknown = self.user.as_ref().and_then(|u| u.extensions.keys().find(|k| !k.starts_with("urn:")));
         if let Some(key) = unknown {
             return Some((
                 format!("/user/{key}"),
-                "not an attribute of a SCIM user (RFC 7643 §4.1), and not an extension URN".into(),
+                "this is neither an attribute of a SCIM user (RFC 7643 §4.1) nor an extension URN".into(),
             ));
         }
         if self.operation.about_a_user() && self.user.is_none() {
@@ -350,9 +351,9 @@ impl Job {
 }
 
 impl JobRefusal {
-    /// A refusal of a body that may well be JSON; the reason is the caller's to say.
+    /// A refusal of a body, which may be valid JSON. The caller sets the reason.
     pub fn of(body: &[u8]) -> Self {
-        Self::new("not a job".to_owned(), serde_json::from_slice(body).ok().as_ref())
+        Self::new("the message is not a job".to_owned(), serde_json::from_slice(body).ok().as_ref())
     }
 
     fn new(message: String, value: Option<&Value>) -> Self {
@@ -372,7 +373,7 @@ impl JobRefusal {
     }
 }
 
-/// The first place that may hold a secret in clear: anything under `secrets` that is no reference, or a
+/// The first place that may contain a secret in clear text: an item of `secrets` that is not a reference, or a
 /// user's `password`.
 fn secret_in_clear(value: &Value) -> Option<String> {
     if let Some(secrets) = value.pointer("/service_account/secrets").and_then(Value::as_object) {

@@ -1,4 +1,4 @@
-//! The result: one for every job, always.
+//! The result: every job has one.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Code, Entitlement, Failure, Operation};
 
-/// What became of a job. It may arrive twice, with the same `message_id` and the same body.
+/// The result of a job. It may arrive twice, with the same `message_id` and the same body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobResult {
     /// The id of the job; also the AMQP `correlation_id`.
@@ -20,7 +20,7 @@ pub struct JobResult {
     #[serde(default)]
     pub integration: Option<String>,
     pub outcome: Outcome,
-    /// Did this job change the app, as far as is known?
+    /// Did this job change the app, as far as Seatwright knows?
     pub changed: bool,
     /// The user before, as read.
     #[serde(default)]
@@ -28,7 +28,7 @@ pub struct JobResult {
     /// The user after, as read back.
     #[serde(default)]
     pub after: Option<UserRecord>,
-    /// What differs between what was asked for and what was there.
+    /// The differences between the job and the app.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
     #[serde(default)]
@@ -38,13 +38,13 @@ pub struct JobResult {
     /// `user.list`: the users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<UserRecord>>,
-    /// `user.list`: may it be concluded from a missing user that they are gone?
+    /// `user.list`: does a missing user prove that the app no longer has this user?
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completeness: Option<Completeness>,
-    /// `entitlement.list`: what the app has.
+    /// `entitlement.list`: the entitlements of the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entitlements: Option<Vec<Entitled>>,
-    /// Outcomes of the parts, where they differ.
+    /// The outcomes of the parts, if they differ.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<ItemOutcome>,
     /// `action_required`: numbered instructions for a person.
@@ -55,28 +55,28 @@ pub struct JobResult {
     #[serde(default)]
     pub playbook: Option<PlaybookRef>,
     pub worker: WorkerRef,
-    /// How often the job was begun, this time included.
+    /// How many times the job was started, including this attempt.
     pub attempts: u32,
     pub timings: Timings,
-    /// Where the page differed from the playbook without stopping the job.
+    /// Differences between the page and the playbook that did not stop the job.
     #[serde(default)]
     pub drift: Vec<String>,
     pub finished_at: Timestamp,
-    /// This result settles one that was `indeterminate`, and takes its place.
+    /// This result replaces an earlier `indeterminate` result.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
-    /// Present where a long list travels in several messages; each is a whole result with a part of `users`.
+    /// Present if a long list is sent in several messages. Each message is a whole result with a part of `users`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
 }
 
-/// Which part of a long result this is.
+/// The number of a part of a long result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Part {
     /// From 1.
     pub number: u32,
     pub of: u32,
-    /// Of the sorted identities of the whole list, one a line; the same in every part.
+    /// The digest of the sorted identities of the whole list, one in each line. Every part has the same digest.
     pub sha256: String,
 }
 
@@ -95,7 +95,7 @@ impl JobResult {
         }
     }
 
-    /// Takes pictures out of it, the earliest first, until it has at most so many bytes. They are still where `ref` says.
+    /// Removes inline pictures, the earliest first, until the result has at most `most` bytes. `ref` still names the pictures.
     pub fn fit(&mut self, most: usize) {
         if self.evidence.iter().all(|evidence| evidence.inline.is_none()) {
             return;
@@ -109,7 +109,7 @@ impl JobResult {
         }
     }
 
-    /// The result as it travels: whole, or a long list in parts of at most `most` bytes each.
+    /// The messages of the result: one, or the parts of a long list with at most `most` bytes each.
     pub fn into_parts(self, most: usize) -> Vec<JobResult> {
         let size = |result: &JobResult| serde_json::to_vec(result).map_or(0, |body| body.len());
         let (Some(users), true) = (&self.users, size(&self) > most) else { return vec![self] };
@@ -138,30 +138,30 @@ impl JobResult {
     }
 }
 
-/// How a job ended.
+/// The outcome of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Done, and read back.
+    /// The change was made, and verified.
     Succeeded,
-    /// It was so already.
+    /// Nothing had to change.
     NoChange,
-    /// The rest is up to somebody outside: an invite that a person has to accept.
+    /// A person outside must act: for example, accept an invitation.
     PendingExternal,
-    /// Some parts were done: see `items`.
+    /// Some parts succeeded: see `items`.
     Partial,
-    /// Not done: see `error`.
+    /// The job failed: see `error`.
     Failed,
-    /// The commit was made, and whether it took effect could not be read.
+    /// The commit was sent, but its effect could not be read.
     Indeterminate,
-    /// A person has to do something first.
+    /// A person must act first.
     ActionRequired,
-    /// A guard forbids it.
+    /// A guard prevents the job.
     Blocked,
-    /// Its deadline passed before it could be done.
+    /// The deadline passed before the commit.
     Expired,
     Cancelled,
-    /// No job that could be done: see `error`.
+    /// The job is invalid: see `error`.
     Rejected,
 }
 
@@ -176,11 +176,11 @@ impl std::fmt::Display for Outcome {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserRecord {
-    /// The identity; empty only where no view shows it.
+    /// The identity. Empty only if no view shows it.
     pub user_name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// What the app waits for before the user is active: `invited`.
+    /// Why the user is not active yet: `invited`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
     #[serde(default)]
@@ -190,7 +190,7 @@ pub struct UserRecord {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// One attribute or entitlement that differs.
+/// A difference in one attribute or entitlement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// `displayName`, `active`, `role`.
@@ -201,10 +201,10 @@ pub struct Change {
     pub to: Option<String>,
 }
 
-/// How and when the change was seen.
+/// How and when the change was verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Verified {
-    /// The reading that saw it: `find_user`.
+    /// The reading that showed the change: `find_user`.
     pub by: String,
     pub at: Timestamp,
 }
@@ -212,17 +212,17 @@ pub struct Verified {
 /// How much of a list was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Completeness {
-    /// Every row was read, the last page was seen, and no identity came twice.
+    /// Every row was read, the last page was reached, and no identity appears twice.
     pub complete: bool,
     pub pages: u32,
-    /// How many the app says there are.
+    /// The number of records that the app shows.
     #[serde(default)]
     pub shown: Option<u64>,
-    /// How many were read.
+    /// The number of records that were read.
     pub rows: u64,
     /// `last_page`, `max_pages`, `no_paging`.
     pub stopped_by: String,
-    /// Of the sorted identities, one a line.
+    /// The digest of the sorted identities, one in each line.
     pub sha256: String,
 }
 
@@ -234,7 +234,7 @@ pub struct Entitled {
     pub value: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,
-    /// May somebody hold several of this type?
+    /// Can a user have several entitlements of this type?
     pub multiple: bool,
 }
 
@@ -251,39 +251,39 @@ pub struct ItemOutcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     pub kind: EvidenceKind,
-    /// `before_commit`, `after_commit`, `verified`, `failed`, `step`, or the playbook's own words.
+    /// `before_commit`, `after_commit`, `verified`, `failed`, `step`, or the text of the playbook.
     pub reason: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// Hexadecimal. Empty where the picture was withheld.
+    /// The digest, hexadecimal. Empty if the picture was withheld.
     pub sha256: String,
     pub media_type: String,
     pub bytes: u64,
-    /// Where it is kept, relative to the evidence store. Absent where it could not be kept.
+    /// The path in the evidence store. Absent if the evidence could not be kept.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// A picture itself, base64: where the worker is told to send small ones along (`evidence.inline_below`), and the message
-    /// has room.
+    /// The picture itself, base64. Present if the configuration sends small pictures (`evidence.inline_below`), and the
+    /// message has room.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("contentEncoding" = "base64"))]
     pub inline: Option<String>,
-    /// Why there is no picture.
+    /// Why the picture was withheld.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withheld: Option<String>,
 }
 
-/// What a piece of evidence is.
+/// The kind of a piece of evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceKind {
     Screenshot,
-    /// A file that the app gave.
+    /// A file that was downloaded from the app.
     Download,
     PageText,
     Trace,
 }
 
-/// Which playbook was played.
+/// The playbook of the job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlaybookRef {
     pub version: String,
@@ -291,21 +291,21 @@ pub struct PlaybookRef {
     pub digest: String,
 }
 
-/// Who did it.
+/// The worker and browser of the job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerRef {
     pub version: String,
-    /// Product and version; absent where no browser was needed.
+    /// Product and version. Absent if the job needed no browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub browser: Option<String>,
 }
 
-/// Where the time went, in milliseconds.
+/// The durations of a job, in milliseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Timings {
-    /// Between publishing and delivery, where the publisher said when.
+    /// Between publishing and delivery, if the publisher set a timestamp.
     pub queued_ms: u64,
-    /// Getting a signed-in session.
+    /// Preparing a signed-in session.
     pub session_ms: u64,
     pub precheck_ms: u64,
     pub act_ms: u64,

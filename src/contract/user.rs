@@ -1,4 +1,4 @@
-//! Users and entitlements as SCIM has them (RFC 7643 §4.1, §4.3).
+//! Users and entitlements, as in SCIM (RFC 7643 §4.1, §4.3).
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A SCIM user: the attributes that pages can carry. Extension URNs are kept as they came.
+/// A SCIM user, with the attributes that web pages can show. Extension URNs are kept unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
@@ -40,7 +40,7 @@ pub struct User {
     pub emails: Vec<Email>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phone_numbers: Vec<Email>,
-    /// Extensions by their schema URN, the enterprise one (RFC 7643 §4.3) among them. Other keys are refused.
+    /// Extensions by their schema URN, such as the enterprise extension (RFC 7643 §4.3). Other keys are refused.
     #[serde(flatten)]
     pub extensions: BTreeMap<String, Value>,
 }
@@ -76,14 +76,14 @@ pub struct Email {
     pub display: Option<String>,
 }
 
-/// A role, group, licence or permission: what kind it is, and which one.
+/// A role, group, license or permission: its type and its value.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Entitlement {
-    /// As the playbook names the kind: `role`, `team`.
+    /// The kind, as named in the playbook: `role`, `team`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// As the app's pages show it.
+    /// The value, as the app's pages show it.
     pub value: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display: Option<String>,

@@ -1,16 +1,16 @@
-//! The service account, as far as a plan needs it.
+//! The part of the service account that a plan needs.
 
 use std::collections::BTreeMap;
 
 use crate::contract::LoginMethod;
 
-/// What the plan has to know of the service account.
+/// The part of the service account that a plan needs.
 #[derive(Debug, Clone)]
 pub struct Account<'a> {
     pub username: &'a str,
     pub login: LoginMethod,
     /// Settings of the integration.
     pub settings: &'a BTreeMap<String, String>,
-    /// Users of the integration that are never touched.
+    /// Users of the integration that no job may change.
     pub protected: &'a [String],
 }

@@ -1,4 +1,4 @@
-//! Settings and addresses: where the app is for this integration, and on which origins its pages may be.
+//! Settings, the first address, and the allowed origins of one integration.
 
 use std::collections::BTreeMap;
 
@@ -26,10 +26,10 @@ pub(super) fn settings(source: &Source, account: &Account) -> Result<BTreeMap<St
             None => {
                 let failure = Failure::new(
                     Code::MissingAttribute,
-                    format!("the integration does not bring the setting `{}`", name.value),
+                    format!("the integration has no setting `{}`", name.value),
                 );
                 let help =
-                    setting.help.clone().unwrap_or_else(|| "add it to the integration's settings".to_owned());
+                    setting.help.clone().unwrap_or_else(|| "add the setting to the integration".to_owned());
                 return Err(failure.hint(help).at("settings", place()));
             }
         };
@@ -49,7 +49,7 @@ pub(super) fn settings(source: &Source, account: &Account) -> Result<BTreeMap<St
     Ok(settings)
 }
 
-/// `start` and the origins. A setting fills in a part of a host or a port, never more.
+/// The first address and the origins. A setting can fill a part of a host or a port, nothing else.
 pub(super) fn start_and_origins(
     source: &Source,
     account: &Account,
@@ -68,12 +68,12 @@ pub(super) fn start_and_origins(
         let address = template::render(&text.value, &scope).map_err(|e| {
             refuse(match e {
                 TemplateError::Missing(name) => {
-                    format!("`{name}` is missing, or holds what no host name has")
+                    format!("`{name}` is missing, or has a character that a host name cannot have")
                 }
                 TemplateError::Bad(reason) => reason,
             })
         })?;
-        Url::parse(&address).map_err(|e| refuse(format!("`{address}` is no address: {e}")))
+        Url::parse(&address).map_err(|e| refuse(format!("`{address}` is not an address: {e}")))
     };
     let origins = playbook
         .origins
@@ -84,14 +84,14 @@ pub(super) fn start_and_origins(
     if !origins.contains(&start.origin().ascii_serialization()) {
         return Err(Failure::new(
             Code::OriginViolation,
-            format!("`start` ({start}) is on none of the origins"),
+            format!("`start` ({start}) is not on any of the origins"),
         )
         .at("start", source.place(playbook.start.span)));
     }
     Ok((start, origins))
 }
 
-/// Where the pages of the modules are that this job may use: what it signs in by, and its steps.
+/// The origins of the modules that these steps use.
 pub(super) fn of_modules<'s>(
     source: &Source,
     scope: &Scope,
@@ -117,7 +117,7 @@ pub(super) fn of_modules<'s>(
         for origin in module.origins.iter() {
             let address = inner.text(origin)?;
             let url = Url::parse(&address).map_err(|error| {
-                Failure::new(Code::InvalidValue, format!("`{address}` is no address: {error}"))
+                Failure::new(Code::InvalidValue, format!("`{address}` is not an address: {error}"))
                     .at("origins", loaded.place(origin.span.start))
             })?;
             origins.push(url.origin().ascii_serialization());

@@ -1,4 +1,4 @@
-//! Playbook + job → plan. Whatever is refused here costs no browser.
+//! Makes a plan from a playbook and a job, or refuses the job before a browser opens.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -19,7 +19,7 @@ use crate::{
     playbook::{Span, Step, at::List, syntax::OperationSteps},
 };
 
-/// Makes the plan, or says why not.
+/// Makes the plan, or returns the reason why the job is refused.
 pub fn compile(job: &Job, source: &Arc<Source>, account: &Account) -> Result<Plan, Failure> {
     let compiler = Compiler { job, source, account };
     compiler.compile()
@@ -88,7 +88,7 @@ impl Compiler<'_> {
             return Err(Failure::new(Code::UnsupportedOperation, why.value.clone())
                 .at(operation.as_str(), self.source.place(why.span)));
         }
-        // Signing in and looking at one user need no words of their own.
+        // A playbook need not declare these two.
         let implicit = match operation {
             Operation::ConnectionTest => true,
             Operation::UserGet => playbook.find_user.is_some(),
@@ -99,9 +99,9 @@ impl Compiler<'_> {
             None if implicit => Ok(OperationSteps::default()),
             None => Err(Failure::new(
                 Code::UnsupportedOperation,
-                format!("the playbook of {} does not do {operation}", playbook.app.value),
+                format!("the playbook of {} does not support {operation}", playbook.app.value),
             )
-            .hint(format!("it does: {}", playbook.operations.names().collect::<Vec<_>>().join(", ")))),
+            .hint(format!("it supports: {}", playbook.operations.names().collect::<Vec<_>>().join(", ")))),
         }
     }
 
@@ -121,7 +121,7 @@ impl Compiler<'_> {
             None => Err(Failure::new(
                 Code::MissingAttribute,
                 format!(
-                    "the user has no `{attribute}`, by which {} knows people",
+                    "the user has no `{attribute}`, which identifies people in {}",
                     self.source.playbook.app.value
                 ),
             )
@@ -135,7 +135,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The service account and those who are listed are never touched.
+    /// Refuses to change the service account and protected users.
     fn guard(&self, subject: Option<&Subject>) -> Result<(), Failure> {
         let Some(subject) =
             subject.filter(|_| self.job.operation.writes() && self.job.operation != Operation::UserCreate)
@@ -144,8 +144,11 @@ impl Compiler<'_> {
         };
         let same = |name: &str| subject.is(name) || name.eq_ignore_ascii_case(&subject.value);
         if same(self.account.username) {
-            return Err(Failure::new(Code::ProtectedPrincipal, "this is the service account itself")
-                .hint("a person has to change it in the app"));
+            return Err(Failure::new(
+                Code::ProtectedPrincipal,
+                "the user is the service account of this integration",
+            )
+            .hint("change the service account in the app itself"));
         }
         if self.account.protected.iter().any(|name| same(name)) {
             return Err(Failure::new(
@@ -166,14 +169,18 @@ impl Compiler<'_> {
                 .is_some_and(|v| !v.trim().is_empty())
                 || self.job.entitlements.iter().any(|e| e.kind == attribute.value);
             if !sent {
+                let send = match self.source.playbook.entitlements.get(&attribute.value) {
+                    Some(_) => format!("send an entitlement of type `{}`", attribute.value),
+                    None => format!("send `user.{}`", attribute.value),
+                };
                 return Err(Failure::new(
                     Code::MissingAttribute,
                     format!(
-                        "{} needs `{}`, which the job does not carry",
+                        "{} requires `{}`, which is missing in the job",
                         self.job.operation, attribute.value
                     ),
                 )
-                .hint(format!("send `user.{}`", attribute.value))
+                .hint(send)
                 .at(format!("{}.requires", self.job.operation), self.source.place(attribute.span)));
             }
         }
@@ -189,7 +196,7 @@ impl Compiler<'_> {
             .collect()
     }
 
-    /// Refuses the job where it lacks what a template needs.
+    /// Refuses the job if it lacks a value that a template needs.
     fn nothing_missing(
         &self,
         body: &OperationSteps,
@@ -212,7 +219,7 @@ impl Compiler<'_> {
         known.steps(steps)
     }
 
-    /// The steps by which the service account signs in, and their name.
+    /// The steps to sign in with, and their name.
     fn sign_in(&self) -> Option<(&'static str, &List<Step>)> {
         let login = self.source.playbook.login.as_ref()?;
         match self.account.login {

@@ -1,10 +1,10 @@
-//! Conditions: what is known without the page, and what the page is asked.
+//! Resolved conditions: one part is known without the page, the other part is a question to the page.
 
 use serde_json::Value;
 
 use crate::query::Condition;
 
-/// A condition: known already, or to be asked of the page.
+/// A condition with all its values: already known, or a question to the page.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ResolvedCondition {
     Known(bool),
@@ -15,7 +15,7 @@ pub enum ResolvedCondition {
 }
 
 impl ResolvedCondition {
-    /// What has to be asked of the page, in order.
+    /// The questions to the page, in order.
     pub fn questions(&self) -> Vec<Condition> {
         match self {
             ResolvedCondition::Known(_) => Vec::new(),
@@ -27,13 +27,13 @@ impl ResolvedCondition {
         }
     }
 
-    /// How it is, given the answers in the same order.
+    /// Is the condition true, with these answers in the same order?
     pub fn holds(&self, answers: &mut impl Iterator<Item = bool>) -> bool {
         match self {
             ResolvedCondition::Known(known) => *known,
             ResolvedCondition::Page(_) => answers.next().unwrap_or_default(),
             ResolvedCondition::Not(inner) => !inner.holds(answers),
-            // Each takes its answers, whatever those before it said.
+            // Every part takes its answers, whatever the earlier parts came to.
             ResolvedCondition::All(several) => !each(several, answers).contains(&false),
             ResolvedCondition::Any(several) => each(several, answers).contains(&true),
         }
@@ -44,7 +44,7 @@ fn each(several: &[ResolvedCondition], answers: &mut impl Iterator<Item = bool>)
     several.iter().map(|one| one.holds(answers)).collect()
 }
 
-/// Is this something: not empty, not `false`?
+/// Does `given` accept this value: not empty, not `false`?
 pub(super) fn given(value: &Value) -> bool {
     match value {
         Value::Null => false,

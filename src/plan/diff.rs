@@ -1,4 +1,4 @@
-//! What is, what shall be, and what differs. Pure comparisons on records.
+//! Compares the record of a user with the wishes of the job.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ use crate::{
     query::BETWEEN,
 };
 
-/// What the job wants a user to be like. Only what it names counts.
+/// The state that the job wants for a user. Attributes that the job does not name are not compared.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Desired {
     /// By SCIM attribute.
     pub attributes: BTreeMap<String, String>,
     pub active: Option<bool>,
     pub entitlements: Wish,
-    /// Kinds that the job does not name: a new user gets the playbook's default.
+    /// Kinds that the job does not name; a new user gets the playbook's default.
     pub defaulted: Vec<String>,
 }
 
-/// What the job wants of entitlements, by kind.
+/// The entitlements that the job wants, by kind.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Wish {
-    /// Exactly these, for the kinds that are named.
+    /// Exactly these, for the named kinds.
     Be(BTreeMap<String, Vec<String>>),
-    /// These too.
+    /// Also these.
     Add(BTreeMap<String, Vec<String>>),
     /// Without these.
     Remove(BTreeMap<String, Vec<String>>),
@@ -38,7 +38,7 @@ pub enum Wish {
 }
 
 impl Wish {
-    /// What is to be held, by kind; nothing where it is only taken away.
+    /// The entitlements to set or add, by kind. `None` if the job only removes.
     pub fn wished(&self) -> Option<&BTreeMap<String, Vec<String>>> {
         match self {
             Wish::Be(wanted) | Wish::Add(wanted) => Some(wanted),
@@ -47,12 +47,12 @@ impl Wish {
     }
 }
 
-/// Text as it is compared: runs of white space are one space.
+/// The text for comparisons: every run of white space becomes one space.
 pub fn folded(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Makes a record of what a view read of one row.
+/// Makes a user record from one row of a view.
 pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<String>]) -> UserRecord {
     let mut record = UserRecord::default();
     for ((name, column), cell) in view.every_column().zip(row) {
@@ -90,7 +90,7 @@ pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<St
     record
 }
 
-/// The entries of a cell that may hold several.
+/// The values of a cell that may have several.
 pub fn items(column: &Column, shown: &str) -> Vec<String> {
     let parts: Vec<&str> = match &column.split {
         _ if column.each.is_some() => shown.split(BETWEEN).collect(),
@@ -106,7 +106,7 @@ pub fn items(column: &Column, shown: &str) -> Vec<String> {
         .collect()
 }
 
-/// What a shown text means, by the column's map.
+/// The value of a text on the page, by the column's map.
 pub fn meaning(column: &Column, shown: &str) -> String {
     match column.map.as_ref().and_then(|map| map.get(shown)) {
         Some(meaning) => meaning.value.clone(),
@@ -123,7 +123,7 @@ pub fn held(record: &UserRecord, kind: &str) -> Vec<String> {
 }
 
 impl Desired {
-    /// Which entitlements a user who has these shall have in the end, by kind; kinds that are not touched are absent.
+    /// The entitlements of the user after the job, by kind. Kinds that the job does not change are left out.
     pub fn entitlements_after(
         &self,
         playbook: &Playbook,
@@ -161,7 +161,7 @@ impl Desired {
         after
     }
 
-    /// What still differs from the wish in what a view shows. Attributes that no column shows cannot be compared.
+    /// The differences between the wish and a record. Attributes without a column are not compared.
     pub fn differs(
         &self,
         playbook: &Playbook,
@@ -200,7 +200,7 @@ impl Desired {
     }
 }
 
-/// Attributes outside `touched` that are not what they were: somebody else's change, or a wrong page.
+/// Changed attributes outside of `touched`: another person changed them, or it is the wrong page.
 pub fn untouched(before: &UserRecord, after: &UserRecord, touched: &[String]) -> Vec<Change> {
     let mut changes = Vec::new();
     for (attribute, was) in &before.attributes {
@@ -219,7 +219,7 @@ pub fn untouched(before: &UserRecord, after: &UserRecord, touched: &[String]) ->
     changes
 }
 
-/// What a record says of an attribute.
+/// The value of an attribute in a record.
 pub fn attribute_of(record: &UserRecord, attribute: &str) -> Option<String> {
     match attribute {
         "active" => record.active.map(|a| a.to_string()),
@@ -228,7 +228,7 @@ pub fn attribute_of(record: &UserRecord, attribute: &str) -> Option<String> {
     }
 }
 
-/// As templates see it: one value, or a list.
+/// The value for templates: one text, or a list.
 pub fn as_template_value(rule: Option<&EntitlementRule>, values: &[String]) -> Value {
     if rule.is_some_and(|rule| rule.one_of.is_some()) {
         values.first().map_or(Value::Null, |value| Value::from(value.as_str()))
@@ -237,7 +237,7 @@ pub fn as_template_value(rule: Option<&EntitlementRule>, values: &[String]) -> V
     }
 }
 
-/// The holders of an entitlement that may not lose its last one.
+/// The protected entitlement that the user would lose.
 pub fn loses_protected(
     playbook: &Playbook,
     before: &UserRecord,

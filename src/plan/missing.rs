@@ -1,7 +1,7 @@
-//! Renders the templates of an operation before a browser opens, so that a missing attribute is refused in time.
+//! Renders the templates of an operation before a browser opens, so that a job with a missing attribute is refused in time.
 //!
-//! Only what is certain is refused. A template that names a capture, or anything else that the app has to show first, is left
-//! out; so is a step whose `when` the page decides. A `when` that the job decides is followed.
+//! A job is refused only if the failure is certain. Templates with a captured value are skipped, and so are steps with a `when`
+//! that depends on the page. A `when` that depends only on the job is evaluated.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// How many targets may name each other.
+/// The largest depth of targets that refer to targets.
 const DEPTH: usize = 16;
 
 /// The names that are known before a browser opens, and their values.
@@ -42,12 +42,12 @@ impl Known {
         Self { scope, names }
     }
 
-    /// Refuses what steps lack.
+    /// Refuses the job if steps lack a value.
     pub(super) fn steps(&self, steps: &[PlannedStep]) -> Result<(), Failure> {
         steps.iter().try_for_each(|planned| self.step(planned))
     }
 
-    /// Refuses what the search for a user lacks.
+    /// Refuses the job if `find_user` lacks a value.
     pub(super) fn find_user(&self, find: &FindUser) -> Result<(), Failure> {
         let search = || {
             if let Some(search) = &find.search {
@@ -59,7 +59,7 @@ impl Known {
         search().map_err(|failure: Failure| of_step(failure, "find_user"))
     }
 
-    /// Refuses what the address of a view lacks.
+    /// Refuses the job if the address of a view lacks a value.
     pub(super) fn view(&self, name: &str, open: &At<String>) -> Result<(), Failure> {
         self.text(open).map_err(|failure| of_step(failure, &format!("views.{name}")))
     }
@@ -80,7 +80,7 @@ impl Known {
         Ok(())
     }
 
-    /// Refuses what the step itself lacks. False: with this job the step does nothing.
+    /// Refuses the job if the step itself lacks a value. False: the step does nothing with this job.
     fn parts(&self, step: &Step) -> Result<bool, Failure> {
         if let Action::Move(moved) = &step.action
             && self.value(&moved.options)?.is_some_and(|value| leaves_alone(&value))
@@ -123,7 +123,7 @@ impl Known {
         }
     }
 
-    /// What the steps of a module know.
+    /// The names that the steps of a module know.
     fn inside(&self, call: &Use) -> Result<Option<Self>, Failure> {
         let Some(loaded) = self.scope.module(&call.module.value) else { return Ok(None) };
         let Some(module) = loaded.playable() else { return Ok(None) };
@@ -161,7 +161,7 @@ impl Known {
         }
     }
 
-    /// A condition needs all that it names, up to the part that decides it.
+    /// Refuses the job if the condition lacks a value. Parts after the deciding part are skipped.
     fn condition(&self, condition: &Condition) -> Result<(), Failure> {
         match condition {
             Condition::Visible(locator) | Condition::Enabled(locator) | Condition::Disabled(locator) => {
@@ -184,7 +184,7 @@ impl Known {
         Ok(())
     }
 
-    /// Is it so, as far as the job decides it?
+    /// Is the condition true? `None` if it depends on the page.
     fn holds(&self, condition: &Condition) -> Option<bool> {
         match condition {
             Condition::Visible(_) | Condition::Enabled(_) | Condition::Disabled(_) => None,
@@ -199,7 +199,7 @@ impl Known {
         if self.knows(text) { self.scope.text(text).map(drop) } else { Ok(()) }
     }
 
-    /// What a template gives, where all that it names is known.
+    /// The result of a template, if all its names are known.
     fn value(&self, text: &At<String>) -> Result<Option<Value>, Failure> {
         self.knows(text).then(|| self.scope.value(text)).transpose()
     }
@@ -215,7 +215,7 @@ impl Known {
     }
 }
 
-/// `wanted` where each of them is so; the other where one of them is; else nothing is known.
+/// `wanted` if all values equal `wanted`; the opposite if one value is the opposite; otherwise unknown.
 fn all(several: impl Iterator<Item = Option<bool>>, wanted: bool) -> Option<bool> {
     let mut known = true;
     for one in several {

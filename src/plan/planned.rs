@@ -14,7 +14,7 @@ use crate::{
     playbook::{Action, Span, Step, syntax::Becomes},
 };
 
-/// What is going to be done for one job.
+/// The plan of one job.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub job: String,
@@ -27,22 +27,22 @@ pub struct Plan {
     pub origins: Vec<String>,
     /// The user that the job is about.
     pub subject: Option<Subject>,
-    /// What the job wants the user to be like.
+    /// The state that the job wants for the user.
     pub desired: diff::Desired,
-    /// The steps that act; empty for operations that only read.
+    /// The steps of the operation; empty if it only reads.
     pub steps: Vec<PlannedStep>,
     /// How the service account signs in.
     pub login: LoginMethod,
-    /// What a new user is at first.
+    /// The state of a new user.
     pub becomes: Option<Becomes>,
-    /// The view that a list reads.
+    /// The view that a list operation reads.
     pub view: Option<String>,
     pub safeguard: Option<crate::contract::Safeguard>,
     pub scope: Scope,
     pub playbook: Arc<Source>,
 }
 
-/// A step and what it is called in events, results and errors.
+/// A step with its name and place in events, results and errors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedStep {
     /// `user.create[4]`
@@ -50,23 +50,23 @@ pub struct PlannedStep {
     /// `playbook.yaml:88:9`
     pub at: String,
     pub step: Step,
-    /// The steps inside, as [`Action::blocks`](crate::playbook::Action::blocks) has them; of `use` those of the module.
+    /// The steps inside, in the order of [`Action::blocks`](crate::playbook::Action::blocks). For `use`: the steps of the module.
     pub blocks: Vec<Vec<PlannedStep>>,
 }
 
 impl PlannedStep {
-    /// Is it the step after which the app may have changed?
+    /// May this step change the app?
     pub fn commits(&self) -> bool {
         self.step.commits()
     }
 
-    /// Gives a failure this step's place, unless it has a deeper one.
+    /// Adds this step's name and place to a failure that has none.
     pub fn blame(&self, failure: Failure) -> Failure {
         failure.at(&self.id, &self.at)
     }
 }
 
-/// Gives steps their names and places: `user.create[4].do[0]`.
+/// Adds names and places to steps: `user.create[4].do[0]`.
 pub fn number(source: &Arc<Source>, steps: &[Step], prefix: &str) -> Vec<PlannedStep> {
     let place = |span: Span| source.place(span);
     numbered(source, &place, steps, prefix)

@@ -1,4 +1,4 @@
-//! What names mean while a job is done: values for templates, elements for locators.
+//! The meaning of names during a job: values for templates, and elements for locators.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -22,17 +22,17 @@ use crate::{
     query::{ColumnAt, Query, State, Target, TextMatch},
 };
 
-/// The values that templates see, and the playbook whose targets they name.
+/// The values for templates, and the playbook or module with the targets.
 #[derive(Debug, Clone)]
 pub struct Scope {
     source: Arc<Source>,
-    /// The module whose steps are being done.
+    /// The module whose steps are running.
     module: Option<Arc<LoadedModule>>,
     subject: Option<Subject>,
     values: Value,
 }
 
-/// The frames that an element is in, from the top document inwards, and how it is found there.
+/// The frames around an element, from the top document inwards, and the query inside the last frame.
 type Placed = (Vec<Target>, Query);
 
 impl Scope {
@@ -40,19 +40,19 @@ impl Scope {
         Self { source, module: None, subject, values }
     }
 
-    /// Names a value that was read from a page, or worked out after reading.
+    /// Adds a named value.
     pub fn set(&mut self, name: &str, value: Value) {
         if let Some(values) = self.values.as_object_mut() {
             values.insert(name.to_owned(), value);
         }
     }
 
-    /// What entitlements the user shall have in the end: `entitlements.role`.
+    /// Sets the entitlements of the user after the job: `entitlements.role`.
     pub fn set_entitlements(&mut self, wanted: &BTreeMap<String, Value>) {
         self.set_by_kind("entitlements", wanted);
     }
 
-    /// What the job itself names, by kind: of a grant what is to be added, of a revoke what is to be taken away.
+    /// Sets the entitlements that the job names: `asked.role`. A grant adds them, a revoke removes them.
     pub fn set_asked(&mut self, asked: &BTreeMap<String, Value>) {
         self.set_by_kind("asked", asked);
     }
@@ -64,13 +64,13 @@ impl Scope {
         self.set(name, Value::Object(all));
     }
 
-    /// The scope of a module's steps: it sees what it is given, and its own targets.
+    /// The scope of a module's steps: its parameters and its own targets.
     pub fn inside(&self, module: &Arc<LoadedModule>, with: serde_json::Map<String, Value>) -> Self {
         let values = serde_json::json!({ "with": with, "account": self.values["account"] });
         Self { module: Some(Arc::clone(module)), values, ..self.clone() }
     }
 
-    /// What a module is given.
+    /// The values of a module's parameters.
     pub fn parameters(&self, module: &Module, call: &Use) -> Result<serde_json::Map<String, Value>, Failure> {
         let given = |(name, parameter): &(At<String>, Parameter)| {
             Ok((name.value.clone(), self.parameter(call, name, parameter)?))
@@ -78,7 +78,7 @@ impl Scope {
         module.parameters.iter().map(given).collect()
     }
 
-    /// What a module is given for one of its parameters.
+    /// The value of one parameter of a module.
     pub(super) fn parameter(
         &self,
         call: &Use,
@@ -108,7 +108,7 @@ impl Scope {
         self.source.loaded.modules.get(name).cloned()
     }
 
-    /// Where something stands in the text of the playbook or module.
+    /// A place in the text of the playbook or module.
     pub fn place(&self, span: Span) -> String {
         match &self.module {
             Some(module) => module.place(span.start),
@@ -128,17 +128,17 @@ impl Scope {
         }
     }
 
-    /// The text that a template gives.
+    /// The result of a template as text.
     pub fn text(&self, text: &At<String>) -> Result<String, Failure> {
         template::render(&text.value, &self.values).map_err(|error| self.refused(text, error))
     }
 
-    /// What a template gives, be it a list or nothing.
+    /// The result of a template: a text, a list, or null.
     pub fn value(&self, text: &At<String>) -> Result<Value, Failure> {
         template::evaluate(&text.value, &self.values).map_err(|error| self.refused(text, error))
     }
 
-    /// The text that a template gives that sees one name more.
+    /// The result of a template with one additional name.
     pub fn text_with(&self, text: &At<String>, name: &str, value: Value) -> Result<String, Failure> {
         let mut values = self.values.clone();
         values[name] = value;
@@ -148,36 +148,32 @@ impl Scope {
     fn refused(&self, text: &At<String>, error: TemplateError) -> Failure {
         let place = self.place(text.span);
         match error {
-            TemplateError::Missing(name) => Failure::new(
-                Code::MissingAttribute,
-                format!("`{}` needs `{name}`, which the job does not carry", text.value),
-            )
-            .hint(format!(
-                "send `{name}`, or say what else is meant: `{{{{ {name} | default('…', true) }}}}`, or make the step depend on it: `when: {{ given: \"{{{{ {name} }}}}\" }}`"
-            ))
-            .at("template", place),
+            TemplateError::Missing(name) => missing(&text.value, &name).at("template", place),
             TemplateError::Bad(reason) => {
-                Failure::new(Code::InvalidValue, format!("`{}` gives nothing: {reason}", text.value))
+                Failure::new(Code::InvalidValue, format!("`{}` cannot be rendered: {reason}", text.value))
                     .at("template", place)
             }
         }
     }
 
-    /// The element that a locator means. `agree`: all alternatives that resolve must be the same element.
+    /// The element for a locator. `agree`: all alternatives that match must find the same element.
     pub fn target(&self, locator: &Locator, agree: bool) -> Result<Target, Failure> {
         let mut placed = Vec::new();
         self.alternatives(locator, &mut placed, 0)?;
         let frame = placed.first().map(|(frame, _)| frame.clone()).unwrap_or_default();
         if placed.iter().any(|(other, _)| *other != frame) {
-            return Err(Failure::new(Code::PlaybookInvalid, "alternatives in different frames")
-                .hint("one locator is looked for in one frame"));
+            return Err(Failure::new(
+                Code::PlaybookInvalid,
+                "the alternatives of a locator are in different frames",
+            )
+            .hint("all alternatives of a locator must be in one frame"));
         }
         Ok(Target { any: placed.into_iter().map(|(_, query)| query).collect(), agree, frame })
     }
 
     fn alternatives(&self, locator: &Locator, any: &mut Vec<Placed>, depth: usize) -> Result<(), Failure> {
         if depth > 16 {
-            return Err(Failure::new(Code::PlaybookInvalid, "targets name each other in a circle"));
+            return Err(Failure::new(Code::PlaybookInvalid, "the targets refer to each other in a circle"));
         }
         match locator {
             Locator::Named(name) if name.value == USER_ROW => any.push(self.user_row()?),
@@ -200,7 +196,7 @@ impl Scope {
         Ok(())
     }
 
-    /// The record in which the user was read: on their own page, where there is one, else in the list.
+    /// The record where the user was read: on the detail page, if there is one, or else in the list.
     fn user_row(&self) -> Result<Placed, Failure> {
         let view = self.find_view()?;
         let Some(detail) = &view.detail else { return self.list_row() };
@@ -209,7 +205,7 @@ impl Scope {
         self.record(rows, detail.columns.get(self.identity()?)).map(|query| (frame, query))
     }
 
-    /// A page of its own, as a list with one record.
+    /// A detail page, as a list with one record.
     fn page_of_record(&self, detail: &Detail) -> Result<page::Rows, Failure> {
         let record = self.target(&detail.within, false)?;
         let document = Target::from(Query::new(page::By::Css("body".to_owned())));
@@ -219,7 +215,7 @@ impl Scope {
         })
     }
 
-    /// The page of the record with this identity.
+    /// The detail page of the record with this identity.
     pub fn detail_record(&self, detail: &Detail, column: &Column, identity: &str) -> Result<Target, Failure> {
         let mut rows = self.page_of_record(detail)?;
         let frame = std::mem::take(&mut rows.within.frame);
@@ -232,7 +228,7 @@ impl Scope {
         Ok(placed((frame, Query::new(page::By::Record(Box::new(record))))))
     }
 
-    /// What a page of its own shows, as the page is asked for it.
+    /// A detail page, as a question to the page.
     pub fn detail_view(&self, detail: &Detail) -> Result<page::View, Failure> {
         Ok(page::View { rows: self.page_of_record(detail)?, columns: self.columns(&detail.columns)? })
     }
@@ -268,12 +264,12 @@ impl Scope {
         }))))
     }
 
-    /// The record of the user in the list, as something that may be there or not.
+    /// The record of the user in the list.
     pub fn user_record(&self) -> Result<Target, Failure> {
         self.list_row().map(placed)
     }
 
-    /// Something inside a record of a view that has this identity.
+    /// An element inside the record with this identity.
     pub fn inside_record(
         &self,
         view: &syntax::View,
@@ -337,7 +333,7 @@ impl Scope {
         Ok((frame, query))
     }
 
-    /// What something must be called, or say.
+    /// The required name or text of an element.
     pub fn named(&self, name: &Name, exact: bool) -> Result<TextMatch, Failure> {
         let text = self.text(&name.text)?;
         Ok(match (name.pattern, exact) {
@@ -347,7 +343,7 @@ impl Scope {
         })
     }
 
-    /// What is asked of the page, and what is known without it.
+    /// A condition with all its values.
     pub fn condition(&self, condition: &Condition) -> Result<ResolvedCondition, Failure> {
         let page = |locator, state| {
             Ok(ResolvedCondition::Page(page::Condition { target: self.target(locator, false)?, state }))
@@ -367,7 +363,7 @@ impl Scope {
         })
     }
 
-    /// Conditions in order, up to one that is known and decides the rest.
+    /// Conditions in order, up to a known one that decides the result.
     fn several(&self, several: &[Condition], decides: bool) -> Result<Vec<ResolvedCondition>, Failure> {
         let mut asked = Vec::new();
         for condition in several {
@@ -379,7 +375,7 @@ impl Scope {
         Ok(asked)
     }
 
-    /// A view as the page is asked for it.
+    /// A view, as a question to the page.
     pub fn view(&self, view: &syntax::View) -> Result<page::View, Failure> {
         Ok(page::View { rows: self.rows(view.rows.as_ref())?, columns: self.columns(&view.columns)? })
     }
@@ -397,7 +393,7 @@ impl Scope {
             (None, Some(cell), _) => ColumnAt::Cell(self.first(cell)?),
             (None, None, Some(each)) => ColumnAt::Each(self.first(each)?),
             (None, None, None) => {
-                return Err(Failure::new(Code::PlaybookInvalid, "a column that says nowhere"));
+                return Err(Failure::new(Code::PlaybookInvalid, "a column has no place"));
             }
         };
         Ok(match column.says.as_ref().and_then(|says| says.value.split_once("{value}")) {
@@ -410,7 +406,7 @@ impl Scope {
         })
     }
 
-    /// What holds the records of a view.
+    /// The element that contains the records of a view.
     pub fn container(&self, view: &syntax::View) -> Result<Target, Failure> {
         self.rows(view.rows.as_ref()).map(|rows| rows.within)
     }
@@ -433,8 +429,26 @@ impl Scope {
         any.into_iter()
             .next()
             .map(|(_, query)| query)
-            .ok_or_else(|| Failure::new(Code::PlaybookInvalid, "a locator without alternatives"))
+            .ok_or_else(|| Failure::new(Code::PlaybookInvalid, "a locator has no alternatives"))
     }
+}
+
+/// A template needs a name that has no value.
+fn missing(template: &str, name: &str) -> Failure {
+    let (lacks, send) = match name.split_once('.') {
+        Some(("with", parameter)) => {
+            ("has no value in this module".to_owned(), format!("pass `{parameter}` to the module"))
+        }
+        Some(("entitlements" | "asked", kind)) => (
+            format!("is missing: the job has no entitlement `{kind}`"),
+            format!("send an entitlement of type `{kind}`"),
+        ),
+        _ => ("is missing in the job".to_owned(), format!("send `{name}`")),
+    };
+    Failure::new(Code::MissingAttribute, format!("`{template}` needs `{name}`, which {lacks}")).hint(format!(
+        "{send}, or add a default: `{{{{ {name} | default('…', true) }}}}`, or make the step optional: \
+         `when: {{ given: \"{{{{ {name} }}}}\" }}`"
+    ))
 }
 
 fn placed((frame, query): Placed) -> Target {

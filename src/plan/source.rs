@@ -1,4 +1,4 @@
-//! Whose playbook it is, and about whom: what a plan is made of.
+//! The playbook and the user that a plan is made from.
 
 use crate::{
     contract::{Code, Failure},
@@ -6,7 +6,7 @@ use crate::{
     query::File,
 };
 
-/// A playbook that may be played, with its text for places.
+/// A playbook without errors, with its text for places.
 #[derive(Debug)]
 pub struct Source {
     pub loaded: Loaded,
@@ -14,7 +14,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// The playbook of a loaded file, if nothing forbids playing it.
+    /// The playbook of a loaded file, if it has no errors.
     pub fn new(loaded: Loaded) -> Result<Self, Box<Loaded>> {
         match loaded.playable().cloned() {
             Some(playbook) => Ok(Self { loaded, playbook }),
@@ -30,7 +30,7 @@ impl Source {
 
     /// A file of the playbook's folder.
     pub fn file(&self, path: &str) -> Result<File, &'static str> {
-        let found = self.loaded.files.get(path).ok_or("it is not there, or larger than 16 MiB")?;
+        let found = self.loaded.files.get(path).ok_or("it is missing, or larger than 16 MiB")?;
         let name = path.rsplit('/').next().unwrap_or(path).to_owned();
         Ok(File { name, media_type: "application/octet-stream".to_owned(), content: found.to_vec() })
     }
@@ -46,15 +46,15 @@ impl Source {
 /// The user that a job is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// The SCIM attribute by which the app knows people.
+    /// The SCIM attribute that identifies people in the app.
     pub attribute: String,
     pub value: String,
-    /// Upper and lower case are the same.
+    /// Ignore upper and lower case.
     pub ignore_case: bool,
 }
 
 impl Subject {
-    /// Is this the identity of the subject? Whole, after white-space folding.
+    /// Is this the identity of the subject? The whole text is compared, with white space folded.
     pub fn is(&self, shown: &str) -> bool {
         let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         if self.ignore_case {

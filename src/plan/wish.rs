@@ -1,4 +1,4 @@
-//! What the job wants of the user, refused where the playbook cannot bring it about.
+//! The state that the job wants for the user. A wish that the playbook cannot fulfil is refused.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// What the job wants the user to be like; refused where the playbook cannot bring it about.
+/// The state that the job wants for the user, or the reason why the playbook cannot fulfil it.
 pub(super) fn desired(job: &Job, source: &Source, body: &OperationSteps) -> Result<Desired, Failure> {
     let wished = entitlements(job, source)?;
     bounded(job, source, body, &wished)?;
@@ -49,7 +49,7 @@ pub(super) fn desired(job: &Job, source: &Source, body: &OperationSteps) -> Resu
     Ok(desired)
 }
 
-/// The attributes that the job sends, without the identity and what only the gateway uses.
+/// The attributes of the job, without the identity and the attributes that only the gateway uses.
 fn attributes(job: &Job, source: &Source) -> BTreeMap<String, String> {
     let identity = source.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
     let user = job.user.as_ref();
@@ -60,7 +60,7 @@ fn attributes(job: &Job, source: &Source) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What the job asks for, by kind; unknown and conflicting ones are refused.
+/// The entitlements of the job, by kind. Unknown and conflicting ones are refused.
 pub(super) fn entitlements(job: &Job, source: &Source) -> Result<BTreeMap<String, Vec<String>>, Failure> {
     let playbook = &source.playbook;
     let mut wished: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -90,7 +90,7 @@ pub(super) fn entitlements(job: &Job, source: &Source) -> Result<BTreeMap<String
         if rule.one_of.is_some() && list.len() > 1 {
             return Err(Failure::new(
                 Code::ConflictingEntitlements,
-                format!("a user has one {kind}; the job asks for {}", list.join(" and ")),
+                format!("a user can have only one {kind}, but the job asks for {}", list.join(" and ")),
             ));
         }
     }
@@ -100,7 +100,7 @@ pub(super) fn entitlements(job: &Job, source: &Source) -> Result<BTreeMap<String
     Ok(wished)
 }
 
-/// How many entitlements one job may name, and which a new user can be given.
+/// Checks the number of entitlements, and the kinds that a new user can get.
 fn bounded(
     job: &Job,
     source: &Source,
@@ -113,11 +113,11 @@ fn bounded(
         && asked as u64 > max.value
     {
         let message = format!(
-            "this app takes {} in one {operation}; the job names {asked}",
+            "one {operation} of this app can change {}, but the job names {asked}",
             if max.value == 1 { "one entitlement".to_owned() } else { format!("{} entitlements", max.value) }
         );
         return Err(Failure::new(Code::InvalidValue, message)
-            .hint("send a job for each")
+            .hint("send one job for each entitlement")
             .at(format!("{operation}.max"), source.place(max.span)));
     }
     if let Some(gives) = &body.gives
@@ -125,17 +125,14 @@ fn bounded(
     {
         let can: Vec<&str> = gives.iter().map(|given| given.value.as_str()).collect();
         let place = gives.first().map_or_else(String::new, |given| source.place(given.span));
-        return Err(Failure::new(
-            Code::InvalidValue,
-            format!("{operation} cannot give `{kind}` in this app"),
-        )
-        .hint(format!("it can give: {}; grant the others afterwards", can.join(", ")))
-        .at(format!("{operation}.gives"), place));
+        return Err(Failure::new(Code::InvalidValue, format!("{operation} cannot set `{kind}` in this app"))
+            .hint(format!("it can set: {}; grant the others afterwards", can.join(", ")))
+            .at(format!("{operation}.gives"), place));
     }
     Ok(())
 }
 
-/// `user.update` says what it can change.
+/// Checks that `user.update` can change all wished attributes.
 fn changeable(
     source: &Source,
     body: &OperationSteps,
@@ -153,14 +150,14 @@ fn changeable(
                 Code::InvalidValue,
                 format!("user.update cannot change `{attribute}` in this app"),
             )
-            .hint(format!("it can change: {}; send nothing else", can.join(", ")))
+            .hint(format!("it can change: {}; leave out the others", can.join(", ")))
             .at("user.update.changes", place));
         }
     }
     Ok(())
 }
 
-/// What a user carries of an attribute, as text.
+/// The value of a user's attribute, as text.
 pub(super) fn attribute_of(user: &User, attribute: &str) -> Option<String> {
     let value = serde_json::to_value(user).ok()?;
     let found = attribute.split('.').try_fold(&value, |value, key| value.get(key))?;

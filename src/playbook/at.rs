@@ -1,4 +1,4 @@
-//! Places: where in the text of a playbook a value stands.
+//! Places: where in the text of a playbook a value is.
 
 use std::ops::Deref;
 
@@ -8,14 +8,14 @@ use serde::{
     de::{SeqAccess, Visitor},
 };
 
-/// A stretch of the source, in bytes.
+/// A range of the source, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Span {
     pub start: usize,
     pub end: usize,
 }
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct At<T> {
     pub value: T,
@@ -135,7 +135,7 @@ impl<T: JsonSchema> JsonSchema for Names<T> {
     }
 }
 
-/// A list whose broken items are reported and left out, so that those of the others are found too.
+/// A list. Broken items are reported and left out, so that faults in other items are found too.
 #[derive(Debug, Clone, PartialEq)]
 pub struct List<T>(pub Vec<T>);
 
@@ -174,17 +174,17 @@ impl<T: JsonSchema> JsonSchema for List<T> {
     }
 }
 
-/// A part whose faults are noted, but do not hide those of its neighbours.
+/// A part of a list or map. Its faults are noted, and do not hide the faults of other parts.
 struct Tolerant<T>(Option<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Tolerant<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The reader of nodes notes the finding before it comes here as an error.
+        // The reader of nodes has already noted this error as a finding.
         Ok(Tolerant(T::deserialize(deserializer).ok()))
     }
 }
 
-/// For `deserialize_with`: a section of a playbook whose fault leaves it empty instead of hiding the other sections'.
+/// For `deserialize_with`: a section of a playbook. A fault leaves the section empty, and does not hide faults of other sections.
 pub fn section<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {

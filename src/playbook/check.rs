@@ -1,6 +1,6 @@
-//! The rules of the language: everything that can be said to be wrong before a browser opens.
+//! The rules of the language: they find errors in a playbook before a browser opens.
 //!
-//! Each rule adds findings and goes on; none stops the others.
+//! Every rule adds its findings and continues. No rule stops another.
 
 mod commits;
 mod locators;
@@ -43,10 +43,10 @@ pub const ATTRIBUTES: &[&str] = &[
     "phoneNumbers",
 ];
 
-/// The built-in target: the record in which the user was just read.
+/// The built-in target: the record where the user was read.
 pub const USER_ROW: &str = "user row";
 
-/// Every finding of a playbook that could be read.
+/// All findings of a playbook that could be read.
 pub fn check(playbook: &Playbook, modules: &Modules) -> Vec<Diagnostic> {
     let mut checker = Checker { playbook, modules, findings: Vec::new() };
     checker.version();
@@ -61,9 +61,9 @@ pub fn check(playbook: &Playbook, modules: &Modules) -> Vec<Diagnostic> {
     checker.findings
 }
 
-/// Every finding of a module that could be read.
+/// All findings of a module that could be read.
 pub fn check_module(module: &Module) -> Vec<Diagnostic> {
-    // What a module shares with a playbook is checked as in one.
+    // The parts that a module shares with a playbook have the same rules.
     let playbook = Playbook {
         targets: module.targets.clone(),
         screens: module.screens.clone(),
@@ -73,12 +73,13 @@ pub fn check_module(module: &Module) -> Vec<Diagnostic> {
     let modules = Modules::new();
     let mut checker = Checker { playbook: &playbook, modules: &modules, findings: Vec::new() };
     if module.module.value != 1 {
-        let message = format!("version {} of the language is not known here", module.module.value);
+        let message =
+            format!("this program does not support version {} of the language", module.module.value);
         checker.note(Finding::LanguageVersion, module.module.span, message).help =
             Some("write `module: 1`".into());
     }
     checker.wide_origins();
-    checker.no_commits(&module.steps, Finding::CommitInLoop, "a module has no commit of its own");
+    checker.no_commits(&module.steps, Finding::CommitInLoop, "a module cannot have a commit");
     checker.names_of_module(module);
     checker.findings
 }
@@ -99,8 +100,10 @@ impl Checker<'_> {
 
     fn version(&mut self) {
         if self.playbook.playbook.value != 1 {
-            let message =
-                format!("version {} of the language is not known here", self.playbook.playbook.value);
+            let message = format!(
+                "this program does not support version {} of the language",
+                self.playbook.playbook.value
+            );
             self.note(Finding::LanguageVersion, self.playbook.playbook.span, message).help =
                 Some("write `playbook: 1`".into());
         }
@@ -109,7 +112,7 @@ impl Checker<'_> {
     fn login(&mut self) {
         let Some(login) = &self.playbook.login else {
             let span = self.playbook.app.span;
-            self.note(Finding::NoLogin, span, "nothing says how to sign in").help =
+            self.note(Finding::NoLogin, span, "the playbook has no `login`").help =
                 Some("add `login:` with `signed_in` and `password`, `sso` or `token`".into());
             return;
         };
@@ -127,23 +130,38 @@ impl Checker<'_> {
                     Some("add `password:` or `sso:` with its steps, or `token:`".into());
             }
             Some(span) if login.tenant.is_none() => {
-                self.note(Finding::NoTenant, span, "nothing makes sure that the right tenant is in front").help =
-                    Some("add `tenant: { text_of: …, equals: … }`: acting in the wrong space is worse than not acting".into());
+                self.note(
+                    Finding::NoTenant,
+                    span,
+                    "no check ensures that the session is in the right tenant",
+                )
+                .help = Some(
+                    "add `tenant: { text_of: …, equals: … }`, so that a job never changes another tenant"
+                        .into(),
+                );
             }
             Some(_) => {}
         }
         for steps in ways {
-            self.no_commits(steps, Finding::CommitInRead, "a sign-in changes nothing, so it has no commit");
+            self.no_commits(
+                steps,
+                Finding::CommitInRead,
+                "a sign-in changes nothing, so it cannot have a commit",
+            );
         }
         for overlay in self.playbook.overlays.iter() {
             self.no_commits(
                 &overlay.steps,
                 Finding::CommitInRead,
-                "an overlay changes nothing, so it has no commit",
+                "an overlay changes nothing, so it cannot have a commit",
             );
         }
         for steps in self.playbook.views.iter().filter_map(|(_, view)| view.prepare.as_ref()) {
-            self.no_commits(steps, Finding::CommitInRead, "a view changes nothing, so it has no commit");
+            self.no_commits(
+                steps,
+                Finding::CommitInRead,
+                "a view changes nothing, so it cannot have a commit",
+            );
         }
     }
 
@@ -155,15 +173,15 @@ impl Checker<'_> {
             }
         });
         for span in spans {
-            self.note(finding, span, why).help = Some("take `commit: true` away".into());
+            self.note(finding, span, why).help = Some("remove `commit: true`".into());
         }
     }
 
     fn operations(&mut self) {
         if self.playbook.operations.is_empty() {
             let span = self.playbook.app.span;
-            self.note(Finding::NoOperations, span, "no operations: nothing can be done with this playbook")
-                .help = Some("add `operations:` with at least `user.list` or `user.create`".into());
+            self.note(Finding::NoOperations, span, "the playbook has no operations").help =
+                Some("add `operations:` with at least `user.list` or `user.create`".into());
         }
         for (name, steps) in self.playbook.operations.iter() {
             match Operation::ALL.iter().find(|o| o.as_str() == name.value) {
@@ -187,7 +205,7 @@ impl Checker<'_> {
         if let Some(second) = body.every_view().nth(1)
             && operation != Operation::EntitlementList
         {
-            self.note(Finding::OperationShape, second.span, format!("{operation} reads one view"));
+            self.note(Finding::OperationShape, second.span, format!("{operation} can read only one view"));
         }
         let parts = [body.unsupported.is_some(), reads, body.steps.is_some()];
         let given = parts.iter().filter(|p| **p).count();
@@ -196,7 +214,7 @@ impl Checker<'_> {
             self.note(
                 Finding::OperationShape,
                 name.span,
-                "either `steps`, or `view`, or `unsupported`: not two of them",
+                "an operation has only one of `steps`, `view` and `unsupported`",
             );
             return;
         }
@@ -208,19 +226,22 @@ impl Checker<'_> {
                 Some(steps) if !steps.is_empty() => self.write(operation, name, body, steps),
                 _ => {
                     self.note(Finding::OperationShape, name.span, format!("{operation} has no steps")).help =
-                        Some("say what a person would do, or `unsupported: why`".into());
+                        Some(
+                            "write the steps that a person would take, or `unsupported:` with the reason"
+                                .into(),
+                        );
                 }
             }
         } else if body.steps.is_some() {
             self.note(
                 Finding::OperationShape,
                 name.span,
-                format!("{operation} only reads: it has no steps"),
+                format!("{operation} only reads, so it cannot have steps"),
             )
-            .help = Some("name the view that is read: `{ view: members }`".into());
+            .help = Some("name the view to read: `{ view: members }`".into());
         } else if !reads && !implicit {
-            self.note(Finding::OperationShape, name.span, format!("{operation} names no view")).help =
-                Some("write `{ view: … }`, or `unsupported: why`".into());
+            self.note(Finding::OperationShape, name.span, format!("{operation} has no view")).help =
+                Some("write `{ view: … }`, or `unsupported:` with the reason".into());
         }
         if body.changes.is_some() && operation != Operation::UserUpdate {
             self.note(Finding::OperationShape, name.span, "`changes` belongs to user.update");
@@ -234,7 +255,7 @@ impl Checker<'_> {
                 let message = "`max` belongs to entitlement.grant and entitlement.revoke";
                 self.note(Finding::OperationShape, max.span, message);
             } else if !(1..=1_000).contains(&max.value) {
-                let message = format!("`max` is {}: it goes from 1 to 1000", max.value);
+                let message = format!("`max` is {}, but must be from 1 to 1000", max.value);
                 self.note(Finding::OperationShape, max.span, message);
             }
         }
@@ -244,8 +265,12 @@ impl Checker<'_> {
             self.note(Finding::OperationShape, becomes.span, "`becomes` belongs to user.create");
         }
         if operation.about_a_user() && self.playbook.find_user.is_none() {
-            self.note(Finding::NoFindUser, name.span, format!("{operation} has to find the user first"))
-                .help = Some("add `find_user:` with a view and, best, a search".into());
+            self.note(
+                Finding::NoFindUser,
+                name.span,
+                format!("{operation} must find the user first, but there is no `find_user`"),
+            )
+            .help = Some("add `find_user:` with a view, and with a search if the app has one".into());
         }
     }
 
@@ -274,9 +299,8 @@ impl Checker<'_> {
             }
         }
         if operation == Operation::UserUpdate && body.changes.as_ref().is_none_or(Vec::is_empty) {
-            self.note(Finding::OperationShape, name.span, "user.update does not say what it can change")
-                .help = Some(
-                "add `changes: [displayName, …]`: anything else is refused before a browser opens".into(),
+            self.note(Finding::OperationShape, name.span, "user.update has no `changes`").help = Some(
+                "add `changes: [displayName, …]`; other changes are refused before a browser opens".into(),
             );
         }
         let read: Vec<&str> = self.found_columns().collect();
@@ -286,7 +310,7 @@ impl Checker<'_> {
             self.note(
                 Finding::ActiveNotRead,
                 name.span,
-                "no column reads `active`, so the change could not be proved",
+                "no column reads `active`, so the change cannot be verified",
             )
             .help = Some(
                 "add `active: { column: Status, map: { Active: true, Suspended: false } }` to the view of find_user".into(),
@@ -295,7 +319,7 @@ impl Checker<'_> {
         let waits = body.becomes.as_ref().is_some_and(|becomes| becomes.value == Becomes::PendingExternal);
         let invites = matches!(operation, Operation::InviteResend | Operation::InviteCancel);
         if (waits || invites) && !self.reads_pending() {
-            self.note(Finding::PendingNotRead, name.span, "no column tells who is invited").help = Some(
+            self.note(Finding::PendingNotRead, name.span, "no column shows who is invited").help = Some(
                 "add `active: { column: Status, map: { Active: true, Invited: invited } }` to the view of find_user"
                     .into(),
             );
@@ -304,9 +328,9 @@ impl Checker<'_> {
             self.note(
                 Finding::ResendNotProved,
                 name.span,
-                "nothing shows that the invitation went out again",
+                "nothing proves that the invitation was sent again",
             )
-            .help = Some("add `expect:` with what the app says, behind the commit".into());
+            .help = Some("add `expect:` with the app's message, after the commit".into());
         }
         if matches!(operation, Operation::EntitlementGrant | Operation::EntitlementRevoke)
             && !reads_entitlement
@@ -314,9 +338,10 @@ impl Checker<'_> {
             self.note(
                 Finding::EntitlementNotRead,
                 name.span,
-                "no view reads an entitlement, so the change could not be proved",
+                "no view reads an entitlement, so the change cannot be verified",
             )
-            .help = Some("declare it under `entitlements` and read it in a column of the same name".into());
+            .help =
+                Some("declare it under `entitlements`, and read it in a column with the same name".into());
         }
     }
 
@@ -326,7 +351,7 @@ impl Checker<'_> {
         view.into_iter().flat_map(|v| v.every_column().map(|(name, _)| name.value.as_str()))
     }
 
-    /// Does the view of `find_user` tell who is invited?
+    /// Does the view of `find_user` show who is invited?
     fn reads_pending(&self) -> bool {
         let view = self.playbook.find_user.as_ref().and_then(|f| self.playbook.views.get(&f.view.value));
         let active = view.and_then(|v| v.every_column().find(|(name, _)| name.value == "active"));
@@ -351,7 +376,7 @@ impl Checker<'_> {
     }
 }
 
-/// Is there an `expect` behind the commit?
+/// Is there an `expect` after the commit?
 fn expects_after_commit(steps: &[Step]) -> bool {
     let commits = |step: &Step| {
         let mut found = false;

@@ -1,4 +1,4 @@
-//! A finding: what is wrong with a playbook, where, and what would be right.
+//! A finding: what is wrong in a playbook, where it is, and how to fix it.
 
 use serde::Serialize;
 
@@ -8,9 +8,9 @@ use super::at::Span;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Works, but will hurt.
+    /// The playbook works now, but will cause trouble.
     Warning,
-    /// The playbook is not played.
+    /// The playbook cannot be played.
     Error,
 }
 
@@ -31,61 +31,61 @@ macro_rules! findings {
             /// How bad it is.
             pub fn severity(self) -> Severity { match self { $( Finding::$variant => Severity::$severity, )* } }
 
-            /// One sentence for the reference.
+            /// The meaning in one sentence, for the reference.
             pub fn meaning(self) -> &'static str { match self { $( Finding::$variant => $doc, )* } }
         }
     };
 }
 
 findings! {
-    NotYaml "P001" Error => "The file is not YAML, or is more than a playbook may be: larger than 1 MiB, too deep, with anchors or aliases.";
-    DuplicateKey "P002" Error => "A key stands twice in one map.";
-    UnknownKey "P003" Error => "A key that the language does not have here.";
-    WrongShape "P004" Error => "A value of another kind than the language expects here, or a missing one.";
+    NotYaml "P001" Error => "The file is not valid YAML, is larger than 1 MiB, is nested too deeply, or has anchors or aliases.";
+    DuplicateKey "P002" Error => "A map has the same key twice.";
+    UnknownKey "P003" Error => "The language has no such key here.";
+    WrongShape "P004" Error => "A value is missing, or is of the wrong kind.";
     LanguageVersion "P005" Error => "The playbook is written for another version of the language.";
-    AppName "P006" Error => "`app` is not the name of the playbook's folder.";
-    UnknownTarget "P010" Error => "A bare string names a target that `targets` does not have.";
-    UnusedTarget "P011" Warning => "A target that nothing uses.";
-    UnknownView "P012" Error => "A view that `views` does not have.";
-    LocatorShape "P013" Error => "A locator that says nothing, or two things at once.";
-    FragileLocator "P014" Warning => "A locator that breaks when the page's markup changes: css, xpath, nth.";
-    TargetLoop "P015" Error => "Targets that name each other in a circle.";
-    UnknownModule "P016" Error => "A module that is not below `playbooks`, or that has errors of its own.";
-    ModuleParameter "P017" Error => "A parameter that a module does not have, or one that it needs and does not get.";
-    BadTemplate "P020" Error => "A `{{ … }}` that cannot be read.";
-    UnknownName "P021" Error => "A template names something that no job, setting or capture has.";
-    TemplateInSelector "P022" Error => "A template inside css or xpath: values are data, never syntax.";
-    NoCommit "P030" Error => "A write without a step marked `commit: true` on one of its paths.";
-    TwoCommits "P031" Error => "More than one `commit: true` on one path.";
-    CommitOutsideIdentity "P032" Error => "A destructive commit that is not inside the user's row, nor in a dialog or page that shows the identity.";
-    CommitInRead "P033" Error => "A commit in an operation that only reads, in a sign-in, an overlay or a view.";
-    CommitOptional "P034" Error => "A commit that is optional, or that cannot be a commit.";
-    CommitInLoop "P035" Error => "A commit inside `repeat` or a module, where it could be made twice.";
-    NothingAnswered "P036" Error => "An `answer` with no step behind it that could raise the dialog.";
-    ResendNotProved "P037" Error => "An `invite.resend` without an `expect` behind its commit: no record shows that a mail was sent.";
-    NoFindUser "P040" Error => "Operations on a user without `find_user`.";
-    AbsentWithoutProof "P041" Error => "Nothing proves that a user is absent: no `absent`, and no `total` to compare a walked list with.";
-    IdentityNotRead "P042" Error => "The view of `find_user` does not read the identity.";
-    UnknownAttribute "P043" Error => "A name that is neither a SCIM attribute nor an entitlement of this playbook.";
-    ActiveNotRead "P044" Error => "Disabling or enabling without a view that reads `active`.";
-    BadColumn "P045" Error => "A column that says nowhere, or two places.";
-    EntitlementRule "P046" Error => "An entitlement that says neither `one_of` nor `any_of`, or both, or a default that is none of its values.";
-    EntitlementNotRead "P047" Error => "Entitlements are granted or revoked, but no view reads them.";
-    PendingNotRead "P048" Error => "Invitations without a view that tells who is invited: a value of `active` that is neither true nor false.";
-    NothingToDiscover "P049" Error => "`discovered` without an `entitlement.list` whose view shows what there is.";
-    OperationShape "P050" Error => "An operation that has neither steps nor view nor `unsupported`, or what it cannot have.";
-    NotPlayed "P051" Warning => "An operation that no scenario plays.";
-    NoOperations "P052" Error => "A playbook without operations.";
-    SecretOutsideLogin "P060" Error => "A secret outside of `login`, or outside of a `secret:` slot.";
-    WideOrigin "P061" Error => "An origin that is too wide, or plain http off the loopback.";
-    StartOutsideOrigins "P062" Error => "`start` is not on one of the origins.";
-    NoLogin "P063" Error => "No way to sign in, or nothing that shows that one is signed in.";
-    NoTenant "P064" Warning => "Nothing makes sure that the right tenant is in front.";
-    TokenWithoutSecret "P065" Error => "An access token that holds no secret.";
-    Unbounded "P070" Error => "Something repeats without a bound.";
-    BadDuration "P071" Error => "Not a duration: write 500ms, 10s or 2m.";
-    BadSize "P073" Error => "Not a size: write 200KiB or 1MiB; at most 16MiB.";
-    BadSetting "P072" Error => "A setting whose pattern cannot be read.";
+    AppName "P006" Error => "`app` differs from the name of the playbook's folder.";
+    UnknownTarget "P010" Error => "A locator names a target that is not under `targets`.";
+    UnusedTarget "P011" Warning => "No locator uses this target.";
+    UnknownView "P012" Error => "The view is not under `views`.";
+    LocatorShape "P013" Error => "A locator has no way to find an element, or more than one.";
+    FragileLocator "P014" Warning => "A locator breaks when the page's markup changes: css, xpath, nth.";
+    TargetLoop "P015" Error => "Targets refer to each other in a circle.";
+    UnknownModule "P016" Error => "The module does not exist below `playbooks`, or has errors.";
+    ModuleParameter "P017" Error => "The module has no such parameter, or a required parameter is missing.";
+    BadTemplate "P020" Error => "A template (`{{ … }}`) cannot be parsed.";
+    UnknownName "P021" Error => "A template uses a name that is not known here.";
+    TemplateInSelector "P022" Error => "A CSS selector or XPath contains a template. Values must not become part of a selector.";
+    NoCommit "P030" Error => "A write has a path without a step marked `commit: true`.";
+    TwoCommits "P031" Error => "A path has more than one step marked `commit: true`.";
+    CommitOutsideIdentity "P032" Error => "A destructive commit is neither inside the user's row nor inside a dialog that shows the user's identity.";
+    CommitInRead "P033" Error => "A sign-in, an overlay or a view has a commit, but must not change the app.";
+    CommitOptional "P034" Error => "A commit may be skipped, or the step cannot be a commit.";
+    CommitInLoop "P035" Error => "A commit is inside `repeat` or a module, where it could run twice.";
+    NothingAnswered "P036" Error => "No step that could open the dialog follows `answer`.";
+    ResendNotProved "P037" Error => "`invite.resend` has no `expect` after its commit, so nothing proves that the mail was sent.";
+    NoFindUser "P040" Error => "An operation on a user needs `find_user`.";
+    AbsentWithoutProof "P041" Error => "Nothing proves that a user does not exist: `find_user` has no `absent`, and its view has no `total`.";
+    IdentityNotRead "P042" Error => "The view of `find_user` does not read the user's identity.";
+    UnknownAttribute "P043" Error => "The name is neither a SCIM attribute nor an entitlement of this playbook.";
+    ActiveNotRead "P044" Error => "An operation disables or enables users, but no view reads `active`.";
+    BadColumn "P045" Error => "A column has no place on the page, or more than one.";
+    EntitlementRule "P046" Error => "An entitlement needs either `one_of` or `any_of`, and its default must be one of its values.";
+    EntitlementNotRead "P047" Error => "An operation grants or revokes entitlements, but no view reads them.";
+    PendingNotRead "P048" Error => "An operation invites users, but no view shows who is invited: `active` needs a value that is neither true nor false.";
+    NothingToDiscover "P049" Error => "`discovered` needs an `entitlement.list` whose view shows the entitlements.";
+    OperationShape "P050" Error => "An operation lacks `steps`, `view` or `unsupported`, or has a key that it cannot have.";
+    NotPlayed "P051" Warning => "No scenario plays this operation.";
+    NoOperations "P052" Error => "The playbook has no operations.";
+    SecretOutsideLogin "P060" Error => "A secret is used outside of `login`, or outside of `secret:`.";
+    WideOrigin "P061" Error => "An origin is too wide, or uses http outside of the loopback.";
+    StartOutsideOrigins "P062" Error => "`start` is not on any of the origins.";
+    NoLogin "P063" Error => "The playbook has no way to sign in.";
+    NoTenant "P064" Warning => "No check ensures that the session is in the right tenant.";
+    TokenWithoutSecret "P065" Error => "An access token contains no secret.";
+    Unbounded "P070" Error => "The limit of a repetition is missing or out of range.";
+    BadDuration "P071" Error => "The text is not a duration: write 500ms, 10s or 2m.";
+    BadSize "P073" Error => "The text is not a size: write 200KiB or 1MiB; at most 16MiB.";
+    BadSetting "P072" Error => "The pattern of a setting is not a valid regular expression.";
 }
 
 /// One finding.
@@ -95,9 +95,9 @@ pub struct Diagnostic {
     /// What is wrong, in one sentence.
     pub message: String,
     pub span: Span,
-    /// What is underlined is called this.
+    /// The text next to the underlined part.
     pub label: Option<String>,
-    /// What would be right.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
@@ -118,20 +118,20 @@ impl Diagnostic {
         self
     }
 
-    /// With a did-you-mean, where one of these comes near.
+    /// Adds a did-you-mean when one of these words is similar.
     #[must_use]
     pub fn did_you_mean<'a>(mut self, word: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
         if let Some(near) = nearest(word, known.iter().copied()) {
             self.label = Some(format!("did you mean `{near}`?"));
         } else if !known.is_empty() && self.help.is_none() {
-            self.help = Some(format!("known here: {}", known.join(", ")));
+            self.help = Some(format!("known names: {}", known.join(", ")));
         }
         self
     }
 }
 
-/// The known word that one most likely meant.
+/// The known word that is most similar, when one is similar enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()

@@ -1,4 +1,4 @@
-//! From the text of a playbook to a checked one.
+//! Loads a playbook: from its text to a checked playbook.
 
 use std::{
     cell::RefCell,
@@ -18,17 +18,17 @@ use super::{
 };
 use crate::digest;
 
-/// Reads something else than a playbook, in the same way: with everything that is wrong with its shape.
+/// Reads another kind of file in the same way, with all findings about its shape.
 pub fn read_text<T: serde::de::DeserializeOwned>(source: &str) -> (Option<T>, Vec<Diagnostic>) {
     read_tree(node::parse(source))
 }
 
-/// The same of a text that may say a thing once and mean it often: with anchors and aliases.
+/// The same for a text that may have anchors and aliases.
 pub fn read_text_with_aliases<T: serde::de::DeserializeOwned>(source: &str) -> (Option<T>, Vec<Diagnostic>) {
     read_tree(node::parse_with(source, MOST_ALIASES))
 }
 
-/// How many anchors and aliases a text may have.
+/// The largest number of anchors and aliases in a text.
 const MOST_ALIASES: usize = 500;
 
 fn read_tree<T: serde::de::DeserializeOwned>(tree: Result<Node, Diagnostic>) -> (Option<T>, Vec<Diagnostic>) {
@@ -63,7 +63,7 @@ pub fn load_module(path: &str, source: &str) -> LoadedModule {
     LoadedModule { path: path.to_owned(), source: source.to_owned(), module, findings }
 }
 
-/// Does a finding only say that a part is missing which is there, but could not be read?
+/// Does a finding report a part as missing that exists, but could not be read?
 fn follows(finding: &Diagnostic, broken: &[String]) -> bool {
     let cause = match finding.finding {
         Finding::NoFindUser | Finding::AbsentWithoutProof => "find_user",
@@ -78,7 +78,7 @@ fn follows(finding: &Diagnostic, broken: &[String]) -> bool {
     broken.iter().any(|part| part == cause)
 }
 
-/// Reads and checks one playbook. `folder` is the name that its app must have; `modules` are what it may use.
+/// Reads and checks one playbook. `folder` is the required name of the app; `modules` are the modules that it may use.
 pub fn load(path: &str, folder: &str, source: &str, modules: &Modules) -> Loaded {
     let digest = format!("sha256:{}", digest::sha256(source));
     let findings: Findings = RefCell::default();
@@ -95,7 +95,7 @@ pub fn load(path: &str, folder: &str, source: &str, modules: &Modules) -> Loaded
         let broken = node::broken_parts(tree, &findings);
         findings.extend(check(playbook, modules).into_iter().filter(|finding| !follows(finding, &broken)));
         if playbook.app.value != folder {
-            let message = format!("the app is called `{}`, its folder `{folder}`", playbook.app.value);
+            let message = format!("the app is named `{}`, but its folder is `{folder}`", playbook.app.value);
             findings.push(
                 Diagnostic::new(Finding::AppName, playbook.app.span, message)
                     .help(format!("write `app: {folder}`, or rename the folder")),

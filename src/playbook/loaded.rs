@@ -1,4 +1,4 @@
-//! What was loaded: the text, what it says, and everything that was found in it.
+//! Loaded files: their text, their content, and their findings.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,7 +13,7 @@ use super::{
     visit::each_step_of,
 };
 
-/// A playbook as loaded: the text, what it says, and everything that was found.
+/// A loaded playbook: its text, its content, and its findings.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// For people: `playbooks/ledgerly/playbook.yaml`.
@@ -21,24 +21,24 @@ pub struct Loaded {
     pub source: String,
     /// `sha256:` and the digest of the text, hexadecimal.
     pub digest: String,
-    /// What could be read, good or bad.
+    /// The content, as far as it could be read.
     pub playbook: Option<Playbook>,
     /// In the order of the text.
     pub findings: Vec<Diagnostic>,
     /// The modules that it uses.
     pub modules: Modules,
-    /// The files that it uploads, by their path in its folder. Filled in by whoever reads the folder.
+    /// The files that the playbook uploads, by their path in its folder. The reader of the folder fills this in.
     pub files: BTreeMap<String, Arc<[u8]>>,
 }
 
 impl Loaded {
-    /// The playbook, if nothing forbids playing it.
+    /// The playbook, if it has no errors.
     pub fn playable(&self) -> Option<&Playbook> {
         let forbidden = self.findings.iter().any(|f| f.finding.severity() == Severity::Error);
         if forbidden { None } else { self.playbook.as_ref() }
     }
 
-    /// The files that it uploads.
+    /// The paths of the files that the playbook uploads.
     pub fn uploads(&self) -> Vec<&str> {
         let mut found = Vec::new();
         if let Some(playbook) = &self.playbook {
@@ -51,14 +51,14 @@ impl Loaded {
         found
     }
 
-    /// Notes the operations that none of its scenarios plays.
+    /// Adds a finding for every operation that no scenario plays.
     pub fn note_unplayed(&mut self, played: &BTreeSet<String>) {
         let Some(playbook) = &self.playbook else { return };
         let possible = playbook.operations.iter().filter(|(_, body)| body.unsupported.is_none());
         let unplayed = possible.filter(|(name, _)| !played.contains(&name.value)).map(|(name, _)| {
             let message = format!("no scenario plays `{}`", name.value);
             Diagnostic::new(Finding::NotPlayed, name.span, message)
-                .help("add one to scenarios.yaml; `seatwright coverage` tells which states it needs")
+                .help("add a scenario to scenarios.yaml; `seatwright coverage` lists the states to cover")
         });
         let unplayed: Vec<Diagnostic> = unplayed.collect();
         self.findings.extend(unplayed);
@@ -74,20 +74,20 @@ impl Loaded {
 /// Modules by name: `idp/gatehouse`.
 pub type Modules = BTreeMap<String, Arc<LoadedModule>>;
 
-/// A module as loaded.
+/// A loaded module.
 #[derive(Debug, Clone)]
 pub struct LoadedModule {
     /// For people: `playbooks/idp/gatehouse.yaml`.
     pub path: String,
     pub source: String,
-    /// What could be read, good or bad.
+    /// The content, as far as it could be read.
     pub module: Option<Module>,
     /// In the order of the text.
     pub findings: Vec<Diagnostic>,
 }
 
 impl LoadedModule {
-    /// The module, if nothing forbids playing it.
+    /// The module, if it has no errors.
     pub fn playable(&self) -> Option<&Module> {
         let forbidden = self.findings.iter().any(|f| f.finding.severity() == Severity::Error);
         if forbidden { None } else { self.module.as_ref() }
@@ -103,7 +103,7 @@ impl LoadedModule {
     }
 }
 
-/// A text that findings are about, which is no playbook.
+/// Another file that findings refer to.
 #[derive(Debug, Clone, Default)]
 pub struct Text {
     /// For people: `playbooks/ledgerly/scenarios.yaml`.

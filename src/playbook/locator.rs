@@ -1,4 +1,4 @@
-//! Locators: how to find an element, as a person would say it.
+//! Locators: how to find an element, in the words of a person.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
@@ -69,12 +69,12 @@ pub struct Find {
     pub by: By,
     pub within: Option<Locator>,
     pub has: Option<Locator>,
-    /// Beside a role: that also contains this text.
+    /// With a role: the element also contains this text.
     pub text: Option<At<String>>,
-    /// Only what stands under the heading of this name.
+    /// Only elements under the heading of this name.
     pub under: Option<Name>,
     pub nth: Option<At<u32>>,
-    /// False: the name may stand anywhere in the element's, upper and lower case being the same.
+    /// False: the name may be any part of the element's name, ignoring case.
     pub exact: bool,
     /// The place of the key that says how.
     pub at: At<()>,
@@ -96,7 +96,7 @@ pub enum By {
     Xpath(At<String>),
 }
 
-/// What an element is called: exactly, or by a pattern with `*`.
+/// The name of an element: exact, or a pattern with `*`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Name {
     pub text: At<String>,
@@ -157,7 +157,7 @@ impl JsonSchema for Name {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Exactly this, after white-space folding; or a pattern with `*`.",
+            "description": "The exact text, with white space folded; or a pattern with `*`.",
             "anyOf": [
                 { "type": ["string", "boolean"], "x-word": true },
                 { "type": "integer", "minimum": 0 },
@@ -190,7 +190,7 @@ impl<'de> Deserialize<'de> for Locator {
                     any.push(locator);
                 }
                 if any.is_empty() {
-                    return Err(A::Error::custom("locator|an empty list of alternatives finds nothing"));
+                    return Err(A::Error::custom("locator|the list of alternatives is empty"));
                 }
                 Ok(Raw(Locator::Any(any)))
             }
@@ -211,7 +211,7 @@ impl<'de> Deserialize<'de> for Locator {
     }
 }
 
-/// Reads the keys of a locator, of which the first has been taken from the map already.
+/// Reads the keys of a locator. The caller has already taken the first key from the map.
 pub(super) fn read_map<'de, A: MapAccess<'de>>(
     first: Option<At<String>>,
     map: &mut A,
@@ -226,7 +226,7 @@ pub(super) fn read_map<'de, A: MapAccess<'de>>(
 }
 
 impl Locator {
-    /// A bare name learns its place only after it has been read.
+    /// Adds the place to a bare name, which is known only after it was read.
     pub(super) fn placed(self, span: super::at::Span) -> Self {
         match self {
             Locator::Named(name) => Locator::Named(At { value: name.value, span }),
@@ -235,7 +235,7 @@ impl Locator {
     }
 }
 
-/// The keys of a locator as they come.
+/// The keys of a locator, in any order.
 #[derive(Default)]
 struct Parts {
     by: Vec<(At<String>, By)>,
@@ -276,9 +276,7 @@ impl Parts {
                              css or xpath"
                         .to_owned(),
                 };
-                return Err(A::Error::custom(format!(
-                    "locator|`{unknown}` is no way to find an element: {advice}"
-                )));
+                return Err(A::Error::custom(format!("locator|a locator has no key `{unknown}`: {advice}")));
             }
         }
         Ok(())
@@ -293,13 +291,13 @@ impl Parts {
         }
         if let [(first, _), (second, _), ..] = self.by.as_slice() {
             return Err(format!(
-                "locator|a locator finds in one way; here are `{}` and `{}`: put one into `in:` or `has:`, or make a \
-                 list of alternatives",
+                "locator|a locator finds an element in one way, but this one has `{}` and `{}`: put one of them into `in:` or \
+                 `has:`, or write a list of alternatives",
                 first.value, second.value
             ));
         }
         let Some((key, by)) = self.by.pop() else {
-            return Err("locator|this finds nothing: name a role, label, text or testid".to_owned());
+            return Err("locator|this locator finds nothing: add a role, label, text or testid".to_owned());
         };
         Ok(Find {
             by,
@@ -327,7 +325,7 @@ impl JsonSchema for Locator {
             let mut with_null = name.clone();
             with_null.insert(
                 "description".into(),
-                format!("The ARIA role {role}, with this accessible name (none: any).").into(),
+                format!("The ARIA role {role}, with this accessible name. Without a name: any.").into(),
             );
             if let Some(any) = with_null.get_mut("anyOf").and_then(|a| a.as_array_mut()) {
                 any.push(serde_json::json!({ "type": "null" }));
@@ -335,11 +333,11 @@ impl JsonSchema for Locator {
             properties.insert((*role).into(), with_null.into());
         }
         for (key, what) in [
-            ("label", "The form control so labelled."),
-            ("text", "The element with this text; beside a role: that also contains it."),
+            ("label", "The form control with this label."),
+            ("text", "The element with this text. With a role: the element also contains this text."),
             ("placeholder", "The form control with this placeholder."),
             ("title", "The element with this title."),
-            ("under", "Only what stands under the heading of this name."),
+            ("under", "Only elements under the heading of this name."),
             ("frame", "The frame (iframe) with this title, `name` or address; inside `in:`, what is in it."),
         ] {
             let mut schema = name.clone();
@@ -358,7 +356,7 @@ impl JsonSchema for Locator {
         properties.insert("nth".into(), serde_json::json!({ "type": "integer", "minimum": 0 }));
         properties.insert("exact".into(), serde_json::json!({ "type": "boolean" }));
         json_schema!({
-            "description": "How to find an element: what a person sees, and exactly one match.",
+            "description": "How to find an element: by what a person sees. Exactly one element must match.",
             "anyOf": [
                 { "type": "string", "x-word": true, "description": "A target of this name, or `user row`." },
                 { "type": "array", "minItems": 1, "items": this, "description": "Alternatives in order." },

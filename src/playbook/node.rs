@@ -1,4 +1,4 @@
-//! YAML as a tree with places. The only room that knows the YAML library.
+//! YAML as a tree with places. This is the only file that uses the YAML library for playbooks.
 
 use serde::{
     Deserialize, Deserializer,
@@ -33,7 +33,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// In serde's words.
+    /// The value in the terms of serde.
     pub(super) fn unexpected(&self) -> Unexpected<'_> {
         match self {
             Value::Null => Unexpected::Other("nothing"),
@@ -46,15 +46,16 @@ impl Value {
     }
 }
 
-/// Reads YAML into a tree; bombs, aliases and duplicate keys are findings.
+/// Parses YAML into a tree. Bombs, aliases and duplicate keys become findings.
 pub fn parse(source: &str) -> Result<Node, Diagnostic> {
     parse_with(source, 0)
 }
 
-/// The same, with so many anchors and aliases.
+/// The same, with at most this many anchors and aliases.
 pub fn parse_with(source: &str, aliases: usize) -> Result<Node, Diagnostic> {
     if source.len() > MAX_BYTES {
-        let message = format!("the file has {} bytes; a playbook has at most {MAX_BYTES}", source.len());
+        let message =
+            format!("the file has {} bytes, but a playbook can have at most {MAX_BYTES}", source.len());
         return Err(Diagnostic::new(Finding::NotYaml, Span::default(), message));
     }
     let options = serde_saphyr::options! {
@@ -79,22 +80,23 @@ pub fn parse_with(source: &str, aliases: usize) -> Result<Node, Diagnostic> {
         let lower = said.to_lowercase();
         if lower.contains("duplicate") {
             let key = source.get(span.start..span.end).unwrap_or("this key");
-            return Diagnostic::new(Finding::DuplicateKey, span, format!("`{key}` stands twice in one map"))
-                .help("keep one of them: which one was meant is not for a program to guess");
+            return Diagnostic::new(
+                Finding::DuplicateKey,
+                span,
+                format!("the map has the key `{key}` twice"),
+            )
+            .help("remove one of them");
         }
         if lower.contains("alias") || lower.contains("anchor") {
-            return Diagnostic::new(
-                Finding::NotYaml,
-                span,
-                "anchors and aliases are not part of the language",
-            )
-            .help("write it out; elements with a name stand under `targets`");
+            return Diagnostic::new(Finding::NotYaml, span, "the language has no anchors and aliases")
+                .help("write the value out; to reuse an element, name it under `targets`");
         }
         let first = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        // The place is shown beside it.
+        // The report shows the place separately.
         let first = first.split_once(" at line ").map_or(first, |(what, _)| what);
-        Diagnostic::new(Finding::NotYaml, span, format!("not YAML: {first}"))
-            .help("look at this line and at the one above: indentation, quotes around `{{ … }}`, brackets that are not closed")
+        Diagnostic::new(Finding::NotYaml, span, format!("this is not valid YAML: {first}")).help(
+            "check this line and the line above: indentation, quotes around `{{ … }}`, unclosed brackets",
+        )
     })?;
     Ok(node(tree))
 }
@@ -193,7 +195,7 @@ impl<'de> Deserialize<'de> for Raw {
     }
 }
 
-/// The top-level parts of a playbook in which something is not as the language has it.
+/// The top-level parts of a playbook that contain a finding about their shape.
 pub fn broken_parts(root: &Node, findings: &[Diagnostic]) -> Vec<String> {
     let Value::Map(entries) = &root.value else { return Vec::new() };
     let shape = |f: &Diagnostic| {

@@ -1,7 +1,7 @@
-//! From the tree to typed syntax, with every fault noted.
+//! Reads a tree into typed syntax, and reports every fault.
 //!
-//! serde stops at the first fault; an author wants all of them. This reader notes what is wrong, leaves it out, and
-//! goes on.
+//! serde stops at the first fault, but an author wants to see all of them. This reader notes a fault, leaves the faulty part
+//! out, and continues.
 
 use std::cell::RefCell;
 
@@ -17,10 +17,10 @@ use super::{
     node::{Node, Value},
 };
 
-/// What was found so far.
+/// The findings so far.
 pub type Findings = RefCell<Vec<Diagnostic>>;
 
-/// Reads a typed value from a tree. `None` when the whole cannot be made sense of; everything wrong is noted.
+/// Reads a typed value from a tree and notes every fault. `None` when no value can be made of the tree.
 pub fn read<'n, T: Deserialize<'n>>(node: &'n Node, findings: &'n Findings) -> Option<T> {
     T::deserialize(Reader { node, findings }).ok()
 }
@@ -31,7 +31,7 @@ struct Reader<'n> {
     findings: &'n Findings,
 }
 
-/// A fault on its way up: noted already, or still a sentence without a place.
+/// A fault: already noted, or still a message without a place.
 #[derive(Debug)]
 enum Fault {
     Noted,
@@ -64,16 +64,16 @@ impl<'n> Reader<'n> {
         self.findings.borrow_mut().push(diagnostic);
     }
 
-    /// Gives a fault without a place the place of this node.
+    /// Adds the place of this node to a fault without a place.
     fn located<T>(self, result: Result<T, Fault>) -> Result<T, Fault> {
         result.map_err(|fault| {
             if let Fault::Said(message) = fault {
-                // `finding|message` lets a visitor choose another kind than the usual one.
+                // A visitor can choose another kind of finding with `finding|message`.
                 let (finding, message) = match message.strip_prefix("locator|") {
                     Some(rest) => (Finding::LocatorShape, rest.to_owned()),
                     None => (Finding::WrongShape, message),
                 };
-                // What an unknown key leaves undone is no second fault.
+                // The unknown key is reported already; its step has no second fault.
                 let known = message == NOTHING_TO_DO
                     && self
                         .findings
@@ -123,7 +123,7 @@ impl<'n> Deserializer<'n> for Reader<'n> {
         self.located(result)
     }
 
-    /// A number or a truth where a text is wanted is that text: `Code: 42`.
+    /// A number or a boolean is accepted as a text: `Code: 42`.
     fn deserialize_str<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
         let result = match &self.node.value {
             Value::Text(s) => visitor.visit_borrowed_str(s),
@@ -217,7 +217,7 @@ impl<'n> Deserializer<'n> for Reader<'n> {
             return self.located(Err(fault));
         };
         if !variants.contains(&name.as_str()) {
-            let message = format!("`{name}` is none of the known words");
+            let message = format!("`{name}` is not a known word here");
             self.note(
                 Diagnostic::new(Finding::WrongShape, self.node.span, message)
                     .did_you_mean(name, variants.iter().copied()),
@@ -234,15 +234,15 @@ impl<'n> Deserializer<'n> for Reader<'n> {
     }
 }
 
-/// What is said of a step without an action.
-pub(super) const NOTHING_TO_DO: &str = "a step without an action";
+/// The message for a step without an action.
+pub(super) const NOTHING_TO_DO: &str = "this step has no action";
 
 fn inside(inner: Span, outer: Span) -> bool {
     // A map without braces has the place of its first key.
     inner.start >= outer.start && inner.start <= outer.end
 }
 
-/// serde's words in ours.
+/// Translates a message of serde.
 fn plain(message: &str) -> String {
     if let Some(field) = message.strip_prefix("missing field ") {
         return format!("{field} is missing");
@@ -254,7 +254,7 @@ fn plain(message: &str) -> String {
         .replace("integer ", "the number ")
         .replace("floating point ", "the number ");
     let is = is
-        .replace("boolean ", "the truth ")
+        .replace("boolean ", "the boolean ")
         .replace("sequence", "a list")
         .replace("map", "a map")
         .replace("a a ", "a ");
@@ -313,7 +313,7 @@ impl<'n> MapAccess<'n> for Entries<'n> {
     fn next_value_seed<S: DeserializeSeed<'n>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         match self.value.take() {
             Some(node) => seed.deserialize(self.reader.child(node)),
-            None => Err(Fault::Said("a key without a value".into())),
+            None => Err(Fault::Said("this key has no value".into())),
         }
     }
 }
@@ -360,14 +360,14 @@ impl<'n> VariantAccess<'n> for Word<'n> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'n>>(self, _: T) -> Result<T::Value, Fault> {
-        Err(Fault::Said("a single word was expected".into()))
+        Err(Fault::Said("expected a single word".into()))
     }
 
     fn tuple_variant<V: Visitor<'n>>(self, _: usize, _: V) -> Result<V::Value, Fault> {
-        Err(Fault::Said("a single word was expected".into()))
+        Err(Fault::Said("expected a single word".into()))
     }
 
     fn struct_variant<V: Visitor<'n>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Fault> {
-        Err(Fault::Said("a single word was expected".into()))
+        Err(Fault::Said("expected a single word".into()))
     }
 }

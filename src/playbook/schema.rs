@@ -1,7 +1,7 @@
-//! JSON Schemas of playbooks and modules: what the editor completes, explains and flags.
+//! JSON Schemas of playbooks and modules: an editor completes, explains and checks with them.
 //!
-//! The types give keys and shapes. What only an editor wants (explanations, snippets) and what the reader of the
-//! language is stricter or kinder about (one action a step, numbers where a text is wanted) is added here.
+//! The types define keys and shapes. This file adds explanations and snippets for the editor, and the rules of the reader that
+//! types do not express (one action in a step, numbers as texts).
 //! `tests/schema.rs` holds both to the same answers.
 
 mod snippets;
@@ -42,7 +42,7 @@ pub fn of<T: JsonSchema>(title: &str) -> Value {
     schema["title"] = Value::from(title);
     for version in ["playbook", "module", "suite", "site"] {
         let property = schema["properties"].get_mut(version).and_then(Value::as_object_mut);
-        // Of scenarios `site` is a name.
+        // In scenarios, `site` is a name.
         if let Some(property) = property.filter(|p| version != "site" || p["type"] == "integer") {
             let description = property.get("description").cloned().unwrap_or_default();
             *property = object(json!({ "description": description, "const": 1 }));
@@ -57,7 +57,7 @@ pub fn of<T: JsonSchema>(title: &str) -> Value {
         {
             condition(definition, &locator);
         }
-        // Where a key is explained, the explanation of what it takes would stand before it in the editor.
+        // An editor would show this description before the description of the key.
         for definition in all.values_mut().filter_map(Value::as_object_mut) {
             definition.remove("description");
         }
@@ -67,7 +67,7 @@ pub fn of<T: JsonSchema>(title: &str) -> Value {
     schema
 }
 
-/// What the reader of the language demands beyond keys and kinds.
+/// Adds the rules of the reader that go beyond keys and kinds.
 fn refine(name: &str, definition: &mut Value) {
     match name {
         "Step" => step(definition),
@@ -81,7 +81,7 @@ fn refine(name: &str, definition: &mut Value) {
             definition["properties"]["file"]["pattern"] = INSIDE.into();
         }
         "Download" => {
-            definition["properties"]["max"] = word("The most that it may be: `200KiB`, `1MiB`.", SIZE);
+            definition["properties"]["max"] = word("The largest size of the file: `200KiB`, `1MiB`.", SIZE);
         }
         "OperationSteps" => definition["defaultSnippets"] = of_operations(),
         "Pages" => pages(definition),
@@ -93,7 +93,8 @@ fn refine(name: &str, definition: &mut Value) {
             flatten(definition);
             definition["properties"]["module"]["description"] =
                 json!("The module: `idp/gatehouse` is the file `idp/gatehouse.yaml` below the playbooks.");
-            definition["properties"]["with"]["description"] = json!("Its parameters: texts with `{{ … }}`.");
+            definition["properties"]["with"]["description"] =
+                json!("The parameters: texts that may contain templates.");
         }
         "View" | "Detail" => columns(definition),
         "Identity" => {
@@ -119,11 +120,11 @@ fn step(definition: &mut Value) {
     exactly_one(
         definition,
         ways,
-        "A step does one thing: open, click, fill, form, … Two things are two steps.",
+        "A step has exactly one action: open, click, fill, form, … Write two steps for two actions.",
     );
     definition["dependentRequired"] =
         json!({ "do": ["when"], "else": ["when", "do"], "capture": ["as"], "collect": ["as"] });
-    definition["properties"]["timeout"] = word("How long it may try: `500ms`, `10s`, `2m`.", DURATION);
+    definition["properties"]["timeout"] = word("How long the step may try: `500ms`, `10s`, `2m`.", DURATION);
     let mut snippets = Vec::new();
     for (key, doc, example) in STEPS {
         let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -133,20 +134,20 @@ fn step(definition: &mut Value) {
     }
     snippets.extend(snippet(
         "click, commit",
-        "The step after which the app may have changed.",
+        "The step that may change the app.",
         "{ click: { button: Save, in: user row }, commit: true }",
     ));
-    snippets.extend(snippet("when … do … else", "One of two ways.", "{ when: { label: One-time code }, do: [ { enter_code: { into: { label: One-time code }, from: totp } } ] }"));
+    snippets.extend(snippet("when … do … else", "One of two blocks.", "{ when: { label: One-time code }, do: [ { enter_code: { into: { label: One-time code }, from: totp } } ] }"));
     definition["defaultSnippets"] = snippets.into();
 }
 
-/// Exactly one way of finding; `text` is one only where there is no other.
+/// Exactly one way to find an element. `text` is a way only if there is no other.
 fn locator(find: &mut Value) {
     flatten(find);
     exactly_one(
         find,
         ways_of_finding(),
-        "A locator finds in one way: put the other into `in:` or `has:`, or make a list of alternatives.",
+        "A locator finds an element in one way: put the other key into `in:` or `has:`, or write a list of alternatives.",
     );
     for property in find["properties"].as_object_mut().into_iter().flat_map(|p| p.values_mut()) {
         if let Some(matches) = property.pointer_mut("/anyOf/2/properties/matches") {
@@ -210,7 +211,7 @@ fn condition(definition: &mut Value, locator: &Value) {
     exactly_one(
         definition,
         ways,
-        "A condition says one thing: put several into `all: [ … ]` or `any: [ … ]`.",
+        "A condition has exactly one key: put several conditions into `all: [ … ]` or `any: [ … ]`.",
     );
 }
 
@@ -233,7 +234,7 @@ fn flatten(schema: &mut Value) {
     schema["type"] = kinds.into();
 }
 
-/// Exactly one of these ways. What has unknown keys is told about those alone.
+/// Exactly one of these ways. A map with unknown keys gets only the error about those keys.
 fn exactly_one(definition: &mut Value, ways: Vec<Value>, says: &str) {
     let known: Vec<String> =
         definition["properties"].as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
@@ -308,7 +309,7 @@ fn one_of(definition: &mut Value, ways: &[&[&str]], keys: &[&str]) {
     definition["oneOf"] = ways.iter().map(way).collect();
 }
 
-/// Says what a key is for. In draft-07 a reference has no other keys beside it.
+/// Adds the description of a key. In draft-07 a reference ignores keys next to it.
 fn explain(property: &mut Map<String, Value>, says: &str) {
     if let Some(reference) = property.remove("$ref") {
         property.insert("allOf".into(), json!([{ "$ref": reference }]));
@@ -316,22 +317,22 @@ fn explain(property: &mut Map<String, Value>, says: &str) {
     property.insert("description".into(), says.into());
 }
 
-const MATCHES: &str = "A pattern: `*` stands for anything.";
+const MATCHES: &str = "A pattern; `*` matches any text.";
 
-/// The conditions beside a locator.
+/// The keys of a condition besides a locator.
 pub const CONDITIONS: &[(&str, &str)] = &[
-    ("not", "This is not so: no such element is visible."),
-    ("enabled", "Such an element is visible, and can be used."),
-    ("disabled", "Such an element is visible, and cannot be used."),
-    ("all", "All of these are so."),
-    ("any", "One of these is so."),
+    ("not", "The condition is false: no such element is visible."),
+    ("enabled", "The element is visible and enabled."),
+    ("disabled", "The element is visible and disabled."),
+    ("all", "All of these conditions are true."),
+    ("any", "At least one of these conditions is true."),
     (
         "given",
-        "The template gives something: not empty, not `false`. What the job does not carry is not given.",
+        "The template has a value: not empty, not `false`. An attribute that is missing in the job has no value.",
     ),
 ];
 
-/// One way of going on, and a total that says where its number stands.
+/// One way to continue, and a total with the place of its number.
 fn pages(definition: &mut Value) {
     one_of(definition, &[&["next", "until"], &["more", "until"], &["scroll"]], &["next", "more", "scroll"]);
     let number = json!({ "type": "string", "x-word": true, "pattern": "\\{n\\}" });
@@ -362,7 +363,7 @@ const SIZE: &str =
 /// A path that stays inside.
 const INSIDE: &str = "^(?!/)(?!(.*/)?\\.\\.(/|$))";
 
-/// As the reader reads: a number or a truth where a text is wanted is that text, and an empty section is an empty map.
+/// Accepts the same as the reader: a number or a boolean as a text, and an empty section as an empty map.
 fn as_read(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
@@ -394,7 +395,7 @@ fn as_read(schema: &mut Value) {
             for (key, value) in map.iter_mut() {
                 match (key.as_str(), value) {
                     ("defaultSnippets" | "examples" | "default" | "required", _) => {}
-                    // Names here, whatever they are.
+                    // The keys here are names of properties.
                     ("properties", Value::Object(properties)) => properties.values_mut().for_each(as_read),
                     (_, value) => as_read(value),
                 }
@@ -405,7 +406,7 @@ fn as_read(schema: &mut Value) {
     }
 }
 
-/// What draft-07 calls otherwise.
+/// Translates keywords that draft-07 does not have.
 fn old_words(schema: &mut Value) {
     match schema {
         Value::Object(map) => {

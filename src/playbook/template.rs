@@ -1,6 +1,6 @@
-//! Templates: `{{ … }}` in values. Strict about unknown names, bounded in work, without loaders or side effects.
+//! Templates: `{{ … }}` in values. Unknown names are errors, the work is limited, and there are no side effects.
 //!
-//! What a template gives is data: it is typed or compared, never read as a locator, a selector or an origin.
+//! The result of a template is data: it is typed or compared, and never parsed as a locator, a selector or an origin.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, value::Serde};
 /// How much work one template may do (minijinja fuel).
 const FUEL: u64 = 20_000;
 
-/// Why a template gave nothing.
+/// Why a template has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// It names something that is not there.
-    #[error("nothing is known of {0}")]
+    /// A name has no value.
+    #[error("`{0}` has no value")]
     Missing(String),
-    /// It cannot be read, or cannot be worked out.
+    /// The template cannot be parsed or evaluated.
     #[error("{0}")]
     Bad(String),
 }
@@ -27,16 +27,15 @@ fn environment() -> Environment<'static> {
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.add_filter("date", date);
     env.add_filter("primary", primary);
-    // What is not there is never typed as the word "none".
+    // A missing value is never typed as the word "none".
     env.set_formatter(|out, state, value| match value.is_none() {
-        true => Err(minijinja::Error::new(ErrorKind::UndefinedError, "it gives nothing")),
+        true => Err(minijinja::Error::new(ErrorKind::UndefinedError, "it has no value")),
         false => minijinja::escape_formatter(out, state, value),
     });
     env
 }
 
-/// `{{ user.emails | primary }}`: of several the one that is marked so, else the first (RFC 7643 §2.4). What the job does
-/// not carry stays nothing.
+/// `{{ user.emails | primary }}`: the primary value, or else the first one (RFC 7643 §2.4). A missing list stays missing.
 fn primary(several: Value) -> Value {
     let items: Vec<Value> = several.try_iter().map(Iterator::collect).unwrap_or_default();
     let marked = items.iter().find(|item| item.get_attr("primary").is_ok_and(|is| is.is_true()));
@@ -44,7 +43,7 @@ fn primary(several: Value) -> Value {
     chosen.unwrap_or(Value::UNDEFINED)
 }
 
-/// `{{ user.startDate | date("%d.%m.%Y") }}`: an ISO 8601 date in another form (strftime).
+/// `{{ user.startDate | date("%d.%m.%Y") }}`: an ISO 8601 date in another format (strftime).
 fn date(value: String, format: &str) -> Result<String, minijinja::Error> {
     let refuse =
         |e: jiff::Error| minijinja::Error::new(ErrorKind::InvalidOperation, format!("not a date: {e}"));
@@ -60,7 +59,7 @@ pub fn names(source: &str) -> Result<BTreeSet<String>, TemplateError> {
     Ok(template.undeclared_variables(true).into_iter().collect())
 }
 
-/// The text that a template gives.
+/// The result of a template as text.
 pub fn render(source: &str, scope: &serde_json::Value) -> Result<String, TemplateError> {
     if !source.contains("{{") && !source.contains("{%") {
         return Ok(source.to_owned());
@@ -70,13 +69,13 @@ pub fn render(source: &str, scope: &serde_json::Value) -> Result<String, Templat
     template.render(Value::from(Serde(scope))).map_err(|e| failed(source, scope, &e))
 }
 
-/// Where the whole source is one `{{ … }}`: what it gives, be it a list or nothing at all. Else its text.
+/// The result of a template. A source of one `{{ … }}` may give any value, also a list or null; other sources give a text.
 pub fn evaluate(source: &str, scope: &serde_json::Value) -> Result<serde_json::Value, TemplateError> {
     let inner = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     match inner {
         Some(expression) if !expression.contains("}}") && !expression.contains("{{") => {
             let mut env = environment();
-            // Absent is an answer here: it means that a control is left alone.
+            // A missing value is allowed here: it leaves a control alone.
             env.set_undefined_behavior(UndefinedBehavior::Chainable);
             let compiled = env.compile_expression(expression).map_err(|e| bad(&e))?;
             let value = compiled.eval(Value::from(Serde(scope))).map_err(|e| bad(&e))?;

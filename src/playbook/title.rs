@@ -1,4 +1,4 @@
-//! What a step is called in events and traces.
+//! The title of a step in events and traces.
 
 use super::{
     locator::{By, Locator},

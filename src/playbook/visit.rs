@@ -1,7 +1,7 @@
 //! One walk over a step: its locators, its templates, its conditions, and the steps inside it.
 //!
-//! What a step consists of is written down here, in one match over all actions. Rules, plans and editors use this walk, so
-//! a new action cannot be forgotten by one of them.
+//! This is the only match over all actions that lists their parts. The rules and the plan use it, so that neither can miss a
+//! part of a new action.
 
 use std::slice::from_ref;
 
@@ -115,7 +115,7 @@ impl Step {
         self.parts().into_iter().flat_map(templates).collect()
     }
 
-    /// Is the app changed by this step?
+    /// May this step change the app?
     pub fn commits(&self) -> bool {
         self.modifiers.commit.as_ref().is_some_and(|commit| commit.value)
     }

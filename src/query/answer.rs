@@ -14,13 +14,13 @@ pub enum Answer {
     Which {
         index: usize,
     },
-    /// Where to press. `element` describes it for people: `button "Save changes"`.
+    /// Where to press. `element` is a description for people: `button "Save changes"`.
     Aimed {
         token: u32,
         at: Point,
         element: String,
     },
-    /// `hit`: the press arrived where it was aimed at. Else nothing was pressed, and `instead` says what was in the way.
+    /// `hit`: the press arrived at the element. Otherwise nothing was pressed, and `instead` names what covered the element.
     Pressed {
         hit: bool,
         #[serde(default)]
@@ -30,7 +30,7 @@ pub enum Answer {
     Text {
         text: String,
     },
-    /// `moved`: it was scrolled. Else it was at its end already.
+    /// `moved`: the element was scrolled. Otherwise it was already at its end.
     Scrolled {
         moved: bool,
     },
@@ -40,41 +40,41 @@ pub enum Answer {
     Contains {
         contains: bool,
     },
-    /// The condition of this index in `watch` holds; nothing was done. `text` is what that element says.
+    /// The condition with this index in `watch` is true, and nothing was done. `text` is the text of its element.
     Interrupted {
         watch: usize,
         text: String,
     },
-    /// The time is over, or it can never be: why the last attempt failed.
+    /// The time is over, or success is impossible. This is the reason of the last attempt.
     Refused(Refusal),
 }
 
-/// A form control as it is now.
+/// The current state of a form control.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Control {
     pub token: u32,
     pub kind: ControlKind,
     /// For people: `textbox "Email"`.
     pub element: String,
-    /// What is typed or chosen (texts of the chosen options; empty for unchecked). Never filled for a password input.
+    /// The typed text, or the texts of the chosen options. Empty if unchecked, and always empty for a password input.
     #[serde(default)]
     pub values: Vec<String>,
-    /// For what can be ticked: is it?
+    /// For a control that can be ticked: is it ticked?
     #[serde(default)]
     pub checked: Option<bool>,
-    /// How many characters are typed; the only thing told of a password.
+    /// The number of typed characters. For a password, this is the only information.
     #[serde(default)]
     pub length: usize,
-    /// What can be chosen: the texts. Of a combobox those of its list, where it is open.
+    /// The texts of the options. For a combobox, the options of its open list.
     #[serde(default)]
     pub options: Vec<String>,
-    /// Takes more than one of them.
+    /// Can several options be chosen?
     #[serde(default)]
     pub multiple: bool,
-    /// A combobox that can be typed into, so that its list shows what fits.
+    /// A combobox with a text field that filters its list.
     #[serde(default)]
     pub editable: bool,
-    /// The origin of the document that the control is in.
+    /// The origin of the control's document.
     pub origin: String,
 }
 
@@ -99,9 +99,9 @@ pub enum ControlKind {
     CheckboxGroup,
     /// An input with its own format: date, time, color, range.
     Formatted,
-    /// An ARIA combobox made by the app: opened by a click, chosen from by another.
+    /// An ARIA combobox made by the app: one click opens it, another chooses an option.
     Combobox,
-    /// An ARIA listbox that is there all the time: chosen from by a click.
+    /// An ARIA listbox that is always open: a click chooses an option.
     Listbox,
     /// A file input: see [`crate::ports::driver::Page::upload`].
     File,
@@ -110,28 +110,28 @@ pub enum ControlKind {
 /// The records of a view on this page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Records {
-    /// A record's values in the order of the view's columns; `None` where the record has no such place.
+    /// The values of each record, in the order of the view's columns. `None` if the record has no such place.
     pub rows: Vec<Vec<Option<String>>>,
 }
 
-/// What was read of a list on the way down.
+/// The part of a scrolled list that was read so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scanned {
-    /// Those that have come, from above, as [`Records`] has them. Those of two windows are there once.
+    /// The loaded records from the top, in the form of [`Records`]. A record in two windows appears once.
     pub rows: Vec<Vec<Option<String>>>,
-    /// How often it was scrolled.
+    /// How many times the list was scrolled.
     pub moves: u32,
-    /// It cannot be scrolled further, and all that is drawn has come.
+    /// The list is at its end, and all drawn records have loaded.
     pub end: bool,
-    /// No record that is drawn now has still to come.
+    /// All drawn records have loaded.
     pub whole: bool,
     /// The list says that it is busy.
     pub busy: bool,
-    /// One of the conditions holds: it was not scrolled further.
+    /// One of the conditions is true, so scrolling stopped.
     pub stopped: bool,
 }
 
-/// What a person would have seen.
+/// What a person would see on the page.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct PageFacts {
     pub url: String,
@@ -159,7 +159,7 @@ pub struct Refusal {
     pub kind: RefusalKind,
     /// A sentence for people: `covered by dialog "What's new"`.
     pub message: String,
-    /// What matched (ambiguous) or what came near (not found), for people; at most 8.
+    /// The matches (ambiguous) or similar elements (not found), for people. At most 8.
     #[serde(default)]
     pub candidates: Vec<String>,
 }
@@ -170,18 +170,18 @@ pub struct Refusal {
 pub enum RefusalKind {
     NotFound,
     Ambiguous,
-    /// It is there, but not visible.
+    /// The element exists, but is not visible.
     Hidden,
     Disabled,
     Moving,
     Covered,
-    /// Not a control that can be filled, or not with this.
+    /// The element is not a control, or cannot take this value.
     NotEditable,
     NoSuchOption,
     /// A column of the view is not on the page.
     NoSuchColumn,
-    /// An alternative of a commit target found another element than the first one.
+    /// An alternative of a commit target found a different element than the first one.
     Disagree,
-    /// A selector or XPath that the page cannot read.
+    /// The page cannot parse the selector or XPath.
     BadSelector,
 }

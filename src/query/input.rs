@@ -1,4 +1,4 @@
-//! What is given to a page: points, keys, files.
+//! Input for a page: points, keys, files.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
-//! What may be asked of a page, and what it answers: plain data that travels there and back as JSON.
+//! Questions to a page, and its answers: plain data in JSON.
 //!
-//! This is the whole vocabulary between the engine and a driver. It knows nothing of playbooks, jobs or browsers,
-//! and waits for nothing.
+//! This is the whole vocabulary between the engine and a driver. It knows no playbooks, jobs or browsers,
+//! and has no async code.
 
 mod answer;
 mod input;

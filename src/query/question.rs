@@ -4,34 +4,34 @@ use serde::{Deserialize, Serialize};
 
 use super::{Condition, Target, View};
 
-/// One question with what to look out for while it waits.
+/// One question, with conditions to watch while it waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     pub ask: Ask,
-    /// The frames to enter first, from the top document inwards: the question is asked in the last one. Points
-    /// are those of the viewport all the same.
+    /// The frames to enter first, from the top document inwards. The question is asked in the last one. Points are still
+    /// relative to the viewport.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frame: Vec<Target>,
     /// How long the page may try, in milliseconds.
     pub within: u64,
-    /// Conditions that end the waiting at once with [`Answer::Interrupted`] when one of them holds
-    /// (overlays, screens). Looked at before each attempt.
+    /// Conditions (overlays, screens) that end the waiting with [`Answer::Interrupted`] when one of them is true. They are
+    /// checked before each attempt.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub watch: Vec<Condition>,
 }
 
-/// The questions. Those marked *waits* try again until it is so or the time is over.
+/// The questions. A question marked *waits* tries again until it succeeds or the time is over.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
-    /// Which of these hold now? → [`Answer::Holds`]. `settle`: first let what the last input set off begin
-    /// (two tasks and a frame), so that a navigation that it caused is already known.
+    /// Which of these are true now? → [`Answer::Holds`]. `settle`: first wait for two tasks and a frame, so that a navigation
+    /// that the last input caused is already known.
     Probe {
         conditions: Vec<Condition>,
         #[serde(default)]
         settle: bool,
     },
-    /// *Waits* until one of these holds → [`Answer::Which`].
+    /// *Waits* until one of these is true → [`Answer::Which`].
     Await { any: Vec<Condition> },
     /// *Waits* until the target is exactly one element that is visible, enabled, still and not covered,
     /// scrolls it into view and arms a guard: the next pointer press is swallowed unless it lands in that very
@@ -42,7 +42,7 @@ pub enum Ask {
     Hover { target: Target },
     /// *Waits* until the target is exactly one element, and scrolls → [`Answer::Scrolled`]
     Scroll { target: Target, to: ScrollTo },
-    /// What became of the press after [`Ask::Aim`]? → [`Answer::Pressed`]
+    /// What happened to the press after [`Ask::Aim`]? → [`Answer::Pressed`]
     Verdict { token: u32 },
     /// *Waits* until the target is exactly one visible, enabled form control; focuses it and selects its content,
     /// so that inserted text replaces it. What is inserted next goes into it or, if it is `text` or `password`, nowhere.
@@ -55,7 +55,7 @@ pub enum Ask {
     /// date and time inputs (ISO 8601), range, color → [`Answer::Control`]
     Set { token: u32, values: Vec<String> },
     /// *Waits* until the target is exactly one visible element; its text, or an attribute of it → [`Answer::Text`].
-    /// Of one that was found by a text of its own, beside other elements: that text.
+    /// For an element found by its own text next to other elements: that text.
     Text {
         target: Target,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,17 +64,17 @@ pub enum Ask {
     /// *Waits* until the container of the view is there; its records → [`Answer::Records`]
     Records { view: View },
     /// *Waits* until the container of the view is there; then reads the records that are drawn, scrolls on and reads
-    /// again, for a short while, until the end, until a record has not come yet, or until one of `until` holds. What it
-    /// has scrolled to last is read by the next question. → [`Answer::Scanned`]
+    /// again, for a short time: until the end, until a record has not loaded yet, or until one of `until` is true. The next
+    /// question reads the last position. → [`Answer::Scanned`]
     Scan {
         view: View,
-        /// The column without which a record has not come yet.
+        /// The column that shows whether a record has loaded.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<usize>,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         until: Vec<Condition>,
     },
-    /// What is on the page, for a person who was not there → [`Answer::Page`]
+    /// A description of the page for people → [`Answer::Page`]
     Page,
     /// Does any text, attribute value or form control of the page contain one of these (white space folded,
     /// case ignored)? → [`Answer::Contains`]. For keeping secrets out of pictures: passwords shown as dots
@@ -82,14 +82,14 @@ pub enum Ask {
     Contains { needles: Vec<String> },
 }
 
-/// Where to scroll.
+/// Where to scroll to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScrollTo {
     /// Until the target is in view.
     Itself,
-    /// What scrolls the target (itself, what is inside it, or the nearest around it; else the document): to its start.
+    /// Scroll the nearest scrollable element (the target, an element inside it, or one around it; else the document) to its start.
     Start,
-    /// The same: on by nine tenths of what it shows at a time.
+    /// Scroll the same element onward by nine tenths of its visible height.
     Onward,
 }

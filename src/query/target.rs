@@ -1,16 +1,16 @@
-//! Which elements are meant, and what is expected of them.
+//! Targets: how to find an element, and its expected state.
 
 use serde::{Deserialize, Serialize};
 
-/// Alternatives in order. All that resolve must be the same element where `agree` is set; else the first
-/// that resolves counts.
+/// Alternatives in order. With `agree`, all alternatives that match must find the same element. Without it, the first
+/// match counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     pub any: Vec<Query>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub agree: bool,
-    /// The frames that it is in, from the top document inwards. For those who ask: a question is asked in one frame
-    /// ([`Question::frame`]), and inside a page this is empty.
+    /// The frames around the element, from the top document inwards. The caller moves them into [`Question::frame`]; inside a
+    /// page this is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub frame: Vec<Target>,
 }
@@ -21,7 +21,7 @@ impl From<Query> for Target {
     }
 }
 
-/// A locator made concrete: which elements are meant.
+/// A locator with all its values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Query {
     pub by: By,
@@ -34,7 +34,7 @@ pub struct Query {
     /// Only elements whose text contains this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextMatch>,
-    /// Only elements that stand under a heading of this name: behind it, and before the next of its level or a higher one.
+    /// Only elements under a heading of this name: after it, and before the next heading of the same or a higher level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<TextMatch>,
     /// The n-th of the matches, from 0.
@@ -63,7 +63,7 @@ pub enum By {
     /// A form control by its label, or by the head of its row where nothing else names it; a fieldset or group of
     /// controls by its legend.
     Label(TextMatch),
-    /// The innermost elements with this text. Where there is none: those in which it stands beside other elements.
+    /// The innermost elements with this text. If there are none: the elements that contain it next to other elements.
     Text(TextMatch),
     /// `data-testid`, `data-test-id`, `data-test` or `data-cy`.
     TestId(String),
@@ -73,7 +73,7 @@ pub enum By {
     Xpath(String),
     /// A frame (`iframe`, `frame`) by its title, accessible name, `name`, or the address that it was given.
     Frame(TextMatch),
-    /// The one record of a view whose identity is this: the row, card or list item.
+    /// The one record of a view with this identity: the row, card or list item.
     Record(Box<RecordQuery>),
 }
 
@@ -85,21 +85,21 @@ pub struct RecordQuery {
     pub column: ColumnAt,
     /// Compared whole, after white-space folding.
     pub equals: String,
-    /// Upper and lower case are the same.
+    /// Ignore upper and lower case.
     pub ignore_case: bool,
 }
 
-/// Which elements are the records.
+/// The elements that are the records.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rows {
-    /// The table, grid or list that holds them.
+    /// The table, grid or list with the records.
     pub within: Target,
-    /// One record, inside the container. Without it: of a table or grid its rows that are not headers, of a list its items.
+    /// One record inside the container. Without it: the rows of a table or grid except the headers, or the items of a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub each: Option<Query>,
 }
 
-/// Where in a record an attribute stands.
+/// Where a record shows an attribute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnAt {
@@ -107,32 +107,32 @@ pub enum ColumnAt {
     Header(TextMatch),
     /// In the element found by this inside the record.
     Cell(Query),
-    /// In each of the elements found by this inside the record: several values, with [`BETWEEN`] between them.
+    /// In several elements inside the record: several values, separated by [`BETWEEN`].
     Each(Query),
-    /// There, between these two texts. What says something else has no value.
+    /// At that place, between these two texts. Another text has no value.
     Says { at: Box<ColumnAt>, before: String, after: String },
 }
 
-/// What stands between the values of a place that has several: no text for people.
+/// The separator between several values of one place. Not for people.
 pub const BETWEEN: char = '\u{1F}';
 
 /// Text after white-space folding (runs of white space are one space, none at the ends).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TextMatch {
-    /// The whole text, case and all.
+    /// The whole text, with the same case.
     Exact(String),
-    /// Anywhere in it, upper and lower case being the same.
+    /// Any part of the text, ignoring case.
     Contains(String),
-    /// Somewhere in it, but as a whole: `ada@acme.example` is not in `nada@acme.example`, nor in
-    /// `ada@acme.example.org`. Upper and lower case are the same.
+    /// A whole word or address in the text: `ada@acme.example` is neither in `nada@acme.example` nor in
+    /// `ada@acme.example.org`. Case is ignored.
     Whole(String),
-    /// The whole text, where `*` stands for anything and `{n}` for a number, its digits in groups or not.
+    /// The whole text; `*` matches any text, and `{n}` a number with or without groups of digits.
     Glob(String),
 }
 
 impl TextMatch {
-    /// Is it this? Of text that a page does not hold: what a native dialog says.
+    /// Does this text match? Used for text outside of a page, such as a native dialog.
     pub fn matches(&self, text: &str) -> bool {
         let fold = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let text = fold(text);
@@ -155,7 +155,7 @@ impl TextMatch {
 /// Digits, in groups or not: `1,204`.
 pub const NUMBER: &str = r"[0-9]+(?:[.,' \u{A0}\u{202F}][0-9]{3})*";
 
-/// Do neither the text before nor the text after go on with a word or an address?
+/// Is the text between these two a whole word or address?
 pub fn stands_alone(before: &str, after: &str) -> bool {
     let goes_on = |letter: char| letter.is_alphanumeric() || "@_+-".contains(letter);
     let mut next = after.chars();

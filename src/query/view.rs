@@ -1,10 +1,10 @@
-//! Where a page shows records, and what is read of each.
+//! Views: the records of a page, and the attributes of each.
 
 use serde::{Deserialize, Serialize};
 
 use super::{ColumnAt, Rows};
 
-/// Where records are shown: which elements are the records, and what is read of each.
+/// The elements that are the records, and the attributes to read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct View {
     pub rows: Rows,

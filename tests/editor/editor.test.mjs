@@ -35,7 +35,7 @@ test("inside click, the locators are offered with their explanation", async () =
 
 test("a step is explained", async () => {
   const said = await server.hover(file(), within(everything, "- click: save", "- cl|~|ick: save"));
-  assert.match(said, /Clicks, once the element is visible, enabled, still and not covered\./);
+  assert.match(said, /Clicks an element when it is visible, enabled, still and not covered\./);
   assert.match(said, /- click: \{ button: Save \}/);
 });
 
@@ -50,9 +50,9 @@ test("an unknown key is underlined, alone", async () => {
 
 test("two things in one are told in our words", async () => {
   const step = await server.open(file(), within(everything, "- click: save", "- click: save\n        open: /"));
-  assert.match(step.diagnostics[0].message, /^A step does one thing/);
+  assert.match(step.diagnostics[0].message, /^A step has exactly one action/);
   const locator = await server.open(file(), within(everything, "- click: save", "- click: { button: Save, link: Save }"));
-  assert.match(locator.diagnostics[0].message, /^A locator finds in one way/);
+  assert.match(locator.diagnostics[0].message, /^A locator finds an element in one way/);
 });
 
 test("what has every word of the language has nothing wrong with it", async () => {

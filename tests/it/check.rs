@@ -45,7 +45,10 @@ fn sarif_says_where_and_what_and_links_to_the_reference() {
         serde_json::json!({ "startLine": 1, "startColumn": 11, "endLine": 1, "endColumn": 12 })
     );
     assert_eq!(found["level"], "error");
-    assert_eq!(found["message"]["text"], "version 2 of the language is not known here; write `playbook: 1`");
+    assert_eq!(
+        found["message"]["text"],
+        "this program does not support version 2 of the language; write `playbook: 1`"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The language: a folder is a case, its report is the golden file beside it.
+//! The language: every folder is a case, and its report is the golden file in the folder.
 //!
 //! To accept new reports after reading them: `GOLDEN=write cargo nextest run language::`.
 
@@ -14,7 +14,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The folders, and the one file of each with its findings.
+/// The folders, with the findings of this file in each.
 fn cases(file: &str) -> Vec<(String, Loaded)> {
     let mut cases: Vec<(String, Loaded)> = fs::read_dir(root().join("tests/language"))
         .expect("the cases")
@@ -34,7 +34,7 @@ fn cases(file: &str) -> Vec<(String, Loaded)> {
     cases
 }
 
-/// The module of a case, where it has one.
+/// The module of a case, if it has one.
 fn modules(case: &Path) -> Modules {
     let source = fs::read_to_string(case.join("module.yaml")).ok();
     let module = source.map(|source| load_module("idp/gatehouse.yaml", &source));
@@ -78,7 +78,7 @@ fn every_finding_has_a_bad_example_and_each_case_shows_its_own() {
         let codes = codes(&loaded);
         if let Some((code, _)) = name.split_once('-') {
             let own = code.to_uppercase();
-            // What stands in css is fragile as well.
+            // A css selector is fragile as well.
             let others = codes.iter().filter(|c| **c != own && !(own == "P022" && **c == "P014"));
             assert!(codes.contains(own.as_str()) && others.count() == 0, "{name} shows {codes:?}");
         } else {
@@ -90,7 +90,7 @@ fn every_finding_has_a_bad_example_and_each_case_shows_its_own() {
     assert!(missing.is_empty(), "no bad example of {missing:?}");
 }
 
-/// The bad example and the good one are shown side by side in the reference.
+/// The reference shows the bad example next to the good one.
 #[test]
 fn every_good_example_is_one() {
     let mut wrong: Vec<String> = cases("good.yaml")
@@ -109,7 +109,7 @@ fn every_good_example_is_one() {
 }
 
 #[test]
-fn all_that_is_wrong_is_said_at_once() {
+fn all_findings_come_at_once() {
     let broken = ledgerly()
         .replace("commit: true", "comit: true")
         .replace("in: members table", "in: membres table")
@@ -129,13 +129,13 @@ fn a_file_over_a_mebibyte_is_refused() {
 }
 
 proptest::proptest! {
-    /// Whatever stands in the file, it is findings or a playbook.
+    /// Every text gives findings or a playbook.
     #[test]
     fn no_text_breaks_the_reader(text in "[ -~\n]{0,300}") {
         let _ = load("playbook.yaml", "x", &text, &Default::default());
     }
 
-    /// Nor does a playbook with a piece cut out.
+    /// So does a playbook with a piece cut out.
     #[test]
     fn no_cut_breaks_the_reader(from in 0usize..4000, length in 1usize..60) {
         let source = ledgerly();

@@ -8,7 +8,7 @@ use seatwright::{
 };
 use serde_json::{Map, Value, json};
 
-/// Does the schema refuse a file with this finding? The rest is beyond what a schema can say, each for its reason.
+/// Does the schema refuse a file with this finding? If not, the reason why a schema cannot.
 fn schema_says(finding: Finding) -> Result<(), &'static str> {
     use Finding as F;
     Err(match finding {
@@ -19,7 +19,9 @@ fn schema_says(finding: Finding) -> Result<(), &'static str> {
         | F::BadDuration
         | F::BadSize => return Ok(()),
         F::NotYaml | F::DuplicateKey => "before the schema: the file cannot be read",
-        F::AppName | F::UnknownModule | F::ModuleParameter | F::NotPlayed => "it lies in other files",
+        F::AppName | F::UnknownModule | F::ModuleParameter | F::NotPlayed => {
+            "other files are needed to see it"
+        }
         F::UnknownTarget
         | F::UnusedTarget
         | F::UnknownView
@@ -38,7 +40,7 @@ fn schema_says(finding: Finding) -> Result<(), &'static str> {
         | F::TemplateInSelector
         | F::TokenWithoutSecret
         | F::WideOrigin
-        | F::BadSetting => "it looks into a text",
+        | F::BadSetting => "it parses a text",
         F::NoCommit
         | F::TwoCommits
         | F::CommitOutsideIdentity
@@ -54,7 +56,7 @@ fn schema_says(finding: Finding) -> Result<(), &'static str> {
         | F::OperationShape
         | F::NoOperations
         | F::NoLogin
-        | F::Unbounded => "`check` says it in better words than a schema could",
+        | F::Unbounded => "the message of `check` is better than the message of a schema",
     })
 }
 
@@ -69,7 +71,7 @@ impl Schema {
         Self(jsonschema::draft7::new(&schema::playbook()).expect("a schema of draft-07"))
     }
 
-    /// What is not as both sides should see it.
+    /// The difference between both sides, if there is one.
     fn disagreement(&self, app: &str, tree: &Value, modules: &Modules) -> Option<String> {
         // JSON is YAML.
         let text = tree.to_string();
@@ -91,12 +93,12 @@ impl Schema {
     }
 }
 
-/// A playbook as JSON, where it is YAML at all.
+/// A playbook as JSON, if it is YAML.
 fn tree(source: &str) -> Option<Value> {
     serde_saphyr::from_str(source).ok()
 }
 
-/// The module of a case, where it has one.
+/// The module of a case, if it has one.
 fn modules(case: &Path) -> Modules {
     let source = fs::read_to_string(case.join("module.yaml")).ok();
     let module = source.map(|source| load_module("idp/gatehouse.yaml", &source));
@@ -141,7 +143,7 @@ fn both_say_the_same_of_every_example() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// Every key taken away, every key called otherwise, every value of every other kind.
+/// Every key is removed, every key is renamed, and every value is replaced by values of other kinds.
 #[test]
 fn both_say_the_same_of_every_small_mistake() {
     let schema = Schema::new();
@@ -180,7 +182,7 @@ fn both_say_the_same_of_every_small_mistake() {
     assert!(wrong.is_empty(), "{} of {tried}\n{shown}", wrong.len());
 }
 
-/// JSON pointers to everything below.
+/// JSON pointers to all values inside this one.
 fn walk(value: &Value, at: &mut String, places: &mut Vec<String>) {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(map) => map.iter().map(|(k, v)| (k.replace('~', "~0").replace('/', "~1"), v)).collect(),
@@ -197,7 +199,7 @@ fn walk(value: &Value, at: &mut String, places: &mut Vec<String>) {
     }
 }
 
-/// Each place gets some of the values in its turn.
+/// Every place gets some of the values in turn.
 fn mistakes(whole: &Value, place: &str, turn: usize) -> Vec<(String, Value)> {
     let values = [
         Value::Null,
@@ -237,7 +239,7 @@ fn mistakes(whole: &Value, place: &str, turn: usize) -> Vec<(String, Value)> {
     all
 }
 
-/// What authors write.
+/// The files that authors write.
 const WRITTEN: &[&str] = &["playbook", "module", "scenarios", "site"];
 
 #[test]

@@ -1,4 +1,4 @@
-//! Rules about commits: exactly one on each path, and nothing destructive outside the user's own place.
+//! Rules about commits: exactly one on every path, and destructive ones only where the user's identity shows.
 
 use super::{Checker, USER_ROW};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Checker<'_> {
-    /// Exactly one commit on each path, on a step that can be one; destructive ones where the identity shows.
+    /// Checks that every path has exactly one commit, on a step that can be one.
     pub(super) fn commits(&mut self, operation: Operation, name: &At<String>, steps: &[Step]) {
         let (least, most) = self.commit_range(steps);
         if least == 0 && most == 0 {
@@ -23,16 +23,14 @@ impl Checker<'_> {
                 name.span,
                 format!("{operation} changes the app, but no step is marked `commit: true`"),
             )
-            .help = Some(
-                "mark the step after which the app may have changed: usually the click that saves".into(),
-            );
+            .help = Some("mark the step that may change the app: usually the click that saves".into());
         } else if least == 0 {
             self.note(
                 Finding::NoCommit,
                 name.span,
                 format!("{operation} has a path without a step marked `commit: true`"),
             )
-            .help = Some("mark one step in each branch, or move the commit behind the branches".into());
+            .help = Some("mark one step in each branch, or move the commit after the branches".into());
         }
         let mut committed = Vec::new();
         each_step(steps, &mut |step| {
@@ -43,8 +41,8 @@ impl Checker<'_> {
         if most > 1
             && let Some(second) = committed.get(1)
         {
-            self.note(Finding::TwoCommits, second.at.span, "a second commit on the same path").help =
-                Some("after a commit nothing is done again without a read: split it into two operations, or mark only the last".into());
+            self.note(Finding::TwoCommits, second.at.span, "this path already has a commit").help =
+                Some("split the operation in two, or mark only the last step".into());
         }
         for step in committed {
             let says = answers_before(steps, step)
@@ -63,8 +61,8 @@ impl Checker<'_> {
             }
         });
         for span in looped {
-            self.note(Finding::CommitInLoop, span, "a commit in a loop could be made twice").help =
-                Some("put the step behind the loop".into());
+            self.note(Finding::CommitInLoop, span, "a commit in a loop could run twice").help =
+                Some("put the step after the loop".into());
         }
     }
 
@@ -72,7 +70,7 @@ impl Checker<'_> {
         let span = step.at.span;
         if step.modifiers.optional || step.modifiers.when.is_some() || step.modifiers.unless.is_some() {
             self.note(Finding::CommitOptional, span, "this commit may be skipped").help =
-                Some("use `when: … do: […] else: […]` with a commit on each path".into());
+                Some("use `when: … do: […] else: […]` with one commit in each branch".into());
         }
         let locator = match &step.action {
             Action::Click(locator) | Action::Check(locator) | Action::Uncheck(locator) => Some(locator),
@@ -80,7 +78,7 @@ impl Checker<'_> {
             Action::Press(_) => None,
             _ => {
                 self.note(Finding::CommitOptional, span, "this step cannot be a commit").help =
-                    Some("a commit is a click, choose, check, uncheck or press".into());
+                    Some("a commit must be a click, choose, check, uncheck or press".into());
                 return;
             }
         };
@@ -89,19 +87,19 @@ impl Checker<'_> {
             let identity = self.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
             let dialog = locator.and_then(dialog_around).unwrap_or("Remove member");
             let help = format!(
-                "click inside `in: user row`, or inside a dialog that shows who is meant: \
+                "click inside `in: user row`, or inside a dialog that shows the user's identity: \
                  `in: {{ dialog: {dialog}, text: \"{{{{ user.{identity} }}}}\" }}`"
             );
             self.note(
                 Finding::CommitOutsideIdentity,
                 span,
-                format!("{operation} would commit without seeing whom it is about"),
+                format!("{operation} would commit without checking the user's identity"),
             )
             .help = Some(help);
         }
     }
 
-    /// How few and how many commits a path may have.
+    /// The smallest and the largest number of commits on a path.
     fn commit_range(&self, steps: &[Step]) -> (u32, u32) {
         steps.iter().fold((0, 0), |(least, most), step| {
             let (a, b) = match &step.action {
@@ -125,7 +123,7 @@ impl Checker<'_> {
         })
     }
 
-    /// Is it inside the user's row, or inside something that must show the identity?
+    /// Is the element inside the user's row, or inside something that must show the identity?
     fn shows_identity(&self, locator: &Locator, depth: usize) -> bool {
         if depth > 16 {
             return false;
@@ -138,7 +136,7 @@ impl Checker<'_> {
             Locator::Any(any) => !any.is_empty() && any.iter().all(|l| self.shows_identity(l, depth + 1)),
             Locator::Find(find) => {
                 let named = match &find.by {
-                    // Only a whole name tells people apart: a part of one may be a part of somebody else's.
+                    // Only a whole name identifies a person: another person's name may contain a part of it.
                     By::Role(_, Some(name)) | By::Label(name) | By::Text(name) | By::Title(name) => {
                         find.exact && !name.pattern && self.names_identity(&name.text.value)
                     }
@@ -170,7 +168,7 @@ fn dialog_around(locator: &Locator) -> Option<&str> {
     }
 }
 
-/// The `answer` that stands directly before a step, wherever that is.
+/// The `answer` directly before a step, at any depth.
 fn answers_before<'s>(steps: &'s [Step], wanted: &Step) -> Option<&'s AnswerDialog> {
     for (index, step) in steps.iter().enumerate() {
         if std::ptr::eq(step, wanted) {

@@ -1,4 +1,4 @@
-//! Rules about locators: targets that exist, and ways of finding that last.
+//! Rules about locators: their targets exist, and they survive a change of the page.
 
 use std::collections::BTreeSet;
 
@@ -16,13 +16,13 @@ impl Checker<'_> {
                     self.note(
                         Finding::UnknownTarget,
                         name.span,
-                        "there is no `user row` here: no user has been read yet",
+                        "`user row` is not available here: no user has been read yet",
                     );
                 } else if self.playbook.find_user.is_none() {
                     self.note(
                         Finding::NoFindUser,
                         name.span,
-                        "`user row` is where `find_user` read the user: there is none",
+                        "`user row` needs `find_user`, which this playbook does not have",
                     );
                 }
             }
@@ -52,22 +52,22 @@ impl Checker<'_> {
                 self.note(
                     Finding::TemplateInSelector,
                     text.span,
-                    "a value cannot become part of a selector",
+                    "a template cannot be part of a selector",
                 )
-                .help = Some("find it by role, label or text: there a template is compared, not read".into());
+                .help = Some("find the element by role, label or text; those may contain templates".into());
             }
             let way = if matches!(find.by, By::Css(_)) { "a CSS selector" } else { "an XPath" };
             let message = format!("{way} breaks when the page's markup changes");
             self.note(Finding::FragileLocator, find.at.span, message).help =
-                Some("prefer what a person sees: a role with its name, a label, a text".into());
+                Some("use what a person sees: a role with its name, a label, or a text".into());
         }
         if let Some(nth) = &find.nth {
             self.note(
                 Finding::FragileLocator,
                 nth.span,
-                "`nth` picks by position, which changes when something is added above",
+                "`nth` depends on the position, which changes when the page adds an element",
             )
-            .help = Some("only where the order has a meaning; else narrow it with `in` or `has`".into());
+            .help = Some("use `nth` only when the order has a meaning; otherwise narrow the locator with `in` or `has`".into());
         }
         for inner in find.within.iter().chain(&find.has) {
             self.locator(inner, place, used);

@@ -9,15 +9,15 @@ impl Checker<'_> {
     pub(super) fn names(&mut self) {
         let mut used = BTreeSet::new();
         let anywhere = Place { job: true, ..Place::default() };
-        let nobody = Place::default();
-        self.template(&self.playbook.start, &nobody);
+        let before_user = Place::default();
+        self.template(&self.playbook.start, &before_user);
         for origin in self.playbook.origins.iter() {
-            self.template(origin, &nobody);
+            self.template(origin, &before_user);
         }
         for (_, view) in self.playbook.views.iter() {
             self.template(&view.open, &anywhere);
             if let Some(steps) = &view.prepare {
-                self.steps(steps, &nobody, &mut used);
+                self.steps(steps, &before_user, &mut used);
             }
             let rows = view.rows.iter().flat_map(|rows| std::iter::once(&rows.within).chain(&rows.each));
             let cells = view.every_column().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
@@ -27,7 +27,7 @@ impl Checker<'_> {
             }
             let pages = view.pages.iter().flat_map(|p| p.more.iter().chain(&p.total));
             for locator in rows.chain(cells).chain(detail).chain(pages) {
-                self.locator(locator, &nobody, &mut used);
+                self.locator(locator, &before_user, &mut used);
             }
         }
         self.duration(self.playbook.settle.as_ref());
@@ -41,17 +41,17 @@ impl Checker<'_> {
             }
         }
         for overlay in self.playbook.overlays.iter() {
-            self.locator(&overlay.when, &nobody, &mut used);
-            self.steps(&overlay.steps, &nobody, &mut used);
+            self.locator(&overlay.when, &before_user, &mut used);
+            self.steps(&overlay.steps, &before_user, &mut used);
         }
         for screen in self.playbook.screens.iter() {
-            self.locator(&screen.when, &nobody, &mut used);
+            self.locator(&screen.when, &before_user, &mut used);
         }
         if let Some(login) = &self.playbook.login {
-            self.locator(&login.signed_in, &nobody, &mut used);
+            self.locator(&login.signed_in, &before_user, &mut used);
             if let Some(tenant) = &login.tenant {
-                self.locator(&tenant.text_of, &nobody, &mut used);
-                self.template(&tenant.equals, &nobody);
+                self.locator(&tenant.text_of, &before_user, &mut used);
+                self.template(&tenant.equals, &before_user);
             }
             for steps in login.password.iter().chain(&login.sso) {
                 self.steps(steps, &Place { secrets: true, ..Place::default() }, &mut used);
@@ -69,7 +69,7 @@ impl Checker<'_> {
         self.targets(&mut used);
     }
 
-    /// The names of a module.
+    /// Checks the names in a module.
     pub(super) fn names_of_module(&mut self, module: &Module) {
         let mut used = BTreeSet::new();
         let with = module.parameters.names().map(str::to_owned).collect();
@@ -84,14 +84,18 @@ impl Checker<'_> {
             if let Some(pattern) = &parameter.pattern
                 && regex::Regex::new(&pattern.value).is_err()
             {
-                self.note(Finding::BadSetting, pattern.span, "this pattern cannot be read");
+                self.note(
+                    Finding::BadSetting,
+                    pattern.span,
+                    "this pattern is not a valid regular expression",
+                );
             }
         }
         self.steps(&module.steps, &place, &mut used);
         self.targets(&mut used);
     }
 
-    /// Targets: what they name themselves, circles, and those that nothing uses.
+    /// Checks the targets: their locators, circles, and targets without a use.
     fn targets(&mut self, used: &mut BTreeSet<String>) {
         let everywhere = Place { row: true, job: true, ..Place::default() };
         let mut graph = BTreeMap::new();
@@ -105,12 +109,12 @@ impl Checker<'_> {
                 self.note(
                     Finding::TargetLoop,
                     name.span,
-                    format!("`{}` is found inside itself", name.value),
+                    format!("the target `{}` refers to itself", name.value),
                 )
-                .help = Some("take one `in` or `has` out of the circle".into());
+                .help = Some("remove one `in` or `has` from the circle".into());
             }
         }
-        // What a used target uses is used.
+        // A target counts as used when a used target refers to it.
         let mut pending: Vec<String> = used.iter().cloned().collect();
         while let Some(name) = pending.pop() {
             for next in graph.get(name.as_str()).into_iter().flatten() {
@@ -124,9 +128,9 @@ impl Checker<'_> {
                 self.note(
                     Finding::UnusedTarget,
                     name.span,
-                    format!("nothing uses the target `{}`", name.value),
+                    format!("no locator uses the target `{}`", name.value),
                 )
-                .help = Some("remove it, or use its name where it is meant".into());
+                .help = Some("remove the target, or use its name in a locator".into());
             }
         }
     }

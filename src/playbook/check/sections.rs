@@ -8,15 +8,15 @@ use crate::playbook::{
     syntax::{Column, OperationSteps, Pages, Values, View},
 };
 
-/// What the view of `entitlement.list` may read.
+/// The columns that a view of `entitlement.list` may have.
 const ENTITLEMENT_COLUMNS: &[&str] = &["type", "value", "display"];
 
 impl Checker<'_> {
     pub(super) fn origins(&mut self) {
         if self.playbook.origins.is_empty() {
             let span = self.playbook.start.span;
-            self.note(Finding::WideOrigin, span, "`origins` is empty: nothing could be opened").help =
-                Some("list every origin that the app's pages are on".into());
+            self.note(Finding::WideOrigin, span, "`origins` is empty, so no page can be opened").help =
+                Some("list every origin of the app's pages".into());
         }
         self.wide_origins();
         let start = &self.playbook.start;
@@ -27,16 +27,17 @@ impl Checker<'_> {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         if !self.playbook.origins.is_empty() && !self.playbook.origins.iter().any(inside) {
-            self.note(Finding::StartOutsideOrigins, start.span, "`start` is on none of the origins").help =
-                Some("list its origin, written in the same way".into());
+            self.note(Finding::StartOutsideOrigins, start.span, "`start` is not on any of the origins")
+                .help = Some("add the origin of `start` to `origins`, written the same way".into());
         }
     }
 
     pub(super) fn wide_origins(&mut self) {
         for origin in self.playbook.origins.iter() {
             if let Some(problem) = origin_problem(&origin.value) {
-                self.note(Finding::WideOrigin, origin.span, problem).help =
-                    Some("write scheme, host and port: https://{{ settings.tenant }}.app.example".into());
+                self.note(Finding::WideOrigin, origin.span, problem).help = Some(
+                    "write a scheme, a host and a port: https://{{ settings.tenant }}.app.example".into(),
+                );
             }
         }
     }
@@ -49,9 +50,9 @@ impl Checker<'_> {
                 let reason = error.to_string();
                 let reason = reason.lines().last().unwrap_or("not a regular expression").trim();
                 let reason = reason.trim_start_matches("error: ");
-                let message = format!("this pattern cannot be read: {reason}");
+                let message = format!("this pattern is not a valid regular expression: {reason}");
                 self.note(Finding::BadSetting, pattern.span, message).help = Some(
-                    "write a regular expression such as `[a-z0-9-]+`; it has to match the whole value".into(),
+                    "write a regular expression such as `[a-z0-9-]+`; it must match the whole value".into(),
                 );
             }
         }
@@ -63,15 +64,15 @@ impl Checker<'_> {
                 self.note(
                     Finding::EntitlementRule,
                     name.span,
-                    format!("`{}` needs `one_of` or `any_of`", name.value),
+                    format!("`{}` needs either `one_of` or `any_of`", name.value),
                 )
-                .help = Some("one_of: a user has exactly one; any_of: a user has any number".into());
+                .help = Some("one_of: a user has exactly one; any_of: a user has zero or more".into());
                 continue;
             }
             if let Some(span) = Self::discovered(rule.values()) {
                 if !self.discovers() {
-                    self.note(Finding::NothingToDiscover, span, "nothing shows what there is to discover")
-                        .help = Some("add `entitlement.list: { view: … }` to `operations`, with the view where the app lists them; or list the values here".into());
+                    self.note(Finding::NothingToDiscover, span, "no view shows the entitlements to discover")
+                        .help = Some("add `entitlement.list: { view: … }` to `operations`, with the view that lists them; or list the values here".into());
                 }
                 continue;
             }
@@ -79,7 +80,7 @@ impl Checker<'_> {
                 rule.values().into_iter().flat_map(Values::listed).map(|v| v.value.as_str()).collect();
             for word in rule.default.iter().chain(&rule.protect_last) {
                 if !values.contains(&word.value.as_str()) {
-                    let message = format!("`{}` is none of the values of `{}`", word.value, name.value);
+                    let message = format!("`{}` is not one of the values of `{}`", word.value, name.value);
                     let finding = Diagnostic::new(Finding::EntitlementRule, word.span, message)
                         .did_you_mean(&word.value, values.iter().copied());
                     self.findings.push(finding);
@@ -106,10 +107,9 @@ impl Checker<'_> {
             let says_value = view.columns.get("value").is_some();
             if says_value && view.columns.get("type").is_none() && self.playbook.only_kind_listed().is_none()
             {
-                let message =
-                    format!("the view `{}` does not read of which kind an entitlement is", name.value);
+                let message = format!("the view `{}` does not read the type of an entitlement", name.value);
                 self.note(Finding::BadColumn, name.span, message).help = Some(
-                    "add `type: { column: …, map: { … } }`, or call the column by its kind instead of `value`".into(),
+                    "add `type: { column: …, map: { … } }`, or name the column after the kind instead of `value`".into(),
                 );
             }
         }
@@ -130,8 +130,8 @@ impl Checker<'_> {
         if let Some(detail) = &view.detail {
             for (column, at) in detail.columns.iter().filter(|(_, at)| at.column.is_some()) {
                 let _ = at;
-                self.note(Finding::BadColumn, column.span, "a page of its own has no column headers").help =
-                    Some("name the element: `cell: { testid: email }`".into());
+                self.note(Finding::BadColumn, column.span, "a detail page has no column headers").help =
+                    Some("write a locator for the element: `cell: { testid: email }`".into());
             }
         }
         for (column, at) in view.every_column() {
@@ -148,10 +148,10 @@ impl Checker<'_> {
             self.note(
                 Finding::BadColumn,
                 column.span,
-                format!("`{}` needs one of `column`, `cell`, `each`", column.value),
+                format!("`{}` needs exactly one of `column`, `cell` and `each`", column.value),
             )
             .help = Some(
-                "column: the header of the table; cell: a locator inside the record; each: one that finds several"
+                "column: a header of the table; cell: a locator inside the record; each: a locator that finds several elements"
                     .into(),
             );
         }
@@ -159,19 +159,19 @@ impl Checker<'_> {
             self.note(
                 Finding::BadColumn,
                 column.span,
-                "a view without `rows` is a page: it has no column headers",
+                "a view without `rows` is one record, so it has no column headers",
             )
-            .help = Some("name the element: `cell: { testid: email }`".into());
+            .help = Some("write a locator for the element: `cell: { testid: email }`".into());
         }
         if let Some(says) = &at.says
             && (says.value.matches("{value}").count() != 1 || at.each.is_some())
         {
             let (message, help) = match at.each.is_some() {
                 true => (
-                    "`says` is about one value, `each` gives several",
-                    "name one element with `cell`, or take `says` away",
+                    "`says` works with one value, but `each` reads several",
+                    "find one element with `cell`, or remove `says`",
                 ),
-                false => ("`says` does not tell where the value stands", "write `says: \"User: {value}\"`"),
+                false => ("`says` needs `{value}` exactly once", "write `says: \"User: {value}\"`"),
             };
             self.note(Finding::BadColumn, says.span, message).help = Some(help.into());
         }
@@ -191,9 +191,9 @@ impl Checker<'_> {
 
     fn pages(&mut self, pages: &Pages) {
         if !(1..=10_000).contains(&pages.max.value) {
-            let message = format!("`max` is {}: it goes from 1 to 10000 pages", pages.max.value);
+            let message = format!("`max` is {}, but must be from 1 to 10000 pages", pages.max.value);
             self.note(Finding::Unbounded, pages.max.span, message).help =
-                Some("give the most pages that this app could ever have".into());
+                Some("write the largest number of pages that this app can have".into());
         }
         let counts = |locator: &Locator| match locator {
             Locator::Find(find) => matches!(&find.by, By::Text(name) if name.text.value.contains("{n}")),
@@ -202,20 +202,29 @@ impl Checker<'_> {
         let ways = [pages.next.is_some(), pages.more.is_some(), pages.scroll.is_some()];
         let span = pages.max.span;
         if ways.iter().filter(|way| **way).count() != 1 {
-            self.note(Finding::WrongShape, span, "`pages` goes on by `next`, by `more`, or by `scroll`")
-                .help = Some(
-                "next: a button for the next page; more: a button that adds records; scroll: true".into(),
+            self.note(
+                Finding::WrongShape,
+                span,
+                "`pages` needs exactly one of `next`, `more` and `scroll`",
+            )
+            .help = Some(
+                "next: a button for the next page; more: a button that loads more records; scroll: true"
+                    .into(),
             );
         } else if pages.scroll.is_none() && pages.until.is_none() {
-            self.note(Finding::WrongShape, span, "nothing says how the last page shows").help =
-                Some("add `until: disabled` or `until: absent`".into());
+            self.note(
+                Finding::WrongShape,
+                span,
+                "`pages` has no `until`, so the last page cannot be recognized",
+            )
+            .help = Some("add `until: disabled` or `until: absent`".into());
         }
         if let Some(total) = &pages.total
             && !counts(total)
         {
             let span = pages.max.span;
-            self.note(Finding::LocatorShape, span, "`total` does not say where the number stands").help =
-                Some("write it as the page does, with {n} for the number: { text: \"{n} members\" }".into());
+            self.note(Finding::LocatorShape, span, "`total` does not contain `{n}`").help =
+                Some("write the text of the page with {n} for the number: { text: \"{n} members\" }".into());
         }
     }
 
@@ -234,14 +243,14 @@ impl Checker<'_> {
             self.findings.push(finding);
         } else if view.columns.get(identity).is_none() {
             let message = format!(
-                "the view `{}` does not read `{identity}`, by which the user is known",
+                "the view `{}` does not read `{identity}`, which identifies the user",
                 find.view.value
             );
             self.note(Finding::IdentityNotRead, find.view.span, message).help =
                 Some(format!("add `{identity}: {{ column: … }}` to its columns"));
         } else if view.detail.as_ref().is_some_and(|detail| detail.columns.get(identity).is_none()) {
             let message = format!(
-                "the detail page of `{}` does not read `{identity}`: whose page it is stays unproved",
+                "the detail page of `{}` does not read `{identity}`, which identifies the user",
                 find.view.value
             );
             self.note(Finding::IdentityNotRead, find.view.span, message).help =
@@ -253,32 +262,32 @@ impl Checker<'_> {
             self.note(
                 Finding::AbsentWithoutProof,
                 find.view.span,
-                "nothing proves that a user is absent: an empty table is no proof",
+                "nothing proves that a user does not exist: an empty table is not a proof",
             )
-            .help = Some("add `absent:` with what the app says when nobody is found".into());
+            .help = Some("add `absent:` with the message that the app shows when it finds nobody".into());
         }
     }
 }
 
-/// What is wrong with an origin, if anything. Templates may fill whole labels of the host and the port only.
+/// The problem of an origin, if it has one. A template may fill whole labels of the host and the port, nothing else.
 fn origin_problem(origin: &str) -> Option<String> {
     let mut plain = String::new();
     let mut rest = origin;
     while let Some(start) = rest.find("{{") {
-        let Some(end) = rest[start..].find("}}") else { return Some("a `{{` without its `}}`".into()) };
+        let Some(end) = rest[start..].find("}}") else { return Some("`{{` without `}}`".into()) };
         plain.push_str(&rest[..start]);
         plain.push_str("0x0");
         rest = &rest[start + end + 2..];
     }
     plain.push_str(rest);
     if plain.contains('*') {
-        return Some("`*` would let a page go anywhere".into());
+        return Some("`*` would allow every address".into());
     }
     let Some((scheme, authority)) = plain.split_once("://") else {
-        return Some("not an origin: it has no scheme".into());
+        return Some("this is not an origin: it has no scheme".into());
     };
     if authority.contains(['/', '?', '#', '@']) {
-        return Some("an origin is scheme, host and port, and nothing more".into());
+        return Some("an origin has only a scheme, a host and a port".into());
     }
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     let labels: Vec<&str> = host.split('.').collect();
@@ -286,14 +295,12 @@ fn origin_problem(origin: &str) -> Option<String> {
     let templated = host.contains("0x0");
     let loopback = host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost");
     if templated && !loopback && literal < 2 {
-        return Some(
-            "a template may not choose the host: the last two parts of it have to be written out".into(),
-        );
+        return Some("a template cannot choose the whole host: write out its last two parts".into());
     }
     match scheme {
         "https" => None,
         "http" if loopback => None,
-        "http" => Some("plain http off the loopback: passwords would travel in clear".into()),
-        other => Some(format!("`{other}` is no scheme for an app")),
+        "http" => Some("http is allowed only on the loopback: passwords would travel unencrypted".into()),
+        other => Some(format!("the scheme `{other}` is not supported")),
     }
 }

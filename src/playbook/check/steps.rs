@@ -1,4 +1,4 @@
-//! Rules about steps: what each one needs, and the modules that they use.
+//! Rules about steps: required keys, limits, and the modules that steps use.
 
 use std::collections::BTreeSet;
 
@@ -25,8 +25,12 @@ impl Checker<'_> {
         let mut last = Vec::new();
         unanswered(steps, &mut last);
         for span in last {
-            self.note(Finding::NothingAnswered, span, "no step behind this raises a dialog").help =
-                Some("put `answer` directly before the step that raises the dialog".into());
+            self.note(
+                Finding::NothingAnswered,
+                span,
+                "no step that could open the dialog follows this `answer`",
+            )
+            .help = Some("put `answer` directly before the step that opens the dialog".into());
         }
         for step in all {
             self.step(step, &place, used);
@@ -48,7 +52,11 @@ impl Checker<'_> {
             Action::Repeat(repeat) => return self.bounded(repeat),
             Action::Download(download) => return self.size(download),
             Action::EnterCode(code) if !place.secrets => {
-                self.note(Finding::SecretOutsideLogin, code.from.span, "a code is entered in `login` only");
+                self.note(
+                    Finding::SecretOutsideLogin,
+                    code.from.span,
+                    "`enter_code` is allowed only in `login`",
+                );
                 return;
             }
             Action::Capture(capture) => {
@@ -62,7 +70,7 @@ impl Checker<'_> {
             _ => return,
         };
         if step.modifiers.name.is_none() {
-            let message = format!("`{needs_name}` needs `as`: the name for what is read");
+            let message = format!("`{needs_name}` needs `as`, a name for the value");
             self.note(Finding::WrongShape, step.at.span, message);
         }
     }
@@ -72,10 +80,10 @@ impl Checker<'_> {
             (Some(_), None) => {}
             (None, Some(_)) if place.secrets => {}
             (None, Some(secret)) => {
-                self.note(Finding::SecretOutsideLogin, secret.span, "a secret is typed in `login` only");
+                self.note(Finding::SecretOutsideLogin, secret.span, "a secret is allowed only in `login`");
             }
             _ => {
-                self.note(Finding::WrongShape, span, "`fill` needs either `value` or `secret`");
+                self.note(Finding::WrongShape, span, "`fill` needs either `value` or `secret`, not both");
             }
         }
     }
@@ -97,24 +105,24 @@ impl Checker<'_> {
         if let Some(file) = &upload.file
             && (file.value.starts_with('/') || file.value.split('/').any(|part| part == ".."))
         {
-            self.note(Finding::WrongShape, file.span, "a file outside the playbook's folder").help =
-                Some("put it beside the playbook: `files/avatar.png`".into());
+            self.note(Finding::WrongShape, file.span, "the file is outside of the playbook's folder").help =
+                Some("put the file into the playbook's folder: `files/avatar.png`".into());
         }
     }
 
     fn bounded(&mut self, repeat: &Repeat) {
         if !(1..=1_000).contains(&repeat.max.value) {
-            let message = format!("`max` is {}: it goes from 1 to 1000 times", repeat.max.value);
+            let message = format!("`max` is {}, but must be from 1 to 1000", repeat.max.value);
             self.note(Finding::Unbounded, repeat.max.span, message).help =
-                Some("give the most times that this app could ever need".into());
+                Some("write the largest number that this app can need".into());
         }
     }
 
     fn size(&mut self, download: &Download) {
         if template::size(&download.max.value).is_none() {
-            let message = format!("`{}` is no size", download.max.value);
+            let message = format!("`{}` is not a size", download.max.value);
             self.note(Finding::BadSize, download.max.span, message).help =
-                Some("write 200KiB or 1MiB; at most 16MiB".into());
+                Some("write 200KiB or 1MiB; the maximum is 16MiB".into());
         }
     }
 
@@ -131,12 +139,12 @@ impl Checker<'_> {
         if let Some(time) = time
             && duration::in_playbook(&time.value).is_none()
         {
-            self.note(Finding::BadDuration, time.span, format!("`{}` is no duration", time.value)).help =
-                Some("write 500ms, 10s or 2m; at most ten minutes".into());
+            self.note(Finding::BadDuration, time.span, format!("`{}` is not a duration", time.value)).help =
+                Some("write 500ms, 10s or 2m; the maximum is ten minutes".into());
         }
     }
 
-    /// A module, and what it is given.
+    /// Checks that a module exists, and that its parameters match.
     fn module(&mut self, call: &Use) {
         let name = &call.module.value;
         let Some(module) = self.modules.get(name) else {
@@ -146,13 +154,13 @@ impl Checker<'_> {
                 call.module.span,
                 format!("there is no module `{name}`"),
             )
-            .help(format!("a module is a file below the playbooks: `playbooks/{name}.yaml`"))
+            .help(format!("a module is a file below the playbooks folder: `playbooks/{name}.yaml`"))
             .did_you_mean(name, known);
             self.findings.push(finding);
             return;
         };
         let Some(module) = module.playable() else {
-            let message = format!("the module `{name}` has errors of its own");
+            let message = format!("the module `{name}` has errors");
             self.note(Finding::UnknownModule, call.module.span, message).help =
                 Some(format!("run `seatwright check {}`", module.path));
             return;
@@ -170,7 +178,7 @@ impl Checker<'_> {
         }
         for (parameter, rule) in module.parameters.iter() {
             if rule.default.is_none() && call.with.get(&parameter.value).is_none() {
-                let message = format!("the module `{name}` needs `{}`", parameter.value);
+                let message = format!("the module `{name}` requires the parameter `{}`", parameter.value);
                 self.note(Finding::ModuleParameter, call.module.span, message).help =
                     Some(match &rule.help {
                         Some(help) => format!("{}: {help}", parameter.value),
@@ -181,7 +189,7 @@ impl Checker<'_> {
     }
 }
 
-/// Answers with nothing behind them.
+/// Finds every `answer` without a step after it.
 fn unanswered(steps: &[Step], found: &mut Vec<Span>) {
     for (index, step) in steps.iter().enumerate() {
         if matches!(step.action, Action::AnswerDialog(_)) && index + 1 == steps.len() {

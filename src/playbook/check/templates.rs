@@ -9,15 +9,19 @@ use crate::playbook::{
 };
 
 impl Checker<'_> {
-    /// The value of a token is the one place where a secret stands in a template.
+    /// Checks the value of a token: the only template that may contain a secret.
     pub(super) fn token(&mut self, token: &Token) {
         match template::names(&token.value.value) {
             Ok(names) => {
                 let (secrets, others): (Vec<&String>, Vec<&String>) =
                     names.iter().partition(|name| name.starts_with("secret."));
                 if secrets.is_empty() {
-                    self.note(Finding::TokenWithoutSecret, token.value.span, "this token holds no secret")
-                        .help = Some("write `value: \"Bearer {{ secret.token }}\"`".into());
+                    self.note(
+                        Finding::TokenWithoutSecret,
+                        token.value.span,
+                        "this token contains no secret",
+                    )
+                    .help = Some("write `value: \"Bearer {{ secret.token }}\"`".into());
                 }
                 for name in others {
                     self.template_name(name, token.value.span, &Place::default());
@@ -34,10 +38,10 @@ impl Checker<'_> {
                 self.note(
                     Finding::BadTemplate,
                     text.span,
-                    format!("this template cannot be read: {reason}"),
+                    format!("this template cannot be parsed: {reason}"),
                 )
                 .help = Some(
-                    "write `{{ user.userName }}`, or with a filter `{{ user.userName | lower }}`".into(),
+                    "write `{{ user.userName }}`, or `{{ user.userName | lower }}` with a filter".into(),
                 );
             }
         }
@@ -47,7 +51,7 @@ impl Checker<'_> {
         let (first, rest) = name.split_once('.').unwrap_or((name, ""));
         let problem = match first {
             "start" | "settings" if place.with.is_some() => Some((
-                format!("a module does not know `{first}`: it has what it is given, as `with.…`"),
+                format!("`{first}` is not known in a module; pass it as a parameter and use `with.…`"),
                 None,
             )),
             "start" if rest.is_empty() => None,
@@ -71,7 +75,10 @@ impl Checker<'_> {
                     })
                     || rest.starts_with("urn:");
                 (!known).then(|| {
-                    (format!("a SCIM user has no `{rest}`"), nearest(rest, ATTRIBUTES.iter().copied()))
+                    (
+                        format!("a SCIM user has no attribute `{rest}`"),
+                        nearest(rest, ATTRIBUTES.iter().copied()),
+                    )
                 })
             }
             "entitlements" | "asked" if place.job => {
@@ -83,20 +90,19 @@ impl Checker<'_> {
                     )
                 })
             }
-            "user" | "entitlements" | "asked" => Some((
-                format!("`{first}` is not known here: this happens before any user is looked at"),
-                None,
-            )),
+            "user" | "entitlements" | "asked" => {
+                Some((format!("`{first}` is not known here: this runs before the job's user is read"), None))
+            }
             "secret" => {
-                self.note(Finding::SecretOutsideLogin, span, "a secret is no value: it can only be typed")
-                    .help = Some("write `fill: { into: …, secret: password }` in `login`".into());
+                self.note(Finding::SecretOutsideLogin, span, "a template cannot contain a secret").help =
+                    Some("write `fill: { into: …, secret: password }` in `login`".into());
                 return;
             }
             capture if place.captures.contains(capture) => None,
             other => {
                 let known = ["user", "entitlements", "asked", "settings", "account", "start"];
                 Some((
-                    format!("nothing is called `{other}`"),
+                    format!("the name `{other}` is not known here"),
                     nearest(other, known.into_iter().chain(place.captures.iter().map(String::as_str))),
                 ))
             }

@@ -28,35 +28,35 @@ pub struct Step {
     pub modifiers: Modifiers,
 }
 
-/// What any step may carry beside its own key.
+/// The keys that every step may have besides its action.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Modifiers {
-    /// After this step the app may have changed.
+    /// This step may change the app.
     pub commit: Option<At<bool>>,
-    /// Only if this is so (once, without waiting).
+    /// The step runs only if this is true. Checked once, without waiting.
     pub when: Option<Condition>,
-    /// Only if this is not so.
+    /// The step runs only if this is not true.
     pub unless: Option<Condition>,
-    /// Skipped where its element is not there.
+    /// The step is skipped if its element is missing.
     pub optional: bool,
-    /// How long it may try: `10s`.
+    /// How long the step may try: `10s`.
     pub timeout: Option<At<String>>,
-    /// The name that `capture`, `collect` and `download` give to what they read.
+    /// The name of the value that `capture`, `collect` or `download` reads.
     pub name: Option<At<String>>,
-    /// Where `form` looks for its labels, and `press` for the focus: a dialog, a frame.
+    /// Where `form` looks for its labels: a dialog, a frame.
     pub within: Option<Locator>,
-    /// For the reader.
+    /// A note for the reader of the playbook.
     pub note: Option<String>,
 }
 
-/// Declares the steps: key, payload and documentation in one place.
+/// Declares the steps: key, payload, documentation and example in one place.
 macro_rules! steps {
     ($( $(#[doc = $doc:literal])+ $key:literal $variant:ident($payload:ty) $example:literal; )*) => {
         /// What a step does.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Action {
             $( $(#[doc = $doc])+ $variant($payload), )*
-            /// `when: … do: … else: …`: one of two ways.
+            /// `when: … do: … else: …`: one of two blocks.
             Branch(Box<Branch>),
         }
 
@@ -84,49 +84,49 @@ macro_rules! steps {
 }
 
 steps! {
-    /// Navigates; a relative address is relative to `start`. Done when the page has answered.
+    /// Opens an address. A relative address is relative to `start`. The step ends when the page has loaded.
     "open" Open(At<String>) "open: /members";
-    /// Clicks, once the element is visible, enabled, still and not covered.
+    /// Clicks an element when it is visible, enabled, still and not covered.
     "click" Click(Locator) "click: { button: Save }";
-    /// Fills one control and reads it back.
+    /// Fills one control, and reads the value back.
     "fill" Fill(Fill) "fill: { into: { label: Password }, secret: password }";
-    /// Fills many controls by label, each by its kind, and reads each back. Empty: leave alone; `null`: clear.
+    /// Fills several controls by label, and reads each value back. An empty value leaves the control alone; `null` clears it.
     "form" Form(Names<FormValue>) "form: { Email: \"{{ user.userName }}\", Role: \"{{ entitlements.role }}\" }";
     /// Chooses an option of a select, listbox or combobox.
     "choose" Choose(Choose) "choose: { option: Admin, from: { label: Role } }";
-    /// Moves options between two boxes until exactly these stand in `into`, by the arrows between them. Where the job carries none: leaves them alone.
+    /// Moves options between two list boxes until `into` contains exactly these options. Without options in the job, the boxes stay as they are.
     "move" Move(Box<Move>) "move: { options: \"{{ entitlements.group }}\", from: { label: Available groups }, into: { label: Chosen groups }, by: { button: Choose }, back: { button: Remove } }";
-    /// Ticks a checkbox or switch, if it is not ticked.
+    /// Ticks a checkbox or switch that is not ticked yet.
     "check" Check(Locator) "check: { label: Send a mail }";
-    /// Clears a checkbox or switch, if it is ticked.
+    /// Clears a checkbox or switch that is ticked.
     "uncheck" Uncheck(Locator) "uncheck: { label: Send a mail }";
-    /// Presses a key: in the field that was typed into last, else wherever the focus is.
+    /// Presses a key in the field that was filled last, or else in the element with the focus.
     "press" Press(At<Key>) "press: Enter";
-    /// Waits until it is so; else fails and says what was there instead.
+    /// Waits until a condition is true. If it stays false, the step fails and reports what the page showed instead.
     "expect" Expect(Condition) "expect: { status: Invite sent }";
-    /// Reads a text or an attribute into the name given by `as`.
+    /// Reads a text or an attribute, and stores it under the name in `as`.
     "capture" Capture(Capture) "capture: { text_of: { testid: invite-id } }";
-    /// Moves the pointer there, for what shows only under it.
+    /// Moves the pointer over an element, for content that shows only then.
     "hover" Hover(Locator) "hover: { row: Ada Byron }";
-    /// Scrolls until the element is in view, for what loads only then.
+    /// Scrolls until the element is in view, for content that loads only then.
     "scroll_to" ScrollTo(Locator) "scroll_to: { heading: Danger zone }";
-    /// Gives a file to a file input: one of the playbook's folder, or one made of a text.
+    /// Gives a file to a file input: a file of the playbook's folder, or a file made from a text.
     "upload" Upload(Upload) "upload: { into: { label: CSV file }, name: users.csv, content: \"{{ user.userName }}\" }";
-    /// Keeps a file that the page gives when `by` is done; `as` names its text.
+    /// Keeps the file that the page offers after the step `by`. The name in `as` stores its text.
     "download" Download(Box<Download>) "download: { by: { click: { button: Export } }, max: 1MiB }";
-    /// Types a one-time code (TOTP, RFC 6238) of the service account's secret: never the same code twice, and none that is about to expire. Only in `login`.
+    /// Types a one-time code (TOTP, RFC 6238) made from a secret of the service account. A code is never used twice, nor shortly before it expires. Only in `login`.
     "enter_code" EnterCode(EnterCode) "enter_code: { into: { label: One-time code }, from: totp }";
-    /// Does `steps` in the window that `by` opens, until it closes.
+    /// Runs `steps` in the window that the step `by` opens, until that window closes.
     "popup" Popup(Box<Popup>) "popup: { by: { click: { button: Continue with SSO } }, steps: [ { use: idp/gatehouse } ] }";
-    /// Answers the native dialog (alert, confirm, prompt) that the next step raises. One that nobody expects is dismissed.
+    /// Answers the native dialog (alert, confirm, prompt) that the next step opens. A dialog without an `answer` is dismissed.
     "answer" AnswerDialog(AnswerDialog) "answer: { with: accept, says: { matches: \"Remove {{ user.userName }}*\" } }";
-    /// Does its steps again and again, until it is so; at most `max` times.
+    /// Repeats its steps until a condition is true, at most `max` times.
     "repeat" Repeat(Box<Repeat>) "repeat: { until: { heading: May 2027 }, max: 24, do: [ { click: { button: Next month } } ] }";
-    /// Does the steps of a module, which has targets, screens and origins of its own.
+    /// Runs the steps of a module, which has its own targets, screens and origins.
     "use" Use(Use) "use: { module: idp/gatehouse, with: { factor: totp } }";
-    /// Reads the records of a view into the name given by `as`.
+    /// Reads the records of a view, and stores them under the name in `as`.
     "collect" Collect(Collect) "collect: { view: members }";
-    /// Keeps a picture, with its reason.
+    /// Takes a screenshot, and keeps it with this reason.
     "screenshot" Screenshot(At<String>) "screenshot: the member's page";
 }
 
@@ -160,7 +160,7 @@ impl<'de> Deserialize<'de> for Step {
                             let Some(action) = action(name, &mut map)? else { continue };
                             if let Some((first, _)) = &found {
                                 return Err(A::Error::custom(format!(
-                                    "a step does one thing; here are `{}` and `{name}`: make two steps of it",
+                                    "a step has one action, but this one has `{}` and `{name}`: write two steps",
                                     first.value
                                 )));
                             }
@@ -170,16 +170,17 @@ impl<'de> Deserialize<'de> for Step {
                 }
                 if let Some((key, then)) = then {
                     if let Some((other, _)) = &found {
-                        let message = format!("`do` belongs to `when`, not beside `{}`", other.value);
+                        let message =
+                            format!("`do` belongs to `when` and cannot be combined with `{}`", other.value);
                         return Err(A::Error::custom(message));
                     }
                     let Some(condition) = modifiers.when.take() else {
-                        return Err(A::Error::custom("`do` needs a `when` that says under which condition"));
+                        return Err(A::Error::custom("`do` needs `when` with a condition"));
                     };
                     let branch = Branch { condition, then, otherwise: otherwise.unwrap_or_default() };
                     found = Some((key, Action::Branch(Box::new(branch))));
                 } else if otherwise.is_some() {
-                    return Err(A::Error::custom("`else` needs a `when` and a `do`"));
+                    return Err(A::Error::custom("`else` needs `when` and `do`"));
                 }
                 let Some((key, action)) = found else {
                     return Err(A::Error::custom(NOTHING_TO_DO));
@@ -203,56 +204,56 @@ impl JsonSchema for Step {
         let mut properties = serde_json::Map::new();
         action_schemas(generator, &mut properties);
         let modifiers = serde_json::json!({
-            "commit": { "type": "boolean", "description": "After this step the app may have changed." },
-            "when": { "description": "Only if this is so.", "allOf": [condition] },
-            "unless": { "description": "Only if this is not so.", "allOf": [condition] },
-            "optional": { "type": "boolean", "description": "Skipped where its element is not there." },
-            "timeout": { "type": "string", "pattern": "^[0-9]+(ms|s|m)$", "description": "How long it may try." },
-            "as": { "type": "string", "description": "The name of what `capture`, `collect` or `download` reads." },
+            "commit": { "type": "boolean", "description": "This step may change the app." },
+            "when": { "description": "The step runs only if this is true.", "allOf": [condition] },
+            "unless": { "description": "The step runs only if this is not true.", "allOf": [condition] },
+            "optional": { "type": "boolean", "description": "The step is skipped if its element is missing." },
+            "timeout": { "type": "string", "pattern": "^[0-9]+(ms|s|m)$", "description": "How long the step may try." },
+            "as": { "type": "string", "description": "The name of the value that `capture`, `collect` or `download` reads." },
             "in": { "description": "Where `form` looks for its labels: a dialog, a frame.", "allOf": [within] },
-            "note": { "type": "string", "description": "For the reader." },
-            "do": { "description": "What to do when it is so.", "allOf": [steps] },
-            "else": { "description": "What to do when it is not.", "allOf": [steps] }
+            "note": { "type": "string", "description": "A note for the reader of the playbook." },
+            "do": { "description": "The steps to run if the condition is true.", "allOf": [steps] },
+            "else": { "description": "The steps to run if the condition is false.", "allOf": [steps] }
         });
         if let serde_json::Value::Object(more) = modifiers {
             properties.extend(more);
         }
         schemars::json_schema!({
-            "description": "One thing that a person would do: one action, and modifiers.",
+            "description": "One action of a person, with modifiers.",
             "type": "object", "x-whole": true, "additionalProperties": false, "properties": properties,
         })
     }
 }
 
-/// `download`: a file that the page gives.
+/// `download`: a file that the page offers.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Download {
-    /// The step that makes the page give it.
+    /// The step that starts the download.
     pub by: Step,
-    /// The most that it may be: `200KiB`, `1MiB`.
+    /// The largest size of the file: `200KiB`, `1MiB`.
     pub max: At<String>,
 }
 
-/// `popup`: what happens in a window.
+/// `popup`: steps in another window.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Popup {
-    /// The step that opens it.
+    /// The step that opens the window.
     pub by: Step,
-    /// What is done in it.
+    /// The steps in the window.
     pub steps: List<Step>,
 }
 
-/// `repeat`: again and again.
+/// `repeat`: steps that run several times.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repeat {
-    /// Looked at before each time.
+    /// The condition that ends the repetition. It is checked before each round.
     pub until: Condition,
-    /// The most times.
+    /// The largest number of rounds.
     pub max: At<u64>,
-    /// What is done each time.
+    /// The steps of one round.
     #[serde(rename = "do")]
     pub steps: List<Step>,
 }

@@ -1,4 +1,4 @@
-//! Conditions: what is so on the page, or of the job's values.
+//! Conditions: what is true of the page, or of the job's values.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
@@ -11,22 +11,22 @@ use crate::playbook::{
     locator::{Locator, read_map},
 };
 
-/// Something that is so or not.
+/// A condition of the page or of the job's values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// Such an element is visible.
+    /// An element is visible.
     Visible(Locator),
-    /// None is.
+    /// The inner condition is false.
     Not(Box<Condition>),
-    /// Such an element is visible and enabled.
+    /// An element is visible and enabled.
     Enabled(Locator),
-    /// Such an element is visible, and disabled.
+    /// An element is visible and disabled.
     Disabled(Locator),
-    /// All of these are so.
+    /// All of these conditions are true.
     All(Vec<Condition>),
-    /// One of these is so.
+    /// At least one of these conditions is true.
     Any(Vec<Condition>),
-    /// The template gives something: not empty, not `false`.
+    /// The template has a value: not empty, not `false`.
     Given(At<String>),
 }
 
@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for Condition {
                     any.push(locator);
                 }
                 if any.is_empty() {
-                    return Err(A::Error::custom("locator|an empty list of alternatives finds nothing"));
+                    return Err(A::Error::custom("locator|the list of alternatives is empty"));
                 }
                 Ok(Raw(Condition::Visible(Locator::Any(any))))
             }
@@ -75,12 +75,12 @@ impl<'de> Deserialize<'de> for Condition {
                 };
                 if let (Some(first), Some(second)) = (first, map.next_key::<At<String>>()?) {
                     return Err(A::Error::custom(format!(
-                        "a condition says one thing; here are `{}` and `{}`: put both into `all: [ … ]` or `any: [ … ]`",
+                        "a condition has one key, but this one has `{}` and `{}`: put both into `all: [ … ]` or `any: [ … ]`",
                         first.value, second.value
                     )));
                 }
                 if matches!(&condition, Condition::All(inner) | Condition::Any(inner) if inner.is_empty()) {
-                    return Err(A::Error::custom("an empty list of conditions says nothing"));
+                    return Err(A::Error::custom("the list of conditions is empty"));
                 }
                 Ok(Raw(condition))
             }
@@ -108,7 +108,7 @@ impl JsonSchema for Condition {
         let this = generator.subschema_for::<Condition>();
         let locator = generator.subschema_for::<Locator>();
         schemars::json_schema!({
-            "description": "A locator (such an element is visible), `enabled` or `disabled` with one, `not` another condition, `all` or `any` of several, or `given` a template that gives something.",
+            "description": "A locator (the element is visible), `enabled` or `disabled` with a locator, `not` with another condition, `all` or `any` with several conditions, or `given` with a template (the template has a value).",
             "anyOf": [
                 locator,
                 { "type": "object", "x-whole": true, "required": ["not"], "additionalProperties": false, "properties": { "not": this } },

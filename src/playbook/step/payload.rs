@@ -1,4 +1,4 @@
-//! What the steps take: the values under their keys.
+//! The values of the steps: what is written under their keys.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
@@ -17,10 +17,10 @@ use crate::playbook::{
 pub struct Fill {
     /// The control.
     pub into: Locator,
-    /// What is typed: text with `{{ … }}`.
+    /// The text to type; it may contain templates.
     #[serde(default)]
     pub value: Option<At<String>>,
-    /// Or the name of a secret of the service account; only in `login`.
+    /// Or the name of a secret of the service account. Only in `login`.
     #[serde(default)]
     pub secret: Option<At<String>>,
 }
@@ -29,36 +29,36 @@ pub struct Fill {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Choose {
-    /// The option, as it reads.
+    /// The text of the option.
     pub option: At<String>,
-    /// The control that offers it.
+    /// The control with the option.
     pub from: Locator,
 }
 
-/// `move`: options between two boxes.
+/// `move`: options between two list boxes.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Move {
-    /// What shall stand in `into` in the end: a list.
+    /// The options that `into` contains at the end: a list.
     pub options: At<String>,
-    /// The box of what can be chosen.
+    /// The list box with the available options.
     pub from: Locator,
-    /// The box of what is chosen.
+    /// The list box with the chosen options.
     pub into: Locator,
-    /// Clicked to move what is marked in `from`.
+    /// The control that moves the marked options of `from` to `into`.
     pub by: Locator,
-    /// Clicked to move what is marked in `into` back again.
+    /// The control that moves the marked options of `into` back to `from`.
     pub back: Locator,
 }
 
-/// `capture`: what is read.
+/// `capture`: a text or an attribute to read.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capture {
-    /// The text of this element.
+    /// Reads the text of this element.
     #[serde(default)]
     pub text_of: Option<Locator>,
-    /// Or this attribute …
+    /// Or reads this attribute …
     #[serde(default)]
     pub attribute: Option<At<String>>,
     /// … of this element.
@@ -93,21 +93,21 @@ pub struct EnterCode {
     pub from: At<String>,
 }
 
-/// `answer`: what a native dialog is told.
+/// `answer`: how to answer a native dialog.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerDialog {
     /// OK or Cancel.
     pub with: Reply,
-    /// What it must say; one that says something else is dismissed, and the step fails.
+    /// The expected text of the dialog. A dialog with another text is dismissed, and the step fails.
     #[serde(default)]
     pub says: Option<Name>,
-    /// Typed into a prompt.
+    /// The text to type into a prompt.
     #[serde(default)]
     pub text: Option<At<String>>,
 }
 
-/// How a native dialog is left.
+/// The button of a native dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
@@ -121,7 +121,7 @@ pub enum Reply {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Collect {
-    /// The view that is read.
+    /// The view to read.
     pub view: At<String>,
 }
 
@@ -185,7 +185,7 @@ impl JsonSchema for Use {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let with = generator.subschema_for::<Names<At<String>>>();
         schemars::json_schema!({
-            "description": "A module: the file of this name below `playbooks`.",
+            "description": "A module: the file with this name below `playbooks`.",
             "anyOf": [
                 { "type": "string", "x-word": true },
                 { "type": "object", "x-whole": true, "required": ["module"], "additionalProperties": false,
@@ -198,9 +198,9 @@ impl JsonSchema for Use {
 /// A value of a `form`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FormValue {
-    /// Text with `{{ … }}`. A value that the job does not carry leaves the control alone.
+    /// A text, which may contain templates. A value that is missing in the job leaves the control alone.
     Text(At<String>),
-    /// Several, for controls that take many.
+    /// Several texts, for a control with several values.
     Many(Vec<At<String>>),
     /// `null`: clear it.
     Clear,
@@ -218,7 +218,7 @@ impl<'de> Deserialize<'de> for FormValue {
             type Value = Raw;
 
             fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("a text, a truth, a list of texts, or null")
+                f.write_str("a text, true or false, a list of texts, or null")
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
@@ -275,7 +275,7 @@ impl JsonSchema for FormValue {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
-            "description": "Text with {{ … }}, a truth, a list, or null to clear.",
+            "description": "A text that may contain templates, true or false, a list, or null to clear the control.",
             "type": ["string", "boolean", "number", "array", "null"],
             "items": { "type": ["string", "number", "boolean"] }
         })

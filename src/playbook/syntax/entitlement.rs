@@ -5,42 +5,42 @@ use serde::{Deserialize, Deserializer, de::Visitor};
 
 use crate::playbook::at::At;
 
-/// What entitlements of one kind there are.
+/// The entitlements of one kind.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EntitlementRule {
     /// A user has exactly one of these.
     #[serde(default)]
     pub one_of: Option<Values>,
-    /// A user has any number of these.
+    /// A user has zero or more of these.
     #[serde(default)]
     pub any_of: Option<Values>,
-    /// What a new user gets where the job names none.
+    /// The value for a new user if the job names none.
     #[serde(default)]
     pub default: Option<At<String>>,
-    /// The last user with this one is never removed, disabled or changed.
+    /// The last user with this value is never removed, disabled or changed.
     #[serde(default)]
     pub protect_last: Option<At<String>>,
 }
 
 impl EntitlementRule {
-    /// What there is to have.
+    /// The values of this kind.
     pub fn values(&self) -> Option<&Values> {
         self.one_of.as_ref().or(self.any_of.as_ref())
     }
 }
 
-/// What there is to have.
+/// The values of one kind of entitlement.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
-    /// These, and no others.
+    /// Exactly these values.
     Listed(Vec<At<String>>),
-    /// `discovered`: what the view of `entitlement.list` shows at the time.
+    /// `discovered`: the values that the view of `entitlement.list` shows during the job.
     Discovered(At<()>),
 }
 
 impl Values {
-    /// Those that the playbook names.
+    /// The values that the playbook lists.
     pub fn listed(&self) -> &[At<String>] {
         match self {
             Values::Listed(values) => values,
@@ -62,7 +62,9 @@ impl<'de> Deserialize<'de> for Values {
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Raw, E> {
                 match text {
                     "discovered" => Ok(Raw(None)),
-                    other => Err(E::custom(format!("`{other}` is no list of values, nor `discovered`"))),
+                    other => {
+                        Err(E::custom(format!("`{other}` is neither a list of values nor `discovered`")))
+                    }
                 }
             }
 
@@ -95,7 +97,7 @@ impl JsonSchema for Values {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
-            "description": "The values, or `discovered`: what the view of `entitlement.list` shows at the time.",
+            "description": "The values, or `discovered`: the values that the view of `entitlement.list` shows during the job.",
             "anyOf": [
                 { "type": "array", "items": { "type": ["string", "number", "boolean"] } },
                 { "const": "discovered" }

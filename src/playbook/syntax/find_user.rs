@@ -1,4 +1,4 @@
-//! Who a user is, and how one is found.
+//! The identity of a user, and how to find one.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, de::Visitor};
@@ -8,11 +8,11 @@ use crate::{
     query::Key,
 };
 
-/// The attribute that names a person.
+/// The attribute that identifies a person.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
     pub attribute: At<String>,
-    /// Upper and lower case are the same.
+    /// Ignore upper and lower case.
     pub ignore_case: bool,
 }
 
@@ -66,40 +66,40 @@ impl JsonSchema for Identity {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
-            "description": "The SCIM attribute that names a person in this app, compared whole and exactly.",
+            "description": "The SCIM attribute that identifies a person in this app. The whole value is compared.",
             "anyOf": [
                 { "type": "string", "x-word": true },
                 { "type": "object", "x-whole": true, "required": ["attribute"], "additionalProperties": false, "properties": {
                     "attribute": { "type": "string" },
-                    "ignore_case": { "type": "boolean", "description": "Upper and lower case are the same." } } }
+                    "ignore_case": { "type": "boolean", "description": "Ignore upper and lower case." } } }
             ]
         })
     }
 }
 
-/// How one user is found.
+/// How to find one user.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindUser {
-    /// The view in which users are looked for.
+    /// The view that shows the users.
     pub view: At<String>,
-    /// Without it, the pages are walked.
+    /// The app's search. Without it, all pages are read.
     #[serde(default)]
     pub search: Option<Search>,
-    /// How the app says that there is nobody.
+    /// The element that shows that the app found nobody.
     #[serde(default)]
     pub absent: Option<Locator>,
 }
 
-/// A search.
+/// The search of the app.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Search {
     /// The search field.
     pub into: Locator,
-    /// What is typed.
+    /// The text to type.
     pub value: At<String>,
-    /// Pressed afterwards; Enter where nothing is said.
+    /// The key to press afterwards; the default is Enter.
     #[serde(default)]
     pub press: Option<At<Key>>,
 }

@@ -13,15 +13,15 @@ use crate::playbook::{
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
-    /// Seen when one is signed in.
+    /// An element that is visible only when the service account is signed in.
     pub signed_in: Locator,
-    /// Makes sure that the right tenant is in front.
+    /// Checks that the session is in the right tenant.
     #[serde(default)]
     pub tenant: Option<Tenant>,
-    /// The steps of a sign-in by password.
+    /// The steps to sign in with a password.
     #[serde(default)]
     pub password: Option<List<Step>>,
-    /// The steps of a sign-in through an identity provider.
+    /// The steps to sign in through an identity provider.
     #[serde(default)]
     pub sso: Option<List<Step>>,
     /// An access token instead of a sign-in page.
@@ -29,19 +29,19 @@ pub struct Login {
     pub token: Option<Token>,
 }
 
-/// An access token: how the app takes it.
+/// How to send an access token to the app.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
-    /// By which way.
+    /// Where to put the token.
     pub send: SendToken,
-    /// The header field, cookie, storage key or query parameter.
+    /// The name of the header field, cookie, storage key or query parameter.
     pub name: At<String>,
-    /// `Bearer {{ secret.token }}`
+    /// The value: `Bearer {{ secret.token }}`
     pub value: At<String>,
 }
 
-/// Where a token goes. To the origin of `start`, and to no other.
+/// Where the token is sent, always only to the origin of `start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SendToken {
@@ -51,16 +51,16 @@ pub enum SendToken {
     Cookie,
     /// An item of `localStorage`.
     Storage,
-    /// A parameter of the first address.
+    /// A query parameter of the first address.
     Query,
 }
 
-/// What shows the tenant.
+/// The element that shows the tenant, and its expected text.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tenant {
-    /// The element that shows it.
+    /// The element that shows the tenant.
     pub text_of: Locator,
-    /// What it must say.
+    /// The expected text.
     pub equals: At<String>,
 }

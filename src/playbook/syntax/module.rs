@@ -16,22 +16,22 @@ use crate::playbook::{
 pub struct Module {
     /// The version of the language: 1.
     pub module: At<u64>,
-    /// What people call it.
+    /// The display name of the module.
     #[serde(default)]
     pub title: Option<String>,
-    /// What whoever uses it must bring; seen as `{{ with.… }}`.
+    /// The parameters that a `use` step passes; templates read them as `{{ with.… }}`.
     #[serde(default, deserialize_with = "section")]
     pub parameters: Names<Parameter>,
-    /// Where its pages are; added to those of the playbook.
+    /// The origins of its pages, in addition to the origins of the playbook.
     #[serde(default, deserialize_with = "section")]
     pub origins: List<At<String>>,
-    /// Elements with a name, seen by its steps alone.
+    /// Elements with a name. Only the steps of the module see them.
     #[serde(default, deserialize_with = "section")]
     pub targets: Names<Locator>,
-    /// Looked at while its steps are done, before those of the playbook.
+    /// Screens to check while the steps of the module run, before the screens of the playbook.
     #[serde(default, deserialize_with = "section")]
     pub screens: List<Screen>,
-    /// What is done where a step says `use`.
+    /// The steps that `use` runs.
     #[serde(default, deserialize_with = "section")]
     pub steps: List<Step>,
 }
@@ -40,13 +40,13 @@ pub struct Module {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Parameter {
-    /// Taken where none is brought.
+    /// The value if the `use` step passes none.
     #[serde(default)]
     pub default: Option<At<String>>,
     /// A regular expression that the whole value must match.
     #[serde(default)]
     pub pattern: Option<At<String>>,
-    /// For the person who writes the playbook.
+    /// Help for the author of the playbook.
     #[serde(default)]
     pub help: Option<String>,
 }

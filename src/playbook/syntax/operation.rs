@@ -1,4 +1,4 @@
-//! Operations: what can be done with users.
+//! Operations: what a playbook does with users.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -8,55 +8,55 @@ use crate::playbook::{
     step::Step,
 };
 
-/// One operation: its steps, or the view that it reads, or why the app cannot.
+/// One operation: its steps, or the view to read, or the reason why the app does not support it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperationSteps {
-    /// Why the app cannot do this, and what to do instead.
+    /// Why the app does not support this, and what to do instead.
     #[serde(default)]
     pub unsupported: Option<At<String>>,
-    /// The view that a list reads.
+    /// The view to read.
     #[serde(default)]
     pub view: Option<At<String>>,
-    /// Or several, one after the other: entitlements of different kinds stand on different pages (entitlement.list).
+    /// Or several views to read in order, if different pages show different kinds of entitlements (entitlement.list).
     #[serde(default)]
     pub views: Vec<At<String>>,
-    /// Attributes without which the job is refused.
+    /// Attributes that the job must have. A job without them is refused.
     #[serde(default)]
     pub requires: Vec<At<String>>,
-    /// What `user.update` can change; anything else is refused before a browser opens.
+    /// The attributes that `user.update` can change. A job that changes others is refused before a browser opens.
     #[serde(default)]
     pub changes: Option<Vec<At<String>>>,
-    /// Which kinds of entitlements a new user can be given; a job that asks for others is refused before a browser opens
-    /// (user.create).
+    /// The kinds of entitlements that a new user can get (user.create). A job that asks for others is refused before a browser
+    /// opens.
     #[serde(default)]
     pub gives: Option<Vec<At<String>>>,
-    /// The most entitlements that one job may name, where the app takes them one by one (entitlement.grant,
+    /// The largest number of entitlements in one job, if the app changes them one by one (entitlement.grant,
     /// entitlement.revoke).
     #[serde(default)]
     pub max: Option<At<u64>>,
-    /// What a person would do, the commit among it.
+    /// The steps of a person, including the commit.
     #[serde(default)]
     pub steps: Option<List<Step>>,
-    /// `pending_external`: the person has to accept first (user.create).
+    /// `pending_external`: the new user must accept an invitation first (user.create).
     #[serde(default)]
     pub becomes: Option<At<Becomes>>,
-    /// For the reader.
+    /// A note for the reader of the playbook.
     #[serde(default)]
     pub note: Option<String>,
 }
 
 impl OperationSteps {
-    /// Every view that it reads, in order.
+    /// Every view that the operation reads, in order.
     pub fn every_view(&self) -> impl Iterator<Item = &At<String>> {
         self.view.iter().chain(&self.views)
     }
 }
 
-/// What a new user is at first.
+/// The state of a new user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Becomes {
-    /// Invited: not a user until they accept.
+    /// The user is invited, and must accept the invitation.
     PendingExternal,
 }

@@ -21,88 +21,88 @@ use crate::{
     },
 };
 
-/// A playbook: how the users of one app are managed through its own pages.
+/// A playbook: how to manage the users of one app through its web pages.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Playbook {
     /// The version of the language: 1.
     pub playbook: At<u64>,
-    /// The app: the name of the folder.
+    /// The name of the app. It is also the name of the folder.
     pub app: At<String>,
     /// The version of this playbook.
     pub version: At<String>,
-    /// What people call the app.
+    /// The display name of the app.
     #[serde(default)]
     pub title: Option<String>,
-    /// Where the app is: an address with `{{ settings.… }}`.
+    /// The first address of the app. It may contain `{{ settings.… }}`.
     pub start: At<String>,
-    /// The only places that a page may navigate to, and that secrets may be typed on.
+    /// The only origins that a page may open, and where secrets may be typed.
     #[serde(deserialize_with = "section")]
     pub origins: List<At<String>>,
-    /// What an integration must bring.
+    /// The settings that an integration must have.
     #[serde(default, deserialize_with = "section")]
     pub settings: Names<Setting>,
-    /// Which user attribute names a person in this app.
+    /// The user attribute that identifies a person in this app.
     #[serde(default)]
     pub identity: Option<Identity>,
-    /// The kinds of entitlements, and what they may be.
+    /// The kinds of entitlements, with their values.
     #[serde(default, deserialize_with = "section")]
     pub entitlements: Names<EntitlementRule>,
-    /// Elements with a name.
+    /// Elements with a name, for use in locators.
     #[serde(default, deserialize_with = "section")]
     pub targets: Names<Locator>,
-    /// Where records are read.
+    /// Views: places where records are read.
     #[serde(default, deserialize_with = "section")]
     pub views: Names<View>,
-    /// How one user is found.
+    /// How to find one user.
     #[serde(default, deserialize_with = "section")]
     pub find_user: Option<FindUser>,
-    /// How long the app may take to show a change that it has made, at most: `10s` where nothing is said. What it does not show
-    /// by then is `indeterminate`, and is looked at again later.
+    /// The longest time that the app needs to show a change; the default is `10s`. A change that does not show in this time
+    /// is `indeterminate`, and is read again later.
     #[serde(default)]
     pub settle: Option<At<String>>,
-    /// Things that get in the way, at any time, and how to put them away.
+    /// Dialogs and banners that may appear at any time, and how to close them.
     #[serde(default, deserialize_with = "section")]
     pub overlays: List<Overlay>,
-    /// What the app says, and what it means; looked at after every step.
+    /// Messages of the app, and the error code of each. Checked after every step.
     #[serde(default, deserialize_with = "section")]
     pub screens: List<Screen>,
     /// How to sign in.
     #[serde(default, deserialize_with = "section")]
     pub login: Option<Login>,
-    /// What can be done.
+    /// The operations that the playbook supports.
     #[serde(default, deserialize_with = "section")]
     pub operations: Names<OperationSteps>,
 }
 
 impl Playbook {
-    /// How long the app may take to show a change.
+    /// The longest time that the app needs to show a change.
     pub fn settle_time(&self) -> Duration {
         self.settle.as_ref().and_then(|time| duration::in_playbook(&time.value)).unwrap_or(SETTLE_TIME)
     }
 }
 
-/// How long an app may take to show a change, where its playbook does not say.
+/// The default of `settle`.
 const SETTLE_TIME: Duration = Duration::from_secs(10);
 
-/// A setting that an integration must bring.
+/// A setting of an integration.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Setting {
     /// A regular expression that the whole value must match.
     #[serde(default)]
     pub pattern: Option<At<String>>,
-    /// Taken where the integration brings none.
+    /// The value if the integration has none.
     #[serde(default)]
     pub default: Option<String>,
-    /// For the person who fills it in.
+    /// Help for the person who fills in the setting.
     #[serde(default)]
     pub help: Option<String>,
 }
 
 impl Playbook {
-    /// The kind of the entitlements in a view of `entitlement.list` that does not say it: the only one that there is, or
-    /// that only the app knows.
+    /// The kind of the entitlements in a view of `entitlement.list` without a `type` column: the only kind, or the only
+    /// discovered kind.
     pub fn only_kind_listed(&self) -> Option<&str> {
         let discovered =
             self.entitlements.iter().filter(|(_, rule)| matches!(rule.values(), Some(Values::Discovered(_))));

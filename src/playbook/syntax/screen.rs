@@ -1,4 +1,4 @@
-//! What the app shows unasked: overlays, and screens that mean an error.
+//! Overlays, and screens that mean an error.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,26 +12,26 @@ use crate::{
     },
 };
 
-/// Something that gets in the way.
+/// A dialog or banner that may appear at any time.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Overlay {
-    /// What comes up.
+    /// The element that shows that the overlay is open.
     pub when: Locator,
-    /// How to put it away.
+    /// The steps that close it.
     #[serde(rename = "do")]
     pub steps: List<Step>,
-    /// How often within one job.
+    /// How many times it may appear in one job.
     #[serde(default)]
     pub max: Option<At<u64>>,
 }
 
-/// What the app says, and what it means.
+/// A message of the app, and its error code.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Screen {
-    /// What the app says.
+    /// The element with the message.
     pub when: Locator,
-    /// The error code that it stands for.
+    /// The error code for this message.
     pub code: Code,
 }

@@ -9,63 +9,64 @@ use crate::playbook::{
     step::Step,
 };
 
-/// A place where records are read.
+/// A view: a place where records are read.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct View {
-    /// Its address.
+    /// The address of the view.
     pub open: At<String>,
-    /// What is done there before it is read: a page size, a filter that is cleared.
+    /// The steps before reading: choose a page size, clear a filter.
     #[serde(default)]
     pub prepare: Option<List<Step>>,
-    /// Which elements are the records. Without it the page is one record.
+    /// The elements that are the records. Without `rows`, the whole page is one record.
     #[serde(default)]
     pub rows: Option<Rows>,
-    /// Which attributes a record shows, and where.
+    /// The attributes of a record, and where the record shows them.
     pub columns: Names<Column>,
-    /// How to go on to the next page.
+    /// How to get to the next page.
     #[serde(default)]
     pub pages: Option<Pages>,
-    /// What a record shows only on a page of its own.
+    /// Attributes that only the detail page of a record shows.
     #[serde(default)]
     pub detail: Option<Detail>,
 }
 
 impl View {
-    /// The columns of the list, and those of the detail page.
+    /// The columns of the list, followed by the columns of the detail page.
     pub fn every_column(&self) -> impl Iterator<Item = &(At<String>, Column)> {
         self.columns.iter().chain(self.detail.iter().flat_map(|detail| detail.columns.iter()))
     }
 
-    /// Where an attribute is read, on the list or on the detail page.
+    /// The column of an attribute, on the list or on the detail page.
     pub fn column(&self, attribute: &str) -> Option<&Column> {
         self.every_column().find(|(name, _)| name.value == attribute).map(|(_, column)| column)
     }
 }
 
-/// A page of its own for each record.
+/// The detail page of each record.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Detail {
-    /// Clicked inside the record. After a user was read, their page is in front, and `user row` is on it.
+    /// The element to click inside the record. After a user is read, the browser stays on the user's detail page, and
+    /// `user row` is there.
     pub open: Locator,
-    /// What holds the record there.
+    /// The element that contains the record on the detail page.
     #[serde(rename = "in")]
     pub within: Locator,
-    /// What it shows, the identity among it; each in a `cell`, or in `each` of several elements.
+    /// The attributes on the detail page, including the identity. Each needs `cell` or `each`.
     pub columns: Names<Column>,
-    /// Clicked to get back to the list.
+    /// The element to click to return to the list.
     pub back: Locator,
 }
 
-/// Which elements are the records.
+/// The elements that are the records.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rows {
     /// The table, grid or list.
     #[serde(rename = "in")]
     pub within: Locator,
-    /// One record. Without it: the rows of a table, the items of a list.
+    /// One record. Without `each`: the rows of a table, or the items of a list.
     #[serde(default)]
     pub each: Option<Locator>,
 }
@@ -74,58 +75,58 @@ pub struct Rows {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Column {
-    /// Under this column header.
+    /// The header of the column.
     #[serde(default)]
     pub column: Option<At<String>>,
-    /// Or in this element inside the record.
+    /// Or the element inside the record.
     #[serde(default)]
     pub cell: Option<Locator>,
-    /// Or in each of these elements inside the record: several values.
+    /// Or several elements inside the record, each with one value.
     #[serde(default)]
     pub each: Option<Locator>,
-    /// What it says around the value: `User: {value}`. What says something else has no value.
+    /// The text around the value: `User: {value}`. An element with another text has no value.
     #[serde(default)]
     pub says: Option<At<String>>,
-    /// Taken where the record has no such element.
+    /// The value if the record has no such element.
     #[serde(default)]
     pub without: Option<String>,
-    /// What the page says → what it means: `{ Active: true, Suspended: false, Invited: invited }`.
+    /// Text on the page → value: `{ Active: true, Suspended: false, Invited: invited }`.
     #[serde(default)]
     pub map: Option<Names<At<String>>>,
-    /// The text is a list with this between its items.
+    /// The text is a list; this text separates its items.
     #[serde(default)]
     pub split: Option<At<String>>,
 }
 
-/// How to read on.
+/// How to read the next records.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pages {
-    /// Clicked for the next page.
+    /// The element to click for the next page.
     #[serde(default)]
     pub next: Option<Locator>,
-    /// Or: clicked for more records below those that are there.
+    /// Or the element to click to load more records below.
     #[serde(default)]
     pub more: Option<Locator>,
-    /// Or: more come by scrolling; those that went out of sight may be gone from the page.
+    /// Or `true`: scrolling loads more records. Records out of sight may leave the page.
     #[serde(default)]
     pub scroll: Option<At<bool>>,
-    /// How the last page shows: on `next` or `more`.
+    /// How to recognize the last page: by `next` or `more`.
     #[serde(default)]
     pub until: Option<Until>,
-    /// Never more pages than this.
+    /// The largest number of pages to read.
     pub max: At<u64>,
-    /// Where the app says how many there are: a text with `{n}`.
+    /// The text with the number of records; `{n}` stands for the number.
     #[serde(default)]
     pub total: Option<Locator>,
 }
 
-/// How the last page shows.
+/// How to recognize the last page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Until {
-    /// `next` is disabled.
+    /// `next` or `more` is disabled.
     Disabled,
-    /// `next` is not there.
+    /// `next` or `more` is missing.
     Absent,
 }
