@@ -9,13 +9,13 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
+    connection::{Connection, ConnectionError},
     events::{self, BrowserContext},
     fence::Fence,
     page::{Clock, FrontPage},
     relay::Relay,
     tab::Tab,
     targets::{Room, Targets},
-    wire::{Wire, WireError},
 };
 use crate::ports::driver::{Context, ContextOptions, DriverError, Page, Token, TokenPlace};
 
@@ -30,7 +30,7 @@ pub(super) struct FrontContext {
 
 /// A context of the browser. Dropped, it is ended without anyone waiting for it.
 struct Lease {
-    wire: Arc<Wire>,
+    connection: Arc<Connection>,
     targets: Arc<Targets>,
     id: String,
 }
@@ -39,14 +39,14 @@ impl Drop for Lease {
     fn drop(&mut self) {
         self.targets.leave(&self.id);
         let params = json!({"browserContextId": self.id});
-        self.wire.post(None, "Target.disposeBrowserContext", params);
+        self.connection.post(None, "Target.disposeBrowserContext", params);
     }
 }
 
 impl FrontContext {
     /// Makes a context.
     pub(super) async fn open(
-        wire: Arc<Wire>,
+        connection: Arc<Connection>,
         targets: Arc<Targets>,
         options: ContextOptions,
     ) -> Result<Self, DriverError> {
@@ -61,28 +61,28 @@ impl FrontContext {
         let params = json!({
             "disposeOnDetach": true, "proxyServer": relay.rules(), "proxyBypassList": "<-loopback>",
         });
-        let answer = wire.call(None, method, params).by(deadline).await;
-        let answer = answer.map_err(|error| clock.wire_error(error))?;
+        let answer = connection.call(None, method, params).by(deadline).await;
+        let answer = answer.map_err(|error| clock.connection_error(error))?;
         let made: BrowserContext = events::result(method, &answer)?;
-        let lease = Lease { wire, targets, id: made.browser_context_id };
+        let lease = Lease { connection, targets, id: made.browser_context_id };
         let room = Arc::new(Room::new(fence, relay, options.tokens));
         lease.targets.enter(&lease.id, Arc::clone(&room));
-        lease.set_cookies(room.tokens(), deadline).await.map_err(|error| clock.wire_error(error))?;
-        let tab = lease.furnish(&room, deadline).await.map_err(|error| clock.wire_error(error))?;
+        lease.set_cookies(room.tokens(), deadline).await.map_err(|error| clock.connection_error(error))?;
+        let tab = lease.furnish(&room, deadline).await.map_err(|error| clock.connection_error(error))?;
         let page = Arc::new(FrontPage::new(tab, room, Some(lease.id.clone())));
         Ok(Self { lease, page })
     }
 }
 
 impl Lease {
-    async fn furnish(&self, room: &Room, deadline: Instant) -> Result<Arc<Tab>, WireError> {
+    async fn furnish(&self, room: &Room, deadline: Instant) -> Result<Arc<Tab>, ConnectionError> {
         let mut front = room.front();
-        let downloads = self.wire.call(
+        let downloads = self.connection.call(
             None,
             "Browser.setDownloadBehavior",
             json!({"behavior": "deny", "browserContextId": self.id, "eventsEnabled": true}),
         );
-        let page = self.wire.call(
+        let page = self.connection.call(
             None,
             "Target.createTarget",
             json!({"url": "about:blank", "browserContextId": self.id}),
@@ -90,13 +90,13 @@ impl Lease {
         downloads.by(deadline).await?;
         page.by(deadline).await?;
         let tab = loop {
-            self.wire.fate(None)?;
+            self.connection.check(None)?;
             if let Some(tab) = front.borrow_and_update().clone() {
                 break tab;
             }
             match tokio::time::timeout_at(deadline, front.changed()).await {
                 Ok(_) => {}
-                Err(_) => return Err(WireError::Late),
+                Err(_) => return Err(ConnectionError::Late),
             }
         };
         tab.set_up(deadline).await?;
@@ -105,7 +105,7 @@ impl Lease {
     }
 
     /// Cookies are there before the first request.
-    async fn set_cookies(&self, tokens: &[Token], deadline: Instant) -> Result<(), WireError> {
+    async fn set_cookies(&self, tokens: &[Token], deadline: Instant) -> Result<(), ConnectionError> {
         let cookies: Vec<_> = tokens
             .iter()
             .filter(|token| token.place == TokenPlace::Cookie)
@@ -115,7 +115,7 @@ impl Lease {
             return Ok(());
         }
         let params = json!({"browserContextId": self.id, "cookies": cookies});
-        self.wire.call(None, "Storage.setCookies", params).by(deadline).await.map(drop)
+        self.connection.call(None, "Storage.setCookies", params).by(deadline).await.map(drop)
     }
 }
 
@@ -126,9 +126,9 @@ impl Context for FrontContext {
     }
 
     async fn close(self: Box<Self>) {
-        let wire = Arc::clone(&self.lease.wire);
+        let connection = Arc::clone(&self.lease.connection);
         let params = json!({"browserContextId": self.lease.id});
-        let ended = wire.call(None, "Target.disposeBrowserContext", params);
+        let ended = connection.call(None, "Target.disposeBrowserContext", params);
         // A browser that is gone has ended it too.
         let _ = ended.by(Instant::now() + PATIENCE).await;
     }

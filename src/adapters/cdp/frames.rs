@@ -7,10 +7,10 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{
+    connection::ConnectionError,
     events::{self, Described, Evaluated},
     page::{FrontPage, Missed},
     tab::Tab,
-    wire::WireError,
 };
 use crate::{
     ports::driver::DriverError,
@@ -155,10 +155,10 @@ impl FrontPage {
                 return Ok(Arc::clone(around));
             }
             if !around.is_open() {
-                return Err(WireError::Closed.into());
+                return Err(ConnectionError::Closed.into());
             }
             if Instant::now() >= deadline {
-                return Err(WireError::Late.into());
+                return Err(ConnectionError::Late.into());
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }

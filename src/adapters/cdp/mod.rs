@@ -1,11 +1,12 @@
 //! A browser of our own: Chromium, started as a child and spoken to over a pipe (Chrome DevTools Protocol).
 //!
 //! The pipe has no address, so nobody else can drive a browser that is signed in. From the bottom up:
-//! `process` keeps the program, `wire` carries messages, `targets` deals with whatever comes up in the
+//! `process` keeps the program, `connection` carries messages, `targets` deals with whatever comes up in the
 //! browser, `tab` knows the state of a page, and `page` and `context` are the port's.
 //!
 //! This adapter must not know what a question means: the script that answers is given by whoever launches.
 
+mod connection;
 mod context;
 mod events;
 mod fence;
@@ -20,7 +21,6 @@ mod profile;
 mod relay;
 mod tab;
 mod targets;
-mod wire;
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,12 +31,12 @@ use tokio::{sync::watch, time::Instant};
 pub use launch::{ChromiumOptions, LaunchError, Sandbox};
 
 use crate::ports::driver::{Browser, Context, ContextOptions, DriverError};
+use connection::{Connection, ConnectionError};
 use context::FrontContext;
 use events::Version;
 use process::{Program, Stage};
 use profile::Profile;
 use targets::Targets;
-use wire::{Wire, WireError};
 
 /// The first answer comes within a quarter of a second; on a machine that is out of breath, within seconds.
 const START_PATIENCE: Duration = Duration::from_secs(30);
@@ -47,7 +47,7 @@ const END_PATIENCE: Duration = Duration::from_secs(5);
 /// A running Chromium. Dropped, it is killed, and its profile removed a moment later.
 pub struct Chromium {
     program: Program,
-    wire: Arc<Wire>,
+    connection: Arc<Connection>,
     targets: Arc<Targets>,
     version: String,
 }
@@ -63,15 +63,16 @@ impl Chromium {
         let profile = Profile::new().map_err(not_started)?;
         let arguments = launch::arguments(&options, profile.path());
         let (mut program, stream) = process::start(&path, arguments, profile).await.map_err(not_started)?;
-        let (wire, targets) = Wire::start(stream, |wire| Arc::new(Targets::new(wire, script)));
-        tokio::spawn(tell_of_the_end(program.stage(), Arc::clone(&wire)));
-        match greet(&wire).await {
-            Ok(version) => Ok(Self { program, wire, targets, version }),
+        let (connection, targets) =
+            Connection::start(stream, |connection| Arc::new(Targets::new(connection, script)));
+        tokio::spawn(tell_of_the_end(program.stage(), Arc::clone(&connection)));
+        match greet(&connection).await {
+            Ok(version) => Ok(Self { program, connection, targets, version }),
             Err(error) => {
                 program.kill();
                 let reason = match error {
-                    WireError::Late => format!("no answer within {START_PATIENCE:?}"),
-                    WireError::Gone(_) => ended(program.stage()).await,
+                    ConnectionError::Late => format!("no answer within {START_PATIENCE:?}"),
+                    ConnectionError::Gone(_) => ended(program.stage()).await,
                     other => format!("{other:?}"),
                 };
                 let stderr = program.last_words().await;
@@ -81,10 +82,10 @@ impl Chromium {
     }
 }
 
-async fn greet(wire: &Arc<Wire>) -> Result<String, WireError> {
+async fn greet(connection: &Arc<Connection>) -> Result<String, ConnectionError> {
     let deadline = Instant::now() + START_PATIENCE;
-    let version = wire.call(None, "Browser.getVersion", json!({}));
-    let attach = wire.call(None, "Target.setAutoAttach", targets::auto_attach());
+    let version = connection.call(None, "Browser.getVersion", json!({}));
+    let attach = connection.call(None, "Target.setAutoAttach", targets::auto_attach());
     let version = version.by(deadline).await?;
     attach.by(deadline).await?;
     let product = events::result::<Version<'_>>("Browser.getVersion", &version)
@@ -102,9 +103,9 @@ async fn ended(mut stage: watch::Receiver<Stage>) -> String {
     }
 }
 
-async fn tell_of_the_end(stage: watch::Receiver<Stage>, wire: Arc<Wire>) {
+async fn tell_of_the_end(stage: watch::Receiver<Stage>, connection: Arc<Connection>) {
     let how = ended(stage).await;
-    wire.die(&how);
+    connection.close(&how);
 }
 
 #[async_trait]
@@ -114,9 +115,9 @@ impl Browser for Chromium {
     }
 
     async fn open(&self, options: ContextOptions) -> Result<Box<dyn Context>, DriverError> {
-        let (wire, targets) = (Arc::clone(&self.wire), Arc::clone(&self.targets));
+        let (connection, targets) = (Arc::clone(&self.connection), Arc::clone(&self.targets));
         // On a task of its own: given up half-way, it is finished and then ended.
-        let opening = tokio::spawn(FrontContext::open(wire, targets, options));
+        let opening = tokio::spawn(FrontContext::open(connection, targets, options));
         match opening.await {
             Ok(context) => Ok(Box::new(context?)),
             Err(error) => Err(DriverError::Protocol(error.to_string())),
@@ -124,7 +125,7 @@ impl Browser for Chromium {
     }
 
     fn is_alive(&self) -> bool {
-        self.wire.fate(None).is_ok()
+        self.connection.check(None).is_ok()
     }
 
     async fn memory(&self) -> Option<u64> {
@@ -135,19 +136,19 @@ impl Browser for Chromium {
 
     async fn kill(&self, why: &str) {
         // Told before it is done: the first reason stays.
-        self.wire.die(why);
+        self.connection.close(why);
         self.program.kill();
         self.is_swept_up().await;
     }
 
     async fn close(&self) {
-        self.wire.post(None, "Browser.close", json!({}));
+        self.connection.post(None, "Browser.close", json!({}));
         let mut stage = self.program.stage();
         let ended = stage.wait_for(|stage| *stage != Stage::Running);
         if tokio::time::timeout(END_PATIENCE, ended).await.is_err() {
             self.program.kill();
         }
-        self.wire.die("it was closed");
+        self.connection.close("it was closed");
         self.is_swept_up().await;
     }
 }

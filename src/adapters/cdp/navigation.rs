@@ -1,7 +1,7 @@
 //! Where the main frame of a page is: which document is there, whether another one is on its way, and in which
 //! world of it questions are asked.
 //!
-//! Fed with events in their order; plain state, nothing async. It must not know the wire.
+//! Fed with events in their order; plain state, nothing async. It must not know the connection.
 
 use std::time::Duration;
 

@@ -16,13 +16,13 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{
+    connection::ConnectionError,
     events::{self, Evaluated, Navigate, Screenshot},
     frames::{LOOK_AGAIN, Place},
     keyboard,
     navigation::MainFrame,
     tab::{Arrival, Tab},
     targets::Room,
-    wire::WireError,
 };
 use crate::{
     ports::driver::{Allowed, Came, DriverError, Notice, Page},
@@ -101,7 +101,7 @@ impl FrontPage {
     }
 
     /// The document is there, or one that came after it.
-    async fn arrival(&self, loader: &str, before: u64, deadline: Instant) -> Result<(), WireError> {
+    async fn arrival(&self, loader: &str, before: u64, deadline: Instant) -> Result<(), ConnectionError> {
         let arrived = self.tab.wait(self.tab.top(), deadline, |frame| match frame.arrived(loader, before) {
             true => Ok(()),
             false => Err(deadline),
@@ -178,10 +178,10 @@ impl FrontPage {
     /// A document that went away inside the page went elsewhere.
     fn elsewhere(&self, missed: Missed) -> Missed {
         let is_gone = match &missed {
-            Missed::Wire(WireError::Closed | WireError::Refused { code: NO_SESSION, .. }) => {
-                self.tab.is_open()
-            }
-            Missed::Wire(WireError::Refused { message, .. }) => is_navigation(message),
+            Missed::Connection(
+                ConnectionError::Closed | ConnectionError::Refused { code: NO_SESSION, .. },
+            ) => self.tab.is_open(),
+            Missed::Connection(ConnectionError::Refused { message, .. }) => is_navigation(message),
             _ => false,
         };
         if is_gone { DriverError::Navigated.into() } else { missed }
@@ -255,7 +255,9 @@ impl FrontPage {
                 match self.ask_world((&tab, &frame, &world), question, soon()).await {
                     Ok(answer) if shows(&answer) => return Ok(true),
                     // It may show it.
-                    Err(Missed::Wire(WireError::Late)) => return Err(WireError::Late.into()),
+                    Err(Missed::Connection(ConnectionError::Late)) => {
+                        return Err(ConnectionError::Late.into());
+                    }
                     // What is gone shows nothing.
                     Ok(_) | Err(_) => {}
                 }
@@ -275,7 +277,7 @@ impl Page for FrontPage {
             return Err(DriverError::Blocked { url });
         }
         let done = self.navigate(url, deadline).await;
-        if matches!(done, Err(Missed::Wire(WireError::Late))) {
+        if matches!(done, Err(Missed::Connection(ConnectionError::Late))) {
             self.tab.post("Page.stopLoading", json!({}));
         }
         done.map_err(|missed| clock.error(missed))
@@ -389,7 +391,7 @@ impl Page for FrontPage {
                 for done in [tab.set_up(deadline).await, front.by(deadline).await.map(drop)] {
                     match done {
                         // It came, and has closed itself already.
-                        Err(WireError::Closed) => {}
+                        Err(ConnectionError::Closed) => {}
                         done => done.map_err(|e| clock.error(e))?,
                     }
                 }
@@ -460,7 +462,7 @@ async fn input<const N: usize>(
     let replies = all.map(|params| tab.call(method, params));
     for reply in replies {
         match reply.by(deadline).await {
-            Err(WireError::Closed) if was_open => return Ok(()),
+            Err(ConnectionError::Closed) if was_open => return Ok(()),
             done => done.map_err(|e| clock.error(e))?,
         };
     }
@@ -541,13 +543,13 @@ fn explain(error: &str) -> Option<&'static str> {
 
 /// Either half of what can go wrong in a call.
 pub(super) enum Missed {
-    Wire(WireError),
+    Connection(ConnectionError),
     Driver(DriverError),
 }
 
-impl From<WireError> for Missed {
-    fn from(error: WireError) -> Self {
-        Self::Wire(error)
+impl From<ConnectionError> for Missed {
+    fn from(error: ConnectionError) -> Self {
+        Self::Connection(error)
     }
 }
 
@@ -568,18 +570,18 @@ impl Clock {
     fn error(&self, missed: impl Into<Missed>) -> DriverError {
         match missed.into() {
             Missed::Driver(error) => error,
-            Missed::Wire(error) => self.wire_error(error),
+            Missed::Connection(error) => self.connection_error(error),
         }
     }
 
-    /// A failure on the wire in the port's words.
-    pub(super) fn wire_error(&self, error: WireError) -> DriverError {
+    /// A failure on the connection in the port's words.
+    pub(super) fn connection_error(&self, error: ConnectionError) -> DriverError {
         match error {
-            WireError::Gone(reason) => DriverError::BrowserGone(reason),
-            WireError::Crashed => DriverError::PageCrashed,
-            WireError::Closed => DriverError::PageClosed,
-            WireError::Late => DriverError::Timeout(self.0.elapsed()),
-            WireError::Refused { code, message } => match code {
+            ConnectionError::Gone(reason) => DriverError::BrowserGone(reason),
+            ConnectionError::Crashed => DriverError::PageCrashed,
+            ConnectionError::Closed => DriverError::PageClosed,
+            ConnectionError::Late => DriverError::Timeout(self.0.elapsed()),
+            ConnectionError::Refused { code, message } => match code {
                 NO_SESSION => DriverError::PageClosed,
                 _ => DriverError::Protocol(message),
             },

@@ -3,7 +3,7 @@
 //! One thread per browser starts it, waits for its end and removes its profile. The kernel ends the browser
 //! when that very thread ends, so it lives exactly as long as the browser: kill us, and no browser is left.
 //!
-//! This module must not know what is said on the wire.
+//! This module must not know what is said on the connection.
 
 use std::{
     collections::VecDeque,

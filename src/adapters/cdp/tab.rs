@@ -13,6 +13,7 @@ use serde_json::{json, value::RawValue};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
+    connection::{Connection, ConnectionError, PendingReply},
     events::{
         self, Addressed, DownloadProgress, DownloadWillBegin, ExecutionContextCreated,
         ExecutionContextDestroyed, FrameNavigated, FrameRequestedNavigation, FrameStartedNavigating,
@@ -20,7 +21,6 @@ use super::{
     },
     navigation::{MainFrame, Readiness},
     targets::WORLD,
-    wire::{Reply, Wire, WireError},
 };
 use crate::ports::driver::{Allowed, Notice};
 
@@ -29,7 +29,7 @@ const MOST_NOTICES: usize = 256;
 
 /// A page, or a frame of one that has a process of its own: what is spoken to in one session.
 pub(super) struct Tab {
-    wire: Arc<Wire>,
+    connection: Arc<Connection>,
     session: String,
     /// The topmost frame has the name of its target.
     frame: String,
@@ -47,7 +47,7 @@ struct Desk {
     opening: VecDeque<String>,
     /// The last address that the main frame was kept from.
     blocked: Option<String>,
-    setup: Vec<(&'static str, Reply)>,
+    setup: Vec<(&'static str, PendingReply)>,
 }
 
 /// What was allowed, and is there.
@@ -68,13 +68,13 @@ pub(super) enum Arrival {
 
 impl Tab {
     pub(super) fn new(
-        wire: Arc<Wire>,
+        connection: Arc<Connection>,
         session: String,
         frame: String,
-        setup: Vec<(&'static str, Reply)>,
+        setup: Vec<(&'static str, PendingReply)>,
     ) -> Self {
         Self {
-            wire,
+            connection,
             session,
             frame,
             desk: Mutex::new(Desk {
@@ -93,22 +93,22 @@ impl Tab {
     // ---- for calls ---------------------------------------------------------------------------
 
     /// Sends a command to the page now.
-    pub(super) fn call(&self, method: &'static str, params: impl Serialize) -> Reply {
-        self.wire.call(Some(&self.session), method, params)
+    pub(super) fn call(&self, method: &'static str, params: impl Serialize) -> PendingReply {
+        self.connection.call(Some(&self.session), method, params)
     }
 
     /// Sends a command whose answer nobody wants.
     pub(super) fn post(&self, method: &'static str, params: impl Serialize) {
-        self.wire.post(Some(&self.session), method, params);
+        self.connection.post(Some(&self.session), method, params);
     }
 
     /// Waits for the answers to what was sent to prepare the page.
-    pub(super) async fn set_up(&self, deadline: Instant) -> Result<(), WireError> {
+    pub(super) async fn set_up(&self, deadline: Instant) -> Result<(), ConnectionError> {
         let setup = mem::take(&mut self.desk().setup);
         for (method, reply) in setup {
             reply.by(deadline).await.map_err(|error| match error {
-                WireError::Refused { code, message } => {
-                    WireError::Refused { code, message: format!("{method}: {message}") }
+                ConnectionError::Refused { code, message } => {
+                    ConnectionError::Refused { code, message: format!("{method}: {message}") }
                 }
                 error => error,
             })?;
@@ -118,7 +118,7 @@ impl Tab {
 
     /// Sends a command to the browser itself.
     pub(super) fn post_to_browser(&self, method: &'static str, params: impl Serialize) {
-        self.wire.post(None, method, params);
+        self.connection.post(None, method, params);
     }
 
     /// What the frames of this session show now, whatever is on its way: their names, with the worlds in which they are
@@ -135,7 +135,7 @@ impl Tab {
 
     /// Is anybody there?
     pub(super) fn is_open(&self) -> bool {
-        self.wire.fate(Some(&self.session)).is_ok()
+        self.connection.check(Some(&self.session)).is_ok()
     }
 
     /// Can this frame be asked something in this session? One that has moved to another process cannot.
@@ -170,7 +170,7 @@ impl Tab {
     }
 
     /// Waits for what was allowed.
-    pub(super) async fn came(&self, deadline: Instant) -> Result<Arrival, WireError> {
+    pub(super) async fn came(&self, deadline: Instant) -> Result<Arrival, ConnectionError> {
         let mut changed = self.changed.subscribe();
         loop {
             {
@@ -182,9 +182,9 @@ impl Tab {
                     return Ok(arrival);
                 }
             }
-            self.wire.fate(Some(&self.session))?;
+            self.connection.check(Some(&self.session))?;
             if Instant::now() >= deadline {
-                return Err(WireError::Late);
+                return Err(ConnectionError::Late);
             }
             let _ = tokio::time::timeout_at(deadline, changed.changed()).await;
         }
@@ -196,10 +196,10 @@ impl Tab {
         frame: &str,
         deadline: Instant,
         mut look: impl FnMut(&mut MainFrame) -> Result<T, Instant>,
-    ) -> Result<T, WireError> {
+    ) -> Result<T, ConnectionError> {
         let mut changed = self.changed.subscribe();
         loop {
-            self.wire.fate(Some(&self.session))?;
+            self.connection.check(Some(&self.session))?;
             let again_at = match look(self.desk().frame(frame)) {
                 Ok(found) => return Ok(found),
                 Err(again_at) => again_at.min(deadline),
@@ -207,13 +207,13 @@ impl Tab {
             // Time being up only means to look again.
             let _ = tokio::time::timeout_at(again_at, changed.changed()).await;
             if Instant::now() >= deadline {
-                return Err(WireError::Late);
+                return Err(ConnectionError::Late);
             }
         }
     }
 
     /// The world in which questions are asked, as soon as no navigation is under way.
-    pub(super) async fn world(&self, frame: &str, deadline: Instant) -> Result<String, WireError> {
+    pub(super) async fn world(&self, frame: &str, deadline: Instant) -> Result<String, ConnectionError> {
         self.wait(frame, deadline, |frame| match frame.readiness(Instant::now()) {
             Readiness::Ready { world } => Ok(world),
             Readiness::Wait => Err(deadline),
@@ -405,7 +405,7 @@ impl Tab {
             let url = mem::take(url);
             desk.came = None;
             drop(desk);
-            self.wire.post(None, "Browser.cancelDownload", params);
+            self.connection.post(None, "Browser.cancelDownload", params);
             self.notice(Notice::DownloadRefused { url });
             self.wake();
             return;

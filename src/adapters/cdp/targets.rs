@@ -17,11 +17,11 @@ use serde_json::{json, value::RawValue};
 use tokio::{sync::watch, time::Instant};
 
 use super::{
+    connection::{Connection, Listener},
     events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, Request, RequestPaused, TargetInfo},
     fence::Fence,
     relay::{PATIENCE, Relay},
     tab::{Arrival, Tab},
-    wire::{Listener, Wire},
 };
 use crate::ports::driver::{Token, TokenPlace};
 
@@ -33,7 +33,7 @@ pub(super) const WORLD: &str = "seatwright";
 
 /// Who lives in the browser.
 pub(super) struct Targets {
-    wire: Arc<Wire>,
+    connection: Arc<Connection>,
     script: &'static str,
     known: Mutex<Known>,
 }
@@ -184,8 +184,8 @@ impl Room {
 }
 
 impl Targets {
-    pub(super) fn new(wire: Arc<Wire>, script: &'static str) -> Self {
-        Self { wire, script, known: Mutex::default() }
+    pub(super) fn new(connection: Arc<Connection>, script: &'static str) -> Self {
+        Self { connection, script, known: Mutex::default() }
     }
 
     /// A context was made: its targets are ours from now on.
@@ -208,7 +208,7 @@ impl Targets {
 
     fn attached(&self, event: AttachedToTarget) {
         let AttachedToTarget { session_id: session, target_info: target } = event;
-        self.wire.attach(&session);
+        self.connection.attach(&session);
         let room =
             target.browser_context_id.as_ref().and_then(|context| self.known().rooms.get(context).cloned());
         let seat = match (room, target.kind.as_str()) {
@@ -234,7 +234,7 @@ impl Targets {
                 Seat::Frame(room, tab)
             }
             (Some(room), _) => {
-                self.wire.post(Some(&session), "Fetch.enable", room.patterns());
+                self.connection.post(Some(&session), "Fetch.enable", room.patterns());
                 Seat::Part(room)
             }
             (None, _) => Seat::Stranger,
@@ -291,18 +291,18 @@ impl Targets {
             ("Emulation.setFocusEmulationEnabled", json!({"enabled": true})),
         ]);
         for (method, params) in commands {
-            setup.push((method, self.wire.call(Some(session), method, params)));
+            setup.push((method, self.connection.call(Some(session), method, params)));
         }
-        let wire = Arc::clone(&self.wire);
-        Arc::new(Tab::new(wire, session.to_owned(), target.target_id.clone(), setup))
+        let connection = Arc::clone(&self.connection);
+        Arc::new(Tab::new(connection, session.to_owned(), target.target_id.clone(), setup))
     }
 
     /// A page that came up unasked. It has to be let go, because a paused one holds its opener for ever, and to
     /// be closed only when what it asks for has been refused: closed earlier, the browser lets that through.
     fn turn_away(&self, session: &str, target: &TargetInfo, room: Option<&Room>) -> Seat {
         let everything = json!({"patterns": [{"urlPattern": "*"}]});
-        self.wire.post(Some(session), "Fetch.enable", everything);
-        self.wire.post(Some(session), "Page.enable", json!({}));
+        self.connection.post(Some(session), "Fetch.enable", everything);
+        self.connection.post(Some(session), "Page.enable", json!({}));
         let ahead_of_time = target.subtype.as_deref() == Some("prerender");
         if let Some(tab) = room.and_then(Room::tab)
             && !ahead_of_time
@@ -314,20 +314,20 @@ impl Targets {
 
     fn close(&self, target: &str) {
         let params = json!({"targetId": target});
-        self.wire.post(None, "Target.closeTarget", params);
+        self.connection.post(None, "Target.closeTarget", params);
     }
 
     /// What a target makes in its turn is attached to and paused as well.
     fn follow(&self, session: &str) {
-        self.wire.post(Some(session), "Target.setAutoAttach", auto_attach());
+        self.connection.post(Some(session), "Target.setAutoAttach", auto_attach());
     }
 
     fn resume(&self, session: &str) {
-        self.wire.post(Some(session), "Runtime.runIfWaitingForDebugger", json!({}));
+        self.connection.post(Some(session), "Runtime.runIfWaitingForDebugger", json!({}));
     }
 
     fn detached(&self, session: &str) {
-        self.wire.detach(session);
+        self.connection.detach(session);
         match self.known().seats.remove(session) {
             Some(Seat::Front(_, tab)) => tab.wake(),
             Some(Seat::Frame(room, tab)) => {
@@ -342,7 +342,7 @@ impl Targets {
     }
 
     fn crashed(&self, session: &str) {
-        self.wire.crash(session);
+        self.connection.crash(session);
         if let Some(Seat::Front(_, tab) | Seat::Frame(_, tab)) = self.seat(session) {
             tab.wake();
         }
@@ -367,10 +367,10 @@ impl Targets {
             };
             match url::Url::parse(&url) {
                 Ok(to) if room.goes_once(event) => {
-                    let (wire, session) = (Arc::clone(&self.wire), session.to_owned());
-                    tokio::spawn(send_once(wire, session, Arc::clone(room), to, params));
+                    let (connection, session) = (Arc::clone(&self.connection), session.to_owned());
+                    tokio::spawn(send_once(connection, session, Arc::clone(room), to, params));
                 }
-                _ => self.wire.post(Some(session), "Fetch.continueRequest", params),
+                _ => self.connection.post(Some(session), "Fetch.continueRequest", params),
             }
             return;
         }
@@ -380,7 +380,7 @@ impl Targets {
             _ => "BlockedByClient",
         };
         let params = json!({"requestId": request, "errorReason": reason});
-        self.wire.post(Some(session), "Fetch.failRequest", params);
+        self.connection.post(Some(session), "Fetch.failRequest", params);
         match seat {
             Some(Seat::Front(_, tab)) => tab.blocked(url, event.frame_id.as_deref()),
             Some(Seat::Part(room) | Seat::Frame(room, _)) => {
@@ -396,7 +396,7 @@ impl Targets {
 
 /// Lets a request go on, on a connection of its own.
 async fn send_once(
-    wire: Arc<Wire>,
+    connection: Arc<Connection>,
     session: String,
     room: Arc<Room>,
     to: url::Url,
@@ -407,9 +407,9 @@ async fn send_once(
     // Whoever stood still meanwhile does not know any more whether it may be sent.
     if begun.elapsed() > PATIENCE + LATE {
         let params = json!({"requestId": params["requestId"], "errorReason": "Aborted"});
-        return wire.post(Some(&session), "Fetch.failRequest", params);
+        return connection.post(Some(&session), "Fetch.failRequest", params);
     }
-    wire.post(Some(&session), "Fetch.continueRequest", params);
+    connection.post(Some(&session), "Fetch.continueRequest", params);
     if let Some(fresh) = fresh {
         fresh.sent().await;
     }
@@ -438,7 +438,7 @@ impl Listener for Targets {
                 if let Some(AuthRequired { request_id }) = events::read(method, params) {
                     let answer =
                         json!({"requestId": request_id, "authChallengeResponse": {"response": "CancelAuth"}});
-                    self.wire.post(Some(session), "Fetch.continueWithAuth", answer);
+                    self.connection.post(Some(session), "Fetch.continueWithAuth", answer);
                 }
             }
             (_, Some(session)) => {

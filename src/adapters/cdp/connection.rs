@@ -1,4 +1,4 @@
-//! The wire to one browser: commands out, answers and events in, as JSON messages that end in NUL.
+//! The connection to one browser: commands out, answers and events in, as JSON messages that end in NUL.
 //!
 //! Answers and events are dealt with in the order in which the browser sent them, so whoever holds an
 //! answer also knows of everything that happened before it. Nothing of a message but the name of its
@@ -37,7 +37,7 @@ pub(super) trait Listener: Send + Sync + 'static {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum WireError {
+pub(super) enum ConnectionError {
     /// The whole browser is gone.
     Gone(String),
     /// What the session was attached to crashed.
@@ -51,13 +51,13 @@ pub(super) enum WireError {
 }
 
 /// The sending side, shared by everyone who talks to this browser.
-pub(super) struct Wire {
-    desk: Mutex<Desk>,
+pub(super) struct Connection {
+    state: Mutex<ConnectionState>,
 }
 
 /// All that is known about who waits for what. Nothing is awaited while this is held.
 #[derive(Default)]
-struct Desk {
+struct ConnectionState {
     last_id: u64,
     out: Option<mpsc::UnboundedSender<Zeroizing<Vec<u8>>>>,
     gone: Option<String>,
@@ -68,11 +68,11 @@ struct Desk {
 
 struct Pending {
     session: Option<String>,
-    answer: oneshot::Sender<Result<Box<RawValue>, WireError>>,
+    answer: oneshot::Sender<Result<Box<RawValue>, ConnectionError>>,
 }
 
 #[derive(Serialize)]
-struct Command<'a, P> {
+struct CommandMessage<'a, P> {
     id: u64,
     method: &'a str,
     params: P,
@@ -81,7 +81,7 @@ struct Command<'a, P> {
 }
 
 #[derive(Deserialize)]
-struct Message<'a> {
+struct IncomingMessage<'a> {
     #[serde(default)]
     id: Option<u64>,
     #[serde(default, borrow)]
@@ -93,140 +93,142 @@ struct Message<'a> {
     #[serde(default, borrow)]
     result: Option<&'a RawValue>,
     #[serde(default)]
-    error: Option<RefusedBy>,
+    error: Option<ErrorBody>,
 }
 
 #[derive(Deserialize)]
-struct RefusedBy {
+struct ErrorBody {
     #[serde(default)]
     code: i64,
     #[serde(default)]
     message: String,
 }
 
-impl Wire {
+impl Connection {
     /// Starts to talk over `stream`; `listen` makes who is told of what comes in.
     pub(super) fn start<L: Listener>(
         stream: UnixStream,
-        listen: impl FnOnce(Arc<Wire>) -> Arc<L>,
-    ) -> (Arc<Wire>, Arc<L>) {
+        listen: impl FnOnce(Arc<Connection>) -> Arc<L>,
+    ) -> (Arc<Connection>, Arc<L>) {
         let (reading, writing) = stream.into_split();
         let (out, queue) = mpsc::unbounded_channel();
-        let wire = Arc::new(Wire { desk: Mutex::new(Desk { out: Some(out), ..Desk::default() }) });
-        let listener = listen(Arc::clone(&wire));
+        let connection = Arc::new(Connection {
+            state: Mutex::new(ConnectionState { out: Some(out), ..ConnectionState::default() }),
+        });
+        let listener = listen(Arc::clone(&connection));
         tokio::spawn(write(writing, queue));
-        tokio::spawn(read(reading, Arc::clone(&wire), Arc::clone(&listener)));
-        (wire, listener)
+        tokio::spawn(read(reading, Arc::clone(&connection), Arc::clone(&listener)));
+        (connection, listener)
     }
 
-    /// Sends a command now. Its answer is waited for with [`Reply::by`].
+    /// Sends a command now. Its answer is waited for with [`PendingReply::by`].
     pub(super) fn call(
         self: &Arc<Self>,
         session: Option<&str>,
         method: &'static str,
         params: impl Serialize,
-    ) -> Reply {
+    ) -> PendingReply {
         let (answer, receiver) = oneshot::channel();
-        let mut desk = self.desk();
-        desk.last_id += 1;
-        let id = desk.last_id;
-        if let Err(error) = desk.fate(session) {
+        let mut state = self.state();
+        state.last_id += 1;
+        let id = state.last_id;
+        if let Err(error) = state.check(session) {
             // Nobody would ever answer.
             let _ = answer.send(Err(error));
         } else {
             let session = session.map(str::to_owned);
             let waiting = Pending { session, answer };
-            desk.pending.insert(id, waiting);
+            state.pending.insert(id, waiting);
         }
-        let reply = Reply { wire: Arc::clone(self), id, receiver };
-        if desk.pending.contains_key(&id) {
-            desk.send(id, session, method, params);
+        let reply = PendingReply { connection: Arc::clone(self), id, receiver };
+        if state.pending.contains_key(&id) {
+            state.send(id, session, method, params);
         }
         reply
     }
 
     /// Sends a command whose answer nobody wants.
     pub(super) fn post(&self, session: Option<&str>, method: &'static str, params: impl Serialize) {
-        let mut desk = self.desk();
-        desk.last_id += 1;
-        let id = desk.last_id;
-        desk.send(id, session, method, params);
+        let mut state = self.state();
+        state.last_id += 1;
+        let id = state.last_id;
+        state.send(id, session, method, params);
     }
 
     /// A session begins.
     pub(super) fn attach(&self, session: &str) {
-        self.desk().sessions.insert(session.to_owned(), false);
+        self.state().sessions.insert(session.to_owned(), false);
     }
 
     /// A session is over; whoever waits for an answer in it hears so at once.
     pub(super) fn detach(&self, session: &str) {
-        let mut desk = self.desk();
-        desk.sessions.remove(session);
-        desk.fail(session, &WireError::Closed);
+        let mut state = self.state();
+        state.sessions.remove(session);
+        state.fail(session, &ConnectionError::Closed);
     }
 
     /// What the session was attached to crashed; whoever waits for an answer in it hears so at once.
     pub(super) fn crash(&self, session: &str) {
-        let mut desk = self.desk();
-        if let Some(crashed) = desk.sessions.get_mut(session) {
+        let mut state = self.state();
+        if let Some(crashed) = state.sessions.get_mut(session) {
             *crashed = true;
         }
-        desk.fail(session, &WireError::Crashed);
+        state.fail(session, &ConnectionError::Crashed);
     }
 
     /// Nothing more will come: every call, waiting or to come, fails at once. The first reason stays.
-    pub(super) fn die(&self, reason: &str) {
-        let mut desk = self.desk();
-        if desk.gone.is_none() {
-            desk.gone = Some(reason.to_owned());
+    pub(super) fn close(&self, reason: &str) {
+        let mut state = self.state();
+        if state.gone.is_none() {
+            state.gone = Some(reason.to_owned());
         }
-        desk.out = None;
-        desk.sessions.clear();
-        let error = WireError::Gone(desk.gone.clone().unwrap_or_default());
-        for (_, waiting) in desk.pending.drain() {
+        state.out = None;
+        state.sessions.clear();
+        let error = ConnectionError::Gone(state.gone.clone().unwrap_or_default());
+        for (_, waiting) in state.pending.drain() {
             let _ = waiting.answer.send(Err(error.clone()));
         }
     }
 
     /// Can an answer still be hoped for in this session?
-    pub(super) fn fate(&self, session: Option<&str>) -> Result<(), WireError> {
-        self.desk().fate(session)
+    pub(super) fn check(&self, session: Option<&str>) -> Result<(), ConnectionError> {
+        self.state().check(session)
     }
 
     /// How many calls wait for an answer.
     #[cfg(test)]
     fn waiting(&self) -> usize {
-        self.desk().pending.len()
+        self.state().pending.len()
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
+    fn state(&self) -> MutexGuard<'_, ConnectionState> {
         // What is kept here is whole between any two statements.
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, id: u64, answer: Result<Box<RawValue>, WireError>) {
-        let waiting = self.desk().pending.remove(&id);
+    fn answer(&self, id: u64, answer: Result<Box<RawValue>, ConnectionError>) {
+        let waiting = self.state().pending.remove(&id);
         if let Some(waiting) = waiting {
             let _ = waiting.answer.send(answer);
         }
     }
 }
 
-impl Desk {
-    fn fate(&self, session: Option<&str>) -> Result<(), WireError> {
+impl ConnectionState {
+    fn check(&self, session: Option<&str>) -> Result<(), ConnectionError> {
         if let Some(reason) = &self.gone {
-            return Err(WireError::Gone(reason.clone()));
+            return Err(ConnectionError::Gone(reason.clone()));
         }
         match session.map(|session| self.sessions.get(session)) {
-            Some(None) => Err(WireError::Closed),
-            Some(Some(true)) => Err(WireError::Crashed),
+            Some(None) => Err(ConnectionError::Closed),
+            Some(Some(true)) => Err(ConnectionError::Crashed),
             None | Some(Some(false)) => Ok(()),
         }
     }
 
     fn send(&mut self, id: u64, session: Option<&str>, method: &str, params: impl Serialize) {
         tracing::trace!(id, session, method, "to the browser");
-        let command = Command { id, method, params, session };
+        let command = CommandMessage { id, method, params, session };
         let mut bytes = Zeroizing::new(Vec::with_capacity(512));
         match serde_json::to_writer(&mut *bytes, &command) {
             Ok(()) => {
@@ -238,13 +240,13 @@ impl Desk {
             Err(error) => {
                 if let Some(waiting) = self.pending.remove(&id) {
                     let message = error.to_string();
-                    let _ = waiting.answer.send(Err(WireError::Refused { code: 0, message }));
+                    let _ = waiting.answer.send(Err(ConnectionError::Refused { code: 0, message }));
                 }
             }
         }
     }
 
-    fn fail(&mut self, session: &str, error: &WireError) {
+    fn fail(&mut self, session: &str, error: &ConnectionError) {
         let ids: Vec<u64> = self
             .pending
             .iter()
@@ -260,26 +262,26 @@ impl Desk {
 }
 
 /// An answer on its way. Dropped, it is no longer waited for.
-pub(super) struct Reply {
-    wire: Arc<Wire>,
+pub(super) struct PendingReply {
+    connection: Arc<Connection>,
     id: u64,
-    receiver: oneshot::Receiver<Result<Box<RawValue>, WireError>>,
+    receiver: oneshot::Receiver<Result<Box<RawValue>, ConnectionError>>,
 }
 
-impl Reply {
+impl PendingReply {
     /// The answer, if it comes in time.
-    pub(super) async fn by(mut self, deadline: Instant) -> Result<Box<RawValue>, WireError> {
+    pub(super) async fn by(mut self, deadline: Instant) -> Result<Box<RawValue>, ConnectionError> {
         match tokio::time::timeout_at(deadline, &mut self.receiver).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(WireError::Gone("nobody reads what it says".to_owned())),
-            Err(_) => Err(WireError::Late),
+            Ok(Err(_)) => Err(ConnectionError::Gone("nobody reads what it says".to_owned())),
+            Err(_) => Err(ConnectionError::Late),
         }
     }
 }
 
-impl Drop for Reply {
+impl Drop for PendingReply {
     fn drop(&mut self) {
-        self.wire.desk().pending.remove(&self.id);
+        self.connection.state().pending.remove(&self.id);
     }
 }
 
@@ -292,16 +294,20 @@ async fn write(mut writing: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Z
     }
 }
 
-async fn read<L: Listener>(mut reading: OwnedReadHalf, wire: Arc<Wire>, listener: Arc<L>) {
-    let reason = match read_all(&mut reading, &wire, &*listener).await {
+async fn read<L: Listener>(mut reading: OwnedReadHalf, connection: Arc<Connection>, listener: Arc<L>) {
+    let reason = match read_all(&mut reading, &connection, &*listener).await {
         Ok(()) => "it closed the connection".to_owned(),
         Err(error) => format!("reading from it failed: {error}"),
     };
-    wire.die(&reason);
+    connection.close(&reason);
     listener.gone();
 }
 
-async fn read_all<L: Listener>(reading: &mut OwnedReadHalf, wire: &Wire, listener: &L) -> io::Result<()> {
+async fn read_all<L: Listener>(
+    reading: &mut OwnedReadHalf,
+    connection: &Connection,
+    listener: &L,
+) -> io::Result<()> {
     let mut buffer: Vec<u8> = Vec::with_capacity(64 << 10);
     let mut searched = 0;
     let mut skipping = false;
@@ -314,7 +320,7 @@ async fn read_all<L: Listener>(reading: &mut OwnedReadHalf, wire: &Wire, listene
         while let Some(length) = buffer[searched..].iter().position(|byte| *byte == 0) {
             let end = searched + length;
             if !skipping {
-                deal_with(&mut buffer[start..end], wire, listener);
+                dispatch(&mut buffer[start..end], connection, listener);
             }
             skipping = false;
             start = end + 1;
@@ -330,9 +336,9 @@ async fn read_all<L: Listener>(reading: &mut OwnedReadHalf, wire: &Wire, listene
     }
 }
 
-fn deal_with<L: Listener>(bytes: &mut [u8], wire: &Wire, listener: &L) {
-    mend(bytes);
-    let message: Message<'_> = match serde_json::from_slice(bytes) {
+fn dispatch<L: Listener>(bytes: &mut [u8], connection: &Connection, listener: &L) {
+    replace_lone_surrogates(bytes);
+    let message: IncomingMessage<'_> = match serde_json::from_slice(bytes) {
         Ok(message) => message,
         Err(error) => {
             let place = error.column();
@@ -341,12 +347,12 @@ fn deal_with<L: Listener>(bytes: &mut [u8], wire: &Wire, listener: &L) {
         }
     };
     match (message.id, message.method, message.error) {
-        (Some(id), _, Some(RefusedBy { code, message })) => {
-            wire.answer(id, Err(WireError::Refused { code, message }));
+        (Some(id), _, Some(ErrorBody { code, message })) => {
+            connection.answer(id, Err(ConnectionError::Refused { code, message }));
         }
         (Some(id), _, None) => {
             let result = message.result.unwrap_or(RawValue::NULL);
-            wire.answer(id, Ok(result.to_owned()));
+            connection.answer(id, Ok(result.to_owned()));
         }
         (None, Some(method), _) => {
             tracing::trace!(session = message.session, method, "from the browser");
@@ -358,7 +364,7 @@ fn deal_with<L: Listener>(bytes: &mut [u8], wire: &Wire, listener: &L) {
 }
 
 /// A string of JavaScript may hold half a character (a lone surrogate), which no text can: it is replaced.
-fn mend(json: &mut [u8]) {
+fn replace_lone_surrogates(json: &mut [u8]) {
     let unit = |at: usize, json: &[u8]| -> Option<u16> {
         let escape = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
         u16::from_str_radix(std::str::from_utf8(escape).ok()?, 16).ok()
