@@ -14,7 +14,7 @@ use super::{
     fence::Fence,
     page::{Clock, FrontPage},
     relay::Relay,
-    tab::Tab,
+    target_session::TargetSession,
     targets::{Room, Targets},
 };
 use crate::ports::driver::{Context, ContextOptions, DriverError, Page, Token, TokenPlace};
@@ -68,14 +68,14 @@ impl FrontContext {
         let room = Arc::new(Room::new(fence, relay, options.tokens));
         lease.targets.enter(&lease.id, Arc::clone(&room));
         lease.set_cookies(room.tokens(), deadline).await.map_err(|error| clock.connection_error(error))?;
-        let tab = lease.furnish(&room, deadline).await.map_err(|error| clock.connection_error(error))?;
-        let page = Arc::new(FrontPage::new(tab, room, Some(lease.id.clone())));
+        let session = lease.furnish(&room, deadline).await.map_err(|error| clock.connection_error(error))?;
+        let page = Arc::new(FrontPage::new(session, room, Some(lease.id.clone())));
         Ok(Self { lease, page })
     }
 }
 
 impl Lease {
-    async fn furnish(&self, room: &Room, deadline: Instant) -> Result<Arc<Tab>, ConnectionError> {
+    async fn furnish(&self, room: &Room, deadline: Instant) -> Result<Arc<TargetSession>, ConnectionError> {
         let mut front = room.front();
         let downloads = self.connection.call(
             None,
@@ -89,19 +89,19 @@ impl Lease {
         );
         downloads.by(deadline).await?;
         page.by(deadline).await?;
-        let tab = loop {
+        let session = loop {
             self.connection.check(None)?;
-            if let Some(tab) = front.borrow_and_update().clone() {
-                break tab;
+            if let Some(session) = front.borrow_and_update().clone() {
+                break session;
             }
             match tokio::time::timeout_at(deadline, front.changed()).await {
                 Ok(_) => {}
                 Err(_) => return Err(ConnectionError::Late),
             }
         };
-        tab.set_up(deadline).await?;
-        tab.world(tab.top(), deadline).await?;
-        Ok(tab)
+        session.set_up(deadline).await?;
+        session.world(session.top(), deadline).await?;
+        Ok(session)
     }
 
     /// Cookies are there before the first request.

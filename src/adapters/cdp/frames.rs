@@ -10,7 +10,7 @@ use super::{
     connection::ConnectionError,
     events::{self, Described, Evaluated},
     page::{FrontPage, Missed},
-    tab::Tab,
+    target_session::TargetSession,
 };
 use crate::{
     ports::driver::DriverError,
@@ -35,15 +35,15 @@ const SHUT_WITHIN: Duration = Duration::from_millis(500);
 
 /// A document: the session that it is spoken to in, and the frame that it is in there.
 pub(super) struct Place {
-    pub(super) tab: Arc<Tab>,
+    pub(super) session: Arc<TargetSession>,
     pub(super) frame: String,
     /// The elements of the frames around it, outermost first.
-    owners: Vec<(Arc<Tab>, String)>,
+    owners: Vec<(Arc<TargetSession>, String)>,
 }
 
 impl Place {
-    pub(super) fn of(tab: Arc<Tab>, frame: String) -> Self {
-        Self { tab, frame, owners: Vec::new() }
+    pub(super) fn of(session: Arc<TargetSession>, frame: String) -> Self {
+        Self { session, frame, owners: Vec::new() }
     }
 
     /// Is it inside a frame?
@@ -59,13 +59,13 @@ impl Place {
         round: u32,
         deadline: Instant,
     ) -> Result<Result<Point, Refusal>, Missed> {
-        for (tab, owner) in self.owners.iter().rev() {
+        for (session, owner) in self.owners.iter().rev() {
             let params = json!({
                 "functionDeclaration": THROUGH, "objectId": owner, "awaitPromise": true,
                 "arguments": [{"value": at}, {"value": round}],
             });
             let method = "Runtime.callFunctionOn";
-            let answer = tab.call(method, params).by(deadline).await?;
+            let answer = session.call(method, params).by(deadline).await?;
             let evaluated: Evaluated<'_> = events::result(method, &answer)?;
             match told(&evaluated) {
                 Some(Answer::Aimed { at: around, .. }) => at = around,
@@ -78,21 +78,21 @@ impl Place {
 
     /// The control of a token, by reference.
     pub(super) async fn held(&self, token: u32, deadline: Instant) -> Result<String, Missed> {
-        let world = self.tab.world(&self.frame, deadline).await?;
+        let world = self.session.world(&self.frame, deadline).await?;
         let params = json!({
             "functionDeclaration": HELD, "uniqueContextId": world, "arguments": [{"value": token}],
             "objectGroup": GROUP,
         });
         let method = "Runtime.callFunctionOn";
-        let answer = self.tab.call(method, params).by(deadline).await?;
+        let answer = self.session.call(method, params).by(deadline).await?;
         let evaluated: Evaluated<'_> = events::result(method, &answer)?;
         evaluated.result.object_id.ok_or_else(|| DriverError::Navigated.into())
     }
 
     /// Lets go of the elements that were held on the way.
     pub(super) fn leave(&self) {
-        for tab in self.owners.iter().map(|(tab, _)| tab).chain([&self.tab]) {
-            tab.post("Runtime.releaseObjectGroup", json!({"objectGroup": GROUP}));
+        for session in self.owners.iter().map(|(session, _)| session).chain([&self.session]) {
+            session.post("Runtime.releaseObjectGroup", json!({"objectGroup": GROUP}));
         }
     }
 }
@@ -105,7 +105,7 @@ impl FrontPage {
         within: Duration,
         deadline: Instant,
     ) -> Result<Result<Place, Refusal>, Missed> {
-        let mut place = Place::of(Arc::clone(&self.tab), self.tab.top().to_owned());
+        let mut place = Place::of(Arc::clone(&self.session), self.session.top().to_owned());
         let until = Instant::now() + within;
         for target in path {
             let left = until.saturating_duration_since(Instant::now());
@@ -114,11 +114,11 @@ impl FrontPage {
                 Err(refusal) => return Ok(Err(refusal)),
             };
             let method = "DOM.describeNode";
-            let answer = place.tab.call(method, json!({"objectId": element})).by(deadline).await?;
+            let answer = place.session.call(method, json!({"objectId": element})).by(deadline).await?;
             let described: Described = events::result(method, &answer)?;
             let Some(frame) = described.node.frame_id else { return Err(DriverError::Navigated.into()) };
-            place.owners.push((Arc::clone(&place.tab), element));
-            place.tab = self.session_of(&place.tab, &frame, deadline).await?;
+            place.owners.push((Arc::clone(&place.session), element));
+            place.session = self.session_of(&place.session, &frame, deadline).await?;
             place.frame = frame;
         }
         Ok(Ok(place))
@@ -128,11 +128,12 @@ impl FrontPage {
     /// there (by what was drawn last, which a page that has just moved is not).
     pub(super) async fn shut_others(&self, place: &Place, deadline: Instant) {
         let soon = deadline.min(Instant::now() + SHUT_WITHIN);
-        let tabs = [Arc::clone(&self.tab)].into_iter().chain(self.room.every_part());
-        let others = tabs.flat_map(|tab| tab.worlds().into_iter().map(move |one| (Arc::clone(&tab), one)));
-        let shutting = others.filter(|(_, (frame, _))| *frame != place.frame).map(|(tab, (_, world))| {
+        let sessions = [Arc::clone(&self.session)].into_iter().chain(self.room.every_part());
+        let others = sessions
+            .flat_map(|session| session.worlds().into_iter().map(move |one| (Arc::clone(&session), one)));
+        let shutting = others.filter(|(_, (frame, _))| *frame != place.frame).map(|(session, (_, world))| {
             let params = json!({"functionDeclaration": SHUT, "uniqueContextId": world});
-            tab.call("Runtime.callFunctionOn", params)
+            session.call("Runtime.callFunctionOn", params)
         });
         for reply in shutting.collect::<Vec<_>>() {
             // A frame that is going away takes no press.
@@ -143,10 +144,10 @@ impl FrontPage {
     /// The session that a frame is spoken to in.
     async fn session_of(
         &self,
-        around: &Arc<Tab>,
+        around: &Arc<TargetSession>,
         frame: &str,
         deadline: Instant,
-    ) -> Result<Arc<Tab>, Missed> {
+    ) -> Result<Arc<TargetSession>, Missed> {
         loop {
             if let Some(part) = self.room.part(frame) {
                 return Ok(part);
@@ -172,14 +173,14 @@ async fn element_of(
     within: Duration,
     deadline: Instant,
 ) -> Result<Result<String, Refusal>, Missed> {
-    let world = place.tab.world(&place.frame, deadline).await?;
+    let world = place.session.world(&place.frame, deadline).await?;
     let within = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
     let params = json!({
         "functionDeclaration": FRAME, "uniqueContextId": world, "awaitPromise": true, "objectGroup": GROUP,
         "arguments": [{"value": target}, {"value": within}],
     });
     let method = "Runtime.callFunctionOn";
-    let answer = place.tab.call(method, params).by(deadline).await?;
+    let answer = place.session.call(method, params).by(deadline).await?;
     let evaluated: Evaluated<'_> = events::result(method, &answer)?;
     if let Some(element) = evaluated.result.object_id {
         return Ok(Ok(element));

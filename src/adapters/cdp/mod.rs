@@ -19,7 +19,7 @@ mod page;
 mod process;
 mod profile;
 mod relay;
-mod tab;
+mod target_session;
 mod targets;
 
 use std::{sync::Arc, time::Duration};

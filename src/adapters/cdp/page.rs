@@ -21,7 +21,7 @@ use super::{
     frames::{LOOK_AGAIN, Place},
     keyboard,
     navigation::MainFrame,
-    tab::{Arrival, Tab},
+    target_session::{Appeared, TargetSession},
     targets::Room,
 };
 use crate::{
@@ -36,21 +36,21 @@ const NO_SESSION: i64 = -32001;
 
 /// The page in front of a context, or a window that it opened.
 pub(super) struct FrontPage {
-    pub(super) tab: Arc<Tab>,
+    pub(super) session: Arc<TargetSession>,
     pub(super) room: Arc<Room>,
     /// The context, where downloads are settled.
     context: Option<String>,
     /// Where the keys go: the session of the frame that was asked about a control last.
-    focus: Mutex<Option<Arc<Tab>>>,
+    focus: Mutex<Option<Arc<TargetSession>>>,
     /// What was uploaded is read by the browser only when it is sent.
     uploads: Mutex<Vec<TempDir>>,
     downloads: Mutex<Option<TempDir>>,
 }
 
 impl FrontPage {
-    pub(super) fn new(tab: Arc<Tab>, room: Arc<Room>, context: Option<String>) -> Self {
+    pub(super) fn new(session: Arc<TargetSession>, room: Arc<Room>, context: Option<String>) -> Self {
         Self {
-            tab,
+            session,
             room,
             context,
             focus: Mutex::default(),
@@ -59,9 +59,9 @@ impl FrontPage {
         }
     }
 
-    fn keys(&self) -> Arc<Tab> {
+    fn keys(&self) -> Arc<TargetSession> {
         let focus = locked(&self.focus).clone();
-        focus.filter(|tab| tab.is_open()).unwrap_or_else(|| Arc::clone(&self.tab))
+        focus.filter(|session| session.is_open()).unwrap_or_else(|| Arc::clone(&self.session))
     }
 
     /// Where downloads go in this context: nowhere, or into a folder of ours.
@@ -74,13 +74,13 @@ impl FrontPage {
             }),
             None => json!({"behavior": "deny", "browserContextId": context, "eventsEnabled": true}),
         };
-        self.tab.post_to_browser("Browser.setDownloadBehavior", params);
+        self.session.post_to_browser("Browser.setDownloadBehavior", params);
     }
 
     async fn navigate(&self, url: &Url, deadline: Instant) -> Result<(), Missed> {
-        let (before, steps) = self.tab.frame(self.tab.top(), |frame| (frame.documents, frame.steps));
-        self.tab.take_blocked();
-        let reply = self.tab.call("Page.navigate", json!({"url": url.as_str()}));
+        let (before, steps) = self.session.frame(self.session.top(), |frame| (frame.documents, frame.steps));
+        self.session.take_blocked();
+        let reply = self.session.call("Page.navigate", json!({"url": url.as_str()}));
         let answer = reply.by(deadline).await?;
         let navigated: Navigate = events::result("Page.navigate", &answer)?;
         if let Some(error) = navigated.error_text {
@@ -88,13 +88,13 @@ impl FrontPage {
         }
         let Some(loader) = navigated.loader_id else {
             // The same document, at another place of it.
-            let moved = self.tab.wait(self.tab.top(), deadline, |frame| match frame.steps > steps {
+            let moved = self.session.wait(self.session.top(), deadline, |frame| match frame.steps > steps {
                 true => Ok(()),
                 false => Err(deadline),
             });
             moved.await?;
             // Opened is loaded: what the page knew before, a filter or a list from long ago, is not looked at again.
-            self.tab.call("Page.reload", json!({})).by(deadline).await?;
+            self.session.call("Page.reload", json!({})).by(deadline).await?;
             return Ok(self.arrival("", before, deadline).await?);
         };
         Ok(self.arrival(&loader, before, deadline).await?)
@@ -102,15 +102,16 @@ impl FrontPage {
 
     /// The document is there, or one that came after it.
     async fn arrival(&self, loader: &str, before: u64, deadline: Instant) -> Result<(), ConnectionError> {
-        let arrived = self.tab.wait(self.tab.top(), deadline, |frame| match frame.arrived(loader, before) {
-            true => Ok(()),
-            false => Err(deadline),
-        });
+        let arrived =
+            self.session.wait(self.session.top(), deadline, |frame| match frame.arrived(loader, before) {
+                true => Ok(()),
+                false => Err(deadline),
+            });
         arrived.await
     }
 
     fn failed(&self, url: &Url, error: &str, is_download: bool) -> DriverError {
-        let blocked = self.tab.take_blocked();
+        let blocked = self.session.take_blocked();
         if error == "net::ERR_ABORTED"
             && let Some(url) = blocked
         {
@@ -133,17 +134,17 @@ impl FrontPage {
     }
 
     async fn ask_in(&self, place: &Place, question: &Question, deadline: Instant) -> Result<Answer, Missed> {
-        let world = place.tab.world(&place.frame, deadline).await?;
-        self.ask_world((&place.tab, &place.frame, &world), question, deadline).await
+        let world = place.session.world(&place.frame, deadline).await?;
+        self.ask_world((&place.session, &place.frame, &world), question, deadline).await
     }
 
     async fn ask_world(
         &self,
-        (tab, frame, world): (&Tab, &str, &str),
+        (session, frame, world): (&TargetSession, &str, &str),
         question: &Question,
         deadline: Instant,
     ) -> Result<Answer, Missed> {
-        let reply = tab.call(
+        let reply = session.call(
             "Runtime.callFunctionOn",
             CallFunctionOn {
                 function_declaration: ASK,
@@ -153,7 +154,7 @@ impl FrontPage {
                 return_by_value: true,
             },
         );
-        let world_gone = tab.wait(frame, deadline, |frame| match frame.is_world(world) {
+        let world_gone = session.wait(frame, deadline, |frame| match frame.is_world(world) {
             true => Err(deadline),
             false => Ok(()),
         });
@@ -169,7 +170,9 @@ impl FrontPage {
         let settles = matches!(question.ask, Ask::Probe { settle: true, .. });
         match answer {
             // It was about a document that is being left, as we have learnt meanwhile.
-            Ok(_) if settles && tab.frame(frame, MainFrame::is_leaving) => Err(DriverError::Navigated.into()),
+            Ok(_) if settles && session.frame(frame, MainFrame::is_leaving) => {
+                Err(DriverError::Navigated.into())
+            }
             Ok(answer) => Ok(read_answer(question, &answer)?),
             Err(error) => Err(error.into()),
         }
@@ -180,7 +183,7 @@ impl FrontPage {
         let is_gone = match &missed {
             Missed::Connection(
                 ConnectionError::Closed | ConnectionError::Refused { code: NO_SESSION, .. },
-            ) => self.tab.is_open(),
+            ) => self.session.is_open(),
             Missed::Connection(ConnectionError::Refused { message, .. }) => is_navigation(message),
             _ => false,
         };
@@ -199,7 +202,7 @@ impl FrontPage {
             Err(refusal) => return Ok(Answer::Refused(refusal)),
         };
         if matches!(question.ask, Ask::Aim { .. } | Ask::Edit { .. } | Ask::Hover { .. }) {
-            *locked(&self.focus) = Some(Arc::clone(&place.tab));
+            *locked(&self.focus) = Some(Arc::clone(&place.session));
         }
         let answer = match place.is_inner() {
             false => self.ask_in(&place, question, deadline).await,
@@ -246,13 +249,13 @@ impl FrontPage {
         // A busy machine needs a while to look through a large document.
         let soon = || deadline.min(Instant::now() + Duration::from_secs(5));
         let shows = |answer: &Answer| matches!(answer, Answer::Contains { contains: true });
-        let top = Place::of(Arc::clone(&self.tab), self.tab.top().to_owned());
+        let top = Place::of(Arc::clone(&self.session), self.session.top().to_owned());
         if shows(&self.ask_in(&top, question, soon()).await?) {
             return Ok(true);
         }
-        for tab in [Arc::clone(&self.tab)].into_iter().chain(self.room.every_part()) {
-            for (frame, world) in tab.worlds().into_iter().filter(|(frame, _)| *frame != top.frame) {
-                match self.ask_world((&tab, &frame, &world), question, soon()).await {
+        for session in [Arc::clone(&self.session)].into_iter().chain(self.room.every_part()) {
+            for (frame, world) in session.worlds().into_iter().filter(|(frame, _)| *frame != top.frame) {
+                match self.ask_world((&session, &frame, &world), question, soon()).await {
                     Ok(answer) if shows(&answer) => return Ok(true),
                     // It may show it.
                     Err(Missed::Connection(ConnectionError::Late)) => {
@@ -273,12 +276,12 @@ impl Page for FrontPage {
         let clock = Clock::start();
         if !self.room.allows(url.as_str()) {
             let url = url.to_string();
-            self.tab.blocked(url.clone(), None);
+            self.session.blocked(url.clone(), None);
             return Err(DriverError::Blocked { url });
         }
         let done = self.navigate(url, deadline).await;
         if matches!(done, Err(Missed::Connection(ConnectionError::Late))) {
-            self.tab.post("Page.stopLoading", json!({}));
+            self.session.post("Page.stopLoading", json!({}));
         }
         done.map_err(|missed| clock.error(missed))
     }
@@ -295,7 +298,7 @@ impl Page for FrontPage {
         loop {
             let answer = self.ask_once(question, deadline).await;
             let outdated = match &answer {
-                Ok(_) => self.tab.frame(self.tab.top(), MainFrame::is_leaving),
+                Ok(_) => self.session.frame(self.session.top(), MainFrame::is_leaving),
                 Err(Missed::Driver(DriverError::Navigated)) => true,
                 Err(_) => false,
             };
@@ -314,13 +317,13 @@ impl Page for FrontPage {
                 "clickCount": clicks, "pointerType": "mouse",
             })
         });
-        input(&self.tab, "Input.dispatchMouseEvent", all, deadline).await
+        input(&self.session, "Input.dispatchMouseEvent", all, deadline).await
     }
 
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError> {
-        let meant = locked(&self.focus).clone().unwrap_or_else(|| Arc::clone(&self.tab));
+        let meant = locked(&self.focus).clone().unwrap_or_else(|| Arc::clone(&self.session));
         // What was meant for a frame that is gone is meant for nobody.
-        if !meant.is_open() && self.tab.is_open() {
+        if !meant.is_open() && self.session.is_open() {
             return Ok(());
         }
         input(&meant, "Input.insertText", [InsertText { text }], deadline).await
@@ -336,7 +339,7 @@ impl Page for FrontPage {
         let params = json!({
             "type": "mouseMoved", "x": at.x, "y": at.y, "button": "none", "buttons": 0, "pointerType": "mouse",
         });
-        let reply = self.tab.call("Input.dispatchMouseEvent", params);
+        let reply = self.session.call("Input.dispatchMouseEvent", params);
         reply.by(deadline).await.map(drop).map_err(|e| clock.error(e))
     }
 
@@ -363,7 +366,7 @@ impl Page for FrontPage {
             paths.push(path);
         }
         let params = json!({"files": paths, "objectId": held});
-        let done = place.tab.call("DOM.setFileInputFiles", params).by(deadline).await;
+        let done = place.session.call("DOM.setFileInputFiles", params).by(deadline).await;
         locked(&self.uploads).push(folder);
         place.leave();
         done.map(drop).map_err(|e| error(e.into()))
@@ -378,27 +381,31 @@ impl Page for FrontPage {
         } else if downloads.take().is_some() {
             self.settle_downloads(None);
         }
-        self.tab.allow(allowed);
+        self.session.allow(allowed);
     }
 
     async fn came(&self, deadline: Instant) -> Result<Came, DriverError> {
         let clock = Clock::start();
-        let came = self.tab.came(deadline).await.map_err(|e| clock.error(e));
+        let came = self.session.came(deadline).await.map_err(|e| clock.error(e));
         let came = match came {
-            Ok(Arrival::Popup(tab)) => {
+            Ok(Appeared::Popup(session)) => {
                 // The pointer reaches only what is in front.
-                let front = tab.call("Page.bringToFront", json!({}));
-                for done in [tab.set_up(deadline).await, front.by(deadline).await.map(drop)] {
+                let front = session.call("Page.bringToFront", json!({}));
+                for done in [session.set_up(deadline).await, front.by(deadline).await.map(drop)] {
                     match done {
                         // It came, and has closed itself already.
                         Err(ConnectionError::Closed) => {}
                         done => done.map_err(|e| clock.error(e))?,
                     }
                 }
-                Ok(Came::Popup(Arc::new(FrontPage::new(tab, Arc::clone(&self.room), self.context.clone()))))
+                Ok(Came::Popup(Arc::new(FrontPage::new(
+                    session,
+                    Arc::clone(&self.room),
+                    self.context.clone(),
+                ))))
             }
-            Ok(Arrival::Dialog { kind, message }) => Ok(Came::Dialog { kind, message }),
-            Ok(Arrival::Download { guid, name, .. }) => {
+            Ok(Appeared::Dialog { kind, message }) => Ok(Came::Dialog { kind, message }),
+            Ok(Appeared::Download { guid, name, .. }) => {
                 let folder = locked(&self.downloads).take();
                 let path = folder.as_ref().map(|folder| folder.path().join(&guid));
                 let content = match path {
@@ -421,45 +428,46 @@ impl Page for FrontPage {
     }
 
     fn is_open(&self) -> bool {
-        self.tab.is_open()
+        self.session.is_open()
     }
 
     async fn close(&self) {
-        let front = self.room.front().borrow().as_ref().is_some_and(|front| Arc::ptr_eq(front, &self.tab));
+        let front =
+            self.room.front().borrow().as_ref().is_some_and(|front| Arc::ptr_eq(front, &self.session));
         if !front {
-            self.tab.post_to_browser("Target.closeTarget", json!({"targetId": self.tab.top()}));
+            self.session.post_to_browser("Target.closeTarget", json!({"targetId": self.session.top()}));
         }
     }
 
     async fn screenshot(&self, deadline: Instant) -> Result<Vec<u8>, DriverError> {
         let clock = Clock::start();
         let method = "Page.captureScreenshot";
-        let reply = self.tab.call(method, json!({"format": "png"}));
+        let reply = self.session.call(method, json!({"format": "png"}));
         let answer = reply.by(deadline).await.map_err(|e| clock.error(e))?;
         let screenshot: Screenshot<'_> = events::result(method, &answer)?;
         STANDARD.decode(screenshot.data).map_err(|error| DriverError::Protocol(format!("{method}: {error}")))
     }
 
     fn url(&self) -> String {
-        self.tab.frame(self.tab.top(), |frame| frame.url.clone())
+        self.session.frame(self.session.top(), |frame| frame.url.clone())
     }
 
     fn take_notices(&self) -> Vec<Notice> {
-        self.tab.take_notices()
+        self.session.take_notices()
     }
 }
 
 /// Gives these in one go: one by one, each would wait for a frame to be drawn. A window or a frame that closes itself
 /// on an input may be gone before it has answered; the input was given all the same.
 async fn input<const N: usize>(
-    tab: &Tab,
+    session: &TargetSession,
     method: &'static str,
     all: [impl Serialize; N],
     deadline: Instant,
 ) -> Result<(), DriverError> {
     let clock = Clock::start();
-    let was_open = tab.is_open();
-    let replies = all.map(|params| tab.call(method, params));
+    let was_open = session.is_open();
+    let replies = all.map(|params| session.call(method, params));
     for reply in replies {
         match reply.by(deadline).await {
             Err(ConnectionError::Closed) if was_open => return Ok(()),

@@ -21,15 +21,12 @@ use super::{
     events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, Request, RequestPaused, TargetInfo},
     fence::Fence,
     relay::{PATIENCE, Relay},
-    tab::{Arrival, Tab},
+    target_session::{Appeared, TargetSession, WORLD},
 };
 use crate::ports::driver::{Token, TokenPlace};
 
 /// How much later than it should a request may be sent that must be sent once.
 const LATE: Duration = Duration::from_secs(2);
-
-/// The name of the isolated world in which questions are answered.
-pub(super) const WORLD: &str = "seatwright";
 
 /// Who lives in the browser.
 pub(super) struct Targets {
@@ -51,18 +48,18 @@ pub(super) struct Room {
     /// What may change the app is sent on connections of its own.
     once: AtomicBool,
     tokens: Vec<Token>,
-    front: watch::Sender<Option<Arc<Tab>>>,
+    front: watch::Sender<Option<Arc<TargetSession>>>,
     /// Frames that have processes of their own, by their name.
-    parts: Mutex<HashMap<String, Arc<Tab>>>,
+    parts: Mutex<HashMap<String, Arc<TargetSession>>>,
 }
 
 /// Who is behind a session.
 #[derive(Clone)]
 enum Seat {
     /// The page in front, or a window that was waited for.
-    Front(Arc<Room>, Arc<Tab>),
+    Front(Arc<Room>, Arc<TargetSession>),
     /// A frame of a page in this context.
-    Frame(Arc<Room>, Arc<Tab>),
+    Frame(Arc<Room>, Arc<TargetSession>),
     /// A worker of a page in this context.
     Part(Arc<Room>),
     /// A page that came up unasked: whatever it asks for is refused, and it is closed.
@@ -94,7 +91,7 @@ impl Room {
     }
 
     /// The frame of this name, if it has a process of its own.
-    pub(super) fn part(&self, frame: &str) -> Option<Arc<Tab>> {
+    pub(super) fn part(&self, frame: &str) -> Option<Arc<TargetSession>> {
         self.parts().get(frame).cloned()
     }
 
@@ -103,18 +100,18 @@ impl Room {
     }
 
     /// All frames that have processes of their own.
-    pub(super) fn every_part(&self) -> Vec<Arc<Tab>> {
+    pub(super) fn every_part(&self) -> Vec<Arc<TargetSession>> {
         self.parts().values().cloned().collect()
     }
 
     /// Makes everyone look again who waits for a frame.
     pub(super) fn wake(&self) {
-        if let Some(tab) = self.tab() {
-            tab.wake();
+        if let Some(session) = self.front_session() {
+            session.wake();
         }
     }
 
-    fn parts(&self) -> MutexGuard<'_, HashMap<String, Arc<Tab>>> {
+    fn parts(&self) -> MutexGuard<'_, HashMap<String, Arc<TargetSession>>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -169,7 +166,7 @@ impl Room {
     }
 
     /// Follows which page is in front.
-    pub(super) fn front(&self) -> watch::Receiver<Option<Arc<Tab>>> {
+    pub(super) fn front(&self) -> watch::Receiver<Option<Arc<TargetSession>>> {
         self.front.subscribe()
     }
 
@@ -178,7 +175,7 @@ impl Room {
         self.fence.allows(url)
     }
 
-    fn tab(&self) -> Option<Arc<Tab>> {
+    fn front_session(&self) -> Option<Arc<TargetSession>> {
         self.front.borrow().clone()
     }
 }
@@ -202,53 +199,53 @@ impl Targets {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seat(&self, session: &str) -> Option<Seat> {
-        self.known().seats.get(session).cloned()
+    fn seat(&self, session_id: &str) -> Option<Seat> {
+        self.known().seats.get(session_id).cloned()
     }
 
     fn attached(&self, event: AttachedToTarget) {
-        let AttachedToTarget { session_id: session, target_info: target } = event;
-        self.connection.attach(&session);
+        let AttachedToTarget { session_id, target_info: target } = event;
+        self.connection.attach(&session_id);
         let room =
             target.browser_context_id.as_ref().and_then(|context| self.known().rooms.get(context).cloned());
         let seat = match (room, target.kind.as_str()) {
-            (Some(room), "page") if room.tab().is_none() => {
-                let tab = self.furnish(&session, &target, &room, true);
-                Seat::Front(room, tab)
+            (Some(room), "page") if room.front_session().is_none() => {
+                let session = self.furnish(&session_id, &target, &room, true);
+                Seat::Front(room, session)
             }
             (room, "page") => match self.opener(&target, room.as_deref()) {
                 Some(opener) => {
                     let Some(room) = room else { return };
-                    let tab = self.furnish(&session, &target, &room, true);
-                    self.known().seats.insert(session.clone(), Seat::Front(room, Arc::clone(&tab)));
-                    self.follow(&session);
-                    self.resume(&session);
-                    opener.arrived(Arrival::Popup(tab));
+                    let session = self.furnish(&session_id, &target, &room, true);
+                    self.known().seats.insert(session_id.clone(), Seat::Front(room, Arc::clone(&session)));
+                    self.follow(&session_id);
+                    self.resume(&session_id);
+                    opener.arrived(Appeared::Popup(session));
                     return;
                 }
-                None => self.turn_away(&session, &target, room.as_deref()),
+                None => self.turn_away(&session_id, &target, room.as_deref()),
             },
             (Some(room), "iframe") => {
-                let tab = self.furnish(&session, &target, &room, false);
-                room.parts().insert(target.target_id.clone(), Arc::clone(&tab));
-                Seat::Frame(room, tab)
+                let session = self.furnish(&session_id, &target, &room, false);
+                room.parts().insert(target.target_id.clone(), Arc::clone(&session));
+                Seat::Frame(room, session)
             }
             (Some(room), _) => {
-                self.connection.post(Some(&session), "Fetch.enable", room.patterns());
+                self.connection.post(Some(&session_id), "Fetch.enable", room.patterns());
                 Seat::Part(room)
             }
             (None, _) => Seat::Stranger,
         };
         let (front, framed) = match &seat {
-            Seat::Front(room, tab) => (Some((Arc::clone(room), Arc::clone(tab))), None),
+            Seat::Front(room, session) => (Some((Arc::clone(room), Arc::clone(session))), None),
             Seat::Frame(room, _) => (None, Some(Arc::clone(room))),
             _ => (None, None),
         };
-        self.known().seats.insert(session.clone(), seat);
-        self.follow(&session);
-        self.resume(&session);
-        if let Some((room, tab)) = front {
-            room.front.send_replace(Some(tab));
+        self.known().seats.insert(session_id.clone(), seat);
+        self.follow(&session_id);
+        self.resume(&session_id);
+        if let Some((room, session)) = front {
+            room.front.send_replace(Some(session));
         }
         if let Some(room) = framed {
             room.wake();
@@ -256,20 +253,28 @@ impl Targets {
     }
 
     /// The page that waits for this window.
-    fn opener(&self, target: &TargetInfo, room: Option<&Room>) -> Option<Arc<Tab>> {
+    fn opener(&self, target: &TargetInfo, room: Option<&Room>) -> Option<Arc<TargetSession>> {
         let seats: Vec<Seat> = self.known().seats.values().cloned().collect();
         let by_id = seats.into_iter().find_map(|seat| match seat {
-            Seat::Front(_, tab) | Seat::Frame(_, tab) if target.opener_id.as_deref() == Some(tab.top()) => {
-                Some(tab)
+            Seat::Front(_, session) | Seat::Frame(_, session)
+                if target.opener_id.as_deref() == Some(session.top()) =>
+            {
+                Some(session)
             }
             _ => None,
         });
-        let front = room.and_then(Room::tab);
-        [by_id, front].into_iter().flatten().find(|tab| tab.takes_popup())
+        let front = room.and_then(Room::front_session);
+        [by_id, front].into_iter().flatten().find(|session| session.takes_popup())
     }
 
     /// A page that we asked for or waited for, or a frame of one.
-    fn furnish(&self, session: &str, target: &TargetInfo, room: &Room, is_page: bool) -> Arc<Tab> {
+    fn furnish(
+        &self,
+        session_id: &str,
+        target: &TargetInfo,
+        room: &Room,
+        is_page: bool,
+    ) -> Arc<TargetSession> {
         let mut setup = Vec::new();
         let fenced = ("Fetch.enable", room.patterns());
         let stored =
@@ -291,23 +296,23 @@ impl Targets {
             ("Emulation.setFocusEmulationEnabled", json!({"enabled": true})),
         ]);
         for (method, params) in commands {
-            setup.push((method, self.connection.call(Some(session), method, params)));
+            setup.push((method, self.connection.call(Some(session_id), method, params)));
         }
         let connection = Arc::clone(&self.connection);
-        Arc::new(Tab::new(connection, session.to_owned(), target.target_id.clone(), setup))
+        Arc::new(TargetSession::new(connection, session_id.to_owned(), target.target_id.clone(), setup))
     }
 
     /// A page that came up unasked. It has to be let go, because a paused one holds its opener for ever, and to
     /// be closed only when what it asks for has been refused: closed earlier, the browser lets that through.
-    fn turn_away(&self, session: &str, target: &TargetInfo, room: Option<&Room>) -> Seat {
+    fn turn_away(&self, session_id: &str, target: &TargetInfo, room: Option<&Room>) -> Seat {
         let everything = json!({"patterns": [{"urlPattern": "*"}]});
-        self.connection.post(Some(session), "Fetch.enable", everything);
-        self.connection.post(Some(session), "Page.enable", json!({}));
+        self.connection.post(Some(session_id), "Fetch.enable", everything);
+        self.connection.post(Some(session_id), "Page.enable", json!({}));
         let ahead_of_time = target.subtype.as_deref() == Some("prerender");
-        if let Some(tab) = room.and_then(Room::tab)
+        if let Some(session) = room.and_then(Room::front_session)
             && !ahead_of_time
         {
-            tab.popup_closed(&target.url);
+            session.popup_closed(&target.url);
         }
         Seat::Unwanted { target: target.target_id.clone() }
     }
@@ -318,39 +323,39 @@ impl Targets {
     }
 
     /// What a target makes in its turn is attached to and paused as well.
-    fn follow(&self, session: &str) {
-        self.connection.post(Some(session), "Target.setAutoAttach", auto_attach());
+    fn follow(&self, session_id: &str) {
+        self.connection.post(Some(session_id), "Target.setAutoAttach", auto_attach());
     }
 
-    fn resume(&self, session: &str) {
-        self.connection.post(Some(session), "Runtime.runIfWaitingForDebugger", json!({}));
+    fn resume(&self, session_id: &str) {
+        self.connection.post(Some(session_id), "Runtime.runIfWaitingForDebugger", json!({}));
     }
 
-    fn detached(&self, session: &str) {
-        self.connection.detach(session);
-        match self.known().seats.remove(session) {
-            Some(Seat::Front(_, tab)) => tab.wake(),
-            Some(Seat::Frame(room, tab)) => {
+    fn detached(&self, session_id: &str) {
+        self.connection.detach(session_id);
+        match self.known().seats.remove(session_id) {
+            Some(Seat::Front(_, session)) => session.wake(),
+            Some(Seat::Frame(room, session)) => {
                 let mut parts = room.parts();
-                if parts.get(tab.top()).is_some_and(|known| Arc::ptr_eq(known, &tab)) {
-                    parts.remove(tab.top());
+                if parts.get(session.top()).is_some_and(|known| Arc::ptr_eq(known, &session)) {
+                    parts.remove(session.top());
                 }
-                tab.wake();
+                session.wake();
             }
             _ => {}
         }
     }
 
-    fn crashed(&self, session: &str) {
-        self.connection.crash(session);
-        if let Some(Seat::Front(_, tab) | Seat::Frame(_, tab)) = self.seat(session) {
-            tab.wake();
+    fn crashed(&self, session_id: &str) {
+        self.connection.crash(session_id);
+        if let Some(Seat::Front(_, session) | Seat::Frame(_, session)) = self.seat(session_id) {
+            session.wake();
         }
     }
 
-    fn request_paused(&self, session: &str, event: &RequestPaused) {
+    fn request_paused(&self, session_id: &str, event: &RequestPaused) {
         let url = format!("{}{}", event.request.url, event.request.fragment);
-        let seat = self.seat(session);
+        let seat = self.seat(session_id);
         let blocked = match &seat {
             Some(Seat::Front(room, _) | Seat::Frame(room, _) | Seat::Part(room)) => {
                 event.resource_type == "Document" && !room.fence.allows(&url)
@@ -367,10 +372,10 @@ impl Targets {
             };
             match url::Url::parse(&url) {
                 Ok(to) if room.goes_once(event) => {
-                    let (connection, session) = (Arc::clone(&self.connection), session.to_owned());
-                    tokio::spawn(send_once(connection, session, Arc::clone(room), to, params));
+                    let (connection, session_id) = (Arc::clone(&self.connection), session_id.to_owned());
+                    tokio::spawn(send_once(connection, session_id, Arc::clone(room), to, params));
                 }
-                _ => self.connection.post(Some(session), "Fetch.continueRequest", params),
+                _ => self.connection.post(Some(session_id), "Fetch.continueRequest", params),
             }
             return;
         }
@@ -380,12 +385,12 @@ impl Targets {
             _ => "BlockedByClient",
         };
         let params = json!({"requestId": request, "errorReason": reason});
-        self.connection.post(Some(session), "Fetch.failRequest", params);
+        self.connection.post(Some(session_id), "Fetch.failRequest", params);
         match seat {
-            Some(Seat::Front(_, tab)) => tab.blocked(url, event.frame_id.as_deref()),
+            Some(Seat::Front(_, session)) => session.blocked(url, event.frame_id.as_deref()),
             Some(Seat::Part(room) | Seat::Frame(room, _)) => {
-                if let Some(tab) = room.tab() {
-                    tab.blocked(url, None);
+                if let Some(session) = room.front_session() {
+                    session.blocked(url, None);
                 }
             }
             Some(Seat::Unwanted { target }) => self.close(&target),
@@ -397,7 +402,7 @@ impl Targets {
 /// Lets a request go on, on a connection of its own.
 async fn send_once(
     connection: Arc<Connection>,
-    session: String,
+    session_id: String,
     room: Arc<Room>,
     to: url::Url,
     params: serde_json::Value,
@@ -407,17 +412,17 @@ async fn send_once(
     // Whoever stood still meanwhile does not know any more whether it may be sent.
     if begun.elapsed() > PATIENCE + LATE {
         let params = json!({"requestId": params["requestId"], "errorReason": "Aborted"});
-        return connection.post(Some(&session), "Fetch.failRequest", params);
+        return connection.post(Some(&session_id), "Fetch.failRequest", params);
     }
-    connection.post(Some(&session), "Fetch.continueRequest", params);
+    connection.post(Some(&session_id), "Fetch.continueRequest", params);
     if let Some(fresh) = fresh {
         fresh.sent().await;
     }
 }
 
 impl Listener for Targets {
-    fn event(&self, session: Option<&str>, method: &str, params: &RawValue) {
-        match (method, session) {
+    fn event(&self, session_id: Option<&str>, method: &str, params: &RawValue) {
+        match (method, session_id) {
             ("Target.attachedToTarget", _) => {
                 if let Some(event) = events::read(method, params) {
                     self.attached(event);
@@ -428,26 +433,26 @@ impl Listener for Targets {
                     self.detached(&session_id);
                 }
             }
-            ("Inspector.targetCrashed", Some(session)) => self.crashed(session),
-            ("Fetch.requestPaused", Some(session)) => {
+            ("Inspector.targetCrashed", Some(session_id)) => self.crashed(session_id),
+            ("Fetch.requestPaused", Some(session_id)) => {
                 if let Some(event) = events::read(method, params) {
-                    self.request_paused(session, &event);
+                    self.request_paused(session_id, &event);
                 }
             }
-            ("Fetch.authRequired", Some(session)) => {
+            ("Fetch.authRequired", Some(session_id)) => {
                 if let Some(AuthRequired { request_id }) = events::read(method, params) {
                     let answer =
                         json!({"requestId": request_id, "authChallengeResponse": {"response": "CancelAuth"}});
-                    self.connection.post(Some(session), "Fetch.continueWithAuth", answer);
+                    self.connection.post(Some(session_id), "Fetch.continueWithAuth", answer);
                 }
             }
-            (_, Some(session)) => {
-                let seat = self.seat(session);
+            (_, Some(session_id)) => {
+                let seat = self.seat(session_id);
                 match seat {
-                    Some(Seat::Front(_, tab)) => tab.event(method, params),
-                    Some(Seat::Frame(room, tab)) => match room.tab() {
-                        Some(front) if front.is_told(method) => front.event(method, params),
-                        _ => tab.event(method, params),
+                    Some(Seat::Front(_, session)) => session.event(method, params),
+                    Some(Seat::Frame(room, session)) => match room.front_session() {
+                        Some(front) if front.is_reported(method) => front.event(method, params),
+                        _ => session.event(method, params),
                     },
                     Some(Seat::Unwanted { target }) if method == "Page.frameStoppedLoading" => {
                         self.close(&target);
@@ -462,8 +467,8 @@ impl Listener for Targets {
     fn gone(&self) {
         let mut known = self.known();
         for seat in known.seats.values() {
-            if let Seat::Front(_, tab) | Seat::Frame(_, tab) = seat {
-                tab.wake();
+            if let Seat::Front(_, session) | Seat::Frame(_, session) = seat {
+                session.wake();
             }
         }
         for room in known.rooms.values() {

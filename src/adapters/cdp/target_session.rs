@@ -20,28 +20,30 @@ use super::{
         FrameStoppedLoading, JavascriptDialogOpening, LifecycleEvent, NavigatedWithinDocument,
     },
     navigation::{MainFrame, Readiness},
-    targets::WORLD,
 };
 use crate::ports::driver::{Allowed, Notice};
+
+/// The name of the isolated world in which questions are answered.
+pub(super) const WORLD: &str = "seatwright";
 
 /// A page that does the same thing over and over is not remembered for ever.
 const MOST_NOTICES: usize = 256;
 
 /// A page, or a frame of one that has a process of its own: what is spoken to in one session.
-pub(super) struct Tab {
+pub(super) struct TargetSession {
     connection: Arc<Connection>,
-    session: String,
+    id: String,
     /// The topmost frame has the name of its target.
     frame: String,
-    desk: Mutex<Desk>,
+    state: Mutex<SessionState>,
     changed: watch::Sender<()>,
 }
 
-struct Desk {
+struct SessionState {
     /// Where each frame of this session is, the topmost one among them.
     frames: HashMap<String, MainFrame>,
     allowed: Allowed,
-    came: Option<Arrival>,
+    came: Option<Appeared>,
     notices: Vec<Notice>,
     /// Addresses of windows that the page opened and that have not come up yet.
     opening: VecDeque<String>,
@@ -51,8 +53,8 @@ struct Desk {
 }
 
 /// What was allowed, and is there.
-pub(super) enum Arrival {
-    Popup(Arc<Tab>),
+pub(super) enum Appeared {
+    Popup(Arc<TargetSession>),
     Dialog {
         kind: String,
         message: String,
@@ -66,18 +68,18 @@ pub(super) enum Arrival {
     },
 }
 
-impl Tab {
+impl TargetSession {
     pub(super) fn new(
         connection: Arc<Connection>,
-        session: String,
+        id: String,
         frame: String,
         setup: Vec<(&'static str, PendingReply)>,
     ) -> Self {
         Self {
             connection,
-            session,
+            id,
             frame,
-            desk: Mutex::new(Desk {
+            state: Mutex::new(SessionState {
                 frames: HashMap::new(),
                 allowed: Allowed::Nothing,
                 came: None,
@@ -94,17 +96,17 @@ impl Tab {
 
     /// Sends a command to the page now.
     pub(super) fn call(&self, method: &'static str, params: impl Serialize) -> PendingReply {
-        self.connection.call(Some(&self.session), method, params)
+        self.connection.call(Some(&self.id), method, params)
     }
 
     /// Sends a command whose answer nobody wants.
     pub(super) fn post(&self, method: &'static str, params: impl Serialize) {
-        self.connection.post(Some(&self.session), method, params);
+        self.connection.post(Some(&self.id), method, params);
     }
 
     /// Waits for the answers to what was sent to prepare the page.
     pub(super) async fn set_up(&self, deadline: Instant) -> Result<(), ConnectionError> {
-        let setup = mem::take(&mut self.desk().setup);
+        let setup = mem::take(&mut self.state().setup);
         for (method, reply) in setup {
             reply.by(deadline).await.map_err(|error| match error {
                 ConnectionError::Refused { code, message } => {
@@ -125,7 +127,7 @@ impl Tab {
     /// asked.
     pub(super) fn worlds(&self) -> Vec<(String, String)> {
         let shown = |(name, frame): (&String, &MainFrame)| Some((name.clone(), frame.world()?.to_owned()));
-        self.desk().frames.iter().filter_map(shown).collect()
+        self.state().frames.iter().filter_map(shown).collect()
     }
 
     /// The name of the topmost frame.
@@ -135,54 +137,54 @@ impl Tab {
 
     /// Is anybody there?
     pub(super) fn is_open(&self) -> bool {
-        self.connection.check(Some(&self.session)).is_ok()
+        self.connection.check(Some(&self.id)).is_ok()
     }
 
     /// Can this frame be asked something in this session? One that has moved to another process cannot.
     pub(super) fn has_frame(&self, frame: &str) -> bool {
-        let mut desk = self.desk();
-        let known = desk.frames.get_mut(frame);
+        let mut state = self.state();
+        let known = state.frames.get_mut(frame);
         known.is_some_and(|frame| matches!(frame.readiness(Instant::now()), Readiness::Ready { .. }))
     }
 
     /// What the next input may set off. What came before is forgotten.
     pub(super) fn allow(&self, allowed: Allowed) {
-        let mut desk = self.desk();
-        desk.allowed = allowed;
-        desk.came = None;
+        let mut state = self.state();
+        state.allowed = allowed;
+        state.came = None;
     }
 
     /// Does it wait for a window? Then it is not waited for any longer.
     pub(super) fn takes_popup(&self) -> bool {
-        let mut desk = self.desk();
-        let takes = desk.allowed == Allowed::Popup;
+        let mut state = self.state();
+        let takes = state.allowed == Allowed::Popup;
         if takes {
-            desk.allowed = Allowed::Nothing;
-            desk.opening.pop_front();
+            state.allowed = Allowed::Nothing;
+            state.opening.pop_front();
         }
         takes
     }
 
     /// It is here.
-    pub(super) fn arrived(&self, arrival: Arrival) {
-        self.desk().came = Some(arrival);
+    pub(super) fn arrived(&self, arrival: Appeared) {
+        self.state().came = Some(arrival);
         self.wake();
     }
 
     /// Waits for what was allowed.
-    pub(super) async fn came(&self, deadline: Instant) -> Result<Arrival, ConnectionError> {
+    pub(super) async fn came(&self, deadline: Instant) -> Result<Appeared, ConnectionError> {
         let mut changed = self.changed.subscribe();
         loop {
             {
-                let mut desk = self.desk();
-                if !matches!(desk.came, None | Some(Arrival::Download { complete: false, .. }))
-                    && let Some(arrival) = desk.came.take()
+                let mut state = self.state();
+                if !matches!(state.came, None | Some(Appeared::Download { complete: false, .. }))
+                    && let Some(arrival) = state.came.take()
                 {
-                    desk.allowed = Allowed::Nothing;
+                    state.allowed = Allowed::Nothing;
                     return Ok(arrival);
                 }
             }
-            self.connection.check(Some(&self.session))?;
+            self.connection.check(Some(&self.id))?;
             if Instant::now() >= deadline {
                 return Err(ConnectionError::Late);
             }
@@ -199,8 +201,8 @@ impl Tab {
     ) -> Result<T, ConnectionError> {
         let mut changed = self.changed.subscribe();
         loop {
-            self.connection.check(Some(&self.session))?;
-            let again_at = match look(self.desk().frame(frame)) {
+            self.connection.check(Some(&self.id))?;
+            let again_at = match look(self.state().frame(frame)) {
                 Ok(found) => return Ok(found),
                 Err(again_at) => again_at.min(deadline),
             };
@@ -224,16 +226,16 @@ impl Tab {
 
     /// Looks at a frame.
     pub(super) fn frame<T>(&self, frame: &str, look: impl FnOnce(&MainFrame) -> T) -> T {
-        look(self.desk().frame(frame))
+        look(self.state().frame(frame))
     }
 
     /// What the main frame was kept from since this was last asked.
     pub(super) fn take_blocked(&self) -> Option<String> {
-        self.desk().blocked.take()
+        self.state().blocked.take()
     }
 
     pub(super) fn take_notices(&self) -> Vec<Notice> {
-        mem::take(&mut self.desk().notices)
+        mem::take(&mut self.state().notices)
     }
 
     // ---- for events --------------------------------------------------------------------------
@@ -246,27 +248,27 @@ impl Tab {
     /// A navigation was stopped; in the main frame, if `frame` says so.
     pub(super) fn blocked(&self, url: String, frame: Option<&str>) {
         if frame == Some(self.frame.as_str()) {
-            self.desk().blocked = Some(url.clone());
+            self.state().blocked = Some(url.clone());
         }
         self.notice(Notice::NavigationBlocked { url });
     }
 
     /// A window came up and is being closed.
     pub(super) fn popup_closed(&self, url: &str) {
-        let opening = self.desk().opening.pop_front();
+        let opening = self.state().opening.pop_front();
         let url = opening.unwrap_or_else(|| url.to_owned());
         self.notice(Notice::PopupClosed { url });
     }
 
     /// Is the page told of this, though it happened in a frame that has a process of its own?
-    pub(super) fn is_told(&self, method: &str) -> bool {
-        const TOLD: [&str; 4] = [
+    pub(super) fn is_reported(&self, method: &str) -> bool {
+        const REPORTED: [&str; 4] = [
             "Page.windowOpen",
             "Page.downloadWillBegin",
             "Page.downloadProgress",
             "Page.javascriptDialogOpening",
         ];
-        TOLD.contains(&method)
+        REPORTED.contains(&method)
     }
 
     pub(super) fn event(&self, method: &str, params: &RawValue) {
@@ -288,7 +290,7 @@ impl Tab {
             }
             "Page.windowOpen" => {
                 if let Some(Addressed { url }) = events::read(method, params) {
-                    self.desk().opening.push_back(url);
+                    self.state().opening.push_back(url);
                 }
             }
             _ => {
@@ -305,35 +307,35 @@ impl Tab {
             "Page.frameRequestedNavigation" => {
                 let event: FrameRequestedNavigation = events::read(method, params)?;
                 if event.disposition == "currentTab" {
-                    self.desk().frame(&event.frame_id).requested();
+                    self.state().frame(&event.frame_id).requested();
                 }
             }
             "Page.frameStartedNavigating" => {
                 let event: FrameStartedNavigating = events::read(method, params)?;
                 let frame = event.frame_id.clone();
-                self.desk().frame(&frame).started(event);
+                self.state().frame(&frame).started(event);
             }
             "Page.frameStoppedLoading" => {
                 let event: FrameStoppedLoading = events::read(method, params)?;
-                self.desk().frame(&event.frame_id).stopped();
+                self.state().frame(&event.frame_id).stopped();
             }
             "Page.frameNavigated" => {
                 let event: FrameNavigated = events::read(method, params)?;
                 let frame = event.frame.id.clone();
-                self.desk().frame(&frame).committed(event.frame);
+                self.state().frame(&frame).committed(event.frame);
             }
             "Page.frameDetached" => {
                 let event: FrameStoppedLoading = events::read(method, params)?;
-                self.desk().frames.remove(&event.frame_id);
+                self.state().frames.remove(&event.frame_id);
             }
             "Page.navigatedWithinDocument" => {
                 let event: NavigatedWithinDocument = events::read(method, params)?;
-                self.desk().frame(&event.frame_id).moved_within(event.url);
+                self.state().frame(&event.frame_id).moved_within(event.url);
             }
             "Page.lifecycleEvent" => {
                 let event: LifecycleEvent = events::read(method, params)?;
                 if event.name == "DOMContentLoaded" {
-                    self.desk().frame(&event.frame_id).parsed(&event.loader_id);
+                    self.state().frame(&event.frame_id).parsed(&event.loader_id);
                 }
             }
             "Runtime.executionContextCreated" => {
@@ -341,16 +343,16 @@ impl Tab {
                 if context.name == WORLD
                     && let Some(frame) = context.aux_data.frame_id
                 {
-                    self.desk().frame(&frame).world_made(context.unique_id);
+                    self.state().frame(&frame).world_made(context.unique_id);
                 }
             }
             "Runtime.executionContextDestroyed" => {
                 let event: ExecutionContextDestroyed = events::read(method, params)?;
                 let world = &event.execution_context_unique_id;
-                self.desk().frames.values_mut().for_each(|frame| frame.world_gone(world));
+                self.state().frames.values_mut().for_each(|frame| frame.world_gone(world));
             }
             "Runtime.executionContextsCleared" => {
-                self.desk().frames.values_mut().for_each(MainFrame::worlds_gone);
+                self.state().frames.values_mut().for_each(MainFrame::worlds_gone);
             }
             _ => return None,
         }
@@ -360,7 +362,7 @@ impl Tab {
     /// An open dialog freezes its page.
     fn dismiss(&self, dialog: JavascriptDialogOpening) {
         let JavascriptDialogOpening { kind, message, default_prompt } = dialog;
-        let allowed = std::mem::replace(&mut self.desk().allowed, Allowed::Nothing);
+        let allowed = std::mem::replace(&mut self.state().allowed, Allowed::Nothing);
         match allowed {
             Allowed::Dialog { says, accept, text }
                 if kind != "beforeunload" && says.as_ref().is_none_or(|says| says.matches(&message)) =>
@@ -369,10 +371,10 @@ impl Tab {
                 let text = text.unwrap_or(default_prompt);
                 let params = json!({"accept": accept, "promptText": text});
                 self.post("Page.handleJavaScriptDialog", params);
-                self.arrived(Arrival::Dialog { kind, message });
+                self.arrived(Appeared::Dialog { kind, message });
                 return;
             }
-            other => self.desk().allowed = other,
+            other => self.state().allowed = other,
         }
         let accept = kind == "beforeunload";
         self.post("Page.handleJavaScriptDialog", json!({"accept": accept}));
@@ -380,31 +382,31 @@ impl Tab {
     }
 
     fn download(&self, begins: DownloadWillBegin) {
-        let mut desk = self.desk();
-        if matches!(desk.allowed, Allowed::Download { .. }) && desk.came.is_none() {
+        let mut state = self.state();
+        if matches!(state.allowed, Allowed::Download { .. }) && state.came.is_none() {
             let DownloadWillBegin { guid, suggested_filename: name, url } = begins;
-            desk.came = Some(Arrival::Download { guid, name, url, complete: false });
+            state.came = Some(Appeared::Download { guid, name, url, complete: false });
             return;
         }
-        drop(desk);
+        drop(state);
         self.notice(Notice::DownloadRefused { url: begins.url });
     }
 
     fn downloading(&self, progress: &DownloadProgress) {
-        let mut desk = self.desk();
-        let max = match desk.allowed {
+        let mut state = self.state();
+        let max = match state.allowed {
             Allowed::Download { max_bytes } => max_bytes as f64,
             _ => return,
         };
-        let Some(Arrival::Download { guid, url, complete, .. }) = &mut desk.came else { return };
+        let Some(Appeared::Download { guid, url, complete, .. }) = &mut state.came else { return };
         if *guid != progress.guid {
             return;
         }
         if progress.total_bytes.max(progress.received_bytes) > max {
             let params = json!({"guid": guid});
             let url = mem::take(url);
-            desk.came = None;
-            drop(desk);
+            state.came = None;
+            drop(state);
             self.connection.post(None, "Browser.cancelDownload", params);
             self.notice(Notice::DownloadRefused { url });
             self.wake();
@@ -412,23 +414,23 @@ impl Tab {
         } else if progress.state == "completed" {
             *complete = true;
         }
-        drop(desk);
+        drop(state);
         self.wake();
     }
 
     fn notice(&self, notice: Notice) {
-        let notices = &mut self.desk().notices;
+        let notices = &mut self.state().notices;
         if notices.len() < MOST_NOTICES {
             notices.push(notice);
         }
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, SessionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Desk {
+impl SessionState {
     fn frame(&mut self, name: &str) -> &mut MainFrame {
         self.frames.entry(name.to_owned()).or_default()
     }
