@@ -10,12 +10,13 @@ use tokio::time::Instant;
 
 use super::{
     connection::{Connection, ConnectionError},
+    context_state::ContextState,
     events::{self, BrowserContext},
     fence::Fence,
     page::{Clock, FrontPage},
     relay::Relay,
     target_session::TargetSession,
-    targets::{Room, Targets},
+    targets::Targets,
 };
 use crate::ports::driver::{Context, ContextOptions, DriverError, Page, Token, TokenPlace};
 
@@ -65,7 +66,7 @@ impl FrontContext {
         let answer = answer.map_err(|error| clock.connection_error(error))?;
         let made: BrowserContext = events::result(method, &answer)?;
         let lease = Lease { connection, targets, id: made.browser_context_id };
-        let room = Arc::new(Room::new(fence, relay, options.tokens));
+        let room = Arc::new(ContextState::new(fence, relay, options.tokens));
         lease.targets.enter(&lease.id, Arc::clone(&room));
         lease.set_cookies(room.tokens(), deadline).await.map_err(|error| clock.connection_error(error))?;
         let session = lease.furnish(&room, deadline).await.map_err(|error| clock.connection_error(error))?;
@@ -75,7 +76,11 @@ impl FrontContext {
 }
 
 impl Lease {
-    async fn furnish(&self, room: &Room, deadline: Instant) -> Result<Arc<TargetSession>, ConnectionError> {
+    async fn furnish(
+        &self,
+        room: &ContextState,
+        deadline: Instant,
+    ) -> Result<Arc<TargetSession>, ConnectionError> {
         let mut front = room.front();
         let downloads = self.connection.call(
             None,

@@ -61,7 +61,7 @@ pub(super) struct DetachedFromTarget {
 #[serde(rename_all = "camelCase")]
 pub(super) struct RequestPaused {
     pub(super) request_id: String,
-    pub(super) request: Request,
+    pub(super) request: RequestInfo,
     /// The request that was answered with a redirect to this one.
     #[serde(default)]
     pub(super) redirected_request_id: Option<String>,
@@ -78,7 +78,7 @@ pub(super) struct AuthRequired {
 }
 
 #[derive(Deserialize)]
-pub(super) struct Request {
+pub(super) struct RequestInfo {
     pub(super) url: String,
     pub(super) method: String,
     #[serde(default, rename = "urlFragment")]
@@ -241,12 +241,12 @@ pub(super) struct RemoteObject<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct Described {
-    pub(super) node: Node,
+    pub(super) node: DomNode,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Node {
+pub(super) struct DomNode {
     /// Of an element that holds a frame.
     #[serde(default)]
     pub(super) frame_id: Option<String>,

@@ -128,7 +128,7 @@ impl FrontPage {
     /// there (by what was drawn last, which a page that has just moved is not).
     pub(super) async fn shut_others(&self, place: &Place, deadline: Instant) {
         let soon = deadline.min(Instant::now() + SHUT_WITHIN);
-        let sessions = [Arc::clone(&self.session)].into_iter().chain(self.room.every_part());
+        let sessions = [Arc::clone(&self.session)].into_iter().chain(self.room.all_frames());
         let others = sessions
             .flat_map(|session| session.worlds().into_iter().map(move |one| (Arc::clone(&session), one)));
         let shutting = others.filter(|(_, (frame, _))| *frame != place.frame).map(|(session, (_, world))| {
@@ -149,7 +149,7 @@ impl FrontPage {
         deadline: Instant,
     ) -> Result<Arc<TargetSession>, Missed> {
         loop {
-            if let Some(part) = self.room.part(frame) {
+            if let Some(part) = self.room.frame(frame) {
                 return Ok(part);
             }
             if around.has_frame(frame) {

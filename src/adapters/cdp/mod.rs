@@ -8,6 +8,7 @@
 
 mod connection;
 mod context;
+mod context_state;
 mod events;
 mod fence;
 mod frames;

@@ -17,12 +17,12 @@ use url::Url;
 
 use super::{
     connection::ConnectionError,
+    context_state::ContextState,
     events::{self, Evaluated, Navigate, Screenshot},
     frames::{LOOK_AGAIN, Place},
     keyboard,
     navigation::MainFrame,
     target_session::{Appeared, TargetSession},
-    targets::Room,
 };
 use crate::{
     ports::driver::{Allowed, Came, DriverError, Notice, Page},
@@ -37,7 +37,7 @@ const NO_SESSION: i64 = -32001;
 /// The page in front of a context, or a window that it opened.
 pub(super) struct FrontPage {
     pub(super) session: Arc<TargetSession>,
-    pub(super) room: Arc<Room>,
+    pub(super) room: Arc<ContextState>,
     /// The context, where downloads are settled.
     context: Option<String>,
     /// Where the keys go: the session of the frame that was asked about a control last.
@@ -48,7 +48,7 @@ pub(super) struct FrontPage {
 }
 
 impl FrontPage {
-    pub(super) fn new(session: Arc<TargetSession>, room: Arc<Room>, context: Option<String>) -> Self {
+    pub(super) fn new(session: Arc<TargetSession>, room: Arc<ContextState>, context: Option<String>) -> Self {
         Self {
             session,
             room,
@@ -253,7 +253,7 @@ impl FrontPage {
         if shows(&self.ask_in(&top, question, soon()).await?) {
             return Ok(true);
         }
-        for session in [Arc::clone(&self.session)].into_iter().chain(self.room.every_part()) {
+        for session in [Arc::clone(&self.session)].into_iter().chain(self.room.all_frames()) {
             for (frame, world) in session.worlds().into_iter().filter(|(frame, _)| *frame != top.frame) {
                 match self.ask_world((&session, &frame, &world), question, soon()).await {
                     Ok(answer) if shows(&answer) => return Ok(true),

@@ -6,24 +6,20 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use serde_json::{json, value::RawValue};
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
 use super::{
     connection::{Connection, Listener},
-    events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, Request, RequestPaused, TargetInfo},
-    fence::Fence,
-    relay::{PATIENCE, Relay},
+    context_state::ContextState,
+    events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, RequestPaused, TargetInfo},
+    relay::PATIENCE,
     target_session::{Appeared, TargetSession, WORLD},
 };
-use crate::ports::driver::{Token, TokenPlace};
 
 /// How much later than it should a request may be sent that must be sent once.
 const LATE: Duration = Duration::from_secs(2);
@@ -32,238 +28,116 @@ const LATE: Duration = Duration::from_secs(2);
 pub(super) struct Targets {
     connection: Arc<Connection>,
     script: &'static str,
-    known: Mutex<Known>,
+    state: Mutex<TargetsState>,
 }
 
 #[derive(Default)]
-struct Known {
-    rooms: HashMap<String, Arc<Room>>,
-    seats: HashMap<String, Seat>,
-}
-
-/// A context as the events know it.
-pub(super) struct Room {
-    fence: Fence,
-    relay: Relay,
-    /// What may change the app is sent on connections of its own.
-    once: AtomicBool,
-    tokens: Vec<Token>,
-    front: watch::Sender<Option<Arc<TargetSession>>>,
-    /// Frames that have processes of their own, by their name.
-    parts: Mutex<HashMap<String, Arc<TargetSession>>>,
+struct TargetsState {
+    contexts: HashMap<String, Arc<ContextState>>,
+    roles: HashMap<String, SessionRole>,
 }
 
 /// Who is behind a session.
 #[derive(Clone)]
-enum Seat {
+enum SessionRole {
     /// The page in front, or a window that was waited for.
-    Front(Arc<Room>, Arc<TargetSession>),
+    Front(Arc<ContextState>, Arc<TargetSession>),
     /// A frame of a page in this context.
-    Frame(Arc<Room>, Arc<TargetSession>),
+    Frame(Arc<ContextState>, Arc<TargetSession>),
     /// A worker of a page in this context.
-    Part(Arc<Room>),
+    Worker(Arc<ContextState>),
     /// A page that came up unasked: whatever it asks for is refused, and it is closed.
     Unwanted { target: String },
     /// Something that is none of our business.
-    Stranger,
-}
-
-impl Room {
-    pub(super) fn new(fence: Fence, relay: Relay, tokens: Vec<Token>) -> Self {
-        let (front, parts) = (watch::Sender::new(None), Mutex::default());
-        Self { fence, relay, once: AtomicBool::new(false), tokens, front, parts }
-    }
-
-    pub(super) fn relay(&self) -> &Relay {
-        &self.relay
-    }
-
-    pub(super) fn send_once(&self, on: bool) {
-        self.once.store(on, Ordering::Relaxed);
-    }
-
-    /// Would it do harm to send this request twice?
-    fn goes_once(&self, paused: &RequestPaused) -> bool {
-        let safe = matches!(paused.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        // There are apps that change by following a link. The page that an answer leads to is none of those.
-        let follows_link = paused.resource_type == "Document" && paused.redirected_request_id.is_none();
-        self.once.load(Ordering::Relaxed) && (!safe || follows_link)
-    }
-
-    /// The frame of this name, if it has a process of its own.
-    pub(super) fn part(&self, frame: &str) -> Option<Arc<TargetSession>> {
-        self.parts().get(frame).cloned()
-    }
-
-    pub(super) fn tokens(&self) -> &[Token] {
-        &self.tokens
-    }
-
-    /// All frames that have processes of their own.
-    pub(super) fn every_part(&self) -> Vec<Arc<TargetSession>> {
-        self.parts().values().cloned().collect()
-    }
-
-    /// Makes everyone look again who waits for a frame.
-    pub(super) fn wake(&self) {
-        if let Some(session) = self.front_session() {
-            session.wake();
-        }
-    }
-
-    fn parts(&self) -> MutexGuard<'_, HashMap<String, Arc<TargetSession>>> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn headers(&self) -> impl Iterator<Item = &Token> {
-        self.tokens.iter().filter(|token| token.place == TokenPlace::Header)
-    }
-
-    /// Which requests are stopped to be looked at: all where one has to carry a header, else those that a page waits
-    /// for. An answer to one of them that wants the browser itself to ask for a password (401 with `WWW-Authenticate`)
-    /// is left as it is: nobody is there to see that prompt, and the page would stand still behind it.
-    fn patterns(&self) -> serde_json::Value {
-        let of_kind = |kind: &str| json!({"urlPattern": "*", "resourceType": kind});
-        let patterns = match self.headers().next() {
-            Some(_) => json!([{"urlPattern": "*"}]),
-            None => ["Document", "XHR", "Fetch"].map(of_kind).into(),
-        };
-        json!({"patterns": patterns, "handleAuthRequests": true})
-    }
-
-    /// The header fields of a request, where they are not those that the browser would send. To each origin its
-    /// own token, and to no other.
-    fn fields(&self, request: &Request) -> Option<serde_json::Value> {
-        self.headers().next()?;
-        let origin = url::Url::parse(&request.url).map(|url| url.origin().ascii_serialization());
-        let ours = |name: &str| self.headers().any(|token| token.name.eq_ignore_ascii_case(name));
-        let mut fields: Vec<serde_json::Value> = request
-            .headers
-            .iter()
-            .filter(|(name, _)| !ours(name))
-            .map(|(name, value)| json!({"name": name, "value": value}))
-            .collect();
-        for token in self.headers().filter(|token| origin.as_ref().is_ok_and(|o| *o == token.origin)) {
-            fields.push(json!({"name": token.name, "value": token.value.expose()}));
-        }
-        Some(fields.into())
-    }
-
-    /// A script that puts the tokens into the storage of their origins.
-    fn storage(&self) -> Option<String> {
-        let items = self.tokens.iter().filter(|token| token.place == TokenPlace::Storage);
-        let lines: Vec<String> = items
-            .map(|token| {
-                format!(
-                    "if (location.origin === {}) localStorage.setItem({}, {});",
-                    json!(token.origin),
-                    json!(token.name),
-                    json!(token.value.expose())
-                )
-            })
-            .collect();
-        (!lines.is_empty()).then(|| lines.join("\n"))
-    }
-
-    /// Follows which page is in front.
-    pub(super) fn front(&self) -> watch::Receiver<Option<Arc<TargetSession>>> {
-        self.front.subscribe()
-    }
-
-    /// May a document come from there?
-    pub(super) fn allows(&self, url: &str) -> bool {
-        self.fence.allows(url)
-    }
-
-    fn front_session(&self) -> Option<Arc<TargetSession>> {
-        self.front.borrow().clone()
-    }
+    Unrelated,
 }
 
 impl Targets {
     pub(super) fn new(connection: Arc<Connection>, script: &'static str) -> Self {
-        Self { connection, script, known: Mutex::default() }
+        Self { connection, script, state: Mutex::default() }
     }
 
     /// A context was made: its targets are ours from now on.
-    pub(super) fn enter(&self, context: &str, room: Arc<Room>) {
-        self.known().rooms.insert(context.to_owned(), room);
+    pub(super) fn enter(&self, id: &str, context: Arc<ContextState>) {
+        self.state().contexts.insert(id.to_owned(), context);
     }
 
     /// A context is being ended.
-    pub(super) fn leave(&self, context: &str) {
-        self.known().rooms.remove(context);
+    pub(super) fn leave(&self, id: &str) {
+        self.state().contexts.remove(id);
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, TargetsState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seat(&self, session_id: &str) -> Option<Seat> {
-        self.known().seats.get(session_id).cloned()
+    fn role(&self, session_id: &str) -> Option<SessionRole> {
+        self.state().roles.get(session_id).cloned()
     }
 
     fn attached(&self, event: AttachedToTarget) {
         let AttachedToTarget { session_id, target_info: target } = event;
         self.connection.attach(&session_id);
-        let room =
-            target.browser_context_id.as_ref().and_then(|context| self.known().rooms.get(context).cloned());
-        let seat = match (room, target.kind.as_str()) {
-            (Some(room), "page") if room.front_session().is_none() => {
-                let session = self.furnish(&session_id, &target, &room, true);
-                Seat::Front(room, session)
+        let context =
+            target.browser_context_id.as_ref().and_then(|id| self.state().contexts.get(id).cloned());
+        let role = match (context, target.kind.as_str()) {
+            (Some(context), "page") if context.front_session().is_none() => {
+                let session = self.furnish(&session_id, &target, &context, true);
+                SessionRole::Front(context, session)
             }
-            (room, "page") => match self.opener(&target, room.as_deref()) {
+            (context, "page") => match self.opener(&target, context.as_deref()) {
                 Some(opener) => {
-                    let Some(room) = room else { return };
-                    let session = self.furnish(&session_id, &target, &room, true);
-                    self.known().seats.insert(session_id.clone(), Seat::Front(room, Arc::clone(&session)));
+                    let Some(context) = context else { return };
+                    let session = self.furnish(&session_id, &target, &context, true);
+                    self.state()
+                        .roles
+                        .insert(session_id.clone(), SessionRole::Front(context, Arc::clone(&session)));
                     self.follow(&session_id);
                     self.resume(&session_id);
                     opener.arrived(Appeared::Popup(session));
                     return;
                 }
-                None => self.turn_away(&session_id, &target, room.as_deref()),
+                None => self.turn_away(&session_id, &target, context.as_deref()),
             },
-            (Some(room), "iframe") => {
-                let session = self.furnish(&session_id, &target, &room, false);
-                room.parts().insert(target.target_id.clone(), Arc::clone(&session));
-                Seat::Frame(room, session)
+            (Some(context), "iframe") => {
+                let session = self.furnish(&session_id, &target, &context, false);
+                context.add_frame(Arc::clone(&session));
+                SessionRole::Frame(context, session)
             }
-            (Some(room), _) => {
-                self.connection.post(Some(&session_id), "Fetch.enable", room.patterns());
-                Seat::Part(room)
+            (Some(context), _) => {
+                self.connection.post(Some(&session_id), "Fetch.enable", context.patterns());
+                SessionRole::Worker(context)
             }
-            (None, _) => Seat::Stranger,
+            (None, _) => SessionRole::Unrelated,
         };
-        let (front, framed) = match &seat {
-            Seat::Front(room, session) => (Some((Arc::clone(room), Arc::clone(session))), None),
-            Seat::Frame(room, _) => (None, Some(Arc::clone(room))),
+        let (front, framed) = match &role {
+            SessionRole::Front(context, session) => (Some((Arc::clone(context), Arc::clone(session))), None),
+            SessionRole::Frame(context, _) => (None, Some(Arc::clone(context))),
             _ => (None, None),
         };
-        self.known().seats.insert(session_id.clone(), seat);
+        self.state().roles.insert(session_id.clone(), role);
         self.follow(&session_id);
         self.resume(&session_id);
-        if let Some((room, session)) = front {
-            room.front.send_replace(Some(session));
+        if let Some((context, session)) = front {
+            context.set_front(session);
         }
-        if let Some(room) = framed {
-            room.wake();
+        if let Some(context) = framed {
+            context.wake();
         }
     }
 
     /// The page that waits for this window.
-    fn opener(&self, target: &TargetInfo, room: Option<&Room>) -> Option<Arc<TargetSession>> {
-        let seats: Vec<Seat> = self.known().seats.values().cloned().collect();
-        let by_id = seats.into_iter().find_map(|seat| match seat {
-            Seat::Front(_, session) | Seat::Frame(_, session)
+    fn opener(&self, target: &TargetInfo, context: Option<&ContextState>) -> Option<Arc<TargetSession>> {
+        let roles: Vec<SessionRole> = self.state().roles.values().cloned().collect();
+        let by_id = roles.into_iter().find_map(|role| match role {
+            SessionRole::Front(_, session) | SessionRole::Frame(_, session)
                 if target.opener_id.as_deref() == Some(session.top()) =>
             {
                 Some(session)
             }
             _ => None,
         });
-        let front = room.and_then(Room::front_session);
+        let front = context.and_then(ContextState::front_session);
         [by_id, front].into_iter().flatten().find(|session| session.takes_popup())
     }
 
@@ -272,13 +146,14 @@ impl Targets {
         &self,
         session_id: &str,
         target: &TargetInfo,
-        room: &Room,
+        context: &ContextState,
         is_page: bool,
     ) -> Arc<TargetSession> {
         let mut setup = Vec::new();
-        let fenced = ("Fetch.enable", room.patterns());
-        let stored =
-            room.storage().map(|source| ("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})));
+        let fenced = ("Fetch.enable", context.patterns());
+        let stored = context
+            .storage()
+            .map(|source| ("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})));
         let page = is_page.then(|| {
             (
                 "Emulation.setDeviceMetricsOverride",
@@ -304,17 +179,22 @@ impl Targets {
 
     /// A page that came up unasked. It has to be let go, because a paused one holds its opener for ever, and to
     /// be closed only when what it asks for has been refused: closed earlier, the browser lets that through.
-    fn turn_away(&self, session_id: &str, target: &TargetInfo, room: Option<&Room>) -> Seat {
+    fn turn_away(
+        &self,
+        session_id: &str,
+        target: &TargetInfo,
+        context: Option<&ContextState>,
+    ) -> SessionRole {
         let everything = json!({"patterns": [{"urlPattern": "*"}]});
         self.connection.post(Some(session_id), "Fetch.enable", everything);
         self.connection.post(Some(session_id), "Page.enable", json!({}));
         let ahead_of_time = target.subtype.as_deref() == Some("prerender");
-        if let Some(session) = room.and_then(Room::front_session)
+        if let Some(session) = context.and_then(ContextState::front_session)
             && !ahead_of_time
         {
             session.popup_closed(&target.url);
         }
-        Seat::Unwanted { target: target.target_id.clone() }
+        SessionRole::Unwanted { target: target.target_id.clone() }
     }
 
     fn close(&self, target: &str) {
@@ -333,13 +213,10 @@ impl Targets {
 
     fn detached(&self, session_id: &str) {
         self.connection.detach(session_id);
-        match self.known().seats.remove(session_id) {
-            Some(Seat::Front(_, session)) => session.wake(),
-            Some(Seat::Frame(room, session)) => {
-                let mut parts = room.parts();
-                if parts.get(session.top()).is_some_and(|known| Arc::ptr_eq(known, &session)) {
-                    parts.remove(session.top());
-                }
+        match self.state().roles.remove(session_id) {
+            Some(SessionRole::Front(_, session)) => session.wake(),
+            Some(SessionRole::Frame(context, session)) => {
+                context.remove_frame(&session);
                 session.wake();
             }
             _ => {}
@@ -348,53 +225,57 @@ impl Targets {
 
     fn crashed(&self, session_id: &str) {
         self.connection.crash(session_id);
-        if let Some(Seat::Front(_, session) | Seat::Frame(_, session)) = self.seat(session_id) {
+        if let Some(SessionRole::Front(_, session) | SessionRole::Frame(_, session)) = self.role(session_id) {
             session.wake();
         }
     }
 
     fn request_paused(&self, session_id: &str, event: &RequestPaused) {
         let url = format!("{}{}", event.request.url, event.request.fragment);
-        let seat = self.seat(session_id);
-        let blocked = match &seat {
-            Some(Seat::Front(room, _) | Seat::Frame(room, _) | Seat::Part(room)) => {
-                event.resource_type == "Document" && !room.fence.allows(&url)
-            }
-            Some(Seat::Unwanted { .. } | Seat::Stranger) | None => true,
+        let role = self.role(session_id);
+        let blocked = match &role {
+            Some(
+                SessionRole::Front(context, _)
+                | SessionRole::Frame(context, _)
+                | SessionRole::Worker(context),
+            ) => event.resource_type == "Document" && !context.allows(&url),
+            Some(SessionRole::Unwanted { .. } | SessionRole::Unrelated) | None => true,
         };
         let request = &event.request_id;
-        if let Some(Seat::Front(room, _) | Seat::Frame(room, _) | Seat::Part(room)) = &seat
+        if let Some(
+            SessionRole::Front(context, _) | SessionRole::Frame(context, _) | SessionRole::Worker(context),
+        ) = &role
             && !blocked
         {
-            let params = match room.fields(&event.request) {
+            let params = match context.fields(&event.request) {
                 Some(fields) => json!({"requestId": request, "headers": fields}),
                 None => json!({"requestId": request}),
             };
             match url::Url::parse(&url) {
-                Ok(to) if room.goes_once(event) => {
+                Ok(to) if context.goes_once(event) => {
                     let (connection, session_id) = (Arc::clone(&self.connection), session_id.to_owned());
-                    tokio::spawn(send_once(connection, session_id, Arc::clone(room), to, params));
+                    tokio::spawn(send_once(connection, session_id, Arc::clone(context), to, params));
                 }
                 _ => self.connection.post(Some(session_id), "Fetch.continueRequest", params),
             }
             return;
         }
         // A navigation that is given up leaves the page as it is; one that is refused would show an error in its place.
-        let reason = match &seat {
-            Some(Seat::Front(..) | Seat::Frame(..)) => "Aborted",
+        let reason = match &role {
+            Some(SessionRole::Front(..) | SessionRole::Frame(..)) => "Aborted",
             _ => "BlockedByClient",
         };
         let params = json!({"requestId": request, "errorReason": reason});
         self.connection.post(Some(session_id), "Fetch.failRequest", params);
-        match seat {
-            Some(Seat::Front(_, session)) => session.blocked(url, event.frame_id.as_deref()),
-            Some(Seat::Part(room) | Seat::Frame(room, _)) => {
-                if let Some(session) = room.front_session() {
+        match role {
+            Some(SessionRole::Front(_, session)) => session.blocked(url, event.frame_id.as_deref()),
+            Some(SessionRole::Worker(context) | SessionRole::Frame(context, _)) => {
+                if let Some(session) = context.front_session() {
                     session.blocked(url, None);
                 }
             }
-            Some(Seat::Unwanted { target }) => self.close(&target),
-            Some(Seat::Stranger) | None => {}
+            Some(SessionRole::Unwanted { target }) => self.close(&target),
+            Some(SessionRole::Unrelated) | None => {}
         }
     }
 }
@@ -403,12 +284,12 @@ impl Targets {
 async fn send_once(
     connection: Arc<Connection>,
     session_id: String,
-    room: Arc<Room>,
+    context: Arc<ContextState>,
     to: url::Url,
     params: serde_json::Value,
 ) {
     let begun = Instant::now();
-    let fresh = room.relay.fresh(&to).await;
+    let fresh = context.relay().fresh(&to).await;
     // Whoever stood still meanwhile does not know any more whether it may be sent.
     if begun.elapsed() > PATIENCE + LATE {
         let params = json!({"requestId": params["requestId"], "errorReason": "Aborted"});
@@ -447,17 +328,18 @@ impl Listener for Targets {
                 }
             }
             (_, Some(session_id)) => {
-                let seat = self.seat(session_id);
-                match seat {
-                    Some(Seat::Front(_, session)) => session.event(method, params),
-                    Some(Seat::Frame(room, session)) => match room.front_session() {
+                let role = self.role(session_id);
+                match role {
+                    Some(SessionRole::Front(_, session)) => session.event(method, params),
+                    Some(SessionRole::Frame(context, session)) => match context.front_session() {
                         Some(front) if front.is_reported(method) => front.event(method, params),
                         _ => session.event(method, params),
                     },
-                    Some(Seat::Unwanted { target }) if method == "Page.frameStoppedLoading" => {
+                    Some(SessionRole::Unwanted { target }) if method == "Page.frameStoppedLoading" => {
                         self.close(&target);
                     }
-                    Some(Seat::Part(_) | Seat::Unwanted { .. } | Seat::Stranger) | None => {}
+                    Some(SessionRole::Worker(_) | SessionRole::Unwanted { .. } | SessionRole::Unrelated)
+                    | None => {}
                 }
             }
             (_, None) => {}
@@ -465,17 +347,16 @@ impl Listener for Targets {
     }
 
     fn gone(&self) {
-        let mut known = self.known();
-        for seat in known.seats.values() {
-            if let Seat::Front(_, session) | Seat::Frame(_, session) = seat {
+        let mut state = self.state();
+        for role in state.roles.values() {
+            if let SessionRole::Front(_, session) | SessionRole::Frame(_, session) = role {
                 session.wake();
             }
         }
-        for room in known.rooms.values() {
-            // Whoever waits for the page in front looks again, and finds the browser gone.
-            room.front.send_modify(|_| {});
+        for context in state.contexts.values() {
+            context.wake_waiting_for_front();
         }
-        known.seats.clear();
+        state.roles.clear();
     }
 }
 

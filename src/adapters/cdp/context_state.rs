@@ -1,0 +1,170 @@
+//! The state of one browser context, shared by its sessions: what may leave it, its tokens, its page in front, and its
+//! frames that have processes of their own.
+//!
+//! It must not know how targets are attached.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::{
+    events::{RequestInfo, RequestPaused},
+    fence::Fence,
+    relay::Relay,
+    target_session::TargetSession,
+};
+use crate::ports::driver::{Token, TokenPlace};
+
+/// A context as the events know it.
+pub(super) struct ContextState {
+    fence: Fence,
+    relay: Relay,
+    /// What may change the app is sent on connections of its own.
+    once: AtomicBool,
+    tokens: Vec<Token>,
+    front: watch::Sender<Option<Arc<TargetSession>>>,
+    /// Frames that have processes of their own, by their name.
+    frames: Mutex<HashMap<String, Arc<TargetSession>>>,
+}
+
+impl ContextState {
+    pub(super) fn new(fence: Fence, relay: Relay, tokens: Vec<Token>) -> Self {
+        let (front, frames) = (watch::Sender::new(None), Mutex::default());
+        Self { fence, relay, once: AtomicBool::new(false), tokens, front, frames }
+    }
+
+    pub(super) fn relay(&self) -> &Relay {
+        &self.relay
+    }
+
+    pub(super) fn send_once(&self, on: bool) {
+        self.once.store(on, Ordering::Relaxed);
+    }
+
+    /// Would it do harm to send this request twice?
+    pub(super) fn goes_once(&self, paused: &RequestPaused) -> bool {
+        let safe = matches!(paused.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        // There are apps that change by following a link. The page that an answer leads to is none of those.
+        let follows_link = paused.resource_type == "Document" && paused.redirected_request_id.is_none();
+        self.once.load(Ordering::Relaxed) && (!safe || follows_link)
+    }
+
+    /// The frame of this name, if it has a process of its own.
+    pub(super) fn frame(&self, frame: &str) -> Option<Arc<TargetSession>> {
+        self.frame_sessions().get(frame).cloned()
+    }
+
+    pub(super) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// All frames that have processes of their own.
+    pub(super) fn all_frames(&self) -> Vec<Arc<TargetSession>> {
+        self.frame_sessions().values().cloned().collect()
+    }
+
+    /// Adds a frame that has a process of its own.
+    pub(super) fn add_frame(&self, session: Arc<TargetSession>) {
+        self.frame_sessions().insert(session.top().to_owned(), session);
+    }
+
+    /// Removes the session of a frame, unless the frame has another one by now.
+    pub(super) fn remove_frame(&self, session: &Arc<TargetSession>) {
+        let mut frames = self.frame_sessions();
+        if frames.get(session.top()).is_some_and(|known| Arc::ptr_eq(known, session)) {
+            frames.remove(session.top());
+        }
+    }
+
+    /// Makes everyone look again who waits for a frame.
+    pub(super) fn wake(&self) {
+        if let Some(session) = self.front_session() {
+            session.wake();
+        }
+    }
+
+    fn frame_sessions(&self) -> MutexGuard<'_, HashMap<String, Arc<TargetSession>>> {
+        self.frames.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn headers(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.iter().filter(|token| token.place == TokenPlace::Header)
+    }
+
+    /// Which requests are stopped to be looked at: all where one has to carry a header, else those that a page waits
+    /// for. An answer to one of them that wants the browser itself to ask for a password (401 with `WWW-Authenticate`)
+    /// is left as it is: nobody is there to see that prompt, and the page would stand still behind it.
+    pub(super) fn patterns(&self) -> serde_json::Value {
+        let of_kind = |kind: &str| json!({"urlPattern": "*", "resourceType": kind});
+        let patterns = match self.headers().next() {
+            Some(_) => json!([{"urlPattern": "*"}]),
+            None => ["Document", "XHR", "Fetch"].map(of_kind).into(),
+        };
+        json!({"patterns": patterns, "handleAuthRequests": true})
+    }
+
+    /// The header fields of a request, where they are not those that the browser would send. To each origin its
+    /// own token, and to no other.
+    pub(super) fn fields(&self, request: &RequestInfo) -> Option<serde_json::Value> {
+        self.headers().next()?;
+        let origin = url::Url::parse(&request.url).map(|url| url.origin().ascii_serialization());
+        let ours = |name: &str| self.headers().any(|token| token.name.eq_ignore_ascii_case(name));
+        let mut fields: Vec<serde_json::Value> = request
+            .headers
+            .iter()
+            .filter(|(name, _)| !ours(name))
+            .map(|(name, value)| json!({"name": name, "value": value}))
+            .collect();
+        for token in self.headers().filter(|token| origin.as_ref().is_ok_and(|o| *o == token.origin)) {
+            fields.push(json!({"name": token.name, "value": token.value.expose()}));
+        }
+        Some(fields.into())
+    }
+
+    /// A script that puts the tokens into the storage of their origins.
+    pub(super) fn storage(&self) -> Option<String> {
+        let items = self.tokens.iter().filter(|token| token.place == TokenPlace::Storage);
+        let lines: Vec<String> = items
+            .map(|token| {
+                format!(
+                    "if (location.origin === {}) localStorage.setItem({}, {});",
+                    json!(token.origin),
+                    json!(token.name),
+                    json!(token.value.expose())
+                )
+            })
+            .collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// Follows which page is in front.
+    pub(super) fn front(&self) -> watch::Receiver<Option<Arc<TargetSession>>> {
+        self.front.subscribe()
+    }
+
+    /// Puts a page in front.
+    pub(super) fn set_front(&self, session: Arc<TargetSession>) {
+        self.front.send_replace(Some(session));
+    }
+
+    /// Wakes callers that wait for the page in front, so that they find the browser gone.
+    pub(super) fn wake_waiting_for_front(&self) {
+        self.front.send_modify(|_| {});
+    }
+
+    /// May a document come from there?
+    pub(super) fn allows(&self, url: &str) -> bool {
+        self.fence.allows(url)
+    }
+
+    pub(super) fn front_session(&self) -> Option<Arc<TargetSession>> {
+        self.front.borrow().clone()
+    }
+}
