@@ -12,8 +12,9 @@ use super::{
     connection::{Connection, ConnectionError},
     context_state::ContextState,
     events::{self, BrowserContext},
+    fault::CallTimer,
     fence::Fence,
-    page::{Clock, FrontPage},
+    page::CdpPage,
     relay::Relay,
     target_session::TargetSession,
     targets::Targets,
@@ -21,22 +22,22 @@ use super::{
 use crate::ports::driver::{Context, ContextOptions, DriverError, Page, Token, TokenPlace};
 
 /// Making or ending a context takes a tenth of a second, or something is wrong.
-const PATIENCE: Duration = Duration::from_secs(30);
+const CONTEXT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One isolated context with its page in front.
-pub(super) struct FrontContext {
-    lease: Lease,
-    page: Arc<FrontPage>,
+pub(super) struct CdpContext {
+    owned: OwnedContext,
+    page: Arc<CdpPage>,
 }
 
 /// A context of the browser. Dropped, it is ended without anyone waiting for it.
-struct Lease {
+struct OwnedContext {
     connection: Arc<Connection>,
     targets: Arc<Targets>,
     id: String,
 }
 
-impl Drop for Lease {
+impl Drop for OwnedContext {
     fn drop(&mut self) {
         self.targets.leave(&self.id);
         let params = json!({"browserContextId": self.id});
@@ -44,7 +45,7 @@ impl Drop for Lease {
     }
 }
 
-impl FrontContext {
+impl CdpContext {
     /// Makes a context.
     pub(super) async fn open(
         connection: Arc<Connection>,
@@ -53,8 +54,8 @@ impl FrontContext {
     ) -> Result<Self, DriverError> {
         let fence = Fence::new(&options.origins)
             .map_err(|wrong| DriverError::Protocol(format!("{wrong:?} is not an origin")))?;
-        let clock = Clock::start();
-        let deadline = Instant::now() + PATIENCE;
+        let timer = CallTimer::start();
+        let deadline = Instant::now() + CONTEXT_TIMEOUT;
         let method = "Target.createBrowserContext";
         let relay = Relay::open().await;
         let relay = relay.map_err(|error| DriverError::Protocol(format!("no way out: {error}")))?;
@@ -63,25 +64,25 @@ impl FrontContext {
             "disposeOnDetach": true, "proxyServer": relay.rules(), "proxyBypassList": "<-loopback>",
         });
         let answer = connection.call(None, method, params).by(deadline).await;
-        let answer = answer.map_err(|error| clock.connection_error(error))?;
+        let answer = answer.map_err(|error| timer.error(error))?;
         let made: BrowserContext = events::result(method, &answer)?;
-        let lease = Lease { connection, targets, id: made.browser_context_id };
-        let room = Arc::new(ContextState::new(fence, relay, options.tokens));
-        lease.targets.enter(&lease.id, Arc::clone(&room));
-        lease.set_cookies(room.tokens(), deadline).await.map_err(|error| clock.connection_error(error))?;
-        let session = lease.furnish(&room, deadline).await.map_err(|error| clock.connection_error(error))?;
-        let page = Arc::new(FrontPage::new(session, room, Some(lease.id.clone())));
-        Ok(Self { lease, page })
+        let owned = OwnedContext { connection, targets, id: made.browser_context_id };
+        let state = Arc::new(ContextState::new(fence, relay, options.tokens));
+        owned.targets.enter(&owned.id, Arc::clone(&state));
+        owned.set_cookies(state.tokens(), deadline).await.map_err(|error| timer.error(error))?;
+        let session = owned.furnish(&state, deadline).await.map_err(|error| timer.error(error))?;
+        let page = Arc::new(CdpPage::new(session, state, owned.id.clone()));
+        Ok(Self { owned, page })
     }
 }
 
-impl Lease {
+impl OwnedContext {
     async fn furnish(
         &self,
-        room: &ContextState,
+        state: &ContextState,
         deadline: Instant,
     ) -> Result<Arc<TargetSession>, ConnectionError> {
-        let mut front = room.front();
+        let mut front = state.front();
         let downloads = self.connection.call(
             None,
             "Browser.setDownloadBehavior",
@@ -125,16 +126,16 @@ impl Lease {
 }
 
 #[async_trait]
-impl Context for FrontContext {
+impl Context for CdpContext {
     fn page(&self) -> Arc<dyn Page> {
         Arc::clone(&self.page) as Arc<dyn Page>
     }
 
     async fn close(self: Box<Self>) {
-        let connection = Arc::clone(&self.lease.connection);
-        let params = json!({"browserContextId": self.lease.id});
+        let connection = Arc::clone(&self.owned.connection);
+        let params = json!({"browserContextId": self.owned.id});
         let ended = connection.call(None, "Target.disposeBrowserContext", params);
         // A browser that is gone has ended it too.
-        let _ = ended.by(Instant::now() + PATIENCE).await;
+        let _ = ended.by(Instant::now() + CONTEXT_TIMEOUT).await;
     }
 }

@@ -6,12 +6,17 @@
 //!
 //! This adapter must not know what a question means: the script that answers is given by whoever launches.
 
+mod ask;
 mod connection;
+mod contains;
 mod context;
 mod context_state;
+mod downloads;
 mod events;
+mod fault;
 mod fence;
 mod frames;
+mod input;
 mod keyboard;
 mod launch;
 mod memory;
@@ -33,17 +38,17 @@ pub use launch::{ChromiumOptions, LaunchError, Sandbox};
 
 use crate::ports::driver::{Browser, Context, ContextOptions, DriverError};
 use connection::{Connection, ConnectionError};
-use context::FrontContext;
+use context::CdpContext;
 use events::Version;
 use process::{Program, Stage};
 use profile::Profile;
 use targets::Targets;
 
 /// The first answer comes within a quarter of a second; on a machine that is out of breath, within seconds.
-const START_PATIENCE: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a browser that was asked to end may take.
-const END_PATIENCE: Duration = Duration::from_secs(5);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running Chromium. Dropped, it is killed, and its profile removed a moment later.
 pub struct Chromium {
@@ -66,13 +71,13 @@ impl Chromium {
         let (mut program, stream) = process::start(&path, arguments, profile).await.map_err(not_started)?;
         let (connection, targets) =
             Connection::start(stream, |connection| Arc::new(Targets::new(connection, script)));
-        tokio::spawn(tell_of_the_end(program.stage(), Arc::clone(&connection)));
+        tokio::spawn(report_end(program.stage(), Arc::clone(&connection)));
         match greet(&connection).await {
             Ok(version) => Ok(Self { program, connection, targets, version }),
             Err(error) => {
                 program.kill();
                 let reason = match error {
-                    ConnectionError::Late => format!("no answer within {START_PATIENCE:?}"),
+                    ConnectionError::Late => format!("no answer within {START_TIMEOUT:?}"),
                     ConnectionError::Gone(_) => ended(program.stage()).await,
                     other => format!("{other:?}"),
                 };
@@ -84,7 +89,7 @@ impl Chromium {
 }
 
 async fn greet(connection: &Arc<Connection>) -> Result<String, ConnectionError> {
-    let deadline = Instant::now() + START_PATIENCE;
+    let deadline = Instant::now() + START_TIMEOUT;
     let version = connection.call(None, "Browser.getVersion", json!({}));
     let attach = connection.call(None, "Target.setAutoAttach", targets::auto_attach());
     let version = version.by(deadline).await?;
@@ -104,7 +109,7 @@ async fn ended(mut stage: watch::Receiver<Stage>) -> String {
     }
 }
 
-async fn tell_of_the_end(stage: watch::Receiver<Stage>, connection: Arc<Connection>) {
+async fn report_end(stage: watch::Receiver<Stage>, connection: Arc<Connection>) {
     let how = ended(stage).await;
     connection.close(&how);
 }
@@ -118,7 +123,7 @@ impl Browser for Chromium {
     async fn open(&self, options: ContextOptions) -> Result<Box<dyn Context>, DriverError> {
         let (connection, targets) = (Arc::clone(&self.connection), Arc::clone(&self.targets));
         // On a task of its own: given up half-way, it is finished and then ended.
-        let opening = tokio::spawn(FrontContext::open(connection, targets, options));
+        let opening = tokio::spawn(CdpContext::open(connection, targets, options));
         match opening.await {
             Ok(context) => Ok(Box::new(context?)),
             Err(error) => Err(DriverError::Protocol(error.to_string())),
@@ -146,7 +151,7 @@ impl Browser for Chromium {
         self.connection.post(None, "Browser.close", json!({}));
         let mut stage = self.program.stage();
         let ended = stage.wait_for(|stage| *stage != Stage::Running);
-        if tokio::time::timeout(END_PATIENCE, ended).await.is_err() {
+        if tokio::time::timeout(EXIT_TIMEOUT, ended).await.is_err() {
             self.program.kill();
         }
         self.connection.close("it was closed");
@@ -158,6 +163,6 @@ impl Chromium {
     async fn is_swept_up(&self) {
         let mut stage = self.program.stage();
         let swept_up = stage.wait_for(|stage| matches!(stage, Stage::SweptUp(_)));
-        let _ = tokio::time::timeout(END_PATIENCE, swept_up).await;
+        let _ = tokio::time::timeout(EXIT_TIMEOUT, swept_up).await;
     }
 }
