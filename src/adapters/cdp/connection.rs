@@ -26,7 +26,7 @@ use tokio::{
 use zeroize::Zeroizing;
 
 /// No message is read beyond this; one that is longer is thrown away, and its call runs into its deadline.
-const LONGEST_MESSAGE: usize = 256 << 20;
+const MAX_MESSAGE_BYTES: usize = 256 << 20;
 
 /// Who is told of events. Called on the reading task: it must not block.
 pub(super) trait Listener: Send + Sync + 'static {
@@ -327,7 +327,7 @@ async fn read_all<L: Listener>(
             searched = start;
         }
         buffer.drain(..start);
-        if buffer.len() > LONGEST_MESSAGE {
+        if buffer.len() > MAX_MESSAGE_BYTES {
             tracing::warn!("the browser sent a message that is too long; it is thrown away");
             skipping = true;
             buffer = Vec::new();

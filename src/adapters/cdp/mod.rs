@@ -40,7 +40,7 @@ use crate::ports::driver::{Browser, Context, ContextOptions, DriverError};
 use connection::{Connection, ConnectionError};
 use context::CdpContext;
 use events::Version;
-use process::{Program, Stage};
+use process::{Program, ProgramState};
 use profile::Profile;
 use targets::Targets;
 
@@ -71,14 +71,14 @@ impl Chromium {
         let (mut program, stream) = process::start(&path, arguments, profile).await.map_err(not_started)?;
         let (connection, targets) =
             Connection::start(stream, |connection| Arc::new(Targets::new(connection, script)));
-        tokio::spawn(report_end(program.stage(), Arc::clone(&connection)));
+        tokio::spawn(report_end(program.state(), Arc::clone(&connection)));
         match greet(&connection).await {
             Ok(version) => Ok(Self { program, connection, targets, version }),
             Err(error) => {
                 program.kill();
                 let reason = match error {
                     ConnectionError::Late => format!("no answer within {START_TIMEOUT:?}"),
-                    ConnectionError::Gone(_) => ended(program.stage()).await,
+                    ConnectionError::Gone(_) => ended(program.state()).await,
                     other => format!("{other:?}"),
                 };
                 let stderr = program.last_words().await;
@@ -101,16 +101,16 @@ async fn greet(connection: &Arc<Connection>) -> Result<String, ConnectionError> 
 }
 
 /// How the program ended; waits for its end.
-async fn ended(mut stage: watch::Receiver<Stage>) -> String {
-    let end = stage.wait_for(|stage| *stage != Stage::Running).await;
+async fn ended(mut state: watch::Receiver<ProgramState>) -> String {
+    let end = state.wait_for(|state| *state != ProgramState::Running).await;
     match end.as_deref() {
-        Ok(Stage::Ended(how) | Stage::SweptUp(how)) => how.clone(),
-        Ok(Stage::Running) | Err(_) => "nobody knows how".to_owned(),
+        Ok(ProgramState::Ended(how) | ProgramState::SweptUp(how)) => how.clone(),
+        Ok(ProgramState::Running) | Err(_) => "nobody knows how".to_owned(),
     }
 }
 
-async fn report_end(stage: watch::Receiver<Stage>, connection: Arc<Connection>) {
-    let how = ended(stage).await;
+async fn report_end(state: watch::Receiver<ProgramState>, connection: Arc<Connection>) {
+    let how = ended(state).await;
     connection.close(&how);
 }
 
@@ -149,8 +149,8 @@ impl Browser for Chromium {
 
     async fn close(&self) {
         self.connection.post(None, "Browser.close", json!({}));
-        let mut stage = self.program.stage();
-        let ended = stage.wait_for(|stage| *stage != Stage::Running);
+        let mut state = self.program.state();
+        let ended = state.wait_for(|state| *state != ProgramState::Running);
         if tokio::time::timeout(EXIT_TIMEOUT, ended).await.is_err() {
             self.program.kill();
         }
@@ -161,8 +161,8 @@ impl Browser for Chromium {
 
 impl Chromium {
     async fn is_swept_up(&self) {
-        let mut stage = self.program.stage();
-        let swept_up = stage.wait_for(|stage| matches!(stage, Stage::SweptUp(_)));
+        let mut state = self.program.state();
+        let swept_up = state.wait_for(|state| matches!(state, ProgramState::SweptUp(_)));
         let _ = tokio::time::timeout(EXIT_TIMEOUT, swept_up).await;
     }
 }

@@ -11,7 +11,7 @@ use super::events::{Frame, FrameStartedNavigating};
 
 /// A page that asked for a navigation is believed for so long; a browser that takes it up says so within
 /// milliseconds, and some requests come to nothing without a word (`window.stop()`).
-const BELIEVED_FOR: Duration = Duration::from_secs(2);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The main frame as last known.
 #[derive(Debug)]
@@ -160,8 +160,8 @@ impl MainFrame {
     /// Can a question be asked at `now`?
     pub(super) fn readiness(&mut self, now: Instant) -> Readiness {
         if let Some(Coming::Requested(since)) = self.coming {
-            if now < since + BELIEVED_FOR {
-                return Readiness::WaitUntil(since + BELIEVED_FOR);
+            if now < since + REQUEST_TIMEOUT {
+                return Readiness::WaitUntil(since + REQUEST_TIMEOUT);
             }
             self.coming = None;
         }
@@ -258,7 +258,7 @@ mod tests {
     fn a_request_is_not_believed_for_ever() {
         let mut frame = at_home();
         frame.requested();
-        let later = Instant::now() + BELIEVED_FOR;
+        let later = Instant::now() + REQUEST_TIMEOUT;
         assert!(matches!(frame.readiness(later), Readiness::Ready { .. }));
         assert!(!frame.is_leaving());
     }

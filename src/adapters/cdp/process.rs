@@ -38,20 +38,20 @@ const READS_ON: RawFd = 3;
 const WRITES_ON: RawFd = 4;
 
 /// How many lines of its last words are kept.
-const LAST_WORDS: usize = 20;
+const STDERR_LINES: usize = 20;
 
 /// A running browser program.
 pub(super) struct Program {
     /// The leader of its process group, until it has been waited for.
     leader: Arc<Mutex<Option<Pid>>>,
-    stage: watch::Receiver<Stage>,
+    state: watch::Receiver<ProgramState>,
     last_words: Arc<Mutex<VecDeque<String>>>,
     listening: Option<JoinHandle<()>>,
 }
 
 /// How far the browser is with its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum ProgramState {
     Running,
     /// Over, and how.
     Ended(String),
@@ -75,17 +75,17 @@ pub(super) async fn start(
 ) -> io::Result<(Program, tokio::net::UnixStream)> {
     let (ours, theirs) = UnixStream::pair()?;
     let (started, starting) = oneshot::channel();
-    let (stage, stages) = watch::channel(Stage::Running);
+    let (state, states) = watch::channel(ProgramState::Running);
     let leader = Arc::new(Mutex::new(None));
-    let keeper =
-        Keeper { program: program.to_owned(), arguments, profile, leader: Arc::clone(&leader), stage };
-    thread::Builder::new().name("chromium-keeper".to_owned()).spawn(move || keeper.keep(theirs, started))?;
+    let thread =
+        ProgramThread { program: program.to_owned(), arguments, profile, leader: Arc::clone(&leader), state };
+    thread::Builder::new().name("chromium".to_owned()).spawn(move || thread.run(theirs, started))?;
     let stderr = starting.await.map_err(|_| io::Error::other("the thread that starts it ended"))??;
     ours.set_nonblocking(true)?;
     let last_words = Arc::new(Mutex::new(VecDeque::new()));
     let stderr = stderr.map(ChildStderr::from_std).transpose()?;
     let listening = stderr.map(|stderr| tokio::spawn(listen(stderr, Arc::clone(&last_words))));
-    let program = Program { leader, stage: stages, last_words, listening };
+    let program = Program { leader, state: states, last_words, listening };
     Ok((program, tokio::net::UnixStream::from_std(ours)?))
 }
 
@@ -102,8 +102,8 @@ impl Program {
     }
 
     /// Follows its life.
-    pub(super) fn stage(&self) -> watch::Receiver<Stage> {
-        self.stage.clone()
+    pub(super) fn state(&self) -> watch::Receiver<ProgramState> {
+        self.state.clone()
     }
 
     /// The end of what it wrote on its standard error, once it is over.
@@ -131,18 +131,18 @@ fn kill(leader: Option<Pid>) {
 }
 
 /// What the thread of a browser needs.
-struct Keeper {
+struct ProgramThread {
     program: PathBuf,
     arguments: Vec<String>,
     profile: Profile,
     leader: Arc<Mutex<Option<Pid>>>,
-    stage: watch::Sender<Stage>,
+    state: watch::Sender<ProgramState>,
 }
 
 type Started = oneshot::Sender<io::Result<Option<std::process::ChildStderr>>>;
 
-impl Keeper {
-    fn keep(self, pipe: UnixStream, started: Started) {
+impl ProgramThread {
+    fn run(self, pipe: UnixStream, started: Started) {
         let mut child = match self.spawn(&pipe) {
             Ok(child) => child,
             Err(error) => {
@@ -165,9 +165,9 @@ impl Keeper {
             Ok(status) => describe(status),
             Err(error) => format!("nobody knows how: {error}"),
         };
-        self.stage.send_replace(Stage::Ended(end.clone()));
+        self.state.send_replace(ProgramState::Ended(end.clone()));
         drop(self.profile);
-        self.stage.send_replace(Stage::SweptUp(end));
+        self.state.send_replace(ProgramState::SweptUp(end));
     }
 
     fn lead(&self, leader: Option<Pid>) {
@@ -232,7 +232,7 @@ async fn listen(stderr: ChildStderr, last_words: Arc<Mutex<VecDeque<String>>>) {
         let text: String = String::from_utf8_lossy(&line).trim_end().chars().take(500).collect();
         line.clear();
         let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
-        if words.len() == LAST_WORDS {
+        if words.len() == STDERR_LINES {
             words.pop_front();
         }
         words.push_back(text);

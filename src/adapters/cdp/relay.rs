@@ -34,14 +34,14 @@ use tokio::{
 };
 use url::Url;
 
-use socks::{Reply, answer, asked_for};
+use socks::{SocksReply, answer, read_request};
 
 /// A connection that was silent for so long, or for twice the time that it took to open, has no answer under way.
-const SILENT: Duration = Duration::from_millis(50);
+const QUIET: Duration = Duration::from_millis(50);
 /// How long answers that are under way are waited for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const QUIET_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long what answers later is held back at most, until the request has its connection.
-const HELD_AT_MOST: Duration = Duration::from_secs(10);
+const HOLD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where a connection leads to: host and port.
 type Address = (String, u16);
@@ -71,12 +71,12 @@ struct Tunnel {
     turn: u64,
     /// The browser's side of it.
     browser: OwnedFd,
-    heard: Mutex<Heard>,
+    traffic: Mutex<Traffic>,
     /// What comes back has to wait for so many requests to be sent.
     held: watch::Sender<u32>,
 }
 
-struct Heard {
+struct Traffic {
     /// Something was sent, and nothing came back yet.
     asked: bool,
     last: Instant,
@@ -120,7 +120,7 @@ impl Relay {
     /// answer hear none, so that they are not kept either, until the request has been sent: see [`Fresh::sent`].
     pub(super) async fn fresh(&self, to: &Url) -> Option<Fresh> {
         let to = address(to)?;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + QUIET_TIMEOUT;
         loop {
             let under_way = self.tunnels.to(&to).iter().filter_map(|tunnel| tunnel.silent_at()).max();
             match under_way {
@@ -130,13 +130,13 @@ impl Relay {
         }
         let turn = self.tunnels.turn.fetch_add(1, Ordering::SeqCst) + 1;
         let mut held = Vec::new();
-        let mut silent = SILENT;
+        let mut silent = QUIET;
         for tunnel in self.tunnels.to(&to) {
-            let heard = tunnel.heard();
-            silent = silent.max(heard.silent);
-            if heard.asked || *tunnel.held.borrow() > 0 || tunnel.is_unread() {
+            let traffic = tunnel.traffic();
+            silent = silent.max(traffic.silent);
+            if traffic.asked || *tunnel.held.borrow() > 0 || tunnel.is_unread() {
                 tunnel.held.send_modify(|held| *held += 1);
-                drop(heard);
+                drop(traffic);
                 held.push(tunnel);
             } else {
                 // The browser knows before the call returns: it is the same machine.
@@ -170,7 +170,7 @@ impl Fresh {
         }
         let mut sent = self.tunnels.sent.subscribe();
         let sent = sent.wait_for(|sent| sent.get(&self.to).is_some_and(|turn| *turn >= self.turn));
-        if tokio::time::timeout(HELD_AT_MOST, sent).await.is_ok() {
+        if tokio::time::timeout(HOLD_TIMEOUT, sent).await.is_ok() {
             // With TLS what was seen may have been the last word of the handshake.
             tokio::time::sleep(self.silent).await;
         }
@@ -191,12 +191,13 @@ impl Tunnels {
     }
 
     fn enter(&self, to: Address, browser: OwnedFd) -> Arc<Tunnel> {
-        let heard = Heard { asked: true, last: Instant::now(), silent: SILENT, tls: false, answered: false };
+        let traffic =
+            Traffic { asked: true, last: Instant::now(), silent: QUIET, tls: false, answered: false };
         let tunnel = Arc::new(Tunnel {
             to,
             turn: self.turn.load(Ordering::SeqCst),
             browser,
-            heard: Mutex::new(heard),
+            traffic: Mutex::new(traffic),
             held: watch::Sender::new(0),
         });
         let mut tunnels = locked(&self.open);
@@ -206,7 +207,7 @@ impl Tunnels {
     }
 
     /// From now on a request is under way in a connection of this turn.
-    fn tell_sent(&self, tunnel: &Tunnel) {
+    fn report_sent(&self, tunnel: &Tunnel) {
         self.sent.send_if_modified(|sent| {
             let known = sent.entry(tunnel.to.clone()).or_default();
             std::mem::replace(known, tunnel.turn.max(*known)) != *known
@@ -215,23 +216,24 @@ impl Tunnels {
 }
 
 impl Tunnel {
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        locked(&self.heard)
+    fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        locked(&self.traffic)
     }
 
     /// The host is connected, which took so long.
     fn opened(&self, took: Duration) {
-        let mut heard = self.heard();
-        (heard.asked, heard.last, heard.silent) = (false, Instant::now(), (took * 2).clamp(SILENT, PATIENCE));
+        let mut traffic = self.traffic();
+        (traffic.asked, traffic.last, traffic.silent) =
+            (false, Instant::now(), (took * 2).clamp(QUIET, QUIET_TIMEOUT));
     }
 
     /// The browser sends something. True: there is, or may be, a request in it.
     fn asks(&self, words: &[u8]) -> bool {
         const HANDSHAKE: u8 = 0x16;
-        let mut heard = self.heard();
-        heard.tls |= !heard.answered && words.first() == Some(&HANDSHAKE);
-        (heard.asked, heard.last) = (true, Instant::now());
-        heard.answered || !heard.tls
+        let mut traffic = self.traffic();
+        traffic.tls |= !traffic.answered && words.first() == Some(&HANDSHAKE);
+        (traffic.asked, traffic.last) = (true, Instant::now());
+        traffic.answered || !traffic.tls
     }
 
     /// Has the browser sent what nobody has read yet?
@@ -241,16 +243,19 @@ impl Tunnel {
 
     /// Something comes back.
     fn answers(&self) {
-        let mut heard = self.heard();
-        (heard.asked, heard.last, heard.answered) = (false, Instant::now(), true);
+        let mut traffic = self.traffic();
+        (traffic.asked, traffic.last, traffic.answered) = (false, Instant::now(), true);
     }
 
     /// When it will have been silent for long enough, if it has not been already.
     fn silent_at(&self) -> Option<Instant> {
         let now = Instant::now();
-        let heard = self.heard();
-        let silent =
-            if heard.asked || *self.held.borrow() > 0 { now + SILENT } else { heard.last + heard.silent };
+        let traffic = self.traffic();
+        let silent = if traffic.asked || *self.held.borrow() > 0 {
+            now + QUIET
+        } else {
+            traffic.last + traffic.silent
+        };
         (silent > now).then_some(silent)
     }
 }
@@ -270,7 +275,7 @@ async fn serve(listener: TcpListener, known: Arc<Tunnels>, proxies: Arc<Matcher>
                 tunnels.spawn(async move { tunnel(browser, &known, &proxies).await });
             }
             // No descriptor is free: those that end make room.
-            Err(_) => tokio::time::sleep(SILENT).await,
+            Err(_) => tokio::time::sleep(QUIET).await,
         }
         while tunnels.try_join_next().is_some() {}
     }
@@ -279,7 +284,7 @@ async fn serve(listener: TcpListener, known: Arc<Tunnels>, proxies: Arc<Matcher>
 /// One connection, from the browser's first word to the end of either side.
 async fn tunnel(mut browser: TcpStream, known: &Tunnels, proxies: &Matcher) -> io::Result<()> {
     browser.set_nodelay(true)?;
-    let to = asked_for(&mut browser).await?;
+    let to = read_request(&mut browser).await?;
     let tunnel = known.enter(to, browser.as_fd().try_clone_to_owned()?);
     let begun = Instant::now();
     let there = match out::connect(&tunnel.to.0, tunnel.to.1, proxies).await {
@@ -288,11 +293,11 @@ async fn tunnel(mut browser: TcpStream, known: &Tunnels, proxies: &Matcher) -> i
             let (host, port) = &tunnel.to;
             let why = format!("{} ({host}:{port})", out::explain(&*error));
             locked(&known.trouble).insert(tunnel.to.clone(), why);
-            return browser.write_all(&answer(Reply::Refused)).await;
+            return browser.write_all(&answer(SocksReply::Refused)).await;
         }
     };
     tunnel.opened(begun.elapsed());
-    browser.write_all(&answer(Reply::Open)).await?;
+    browser.write_all(&answer(SocksReply::Open)).await?;
     let (from_browser, to_browser) = browser.split();
     let (from_there, to_there) = there.into_split();
     let ended = tokio::select! {
@@ -322,7 +327,7 @@ async fn up(
             length => &buffer[..length],
         };
         if tunnel.asks(words) {
-            known.tell_sent(tunnel);
+            known.report_sent(tunnel);
         }
         to.write_all(words).await?;
     }
@@ -448,7 +453,7 @@ mod tests {
         for (host, says) in
             [("127.0.0.1", "nobody listens there ("), ("nowhere.invalid", "its name is not known: ")]
         {
-            assert_eq!(connection(relay.rules(), 0, host, port).await.1, Reply::Refused as u8);
+            assert_eq!(connection(relay.rules(), 0, host, port).await.1, SocksReply::Refused as u8);
             let trouble = relay.trouble(&Url::parse(&format!("http://{host}:{port}")).expect("an address"));
             let trouble = trouble.expect("there was some");
             assert!(trouble.starts_with(says) && trouble.ends_with(&format!("({host}:{port})")), "{trouble}");
@@ -472,7 +477,7 @@ mod tests {
         let proxies =
             Matcher::builder().all(format!("http://us:secret@{proxy}")).no("inside.example").build();
         let relay = Relay::through(proxies).await.expect("ports");
-        assert_eq!(connection(relay.rules(), 0, "app.invalid", 443).await.1, Reply::Open as u8);
+        assert_eq!(connection(relay.rules(), 0, "app.invalid", 443).await.1, SocksReply::Open as u8);
         let head = hears.recv().await.expect("a request").to_lowercase();
         assert!(head.starts_with("connect app.invalid:443 http/1.1\r\n"), "{head}");
         assert!(head.contains("proxy-authorization: basic"), "{head}");
@@ -485,7 +490,7 @@ mod tests {
     async fn other_proxies_than_those_of_http_are_refused_in_words() {
         let proxies = Matcher::builder().all("socks5://us:secret@127.0.0.1:9").build();
         let relay = Relay::through(proxies).await.expect("ports");
-        assert_eq!(connection(relay.rules(), 0, "app.invalid", 443).await.1, Reply::Refused as u8);
+        assert_eq!(connection(relay.rules(), 0, "app.invalid", 443).await.1, SocksReply::Refused as u8);
         let trouble = relay.trouble(&Url::parse("https://app.invalid").expect("an address")).expect("some");
         assert!(trouble.contains("proxy `socks5://…`") && !trouble.contains("secret"), "{trouble}");
     }

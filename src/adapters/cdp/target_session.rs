@@ -27,7 +27,7 @@ use crate::ports::driver::{Allowed, Notice};
 pub(super) const WORLD: &str = "seatwright";
 
 /// A page that does the same thing over and over is not remembered for ever.
-const MOST_NOTICES: usize = 256;
+const MAX_NOTICES: usize = 256;
 
 /// A page, or a frame of one that has a process of its own: what is spoken to in one session.
 pub(super) struct TargetSession {
@@ -420,7 +420,7 @@ impl TargetSession {
 
     fn notice(&self, notice: Notice) {
         let notices = &mut self.state().notices;
-        if notices.len() < MOST_NOTICES {
+        if notices.len() < MAX_NOTICES {
             notices.push(notice);
         }
     }

@@ -17,12 +17,12 @@ use super::{
     connection::{Connection, Listener},
     context_state::ContextState,
     events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, RequestPaused, TargetInfo},
-    relay::PATIENCE,
+    relay::QUIET_TIMEOUT,
     target_session::{Appeared, TargetSession, WORLD},
 };
 
 /// How much later than it should a request may be sent that must be sent once.
-const LATE: Duration = Duration::from_secs(2);
+const SEND_ONCE_DELAY: Duration = Duration::from_secs(2);
 
 /// Who lives in the browser.
 pub(super) struct Targets {
@@ -291,7 +291,7 @@ async fn send_once(
     let begun = Instant::now();
     let fresh = context.relay().fresh(&to).await;
     // Whoever stood still meanwhile does not know any more whether it may be sent.
-    if begun.elapsed() > PATIENCE + LATE {
+    if begun.elapsed() > QUIET_TIMEOUT + SEND_ONCE_DELAY {
         let params = json!({"requestId": params["requestId"], "errorReason": "Aborted"});
         return connection.post(Some(&session_id), "Fetch.failRequest", params);
     }

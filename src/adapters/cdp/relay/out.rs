@@ -13,12 +13,12 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 /// How long one host, with all its addresses, or a proxy may take.
-const LONGEST: Duration = Duration::from_secs(20);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(super) type Trouble = Box<dyn Error + Send + Sync>;
+pub(super) type ConnectError = Box<dyn Error + Send + Sync>;
 
 /// Opens a connection to the first address of the host that answers (RFC 8305).
-pub(super) async fn connect(host: &str, port: u16, proxies: &Matcher) -> Result<TcpStream, Trouble> {
+pub(super) async fn connect(host: &str, port: u16, proxies: &Matcher) -> Result<TcpStream, ConnectError> {
     // RFC 6761, section 6.3: all such names are this machine.
     let host = if host.ends_with(".localhost") { "localhost" } else { host };
     let address = host.parse::<IpAddr>().ok();
@@ -32,7 +32,7 @@ pub(super) async fn connect(host: &str, port: u16, proxies: &Matcher) -> Result<
     connector.enforce_http(false);
     connector.set_nodelay(true);
     // It is shared out among the addresses.
-    connector.set_connect_timeout(Some(LONGEST));
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     let here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
     let Some(proxy) = proxies.intercept(&to).filter(|_| !here) else {
         let opened: TokioIo<TcpStream> = connector.call(to).await?;
@@ -50,7 +50,7 @@ pub(super) async fn connect(host: &str, port: u16, proxies: &Matcher) -> Result<
     if let Some(auth) = proxy.basic_auth() {
         tunnel = tunnel.with_auth(auth.clone());
     }
-    let opened = tokio::time::timeout(LONGEST, tunnel.call(to)).await;
+    let opened = tokio::time::timeout(CONNECT_TIMEOUT, tunnel.call(to)).await;
     let opened = opened.map_err(|_| "the proxy of the network does not answer")?;
     Ok(opened.map_err(|error| format!("the proxy of the network: {}", explain(&error)))?.into_inner())
 }

@@ -12,18 +12,18 @@ use tokio::{
 
 /// Section 6: what became of a request.
 #[derive(Clone, Copy)]
-pub(super) enum Reply {
+pub(super) enum SocksReply {
     Open = 0,
     Refused = 5,
 }
 
 /// An answer, from an address that nobody asks for.
-pub(super) fn answer(reply: Reply) -> [u8; 10] {
+pub(super) fn answer(reply: SocksReply) -> [u8; 10] {
     [5, reply as u8, 0, 1, 0, 0, 0, 0, 0, 0]
 }
 
 /// Sections 3 to 5: no authentication, `CONNECT`; host and port. Anything else is not our browser.
-pub(super) async fn asked_for(browser: &mut TcpStream) -> io::Result<(String, u16)> {
+pub(super) async fn read_request(browser: &mut TcpStream) -> io::Result<(String, u16)> {
     const CONNECT: u8 = 1;
     let strange = || io::Error::from(io::ErrorKind::InvalidData);
     let [version, methods] = some(browser).await?;
