@@ -7,29 +7,30 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    serve::{App, Now, page},
+    app::{SiteApp, SiteState},
+    response::page,
     world::seed,
 };
 
 /// Answers what stands below `/_site/`.
-pub(super) fn control(app: &App, method: &Method, what: &str, body: &[u8]) -> Response<Body> {
+pub(super) fn control(app: &SiteApp, method: &Method, what: &str, body: &[u8]) -> Response<Body> {
     let json = |value: &Value| {
         page(StatusCode::OK, serde_json::to_string_pretty(value).unwrap_or_default(), "application/json")
     };
     let wrong = |reason: String| page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8");
     match (method.as_str(), what) {
-        ("GET", "state") => json(app.now().world.value()),
-        ("GET", "log") => json(&Value::from(app.now().log.clone())),
+        ("GET", "state") => json(app.state().world.value()),
+        ("GET", "log") => json(&Value::from(app.state().log.clone())),
         ("POST", "reset") => match seed(&app.site, &app.language) {
             Ok(world) => {
-                *app.now() = Now::new(world);
+                *app.state() = SiteState::new(world);
                 json(&json!({ "reset": true }))
             }
             Err(reason) => wrong(reason),
         },
         ("POST", "world") => match serde_json::from_slice::<Value>(body) {
             Ok(change) => {
-                merge(app.now().world.change(), change);
+                merge(app.state().world.change(), change);
                 json(&json!({ "changed": true }))
             }
             Err(error) => wrong(format!("not JSON: {error}")),

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::Value;
 
-use super::world::Held;
+use super::state::WorldState;
 
 /// Something that goes wrong at one address, a number of times.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -263,21 +263,21 @@ fn escaped(text: &str) -> String {
 
 /// The world before a write, which reads still answer from.
 pub(super) struct Lag {
-    world: Held,
+    world: WorldState,
     until: Option<Instant>,
     reads: Option<u32>,
 }
 
 impl Lag {
     /// Begins with a write. Where reads lag behind an earlier one still, they do not see that one yet either.
-    pub fn of(fault: &Fault, earlier: Option<Lag>, world: &Held) -> Self {
+    pub fn of(fault: &Fault, earlier: Option<Lag>, world: &WorldState) -> Self {
         let until = fault.ms.map(|ms| Instant::now() + Duration::from_millis(ms));
         let world = earlier.and_then(|mut lag| lag.read()).unwrap_or_else(|| world.clone());
         Self { world, until, reads: fault.reads }
     }
 
     /// What one more read sees; nothing where the lag is over.
-    pub fn read(&mut self) -> Option<Held> {
+    pub fn read(&mut self) -> Option<WorldState> {
         if self.until.is_some_and(|until| Instant::now() >= until) {
             return None;
         }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::world::Held;
+use super::state::WorldState;
 
 /// A site as authored.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub struct Site {
     pub(super) folder: PathBuf,
     pub(super) templates: BTreeMap<String, String>,
     /// The world as it begins, once somebody has asked for it.
-    pub(super) seed: Arc<OnceLock<Result<Held, String>>>,
+    pub(super) seed: Arc<OnceLock<Result<WorldState, String>>>,
 }
 
 /// Why a site cannot be served.

@@ -1,8 +1,11 @@
 //! A form with files in it (`multipart/form-data`, RFC 7578): its fields, and what each file is.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::request::Fields;
+/// The fields of a form or an address, each with its values.
+pub(super) type Fields = BTreeMap<String, Vec<String>>;
 
 /// A form, read: its fields, and its files by the name of their control.
 pub(super) type Form = (Fields, Map<String, Value>);

@@ -25,11 +25,11 @@ use super::{
     faults::{Fault, Kind},
     line::{Cut, Cuttable},
     request::matches,
-    serve::{failing, page},
+    response::{failing, page},
 };
 
 /// Larger bodies are no business of a fault.
-const LARGEST: usize = 64 << 20;
+const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// A real app on this machine, behind an address where things go wrong as they are asked to.
 pub struct Proxy {
@@ -43,11 +43,11 @@ struct Between {
     /// The port of the app.
     app: u16,
     client: Client<HttpConnector, Body>,
-    now: Mutex<Now>,
+    state: Mutex<ProxyState>,
 }
 
 #[derive(Default)]
-struct Now {
+struct ProxyState {
     faults: Vec<Fault>,
     /// Cookies of sessions that were lost: the app never sees them again.
     lost: BTreeSet<String>,
@@ -65,8 +65,8 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;
         let address = listener.local_addr().map_err(no_port)?;
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let now = Mutex::new(Now { faults, lost: BTreeSet::new() });
-        let between = Arc::new(Between { app, client, now });
+        let state = Mutex::new(ProxyState { faults, lost: BTreeSet::new() });
+        let between = Arc::new(Between { app, client, state });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&between));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
@@ -86,7 +86,7 @@ impl Proxy {
 
     /// The faults that never came, as `slow on GET /users`.
     pub fn unmet_faults(&self) -> Vec<String> {
-        Fault::unmet(&self.between.now().faults)
+        Fault::unmet(&self.between.state().faults)
     }
 
     /// Stops; open connections are closed.
@@ -101,8 +101,8 @@ impl Proxy {
 }
 
 impl Between {
-    fn now(&self) -> MutexGuard<'_, Now> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, ProxyState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The places of faults that a request is at: `GET /users/{name}`.
@@ -113,8 +113,8 @@ impl Between {
                 .split_once(' ')
                 .is_some_and(|(wanted, pattern)| wanted == method && matches(pattern, path).is_some())
         };
-        let now = self.now();
-        let places: BTreeSet<&String> = now.faults.iter().map(|fault| &fault.on).filter(at).collect();
+        let state = self.state();
+        let places: BTreeSet<&String> = state.faults.iter().map(|fault| &fault.on).filter(at).collect();
         places.into_iter().cloned().collect()
     }
 
@@ -128,7 +128,7 @@ impl Between {
         }
         // What is changed on its way has to be readable.
         request.headers_mut().remove(header::ACCEPT_ENCODING);
-        self.now().without_lost(request.headers_mut());
+        self.state().without_lost(request.headers_mut());
         match self.client.request(request).await {
             Ok(answer) => answer.map(Body::new),
             Err(error) => refused(&format!("the app does not answer: {error}")),
@@ -137,22 +137,22 @@ impl Between {
 
     /// The answer as the faults at its places make it.
     async fn reshaped(&self, places: &[String], answer: Response<Body>) -> Response<Body> {
-        if !places.iter().any(|place| Fault::reshapes(&self.now().faults, place)) {
+        if !places.iter().any(|place| Fault::reshapes(&self.state().faults, place)) {
             return answer;
         }
         let (mut parts, body) = answer.into_parts();
         let media = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let media = media.unwrap_or_default().to_owned();
-        let body = match to_bytes(body, LARGEST).await {
+        let body = match to_bytes(body, MAX_BODY_BYTES).await {
             Ok(body) => String::from_utf8(body.into()),
             Err(error) => return refused(&format!("the app's answer broke off: {error}")),
         };
         let body = match body {
             Ok(text) => {
-                let mut now = self.now();
+                let mut state = self.state();
                 let changed = places
                     .iter()
-                    .fold(text, |text, place| Fault::reshape(&mut now.faults, place, &media, text));
+                    .fold(text, |text, place| Fault::reshape(&mut state.faults, place, &media, text));
                 Body::from(changed)
             }
             // A picture.
@@ -167,7 +167,7 @@ fn refused(reason: &str) -> Response<Body> {
     page(StatusCode::BAD_GATEWAY, reason.to_owned(), "text/plain; charset=utf-8")
 }
 
-impl Now {
+impl ProxyState {
     /// The session that a request belongs to is over, and so is what else its cookies say. Returns their names.
     fn lose(&mut self, headers: &mut HeaderMap) -> Vec<String> {
         self.lost.extend(cookies(headers));
@@ -198,13 +198,13 @@ async fn pass(
     mut request: Request,
 ) -> Response<Body> {
     let places = between.places(&request);
-    let fault = places.iter().find_map(|place| Fault::take(&mut between.now().faults, place));
+    let fault = places.iter().find_map(|place| Fault::take(&mut between.state().faults, place));
     let mut forgotten = Vec::new();
     if let Some(fault) = &fault {
         match fault.kind {
             Kind::Slow => tokio::time::sleep(Duration::from_millis(fault.ms.unwrap_or_default())).await,
             Kind::Status => return failing(fault),
-            Kind::SessionLost => forgotten = between.now().lose(request.headers_mut()),
+            Kind::SessionLost => forgotten = between.state().lose(request.headers_mut()),
             _ => {}
         }
     }
@@ -213,7 +213,7 @@ async fn pass(
         && matches!(kind, Kind::DropAfter | Kind::HangAfter)
     {
         // The app is done when its answer is whole.
-        let _ = to_bytes(answer.into_body(), LARGEST).await;
+        let _ = to_bytes(answer.into_body(), MAX_BODY_BYTES).await;
         if kind == Kind::HangAfter {
             std::future::pending::<()>().await;
         }

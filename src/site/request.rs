@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::{Method, Uri, header};
 use serde_json::{Map, Value};
 
-use super::multipart;
-
-pub(super) type Fields = BTreeMap<String, Vec<String>>;
+use super::multipart::{self, Fields};
 
 /// One request, read.
 pub(super) struct Request {

@@ -14,26 +14,12 @@ use serde_json::json;
 use totp_rs::{Builder, Secret};
 
 use super::{
+    app::{SiteApp, SiteSession},
     load::Account,
     request::{Request, filled, matches},
-    serve::{App, Session, page, redirect},
-    world::{Names, seen},
+    response::{page, redirect},
+    state::{Names, seen},
 };
-
-/// Who is on the way in, by the session that they are on the way with.
-#[derive(Default)]
-pub(super) struct Arrivals {
-    /// Those whose password was right, and whose code is awaited: session, account.
-    awaited: Vec<(String, String)>,
-    /// What the identity provider has given out, once each: code, account.
-    granted: Vec<(String, String)>,
-    /// One-time codes that were taken: account, code.
-    used: Vec<(String, String)>,
-    /// Devices that need no code: device, account.
-    devices: Vec<(String, String)>,
-    /// Wrong passwords, by account.
-    wrong: Vec<String>,
-}
 
 /// Where a sign-in happens.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,7 +30,7 @@ enum Door {
     Provider,
 }
 
-impl App {
+impl SiteApp {
     /// Answers what has to do with getting in; `None` is somebody else's business.
     pub(super) fn arrive(&self, request: &Request) -> Option<Response<Body>> {
         let sign_in = &self.site.file.sign_in;
@@ -73,10 +59,10 @@ impl App {
         let account = request.tokens.iter().find_map(|token| known(token))?;
         let id = format!("token-{}", account.username);
         let user = Some(account.username.clone());
-        self.now().sessions.entry(id.clone()).or_insert_with(|| Session {
+        self.state().sessions.entry(id.clone()).or_insert_with(|| SiteSession {
             user,
             csrf: id.clone(),
-            ..Session::default()
+            ..SiteSession::default()
         });
         Some(id)
     }
@@ -88,9 +74,9 @@ impl App {
     fn at_door(&self, request: &Request, door: Door) -> Response<Body> {
         if request.method == "GET" {
             if request.query.contains_key("out") {
-                self.now().sessions.remove(&request.session);
+                self.state().sessions.remove(&request.session);
             }
-            let inside = self.now().sessions.get(&request.session).and_then(|session| session.user.clone());
+            let inside = self.state().sessions.get(&request.session).and_then(|session| session.user.clone());
             return match (door, inside) {
                 // Whoever is in at the provider is sent back at once.
                 (Door::Provider, Some(user)) => self.granted(request, &user),
@@ -118,7 +104,7 @@ impl App {
             // The first of two pages.
             return self.door_page(request, door, StatusCode::OK, "second", "");
         };
-        let tries = self.now().arrivals.wrong.iter().filter(|name| **name == username).count();
+        let tries = self.state().arrivals.wrong.iter().filter(|name| **name == username).count();
         if tries >= self.site.file.sign_in.lock_after as usize {
             return self.door_page(
                 request,
@@ -131,7 +117,7 @@ impl App {
         let known =
             self.accounts().find(|account| account.username == username && account.password == password);
         let Some(account) = known else {
-            self.now().arrivals.wrong.push(username);
+            self.state().arrivals.wrong.push(username);
             return self.door_page(
                 request,
                 door,
@@ -141,29 +127,29 @@ impl App {
             );
         };
         let device = (request.device.clone(), username.clone());
-        if account.totp.is_none() || self.now().arrivals.devices.contains(&device) {
+        if account.totp.is_none() || self.state().arrivals.devices.contains(&device) {
             return self.welcome(request, door, &username, None);
         }
         let id = self.fresh_id("a");
-        self.now().arrivals.awaited.push((id.clone(), username));
+        self.state().arrivals.awaited.push((id.clone(), username));
         let response = self.door_page(request, door, StatusCode::OK, "code", "");
         with_cookie(response, &format!("session={id}; Path=/; HttpOnly; SameSite=Lax"))
     }
 
     fn check_code(&self, request: &Request, door: Door, code: &str) -> Response<Body> {
-        let awaited = self.now().arrivals.awaited.iter().find(|(id, _)| *id == request.session).cloned();
+        let awaited = self.state().arrivals.awaited.iter().find(|(id, _)| *id == request.session).cloned();
         let Some((_, username)) = awaited else {
             return self.door_page(request, door, StatusCode::UNAUTHORIZED, "password", "Sign in again");
         };
         let secret = self.accounts().find(|a| a.username == username).and_then(|a| a.totp.clone());
         let taken = (username.clone(), code.to_owned());
         let right = secret.is_some_and(|secret| is_code(&secret, code));
-        if !right || self.now().arrivals.used.contains(&taken) {
+        if !right || self.state().arrivals.used.contains(&taken) {
             return self.door_page(request, door, StatusCode::UNAUTHORIZED, "code", "That code is not right");
         }
         let device = request.field("remember").map(|_| self.fresh_id("d"));
         {
-            let arrivals = &mut self.now().arrivals;
+            let arrivals = &mut self.state().arrivals;
             arrivals.used.push(taken);
             arrivals.awaited.retain(|(id, _)| *id != request.session);
             arrivals.devices.extend(device.clone().map(|device| (device, username.clone())));
@@ -175,8 +161,8 @@ impl App {
     fn welcome(&self, request: &Request, door: Door, username: &str, device: Option<&str>) -> Response<Body> {
         let id = self.fresh_id("s");
         let csrf = self.fresh_id("c");
-        let session = Session { user: Some(username.to_owned()), csrf, ..Session::default() };
-        self.now().sessions.insert(id.clone(), session);
+        let session = SiteSession { user: Some(username.to_owned()), csrf, ..SiteSession::default() };
+        self.state().sessions.insert(id.clone(), session);
         let response = match door {
             Door::App => redirect(&filled(&self.site.file.sign_in.home, &self.parts(request), &request.path)),
             Door::Provider => self.granted(request, username),
@@ -215,7 +201,7 @@ impl App {
             );
         }
         let code = self.fresh_id("g");
-        self.now().arrivals.granted.push((code.clone(), username.to_owned()));
+        self.state().arrivals.granted.push((code.clone(), username.to_owned()));
         let popup = if value("popup").is_some() { "&popup=1" } else { "" };
         redirect(&format!("http://{back}{}/callback?code={code}{popup}", self.site.file.sign_in.path))
     }
@@ -223,7 +209,7 @@ impl App {
     fn back_from_provider(&self, request: &Request) -> Response<Body> {
         let code = request.query.get("code").and_then(|codes| codes.first()).cloned().unwrap_or_default();
         let granted = {
-            let granted = &mut self.now().arrivals.granted;
+            let granted = &mut self.state().arrivals.granted;
             let at = granted.iter().position(|(known, _)| *known == code);
             at.map(|at| granted.remove(at).1)
         };
@@ -266,7 +252,7 @@ impl App {
         names.insert("step".into(), seen(step));
         names.insert("path".into(), seen(self.parts(request)));
         names.insert("error".into(), seen(error));
-        names.insert("settings".into(), seen(&self.now().world.value()["settings"]));
+        names.insert("settings".into(), seen(&self.state().world.value()["settings"]));
         let template = match (door, &sign_in.sso) {
             (Door::Provider, Some(sso)) => &sso.template,
             _ => &sign_in.template,
@@ -278,9 +264,9 @@ impl App {
     }
 
     fn fresh_id(&self, kind: &str) -> String {
-        let mut now = self.now();
-        now.serial += 1;
-        format!("{kind}{}-{}", now.serial, now.sessions.len())
+        let mut state = self.state();
+        state.serial += 1;
+        format!("{kind}{}-{}", state.serial, state.sessions.len())
     }
 }
 

@@ -1,55 +1,17 @@
 //! The state of a site, and expressions over it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, OnceLock},
-};
+use std::collections::BTreeMap;
 
-use minijinja::{Environment, Expression, Value as Jinja, value::Serde};
-use serde::Serialize;
+use minijinja::{Environment, Expression, Value as Jinja};
 use serde_json::{Map, Value};
 
-use super::load::{Action, Site};
-
-/// The names that expressions and templates see. Cheap to copy: large values are shared.
-pub(super) type Names = BTreeMap<String, Jinja>;
-
-/// A value as expressions see it.
-pub(super) fn seen(value: impl Serialize) -> Jinja {
-    Jinja::from(Serde(value))
-}
+use super::{
+    load::{Action, Site},
+    state::{Names, WorldState, seen},
+};
 
 fn all(names: &Names) -> Jinja {
     Jinja::from(names.clone())
-}
-
-/// The state of a site. Shared with those who copied it, until one of them changes it.
-#[derive(Debug, Clone)]
-pub(super) struct Held {
-    value: Arc<Value>,
-    /// The same as expressions see it, worked out when somebody looks.
-    names: Arc<OnceLock<Names>>,
-}
-
-impl Held {
-    pub fn new(value: Value) -> Self {
-        Self { value: Arc::new(value), names: Arc::default() }
-    }
-
-    pub fn value(&self) -> &Value {
-        &self.value
-    }
-
-    /// To change it; nobody who shares it sees that.
-    pub fn change(&mut self) -> &mut Value {
-        self.names = Arc::default();
-        Arc::make_mut(&mut self.value)
-    }
-
-    pub fn names(&self) -> Names {
-        let look = || self.value.as_object().into_iter().flatten().map(|(k, v)| (k.clone(), seen(v)));
-        self.names.get_or_init(|| look().collect()).clone()
-    }
 }
 
 /// Templates and expressions of a site.
@@ -141,8 +103,8 @@ fn page(list: Vec<Jinja>, number: usize, size: usize) -> Vec<Jinja> {
 }
 
 /// The world as it begins. The same every time: made once, and shared by all copies of the site.
-pub(super) fn seed(site: &Site, language: &Language) -> Result<Held, String> {
-    site.seed.get_or_init(|| made(site, language).map(Held::new)).clone()
+pub(super) fn seed(site: &Site, language: &Language) -> Result<WorldState, String> {
+    site.seed.get_or_init(|| made(site, language).map(WorldState::new)).clone()
 }
 
 fn made(site: &Site, language: &Language) -> Result<Value, String> {

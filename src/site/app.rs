@@ -1,0 +1,79 @@
+//! A site that is being served: what it is made of, and everything that changes.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::Value;
+
+use super::{
+    arrivals::Arrivals,
+    faults::{Fault, Lag},
+    load::Site,
+    state::WorldState,
+    world::Language,
+};
+
+/// A site with its state.
+pub(super) struct SiteApp {
+    pub(super) site: Site,
+    pub(super) language: Language,
+    pub(super) state: Mutex<SiteState>,
+}
+
+/// Everything that changes.
+pub(super) struct SiteState {
+    pub(super) world: WorldState,
+    pub(super) sessions: HashMap<String, SiteSession>,
+    pub(super) arrivals: Arrivals,
+    pub(super) faults: Vec<Fault>,
+    /// Reads see the world from before, for a while.
+    pub(super) lag: Option<Lag>,
+    pub(super) log: Vec<Value>,
+    pub(super) serial: u64,
+}
+
+/// One session of a browser.
+#[derive(Clone, Default)]
+pub(super) struct SiteSession {
+    pub(super) user: Option<String>,
+    pub(super) csrf: String,
+    pub(super) flash: Option<String>,
+    /// Overlays that were put away.
+    pub(super) seen: Vec<String>,
+}
+
+impl SiteState {
+    pub(super) fn new(world: WorldState) -> Self {
+        Self {
+            world,
+            sessions: HashMap::new(),
+            arrivals: Arrivals::default(),
+            faults: Vec::new(),
+            lag: None,
+            log: Vec::new(),
+            serial: 0,
+        }
+    }
+}
+
+impl SiteApp {
+    pub(super) fn state(&self) -> MutexGuard<'_, SiteState> {
+        // A request that panicked has not touched the world half-way: every change is one assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Faults instead of those from before; or why these cannot be.
+    pub(super) fn fail_with(&self, faults: Value) -> Result<(), String> {
+        let faults: Vec<Fault> =
+            serde_json::from_value(faults).map_err(|error| format!("not a list of faults: {error}"))?;
+        for fault in &faults {
+            self.site.has_place(&fault.on)?;
+        }
+        let mut state = self.state();
+        state.faults = faults;
+        state.lag = None;
+        Ok(())
+    }
+}
