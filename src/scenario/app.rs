@@ -18,8 +18,8 @@ use tokio::{
 };
 
 /// Starting a broker on a busy machine takes its time.
-const START: Duration = Duration::from_secs(120);
-const ANSWER: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The real apps of a run: started when they are first wanted, and used again.
 pub struct Apps {
@@ -27,7 +27,7 @@ pub struct Apps {
     folder: PathBuf,
     /// Where running apps keep their data.
     data: tempfile::TempDir,
-    idle: Mutex<BTreeMap<String, Vec<App>>>,
+    idle: Mutex<BTreeMap<String, Vec<RunningApp>>>,
     /// So many of each at once.
     places: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     most: usize,
@@ -35,7 +35,7 @@ pub struct Apps {
 
 /// An app that nobody else uses at the moment.
 pub struct Taken {
-    app: App,
+    app: RunningApp,
     _place: OwnedSemaphorePermit,
 }
 
@@ -62,7 +62,7 @@ impl Taken {
 }
 
 /// One real app that runs.
-struct App {
+struct RunningApp {
     name: String,
     port: u16,
     seed: Value,
@@ -89,7 +89,7 @@ impl Apps {
         let idle = self.idle.lock().await.get_mut(name).and_then(Vec::pop);
         let app = match idle {
             Some(app) => app,
-            None => App::start(&self.folder, name, self.data.path()).await?,
+            None => RunningApp::start(&self.folder, name, self.data.path()).await?,
         };
         Ok(Taken { app, _place: place })
     }
@@ -104,13 +104,13 @@ impl Apps {
         let idle = std::mem::take(&mut *self.idle.lock().await);
         for mut app in idle.into_values().flatten() {
             drop(app.commands);
-            let _ = tokio::time::timeout(ANSWER, app.child.wait()).await;
+            let _ = tokio::time::timeout(ANSWER_TIMEOUT, app.child.wait()).await;
         }
     }
 }
 
-impl App {
-    async fn start(folder: &Path, name: &str, data: &Path) -> Result<App, String> {
+impl RunningApp {
+    async fn start(folder: &Path, name: &str, data: &Path) -> Result<RunningApp, String> {
         let program = folder.join(name).join("app");
         let own = tempfile::Builder::new()
             .prefix(&format!("{name}-"))
@@ -129,8 +129,9 @@ impl App {
             return Err(format!("{} cannot be spoken with", program.display()));
         };
         let answers = BufReader::new(answers).lines();
-        let mut app = App { name: name.to_owned(), port: 0, seed: Value::Null, child, commands, answers };
-        let ready = app.answer(START).await?;
+        let mut app =
+            RunningApp { name: name.to_owned(), port: 0, seed: Value::Null, child, commands, answers };
+        let ready = app.answer(START_TIMEOUT).await?;
         let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok());
         app.port = port.ok_or_else(|| format!("{name} began with {ready}, not with its `port`"))?;
         app.seed = app.world().await?;
@@ -150,7 +151,7 @@ impl App {
         let gone = |name: &str, error: std::io::Error| format!("{name} hears nothing any more: {error}");
         self.commands.write_all(line.as_bytes()).await.map_err(|error| gone(&self.name, error))?;
         self.commands.flush().await.map_err(|error| gone(&self.name, error))?;
-        self.answer(ANSWER).await
+        self.answer(ANSWER_TIMEOUT).await
     }
 
     async fn answer(&mut self, within: Duration) -> Result<Value, String> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::load::{File, Scenario, Suite};
+use super::suite::{Scenario, Suite, SuiteFile};
 use crate::{
     contract::{Operation, Outcome},
     playbook::{Diagnostic, Finding},
@@ -118,7 +118,7 @@ fn states(scenario: &Scenario) -> BTreeSet<String> {
 }
 
 /// Findings for states that there are not.
-pub(super) fn unknown_states(file: &File) -> Vec<Diagnostic> {
+pub(super) fn unknown_states(file: &SuiteFile) -> Vec<Diagnostic> {
     let known = || STATES.iter().map(|(name, _)| *name);
     let named = file.scenarios.iter().flat_map(|scenario| &scenario.states);
     named

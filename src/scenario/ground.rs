@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     app::{Apps, Taken},
-    load::{Changes, Scenario},
-    model,
+    suite::{Changes, Scenario},
+    world,
 };
 use crate::site::{Proxy, RunningSite, Site};
 
@@ -28,7 +28,7 @@ impl<'a> Ground<'a> {
     pub(super) async fn site(site: &Site, scenario: &Scenario) -> Result<Ground<'a>, String> {
         let served = site.clone().serve(SocketAddr::from(([127, 0, 0, 1], 0))).await;
         let served = served.map_err(|error| error.to_string())?;
-        served.change(|world| model::change(world, &scenario.world))?;
+        served.change(|world| world::change(world, &scenario.world))?;
         served.fail_with(&scenario.faults)?;
         Ok(Ground { before: served.world(), stands: Stands::Site(served) })
     }
@@ -86,7 +86,7 @@ impl<'a> Ground<'a> {
 
 async fn prepare(taken: &mut Taken, changes: &Changes) -> Result<Value, String> {
     let mut world = taken.seed().clone();
-    model::change(&mut world, changes)?;
+    world::change(&mut world, changes)?;
     taken.load(&world).await?;
     Ok(world)
 }

@@ -6,10 +6,12 @@ mod app;
 mod coverage;
 mod ground;
 mod load;
-mod model;
 mod run;
+mod suite;
+mod world;
 
 pub use app::{Apps, Taken};
 pub use coverage::{Hole, STATES, coverage, demanded};
-pub use load::{Problem, Scenario, Suite, load, played, schema};
+pub use load::{Problem, load, played};
 pub use run::{Report, Stage, run};
+pub use suite::{Scenario, Suite, schema};

@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use super::{
     app::Apps,
     ground::Ground,
-    load::{Account, Scenario, Suite},
-    model,
+    suite::{Account, Scenario, Suite},
+    world,
 };
 use crate::{
     contract::{Job, JobResult, SecretRef},
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A scenario that takes longer hangs.
-const LONGEST: Duration = Duration::from_secs(90);
+const SCENARIO_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What all scenarios share.
 pub struct Stage {
@@ -128,9 +128,9 @@ async fn play_on(
         evidence: Arc::clone(&stage.evidence),
     };
     let played = match &job {
-        Ok(job) => tokio::time::timeout(LONGEST, runner.run(job, Arc::new(Deaf)))
+        Ok(job) => tokio::time::timeout(SCENARIO_TIMEOUT, runner.run(job, Arc::new(Deaf)))
             .await
-            .map_err(|_| format!("it takes longer than {} s", LONGEST.as_secs())),
+            .map_err(|_| format!("it takes longer than {} s", SCENARIO_TIMEOUT.as_secs())),
         Err(reason) => Err(reason.clone()),
     };
     runner.sessions.end_all().await;
@@ -140,7 +140,7 @@ async fn play_on(
     let result = played?;
     let mut differences = unlike(scenario, &result);
     differences.extend(unmet.into_iter().map(|fault| format!("the fault never came: {fault}")));
-    match model::differences(&before, &after, &scenario.world_after, &suite.file.ignore) {
+    match world::differences(&before, &after, &scenario.world_after, &suite.file.ignore) {
         Ok(of_world) => differences.extend(of_world.into_iter().map(|d| format!("the site's state: {d}"))),
         Err(reason) => differences.push(format!("`world_after`: {reason}")),
     }
@@ -149,7 +149,7 @@ async fn play_on(
 
 /// In what a twin's result differs from that of the real app: what was said to users may differ, what it means may not.
 fn unlike_twin(real: &JobResult, twin: &JobResult) -> Vec<String> {
-    let told = |result: &JobResult| {
+    let compared = |result: &JobResult| {
         json!({
             "outcome": result.outcome,
             "code": result.error.as_ref().map(|error| error.code),
@@ -162,7 +162,7 @@ fn unlike_twin(real: &JobResult, twin: &JobResult) -> Vec<String> {
         })
     };
     let mut found = Vec::new();
-    apart("", &told(real), &told(twin), &mut found);
+    apart("", &compared(real), &compared(twin), &mut found);
     found
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::load::{After, Changes, Update};
+use super::suite::{After, Changes, Update};
 use crate::playbook::nearest;
 
 /// Makes changes to a world; says which of them found nothing to change.
@@ -21,7 +21,10 @@ pub(super) fn change(world: &mut Value, changes: &Changes) -> Result<(), String>
             let before = records.len();
             records.retain(|record| !has(record, condition));
             if records.len() == before {
-                return Err(format!("`world.delete`: no record of `{collection}` has {}", say(condition)));
+                return Err(format!(
+                    "`world.delete`: no record of `{collection}` has {}",
+                    describe(condition)
+                ));
             }
         }
     }
@@ -124,7 +127,7 @@ fn compare(
             Some(index) => {
                 new.remove(index);
             }
-            None => found.push(format!("`{name}` has no new record with {}", say(condition))),
+            None => found.push(format!("`{name}` has no new record with {}", describe(condition))),
         }
     }
     found.extend(new.into_iter().map(|record| format!("`{name}` has one more: {}", short(record))));
@@ -157,7 +160,7 @@ fn apply(records: &mut [Value], collection: &str, update: &Update) -> Result<(),
     if changed {
         return Ok(());
     }
-    Err(format!("no record of `{collection}` has {}", say(&update.which)))
+    Err(format!("no record of `{collection}` has {}", describe(&update.which)))
 }
 
 fn set(world: &mut Value, path: &str, value: &Value) -> Result<(), String> {
@@ -187,7 +190,7 @@ fn has(record: &Value, condition: &Map<String, Value>) -> bool {
     condition.iter().all(|(field, value)| record.get(field) == Some(value))
 }
 
-fn say(condition: &Map<String, Value>) -> String {
+fn describe(condition: &Map<String, Value>) -> String {
     condition.iter().map(|(field, value)| format!("{field} {value}")).collect::<Vec<_>>().join(", ")
 }
 
