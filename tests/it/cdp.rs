@@ -341,13 +341,13 @@ async fn what_cannot_be_opened_is_told() {
     let port = closed.local_addr().expect("an address").port();
     let tls = format!("https://{}/", visit.site.address);
     for (url, expected) in [
-        (format!("http://127.0.0.1:{port}/"), &*format!("nobody listens there (127.0.0.1:{port})")),
-        ("http://nowhere.invalid/".to_owned(), "its name is not known: "),
+        (format!("http://127.0.0.1:{port}/"), &*format!("nothing listens on this port (127.0.0.1:{port})")),
+        ("http://nowhere.invalid/".to_owned(), "its name cannot be resolved: "),
         (tls, "no secure connection (net::ERR_SSL_PROTOCOL_ERROR)"),
         (visit.site.url("/circle").to_string(), "it redirects in circles (net::ERR_TOO_MANY_REDIRECTS)"),
         (
             visit.site.url("/empty").to_string(),
-            "no document came: an empty answer (204), or the navigation was given up",
+            "no document arrived: the answer was empty (204), or the navigation was aborted",
         ),
         (visit.site.url("/file").to_string(), "it is a download, which is refused"),
     ] {
@@ -715,7 +715,7 @@ async fn a_program_that_dies_at_once_is_told_with_its_last_words() {
     let said = error.to_string();
     assert!(
         said.ends_with(
-            "ended while starting: it ended with exit code 127.\nIts last words:\none\nno such library"
+            "ended while starting: it ended with exit code 127.\nIts last output:\none\nno such library"
         ),
         "{said}"
     );

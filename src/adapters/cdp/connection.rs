@@ -1,8 +1,8 @@
 //! The connection to one browser: commands out, answers and events in, as JSON messages that end in NUL.
 //!
-//! Answers and events are dealt with in the order in which the browser sent them, so whoever holds an
-//! answer also knows of everything that happened before it. Nothing of a message but the name of its
-//! method is ever traced: parameters carry what is typed.
+//! Answers and events are handled in the order in which the browser sent them: when a caller gets its answer, every
+//! event before it has been handled. Traces contain the name of a method and no parameters, because parameters carry
+//! typed text.
 //!
 //! This module must not know what any command or event means.
 
@@ -25,13 +25,13 @@ use tokio::{
 };
 use zeroize::Zeroizing;
 
-/// No message is read beyond this; one that is longer is thrown away, and its call runs into its deadline.
+/// The longest message that is read. A longer one is dropped, and its call ends at its deadline.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
 
-/// Who is told of events. Called on the reading task: it must not block.
+/// Receives the events. It is called on the reading task and must not block.
 pub(super) trait Listener: Send + Sync + 'static {
     fn event(&self, session: Option<&str>, method: &str, params: &RawValue);
-    /// The browser will never say anything again.
+    /// The browser is gone: no event follows.
     fn gone(&self);
 }
 
@@ -44,25 +44,25 @@ pub(super) enum ConnectionError {
     Crashed,
     /// What the session was attached to was closed.
     Closed,
-    /// The deadline came first.
+    /// There was no answer before the deadline.
     Late,
-    /// The browser said no.
+    /// The browser refused the command.
     Refused { code: i64, message: String },
 }
 
-/// The sending side, shared by everyone who talks to this browser.
+/// The sending side, shared by all users of this browser.
 pub(super) struct Connection {
     state: Mutex<ConnectionState>,
 }
 
-/// All that is known about who waits for what. Nothing is awaited while this is held.
+/// The pending calls and the sessions. Nothing is awaited while this is locked.
 #[derive(Default)]
 struct ConnectionState {
     last_id: u64,
     out: Option<mpsc::UnboundedSender<Zeroizing<Vec<u8>>>>,
     gone: Option<String>,
     pending: HashMap<u64, Pending>,
-    /// The sessions that are attached, and whether they crashed.
+    /// The attached sessions, and whether they crashed.
     sessions: HashMap<String, bool>,
 }
 
@@ -105,7 +105,7 @@ struct ErrorBody {
 }
 
 impl Connection {
-    /// Starts to talk over `stream`; `listen` makes who is told of what comes in.
+    /// Starts the connection over `stream`; `listen` makes the listener.
     pub(super) fn start<L: Listener>(
         stream: UnixStream,
         listen: impl FnOnce(Arc<Connection>) -> Arc<L>,
@@ -121,7 +121,7 @@ impl Connection {
         (connection, listener)
     }
 
-    /// Sends a command now. Its answer is waited for with [`PendingReply::by`].
+    /// Sends a command now. [`PendingReply::by`] waits for its answer.
     pub(super) fn call(
         self: &Arc<Self>,
         session: Option<&str>,
@@ -133,7 +133,7 @@ impl Connection {
         state.last_id += 1;
         let id = state.last_id;
         if let Err(error) = state.check(session) {
-            // Nobody would ever answer.
+            // There would never be an answer.
             let _ = answer.send(Err(error));
         } else {
             let session = session.map(str::to_owned);
@@ -147,7 +147,7 @@ impl Connection {
         reply
     }
 
-    /// Sends a command whose answer nobody wants.
+    /// Sends a command and ignores its answer.
     pub(super) fn post(&self, session: Option<&str>, method: &'static str, params: impl Serialize) {
         let mut state = self.state();
         state.last_id += 1;
@@ -155,19 +155,19 @@ impl Connection {
         state.send(id, session, method, params);
     }
 
-    /// A session begins.
+    /// Adds a session.
     pub(super) fn attach(&self, session: &str) {
         self.state().sessions.insert(session.to_owned(), false);
     }
 
-    /// A session is over; whoever waits for an answer in it hears so at once.
+    /// Removes a session; its pending calls fail at once.
     pub(super) fn detach(&self, session: &str) {
         let mut state = self.state();
         state.sessions.remove(session);
         state.fail(session, &ConnectionError::Closed);
     }
 
-    /// What the session was attached to crashed; whoever waits for an answer in it hears so at once.
+    /// The target of the session crashed; its pending calls fail at once.
     pub(super) fn crash(&self, session: &str) {
         let mut state = self.state();
         if let Some(crashed) = state.sessions.get_mut(session) {
@@ -176,7 +176,7 @@ impl Connection {
         state.fail(session, &ConnectionError::Crashed);
     }
 
-    /// Nothing more will come: every call, waiting or to come, fails at once. The first reason stays.
+    /// Ends the connection: every call, pending or later, fails at once. The first reason stays.
     pub(super) fn close(&self, reason: &str) {
         let mut state = self.state();
         if state.gone.is_none() {
@@ -190,19 +190,19 @@ impl Connection {
         }
     }
 
-    /// Can an answer still be hoped for in this session?
+    /// Can this session still answer? Returns the error that a call would get.
     pub(super) fn check(&self, session: Option<&str>) -> Result<(), ConnectionError> {
         self.state().check(session)
     }
 
-    /// How many calls wait for an answer.
+    /// The number of pending calls.
     #[cfg(test)]
     fn waiting(&self) -> usize {
         self.state().pending.len()
     }
 
     fn state(&self) -> MutexGuard<'_, ConnectionState> {
-        // What is kept here is whole between any two statements.
+        // The state is consistent between any two statements.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -261,7 +261,7 @@ impl ConnectionState {
     }
 }
 
-/// An answer on its way. Dropped, it is no longer waited for.
+/// The answer to a call. Dropping it gives the call up.
 pub(super) struct PendingReply {
     connection: Arc<Connection>,
     id: u64,
@@ -269,11 +269,11 @@ pub(super) struct PendingReply {
 }
 
 impl PendingReply {
-    /// The answer, if it comes in time.
+    /// The answer, if it arrives before the deadline.
     pub(super) async fn by(mut self, deadline: Instant) -> Result<Box<RawValue>, ConnectionError> {
         match tokio::time::timeout_at(deadline, &mut self.receiver).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(ConnectionError::Gone("nobody reads what it says".to_owned())),
+            Ok(Err(_)) => Err(ConnectionError::Gone("the reading task ended".to_owned())),
             Err(_) => Err(ConnectionError::Late),
         }
     }
@@ -288,7 +288,7 @@ impl Drop for PendingReply {
 async fn write(mut writing: OwnedWriteHalf, mut queue: mpsc::UnboundedReceiver<Zeroizing<Vec<u8>>>) {
     while let Some(bytes) = queue.recv().await {
         if writing.write_all(&bytes).await.is_err() {
-            // The reader hears of the end too, and tells everyone.
+            // The reading task sees the end too, and reports it.
             return;
         }
     }
@@ -328,7 +328,7 @@ async fn read_all<L: Listener>(
         }
         buffer.drain(..start);
         if buffer.len() > MAX_MESSAGE_BYTES {
-            tracing::warn!("the browser sent a message that is too long; it is thrown away");
+            tracing::warn!("the browser sent a message that is too long; it is dropped");
             skipping = true;
             buffer = Vec::new();
         }
@@ -359,11 +359,13 @@ fn dispatch<L: Listener>(bytes: &mut [u8], connection: &Connection, listener: &L
             let params = message.params.unwrap_or(RawValue::NULL);
             listener.event(message.session, method, params);
         }
-        (None, None, _) => tracing::warn!("the browser sent a message that is neither"),
+        (None, None, _) => {
+            tracing::warn!("the browser sent a message that is neither an answer nor an event");
+        }
     }
 }
 
-/// A string of JavaScript may hold half a character (a lone surrogate), which no text can: it is replaced.
+/// Replaces lone surrogates. A JavaScript string may contain one; text cannot.
 fn replace_lone_surrogates(json: &mut [u8]) {
     let unit = |at: usize, json: &[u8]| -> Option<u16> {
         let escape = json.get(at..at + 6)?.strip_prefix(b"\\u")?;

@@ -1,4 +1,4 @@
-//! The port's context: made with its page in front, ended with all that is in it.
+//! The port's context: made with its page in front, ended with all its pages.
 //!
 //! It must not know what is done on the page.
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::ports::driver::{Context, ContextOptions, DriverError, Page, Token, TokenPlace};
 
-/// Making or ending a context takes a tenth of a second, or something is wrong.
+/// How long making or ending a context may take. It usually takes a tenth of a second.
 const CONTEXT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One isolated context with its page in front.
@@ -30,7 +30,7 @@ pub(super) struct CdpContext {
     page: Arc<CdpPage>,
 }
 
-/// A context of the browser. Dropped, it is ended without anyone waiting for it.
+/// A context of the browser. Dropping it ends the context and does not wait.
 struct OwnedContext {
     connection: Arc<Connection>,
     targets: Arc<Targets>,
@@ -58,8 +58,9 @@ impl CdpContext {
         let deadline = Instant::now() + CONTEXT_TIMEOUT;
         let method = "Target.createBrowserContext";
         let relay = Relay::open().await;
-        let relay = relay.map_err(|error| DriverError::Protocol(format!("no way out: {error}")))?;
-        // Without the list, what goes to this very machine would go around the relay.
+        let relay =
+            relay.map_err(|error| DriverError::Protocol(format!("the relay did not start: {error}")))?;
+        // Without the list, requests to this machine would bypass the relay.
         let params = json!({
             "disposeOnDetach": true, "proxyServer": relay.rules(), "proxyBypassList": "<-loopback>",
         });
@@ -110,7 +111,7 @@ impl OwnedContext {
         Ok(session)
     }
 
-    /// Cookies are there before the first request.
+    /// Sets the cookies before the first request.
     async fn set_cookies(&self, tokens: &[Token], deadline: Instant) -> Result<(), ConnectionError> {
         let cookies: Vec<_> = tokens
             .iter()
@@ -135,7 +136,7 @@ impl Context for CdpContext {
         let connection = Arc::clone(&self.owned.connection);
         let params = json!({"browserContextId": self.owned.id});
         let ended = connection.call(None, "Target.disposeBrowserContext", params);
-        // A browser that is gone has ended it too.
+        // A browser that is gone has ended the context too.
         let _ = ended.by(Instant::now() + CONTEXT_TIMEOUT).await;
     }
 }

@@ -22,15 +22,15 @@ use super::{
 };
 use crate::ports::driver::{Token, TokenPlace};
 
-/// A context as the events know it.
+/// The state of one browser context.
 pub(super) struct ContextState {
     fence: Fence,
     relay: Relay,
-    /// What may change the app is sent on connections of its own.
+    /// Requests that may change the app get connections of their own.
     once: AtomicBool,
     tokens: Vec<Token>,
     front: watch::Sender<Option<Arc<TargetSession>>>,
-    /// Frames that have processes of their own, by their name.
+    /// Frames that have processes of their own, by name.
     frames: Mutex<HashMap<String, Arc<TargetSession>>>,
 }
 
@@ -48,10 +48,10 @@ impl ContextState {
         self.once.store(on, Ordering::Relaxed);
     }
 
-    /// Would it do harm to send this request twice?
+    /// Must this request be sent once only?
     pub(super) fn goes_once(&self, paused: &RequestPaused) -> bool {
         let safe = matches!(paused.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        // There are apps that change by following a link. The page that an answer leads to is none of those.
+        // In some apps a link changes something. A redirect leads to a page that shows the change.
         let follows_link = paused.resource_type == "Document" && paused.redirected_request_id.is_none();
         self.once.load(Ordering::Relaxed) && (!safe || follows_link)
     }
@@ -83,7 +83,7 @@ impl ContextState {
         }
     }
 
-    /// Makes everyone look again who waits for a frame.
+    /// Makes calls look again that wait for a frame.
     pub(super) fn wake(&self) {
         if let Some(session) = self.front_session() {
             session.wake();
@@ -98,9 +98,9 @@ impl ContextState {
         self.tokens.iter().filter(|token| token.place == TokenPlace::Header)
     }
 
-    /// Which requests are stopped to be looked at: all where one has to carry a header, else those that a page waits
-    /// for. An answer to one of them that wants the browser itself to ask for a password (401 with `WWW-Authenticate`)
-    /// is left as it is: nobody is there to see that prompt, and the page would stand still behind it.
+    /// Which requests are paused and checked: all of them if there are tokens for headers, else documents and requests of
+    /// scripts. A password prompt of the browser itself (401 with `WWW-Authenticate`) is canceled: no person is there to
+    /// see it, and the page would wait for ever.
     pub(super) fn patterns(&self) -> serde_json::Value {
         let of_kind = |kind: &str| json!({"urlPattern": "*", "resourceType": kind});
         let patterns = match self.headers().next() {
@@ -110,8 +110,7 @@ impl ContextState {
         json!({"patterns": patterns, "handleAuthRequests": true})
     }
 
-    /// The header fields of a request, where they are not those that the browser would send. To each origin its
-    /// own token, and to no other.
+    /// The header fields of a request, if they differ from those of the browser. A token goes to its own origin only.
     pub(super) fn fields(&self, request: &RequestInfo) -> Option<serde_json::Value> {
         self.headers().next()?;
         let origin = url::Url::parse(&request.url).map(|url| url.origin().ascii_serialization());
@@ -144,7 +143,7 @@ impl ContextState {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
-    /// Follows which page is in front.
+    /// Follows the page in front.
     pub(super) fn front(&self) -> watch::Receiver<Option<Arc<TargetSession>>> {
         self.front.subscribe()
     }
@@ -159,7 +158,7 @@ impl ContextState {
         self.front.send_modify(|_| {});
     }
 
-    /// May a document come from there?
+    /// May a document come from this address?
     pub(super) fn allows(&self, url: &str) -> bool {
         self.fence.allows(url)
     }

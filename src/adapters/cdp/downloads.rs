@@ -46,17 +46,19 @@ impl PageFiles {
         let path = folder.as_ref().map(|folder| folder.path().join(guid));
         let content = match path {
             Some(path) => tokio::fs::read(&path).await.map_err(|error| error.to_string()),
-            None => Err("it has no place".to_owned()),
+            None => Err("there was no folder for it".to_owned()),
         };
-        let content =
-            content.map_err(|reason| DriverError::Protocol(format!("the file {name} was lost: {reason}")))?;
+        let content = content
+            .map_err(|reason| DriverError::Protocol(format!("the download {name} was lost: {reason}")))?;
         let media_type = "application/octet-stream".to_owned();
         Ok(File { name, media_type, content })
     }
 
     /// Writes files for an upload; returns their paths.
     pub(super) async fn write_upload(&self, files: &[File]) -> Result<Vec<PathBuf>, DriverError> {
-        let failed = |error: io::Error| DriverError::Protocol(format!("a file for the page: {error}"));
+        let failed = |error: io::Error| {
+            DriverError::Protocol(format!("a file for the page cannot be written: {error}"))
+        };
         let folder = tempfile::Builder::new().prefix("seatwright-upload-").tempdir().map_err(failed)?;
         let mut paths = Vec::new();
         for file in files {

@@ -1,19 +1,19 @@
-//! What Chromium says, as far as we listen: the parameters of events and the results of commands.
+//! The parameters of Chromium's events and the results of its commands.
 //!
-//! Fields that nobody reads are left out, so that a new Chromium may change them.
+//! Fields that are not read are left out, so a new Chromium may change them.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::ports::driver::DriverError;
 
-/// Reads the parameters of an event. One that cannot be read is as good as none.
+/// Reads the parameters of an event. An unreadable event is logged and ignored.
 pub(super) fn read<'a, T: Deserialize<'a>>(method: &str, params: &'a RawValue) -> Option<T> {
     match serde_json::from_str(params.get()) {
         Ok(event) => Some(event),
         Err(error) => {
             let place = error.column();
-            tracing::warn!(method, place, "an event that cannot be read");
+            tracing::warn!(method, place, "the browser sent an event that cannot be read");
             None
         }
     }
@@ -22,9 +22,9 @@ pub(super) fn read<'a, T: Deserialize<'a>>(method: &str, params: &'a RawValue) -
 /// Reads the result of a command.
 pub(super) fn result<'a, T: Deserialize<'a>>(method: &str, result: &'a RawValue) -> Result<T, DriverError> {
     serde_json::from_str(result.get()).map_err(|error| {
-        // Not the error's own text: it may quote what it found.
+        // Without the text of the error, which may quote the result.
         let place = error.column();
-        DriverError::Protocol(format!("{method}: an unreadable result, at {place}"))
+        DriverError::Protocol(format!("the result of {method} cannot be read, at {place}"))
     })
 }
 
@@ -62,7 +62,7 @@ pub(super) struct DetachedFromTarget {
 pub(super) struct RequestPaused {
     pub(super) request_id: String,
     pub(super) request: RequestInfo,
-    /// The request that was answered with a redirect to this one.
+    /// The request whose answer redirected to this one.
     #[serde(default)]
     pub(super) redirected_request_id: Option<String>,
     #[serde(default)]
@@ -122,7 +122,7 @@ pub(super) struct Frame {
     pub(super) url: String,
     #[serde(default)]
     pub(super) url_fragment: String,
-    /// The address of an error page is what could not be reached.
+    /// Of an error page: the address that could not be reached.
     #[serde(default)]
     pub(super) unreachable_url: Option<String>,
 }
@@ -234,7 +234,7 @@ pub(super) struct Evaluated<'a> {
 pub(super) struct RemoteObject<'a> {
     #[serde(default, borrow)]
     pub(super) value: Option<&'a RawValue>,
-    /// What is told by reference.
+    /// For a result by reference.
     #[serde(default)]
     pub(super) object_id: Option<String>,
 }
@@ -247,7 +247,7 @@ pub(super) struct Described {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DomNode {
-    /// Of an element that holds a frame.
+    /// Of an element that contains a frame.
     #[serde(default)]
     pub(super) frame_id: Option<String>,
 }

@@ -85,12 +85,12 @@ pub(super) fn explain_network_error(error: &str) -> Option<&'static str> {
     Some(match error.strip_prefix("net::ERR_")? {
         "CONNECTION_TIMED_OUT" | "TIMED_OUT" => "no connection in time",
         "CONNECTION_RESET" | "CONNECTION_CLOSED" => "the connection broke",
-        "EMPTY_RESPONSE" => "the server hung up without a word",
+        "EMPTY_RESPONSE" => "the server closed the connection without an answer",
         "TOO_MANY_REDIRECTS" => "it redirects in circles",
-        "INVALID_URL" => "that is no address",
-        "UNSAFE_PORT" => "browsers refuse that port",
-        "BLOCKED_BY_CLIENT" => "it was stopped",
-        certificate if certificate.starts_with("CERT_") => "its certificate is not trusted",
+        "INVALID_URL" => "this is not an address",
+        "UNSAFE_PORT" => "browsers refuse this port",
+        "BLOCKED_BY_CLIENT" => "the request was stopped",
+        certificate if certificate.starts_with("CERT_") => "the certificate of the server is not trusted",
         tls if tls.starts_with("SSL_") => "no secure connection",
         _ => return None,
     })

@@ -1,16 +1,15 @@
-//! Which addresses a context may navigate to.
+//! The addresses to which a context may navigate.
 
 use url::Url;
 
-/// The origins that are allowed, as they are written in the web: scheme, host, and port where it is not the
-/// default one.
+/// The allowed origins: scheme, host, and the port if it is not the default one.
 #[derive(Debug, Default)]
 pub(super) struct Fence {
     origins: Vec<String>,
 }
 
 impl Fence {
-    /// Reads the origins; says which of them is none.
+    /// Reads the origins. The error is the text that is not an origin.
     pub(super) fn new(origins: &[String]) -> Result<Self, String> {
         let origins = origins
             .iter()
@@ -22,8 +21,8 @@ impl Fence {
         Ok(Self { origins })
     }
 
-    /// May a document come from there? Documents that come from nowhere are allowed: what they hold was
-    /// put in by a page that is allowed.
+    /// May a document come from this address? Documents without a server are allowed: their content comes from an allowed
+    /// page.
     pub(super) fn allows(&self, url: &str) -> bool {
         if self.origins.is_empty() {
             return true;

@@ -196,7 +196,7 @@ async fn element_of(
     match text_answer(&evaluated) {
         Some(Answer::Refused(refusal)) => Ok(Err(refusal)),
         _ => {
-            Err(DriverError::Protocol("the script in the page found no frame and did not say why".to_owned())
+            Err(DriverError::Protocol("the script in the page found no frame and gave no reason".to_owned())
                 .into())
         }
     }

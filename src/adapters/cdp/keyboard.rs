@@ -1,10 +1,10 @@
-//! Keys as Chromium wants them.
+//! Keys in the form that Chromium expects.
 
 use serde_json::{Value, json};
 
 use crate::query::Key;
 
-/// The key goes down. Keys that type something carry it.
+/// The event of a key that goes down, with the text that the key types.
 pub(super) fn down(key: Key) -> Value {
     let Stroke { key, code, number, text } = stroke(key);
     match text {
@@ -19,7 +19,7 @@ pub(super) fn down(key: Key) -> Value {
     }
 }
 
-/// The key comes up.
+/// The event of a key that goes up.
 pub(super) fn up(key: Key) -> Value {
     let Stroke { key, code, number, .. } = stroke(key);
     json!({

@@ -1,6 +1,6 @@
-//! Which Chromium is started, how, and what is said when it cannot be.
+//! Which Chromium is started, how, and the errors when that fails.
 //!
-//! This module must not know what is asked of the browser once it runs.
+//! This module must not know how the running browser is used.
 
 use std::{
     env, fs,
@@ -11,21 +11,21 @@ use std::{
 /// What to start.
 #[derive(Debug, Clone, Default)]
 pub struct ChromiumOptions {
-    /// The program. Without it: the first that is found where the usual packages put it.
+    /// The program. Without it: the first one in the usual places.
     pub executable: Option<PathBuf>,
-    /// Whether pages are locked in.
+    /// Whether the sandbox is required.
     pub sandbox: Sandbox,
-    /// Further arguments, after our own.
+    /// More arguments, after our own.
     pub extra_args: Vec<String>,
 }
 
-/// Whether the browser's own sandbox locks pages in.
+/// Whether the browser's own sandbox isolates pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sandbox {
-    /// No sandbox, no browser.
+    /// Without a sandbox, no browser starts.
     #[default]
     Required,
-    /// Without: a page that breaks out of its renderer is in our account.
+    /// No sandbox: a page that breaks out of its renderer has the rights of our account.
     Off,
 }
 
@@ -44,7 +44,7 @@ pub enum LaunchError {
          every page that it opens: `--allow-no-sandbox`, in seatwright.yaml `browser.allow_no_sandbox: true`"
     )]
     SandboxUnavailable { reason: String },
-    #[error("{} ended while starting: {reason}.\nIts last words:\n{stderr}", program.display())]
+    #[error("{} ended while starting: {reason}.\nIts last output:\n{stderr}", program.display())]
     DiedAtStart { program: PathBuf, reason: String, stderr: String },
     #[error("{} could not be started: {source}", program.display())]
     NotStarted { program: PathBuf, source: std::io::Error },
@@ -63,8 +63,8 @@ fn list(paths: &[PathBuf]) -> String {
     shown.join(", ")
 }
 
-/// Where packages put the real program, best first: the headless shell is half the size of the full browser.
-/// Launcher scripts are passed over: they add flags of their own and stay between us and the browser.
+/// Where packages install the real program, best first: the headless shell is half the size of the full browser.
+/// Launcher scripts are skipped: they add flags of their own and stay between us and the browser.
 const USUAL_PLACES: [&str; 8] = [
     "/usr/lib/chromium/chromium-headless-shell",
     "/usr/lib64/chromium-browser/headless_shell",
@@ -99,13 +99,13 @@ pub(super) fn find(executable: Option<&Path>) -> Result<PathBuf, LaunchError> {
         .ok_or(LaunchError::NotFound { looked_for })
 }
 
-/// A real program, not a script that starts one.
+/// Is it a program, not a script that starts one?
 fn is_program(path: &Path) -> bool {
     let mut magic = [0; 4];
     fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok_and(|()| magic == *b"\x7fELF")
 }
 
-/// Refuses what cannot work before anything is started.
+/// Refuses a start that cannot work.
 pub(super) fn check_sandbox(sandbox: Sandbox) -> Result<(), LaunchError> {
     if sandbox == Sandbox::Required && rustix::process::geteuid().is_root() {
         let reason = "you run it as root".to_owned();
@@ -114,11 +114,11 @@ pub(super) fn check_sandbox(sandbox: Sandbox) -> Result<(), LaunchError> {
     Ok(())
 }
 
-/// What the browser's last words mean.
+/// The error for a browser that ended while starting.
 pub(super) fn died(program: PathBuf, reason: String, stderr: String) -> LaunchError {
     let no_sandbox = ["No usable sandbox", "without --no-sandbox", "setuid sandbox"];
     match no_sandbox.iter().any(|words| stderr.contains(words)) {
-        true => LaunchError::SandboxUnavailable { reason: format!("Chromium says:\n{stderr}") },
+        true => LaunchError::SandboxUnavailable { reason: format!("Chromium reported:\n{stderr}") },
         false => LaunchError::DiedAtStart { program, reason, stderr },
     }
 }
@@ -141,12 +141,12 @@ pub(super) fn arguments(options: &ChromiumOptions, profile: &Path) -> Vec<String
 const ARGUMENTS: [&str; 30] = [
     "--headless",
     "--remote-debugging-pipe",
-    // The full browser would open a window of its own, and call home from it.
+    // The full browser would open a window of its own and connect to its maker from it.
     "--no-startup-window",
     "--site-per-process",
     "--disable-gpu",
     "--disable-quic",
-    // Its connections carry many requests at once: none of them could be ended for the sake of one.
+    // An HTTP/2 connection carries many requests at once: it cannot be ended for one of them.
     "--disable-http2",
     "--no-first-run",
     "--disable-background-networking",
@@ -161,7 +161,7 @@ const ARGUMENTS: [&str; 30] = [
     "--disable-hang-monitor",
     "--disable-prompt-on-repost",
     "--disable-popup-blocking",
-    // A dump of a crashed page would hold what was typed into it.
+    // A dump of a crashed page would contain typed text.
     "--disable-breakpad",
     "--disable-crash-reporter",
     "--password-store=basic",
@@ -174,7 +174,7 @@ const ARGUMENTS: [&str; 30] = [
     "--window-size=1280,800",
 ];
 
-/// One list, because of several only the last counts.
+/// One list, because only the last `--disable-features` counts.
 const FEATURES_OFF: [&str; 9] = [
     "AutofillServerCommunication",
     "Translate",
@@ -183,13 +183,13 @@ const FEATURES_OFF: [&str; 9] = [
     "DialMediaRouteProvider",
     "HttpsUpgrades",
     "BlockOriginHeaderModificationOnRedirect",
-    // A page that was rendered ahead would take the place of the one that we are attached to.
+    // A prerendered page would replace the page to which we are attached.
     "Prerender2",
-    // A process ready for the next page costs each context more than it saves.
+    // A spare process costs each context more than it saves.
     "SpareRendererForSitePerProcess",
 ];
 
-/// Containers have 64 MB there, which a few pages fill.
+/// Is `/dev/shm` small? Containers have 64 MB there, which a few pages fill.
 fn small_shared_memory() -> bool {
     rustix::fs::statvfs("/dev/shm").is_ok_and(|shm| shm.f_blocks.saturating_mul(shm.f_frsize) < 512 << 20)
 }

@@ -1,28 +1,28 @@
-//! How much memory a browser takes, all its processes together.
+//! The memory of a browser, all its processes together.
 //!
-//! Counted is what nobody else could use: anonymous and shared memory, swapped out or not. Resident size counts the
-//! program itself once for each process (1118 MiB where 208 are used, with eight contexts). The proportional size
-//! (`smaps_rollup`) is exact, but costs 70 ms for these 14 processes, holds each of them up meanwhile, and falls when
-//! somebody else starts the same program. This sum says 218 MiB, and takes 1 ms.
+//! The sum counts anonymous and shared memory, swapped out or not. The resident size counts the program itself once for
+//! each process: 1118 MiB where 208 are used, with eight contexts. The proportional size (`smaps_rollup`) is exact, but
+//! takes 70 ms for these 14 processes, stops each of them for that time, and falls when the same program starts
+//! elsewhere. This sum is 218 MiB, and takes 1 ms.
 
 use std::fs;
 
 use rustix::process::Pid;
 
-/// What the processes of a group hold together, in MiB.
+/// The memory of a process group, in MiB.
 pub(super) fn of_group(leader: Pid) -> u64 {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let is_process = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
     let statuses = processes
         .filter(|entry| entry.file_name().to_str().is_some_and(is_process))
-        // One that has just ended holds nothing any more.
+        // A process that has just ended has no memory.
         .filter_map(|entry| fs::read_to_string(entry.path().join("status")).ok());
     let group = leader.as_raw_nonzero().get().to_string();
     let kib: u64 = statuses.filter(|status| is_of(status, &group)).map(|status| held(&status)).sum();
     kib / 1024
 }
 
-/// The process groups of a process are told for each namespace that it is in, ours first.
+/// The line contains the process group in each namespace of the process, ours first.
 fn is_of(status: &str, group: &str) -> bool {
     values(status, "NSpgid").next() == Some(group)
 }

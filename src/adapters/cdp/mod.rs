@@ -1,10 +1,10 @@
-//! A browser of our own: Chromium, started as a child and spoken to over a pipe (Chrome DevTools Protocol).
+//! The Chromium driver. It starts Chromium as a child process and talks to it over a pipe (Chrome DevTools Protocol).
 //!
-//! The pipe has no address, so nobody else can drive a browser that is signed in. From the bottom up:
-//! `process` keeps the program, `connection` carries messages, `targets` deals with whatever comes up in the
-//! browser, `tab` knows the state of a page, and `page` and `context` are the port's.
+//! The pipe has no address, so no other program can drive a browser that is signed in. From the bottom up: `process`
+//! runs the program, `connection` carries messages, `targets` handles each new page, frame and worker,
+//! `target_session` and `context_state` follow their state, and `page` and `context` implement the port.
 //!
-//! This adapter must not know what a question means: the script that answers is given by whoever launches.
+//! This adapter must not know what a question means: the caller of `launch` provides the script that answers.
 
 mod ask;
 mod connection;
@@ -44,13 +44,13 @@ use process::{Program, ProgramState};
 use profile::Profile;
 use targets::Targets;
 
-/// The first answer comes within a quarter of a second; on a machine that is out of breath, within seconds.
+/// How long a browser may take to start. It needs a quarter of a second; on a busy machine, seconds.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a browser that was asked to end may take.
+/// How long a browser may take to end.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A running Chromium. Dropped, it is killed, and its profile removed a moment later.
+/// A running Chromium. Dropping it kills the program and removes its profile a moment later.
 pub struct Chromium {
     program: Program,
     connection: Arc<Connection>,
@@ -59,8 +59,8 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Starts a browser. `script` is put into every document of every page, in a world that the page cannot
-    /// see, and has to define `globalThis.__seatwright.ask`.
+    /// Starts a browser. `script` runs in every document of every page, in a world that the page cannot see. It has to
+    /// define `globalThis.__seatwright.ask`.
     pub async fn launch(options: ChromiumOptions, script: &'static str) -> Result<Self, LaunchError> {
         launch::check_sandbox(options.sandbox)?;
         process::take_all_descriptors();
@@ -100,12 +100,12 @@ async fn greet(connection: &Arc<Connection>) -> Result<String, ConnectionError> 
     Ok(format!("Chromium {number}"))
 }
 
-/// How the program ended; waits for its end.
+/// Waits for the end of the program; returns how it ended.
 async fn ended(mut state: watch::Receiver<ProgramState>) -> String {
     let end = state.wait_for(|state| *state != ProgramState::Running).await;
     match end.as_deref() {
         Ok(ProgramState::Ended(how) | ProgramState::SweptUp(how)) => how.clone(),
-        Ok(ProgramState::Running) | Err(_) => "nobody knows how".to_owned(),
+        Ok(ProgramState::Running) | Err(_) => "for an unknown reason".to_owned(),
     }
 }
 
@@ -122,7 +122,7 @@ impl Browser for Chromium {
 
     async fn open(&self, options: ContextOptions) -> Result<Box<dyn Context>, DriverError> {
         let (connection, targets) = (Arc::clone(&self.connection), Arc::clone(&self.targets));
-        // On a task of its own: given up half-way, it is finished and then ended.
+        // On a task of its own: when the caller stops waiting, the context is still finished, and then ended.
         let opening = tokio::spawn(CdpContext::open(connection, targets, options));
         match opening.await {
             Ok(context) => Ok(Box::new(context?)),
@@ -136,12 +136,12 @@ impl Browser for Chromium {
 
     async fn memory(&self) -> Option<u64> {
         let leader = self.program.leader()?;
-        // Reading /proc never waits for a disk, but on a big machine there is much of it.
+        // Reading /proc never waits for a disk, but takes a while on a machine with many processes.
         tokio::task::spawn_blocking(move || memory::of_group(leader)).await.ok()
     }
 
     async fn kill(&self, why: &str) {
-        // Told before it is done: the first reason stays.
+        // Before the kill, because the first reason stays.
         self.connection.close(why);
         self.program.kill();
         self.is_swept_up().await;

@@ -1,7 +1,7 @@
-//! Where the main frame of a page is: which document is there, whether another one is on its way, and in which
-//! world of it questions are asked.
+//! The navigation of a frame: which document it shows, whether another one is loading, and in which world of the
+//! document questions are asked.
 //!
-//! Fed with events in their order; plain state, nothing async. It must not know the connection.
+//! Plain state that events change in their order, without async. It must not know the connection.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use tokio::time::Instant;
 
 use super::events::{Frame, FrameStartedNavigating};
 
-/// A page that asked for a navigation is believed for so long; a browser that takes it up says so within
-/// milliseconds, and some requests come to nothing without a word (`window.stop()`).
+/// How long a navigation that a page requested is waited for. The browser starts it within milliseconds, or drops it
+/// without an event (`window.stop()`).
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The main frame as last known.
+/// A frame as last known.
 #[derive(Debug)]
 pub(super) struct MainFrame {
     /// With its fragment.
     pub(super) url: String,
-    /// How many documents there have been.
+    /// The number of documents so far.
     pub(super) documents: u64,
-    /// How many steps within a document.
+    /// The number of moves within a document.
     pub(super) steps: u64,
     loader: Option<String>,
     parsed: bool,
@@ -28,12 +28,12 @@ pub(super) struct MainFrame {
     coming: Option<Coming>,
 }
 
-/// A navigation under way.
+/// A navigation that is under way.
 #[derive(Debug, PartialEq, Eq)]
 enum Coming {
-    /// The page asked for it.
+    /// The page requested it.
     Requested(Instant),
-    /// The browser is at it.
+    /// The browser started it.
     Started { loader: String },
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Readiness {
     Ready { world: String },
     /// Not yet.
     Wait,
-    /// Not yet, and nothing may come of it: look again then.
+    /// Not yet, and the navigation may never start: look again at this time.
     WaitUntil(Instant),
 }
 
@@ -64,14 +64,14 @@ impl Default for MainFrame {
 }
 
 impl MainFrame {
-    /// The page asked for another document.
+    /// The page requested another document.
     pub(super) fn requested(&mut self) {
         if self.coming.is_none() {
             self.coming = Some(Coming::Requested(Instant::now()));
         }
     }
 
-    /// The browser began to navigate.
+    /// The browser started to navigate.
     pub(super) fn started(&mut self, event: FrameStartedNavigating) {
         let stays = matches!(event.navigation_type.as_str(), "sameDocument" | "historySameDocument");
         if !stays {
@@ -80,16 +80,16 @@ impl MainFrame {
         }
     }
 
-    /// Nothing is being loaded any more: what was under way is there or came to nothing.
+    /// Loading stopped: the document has arrived, or the navigation ended without one.
     pub(super) fn stopped(&mut self) {
         if matches!(self.coming, Some(Coming::Started { .. })) {
             self.coming = None;
         }
-        // A document whose loading was stopped is parsed as far as it ever will be.
+        // A stopped document is not parsed any further.
         self.parsed = true;
     }
 
-    /// Another document is here. Its world may be known already.
+    /// Another document arrived. Its world may be known already.
     pub(super) fn committed(&mut self, frame: Frame) {
         let other = matches!(&self.coming, Some(Coming::Started { loader }) if *loader != frame.loader_id);
         if !other {
@@ -112,14 +112,14 @@ impl MainFrame {
 
     /// A document has been parsed.
     pub(super) fn parsed(&mut self, loader: &str) {
-        // The first document was there before we listened.
+        // The first document was there before the session began.
         if self.loader.as_deref().is_none_or(|known| known == loader) {
             self.loader = Some(loader.to_owned());
             self.parsed = true;
         }
     }
 
-    /// Our world is there.
+    /// Our world was made.
     pub(super) fn world_made(&mut self, world: String) {
         self.world = Some(world);
     }
@@ -136,7 +136,7 @@ impl MainFrame {
         self.world = None;
     }
 
-    /// Our world in the document that is there.
+    /// Our world in the current document.
     pub(super) fn world(&self) -> Option<&str> {
         self.world.as_deref()
     }
@@ -146,18 +146,18 @@ impl MainFrame {
         self.world.as_deref() == Some(world)
     }
 
-    /// Is another document on its way?
+    /// Is another document loading?
     pub(super) fn is_leaving(&self) -> bool {
         self.coming.is_some()
     }
 
-    /// Has the document that this navigation began been parsed, or one that came after it?
+    /// Has the document of this navigation been parsed, or a later one?
     pub(super) fn arrived(&self, loader: &str, documents_before: u64) -> bool {
         let on_its_way = matches!(&self.coming, Some(Coming::Started { loader: coming }) if coming == loader);
         self.documents > documents_before && self.parsed && self.world.is_some() && !on_its_way
     }
 
-    /// Can a question be asked at `now`?
+    /// Can a question be asked at the time `now`?
     pub(super) fn readiness(&mut self, now: Instant) -> Readiness {
         if let Some(Coming::Requested(since)) = self.coming {
             if now < since + REQUEST_TIMEOUT {

@@ -54,7 +54,7 @@ impl CdpPage {
             return Err(self.navigation_error(url, &error, navigated.is_download).into());
         }
         let Some(loader) = navigated.loader_id else {
-            // The same document, at another place of it.
+            // The document stays: only the fragment of the address changes.
             let moved = self.session.wait(self.session.top(), deadline, |frame| match frame.steps > steps {
                 true => Ok(()),
                 false => Err(deadline),
@@ -87,7 +87,7 @@ impl CdpPage {
         let reason = match error {
             _ if is_download => "it is a download, which is refused".to_owned(),
             "net::ERR_ABORTED" => {
-                "no document came: an empty answer (204), or the navigation was given up".to_owned()
+                "no document arrived: the answer was empty (204), or the navigation was aborted".to_owned()
             }
             error if error.starts_with("net::ERR_SOCKS_") => {
                 self.context.relay().trouble(url).unwrap_or_else(|| error.to_owned())

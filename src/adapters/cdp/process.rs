@@ -1,9 +1,9 @@
-//! The browser as a program: started, watched, ended, and swept up after.
+//! The browser as a program: its start, its end, and the removal of its profile.
 //!
-//! One thread per browser starts it, waits for its end and removes its profile. The kernel ends the browser
-//! when that very thread ends, so it lives exactly as long as the browser: kill us, and no browser is left.
+//! One thread for each browser starts the program, waits for its end and removes its profile. The kernel kills the
+//! browser when that thread ends, so a killed worker leaves no browser behind.
 //!
-//! This module must not know what is said on the connection.
+//! This module must not know what the connection carries.
 
 use std::{
     collections::VecDeque,
@@ -37,7 +37,7 @@ use super::profile::Profile;
 const READS_ON: RawFd = 3;
 const WRITES_ON: RawFd = 4;
 
-/// How many lines of its last words are kept.
+/// The number of lines of standard error that are kept.
 const STDERR_LINES: usize = 20;
 
 /// A running browser program.
@@ -49,25 +49,25 @@ pub(super) struct Program {
     listening: Option<JoinHandle<()>>,
 }
 
-/// How far the browser is with its life.
+/// Whether the program runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ProgramState {
     Running,
-    /// Over, and how.
+    /// It ended, and how.
     Ended(String),
-    /// Over, and nothing of it is left on disk.
+    /// It ended, and its profile is removed.
     SweptUp(String),
 }
 
-/// As many open files as the system lets us have: what the browser's pages are connected to is open here.
+/// Raises the limit of open files to what the system allows: the connections of all pages are open in this process.
 pub(super) fn take_all_descriptors() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // Where that is refused, the usual number is enough for a few dozen pages.
+    // If the system refuses, the usual limit is enough for a few dozen pages.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
-/// Starts `program`; the other end of what comes back beside it is on its descriptors 3 and 4.
+/// Starts `program`. Its descriptors 3 and 4 are the other end of the returned stream.
 pub(super) async fn start(
     program: &Path,
     arguments: Vec<String>,
@@ -90,26 +90,26 @@ pub(super) async fn start(
 }
 
 impl Program {
-    /// Ends the program and all that it started, without asking.
+    /// Kills the program and all that it started.
     pub(super) fn kill(&self) {
-        // Held meanwhile: once it has been waited for, the number may be somebody else's.
+        // Locked until the signal is sent: after the wait, another process may get this number.
         kill(*self.leader.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Its process group: itself, and all that it started. None once it is over.
+    /// The leader of its process group: the program and all that it started. None after its end.
     pub(super) fn leader(&self) -> Option<Pid> {
         *self.leader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Follows its life.
+    /// Follows whether it runs.
     pub(super) fn state(&self) -> watch::Receiver<ProgramState> {
         self.state.clone()
     }
 
-    /// The end of what it wrote on its standard error, once it is over.
+    /// The last lines of its standard error, after its end.
     pub(super) async fn last_words(&mut self) -> String {
         if let Some(listening) = self.listening.take() {
-            // A helper that outlives it for a moment keeps the pipe open; we do not wait for that.
+            // A helper that outlives it keeps the pipe open. That is not waited for.
             let _ = tokio::time::timeout(Duration::from_millis(500), listening).await;
         }
         let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,7 +125,7 @@ impl Drop for Program {
 
 fn kill(leader: Option<Pid>) {
     if let Some(leader) = leader {
-        // It fails only when nobody is left to be killed.
+        // It fails only when no process is left.
         let _ = rustix::process::kill_process_group(leader, Signal::KILL);
     }
 }
@@ -150,20 +150,20 @@ impl ProgramThread {
                 return;
             }
         };
-        // Only the browser holds that end now, so its end is seen on ours.
+        // Only the browser has that end now: when the browser ends, our end is closed.
         drop(pipe);
         let pid = Pid::from_child(&child);
         self.lead(Some(pid));
         if started.send(Ok(child.stderr.take())).is_err() {
             kill(Some(pid));
         }
-        // Seen, but not yet waited for: until then nobody else can get this process id.
+        // The end is seen here and reaped later: until then no other process can get this id.
         let _ = rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         kill(Some(pid));
         self.lead(None);
         let end = match child.wait() {
             Ok(status) => describe(status),
-            Err(error) => format!("nobody knows how: {error}"),
+            Err(error) => format!("for an unknown reason: {error}"),
         };
         self.state.send_replace(ProgramState::Ended(end.clone()));
         drop(self.profile);
@@ -180,7 +180,7 @@ impl ProgramThread {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            // What it puts beside its profile (a folder for its lock) stays behind when it is killed: so it goes inside.
+            // A killed browser leaves a folder for its lock behind: it is made inside the profile.
             .env("TMPDIR", self.profile.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

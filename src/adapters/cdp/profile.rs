@@ -1,7 +1,7 @@
-//! The folder in which a browser keeps its cookies while it lives.
+//! The folder in which a running browser keeps its cookies.
 //!
-//! It is removed with its browser. Where we were killed ourselves it stays behind, so whoever starts the next
-//! browser removes the folders that nobody holds any more.
+//! It is removed with its browser. A killed worker leaves it behind, so each start of a browser removes the folders that
+//! no process locks any more.
 
 use std::{
     fs::{self, File},
@@ -16,17 +16,17 @@ use rustix::fs::FlockOperation;
 
 const PREFIX: &str = "seatwright-chromium-";
 
-/// Locked as long as its browser is somebody's.
+/// The file that is locked while the browser has an owner.
 const OWNED: &str = "owned";
 
-/// A fresh profile that only we can read. Dropped, it is removed.
+/// A new profile that only our user can read. Dropping it removes the folder.
 pub(super) struct Profile {
     folder: PathBuf,
     _owned: File,
 }
 
 impl Profile {
-    /// A profile in the folder for temporary things.
+    /// A profile in the folder for temporary files.
     pub(super) fn new() -> io::Result<Self> {
         Self::new_in(&std::env::temp_dir())
     }
@@ -37,7 +37,7 @@ impl Profile {
             .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(place)?;
-        // Locked first and named then: nobody ever sees it unlocked.
+        // Locked first and named then, so no other process ever sees it unlocked.
         let unnamed = folder.path().join("owning");
         let owned = File::create(&unnamed)?;
         rustix::fs::flock(&owned, FlockOperation::NonBlockingLockExclusive)?;
@@ -66,7 +66,7 @@ impl Drop for Profile {
     }
 }
 
-/// Removes what is left of browsers whose owner was killed. Folders of other users are not ours to open.
+/// Removes the profiles of browsers whose owner was killed. Those of other users cannot be opened.
 fn remove_orphans(place: &Path) {
     let folders = fs::read_dir(place).into_iter().flatten().flatten();
     for folder in folders {

@@ -1,9 +1,9 @@
-//! The way out of a context: every connection that its pages make is opened here in their name (SOCKS 5, on loopback), and
-//! what passes is passed on unread: TLS stays between the browser and the app.
+//! The relay of a context: it opens every connection of its pages (SOCKS 5, on loopback) and passes the bytes on unread.
+//! TLS stays between the browser and the app.
 //!
-//! Chromium sends a request again by itself, a POST too, when a connection that had carried others before ends without an
-//! answer. On a new one it does not. So before a request that must be sent once, the connections that the browser keeps are
-//! ended: [`Relay::fresh`].
+//! Chromium repeats a request automatically, also a POST, when a connection that carried earlier requests ends without
+//! an answer. On a new connection it does not. So [`Relay::fresh`] ends the kept connections before a request that must
+//! be sent once.
 
 mod out;
 mod socks;
@@ -36,60 +36,60 @@ use url::Url;
 
 use socks::{SocksReply, answer, read_request};
 
-/// A connection that was silent for so long, or for twice the time that it took to open, has no answer under way.
+/// A connection that is silent for this long, or for twice the time that it took to open, has no answer under way.
 const QUIET: Duration = Duration::from_millis(50);
-/// How long answers that are under way are waited for.
+/// How long [`Relay::fresh`] waits for answers that are under way.
 pub(super) const QUIET_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long what answers later is held back at most, until the request has its connection.
+/// How long later answers are held back at most, until the request has its connection.
 const HOLD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where a connection leads to: host and port.
+/// Where a connection leads: host and port.
 type Address = (String, u16);
 
-/// The way out of one context. Dropped, all its connections end.
+/// The relay of one context. Dropping it ends all its connections.
 pub(super) struct Relay {
     rules: String,
     tunnels: Arc<Tunnels>,
     _listeners: JoinSet<()>,
 }
 
-/// What is known of the connections of one listener.
+/// The connections of one listener.
 #[derive(Default)]
 struct Tunnels {
     open: Mutex<Vec<Weak<Tunnel>>>,
-    /// How often a fresh connection was asked for.
+    /// The number of fresh connections that were requested.
     turn: AtomicU64,
-    /// In the connections to an address that were opened in this turn or before, a request was sent.
+    /// By address, the last turn whose connections have sent a request.
     sent: watch::Sender<BTreeMap<Address, u64>>,
-    /// Why the last connection to an address did not come about.
+    /// By address, why the last connection failed.
     trouble: Mutex<BTreeMap<Address, String>>,
 }
 
-/// One connection of the browser, and what it leads to.
+/// One connection of the browser, and where it leads.
 struct Tunnel {
     to: Address,
     turn: u64,
     /// The browser's side of it.
     browser: OwnedFd,
     traffic: Mutex<Traffic>,
-    /// What comes back has to wait for so many requests to be sent.
+    /// The number of requests that must be sent before answers pass.
     held: watch::Sender<u32>,
 }
 
 struct Traffic {
-    /// Something was sent, and nothing came back yet.
+    /// The browser has sent something and has no answer yet.
     asked: bool,
     last: Instant,
-    /// After so long without a word there is no answer under way.
+    /// After this silence there is no answer under way.
     silent: Duration,
-    /// The first word was one of TLS.
+    /// The connection began with TLS.
     tls: bool,
     /// Something came back.
     answered: bool,
 }
 
 impl Relay {
-    /// Opens the way out; through a proxy of the network, where the environment names one (`HTTPS_PROXY`, `NO_PROXY`).
+    /// Opens the relay; through a proxy of the network, if the environment names one (`HTTPS_PROXY`, `NO_PROXY`).
     pub(super) async fn open() -> io::Result<Self> {
         Self::through(Matcher::from_env()).await
     }
@@ -105,19 +105,19 @@ impl Relay {
         };
         let tunnels = Arc::new(Tunnels::default());
         let pages = open(&tunnels).await?;
-        // WebSockets have a listener of their own: a page does not like to lose them, and they are never used for anything else.
+        // WebSockets have a listener of their own: they never carry other requests, and a page should not lose them.
         let sockets = open(&Arc::default()).await?;
         let rules = format!("http={pages};https={pages};socks={sockets}");
         Ok(Self { rules, tunnels, _listeners: listeners })
     }
 
-    /// The proxy rules of a browser context that goes out here.
+    /// The proxy rules of a browser context that uses this relay.
     pub(super) fn rules(&self) -> &str {
         &self.rules
     }
 
-    /// Comes back when no connection is kept on which a request to this address could be sent. Those that still wait for an
-    /// answer hear none, so that they are not kept either, until the request has been sent: see [`Fresh::sent`].
+    /// Ends the kept connections to this address, so that the next request gets a new one. Connections that still wait for
+    /// an answer get none until the request has been sent, so that they are not reused either: see [`Fresh::sent`].
     pub(super) async fn fresh(&self, to: &Url) -> Option<Fresh> {
         let to = address(to)?;
         let end = Instant::now() + QUIET_TIMEOUT;
@@ -146,13 +146,13 @@ impl Relay {
         Some(Fresh { tunnels: Arc::clone(&self.tunnels), to, turn, silent, held })
     }
 
-    /// Why the last connection to this address did not come about.
+    /// Why the last connection to this address failed.
     pub(super) fn trouble(&self, to: &Url) -> Option<String> {
         locked(&self.tunnels.trouble).get(&address(to)?).cloned()
     }
 }
 
-/// A request that is about to get a new connection. Dropped, those that wait for answers get them.
+/// A request that is about to get a new connection. Dropping it lets the held answers pass.
 pub(super) struct Fresh {
     tunnels: Arc<Tunnels>,
     to: Address,
@@ -162,8 +162,8 @@ pub(super) struct Fresh {
 }
 
 impl Fresh {
-    /// Waits until it has been sent, as far as can be told from outside: while its connection is being opened, the browser
-    /// would rather take one that somebody else has done with.
+    /// Waits until the request has been sent, as far as can be seen from outside. While its connection is being opened, the
+    /// browser would prefer one that becomes free.
     pub(super) async fn sent(self) {
         if self.held.is_empty() {
             return;
@@ -171,7 +171,7 @@ impl Fresh {
         let mut sent = self.tunnels.sent.subscribe();
         let sent = sent.wait_for(|sent| sent.get(&self.to).is_some_and(|turn| *turn >= self.turn));
         if tokio::time::timeout(HOLD_TIMEOUT, sent).await.is_ok() {
-            // With TLS what was seen may have been the last word of the handshake.
+            // With TLS, the bytes may have been the end of the handshake.
             tokio::time::sleep(self.silent).await;
         }
     }
@@ -206,7 +206,7 @@ impl Tunnels {
         tunnel
     }
 
-    /// From now on a request is under way in a connection of this turn.
+    /// A request was sent on a connection of this turn.
     fn report_sent(&self, tunnel: &Tunnel) {
         self.sent.send_if_modified(|sent| {
             let known = sent.entry(tunnel.to.clone()).or_default();
@@ -220,14 +220,14 @@ impl Tunnel {
         locked(&self.traffic)
     }
 
-    /// The host is connected, which took so long.
+    /// The connection to the host is open, after this time.
     fn opened(&self, took: Duration) {
         let mut traffic = self.traffic();
         (traffic.asked, traffic.last, traffic.silent) =
             (false, Instant::now(), (took * 2).clamp(QUIET, QUIET_TIMEOUT));
     }
 
-    /// The browser sends something. True: there is, or may be, a request in it.
+    /// The browser sends something. True: it is, or may be, a request.
     fn asks(&self, words: &[u8]) -> bool {
         const HANDSHAKE: u8 = 0x16;
         let mut traffic = self.traffic();
@@ -236,18 +236,18 @@ impl Tunnel {
         traffic.answered || !traffic.tls
     }
 
-    /// Has the browser sent what nobody has read yet?
+    /// Has the browser sent bytes that are not read yet?
     fn is_unread(&self) -> bool {
         rustix::io::ioctl_fionread(&self.browser).is_ok_and(|bytes| bytes > 0)
     }
 
-    /// Something comes back.
+    /// The host sends something.
     fn answers(&self) {
         let mut traffic = self.traffic();
         (traffic.asked, traffic.last, traffic.answered) = (false, Instant::now(), true);
     }
 
-    /// When it will have been silent for long enough, if it has not been already.
+    /// When it will have been silent for long enough, if it has not been yet.
     fn silent_at(&self) -> Option<Instant> {
         let now = Instant::now();
         let traffic = self.traffic();
@@ -260,7 +260,7 @@ impl Tunnel {
     }
 }
 
-/// As the browser writes it when it asks for a connection.
+/// The address as the browser writes it in a request for a connection.
 fn address(url: &Url) -> Option<Address> {
     let host = url.host_str()?.trim_matches(['[', ']']).to_ascii_lowercase();
     Some((host, url.port_or_known_default()?))
@@ -274,14 +274,14 @@ async fn serve(listener: TcpListener, known: Arc<Tunnels>, proxies: Arc<Matcher>
                 let (known, proxies) = (Arc::clone(&known), Arc::clone(&proxies));
                 tunnels.spawn(async move { tunnel(browser, &known, &proxies).await });
             }
-            // No descriptor is free: those that end make room.
+            // No descriptor is free: connections that end free one.
             Err(_) => tokio::time::sleep(QUIET).await,
         }
         while tunnels.try_join_next().is_some() {}
     }
 }
 
-/// One connection, from the browser's first word to the end of either side.
+/// One connection, from its request to the end of either side.
 async fn tunnel(mut browser: TcpStream, known: &Tunnels, proxies: &Matcher) -> io::Result<()> {
     browser.set_nodelay(true)?;
     let to = read_request(&mut browser).await?;
@@ -305,13 +305,13 @@ async fn tunnel(mut browser: TcpStream, known: &Tunnels, proxies: &Matcher) -> i
         down = down(&tunnel, from_there, to_browser) => down,
     };
     if ended.is_err() {
-        // A reset of one side is one of the other.
+        // A reset of one side resets the other.
         let _ = browser.set_zero_linger();
     }
     Ok(())
 }
 
-/// How much is carried at a time.
+/// The number of bytes that are read at a time.
 const CHUNK: usize = 64 << 10;
 
 async fn up(
@@ -357,7 +357,7 @@ mod tests {
 
     use super::*;
 
-    /// A server that gives back what it was sent, and hears of what is to wait until it is let go.
+    /// A server that sends back what it receives. It holds back `wait` until the test releases it.
     struct Echo {
         port: u16,
         waits: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
@@ -386,7 +386,7 @@ mod tests {
         Echo { port, waits }
     }
 
-    /// What a browser does to get a connection.
+    /// Requests a connection as a browser does.
     async fn connection(rules: &str, listener: usize, host: &str, port: u16) -> (TcpStream, u8) {
         let place =
             rules.split(';').nth(listener).and_then(|rule| rule.split("//").nth(1)).expect("a listener");
@@ -450,9 +450,10 @@ mod tests {
         let port = free.local_addr().expect("an address").port();
         drop(free);
         let relay = Relay::through(Matcher::builder().build()).await.expect("ports");
-        for (host, says) in
-            [("127.0.0.1", "nobody listens there ("), ("nowhere.invalid", "its name is not known: ")]
-        {
+        for (host, says) in [
+            ("127.0.0.1", "nothing listens on this port ("),
+            ("nowhere.invalid", "its name cannot be resolved: "),
+        ] {
             assert_eq!(connection(relay.rules(), 0, host, port).await.1, SocksReply::Refused as u8);
             let trouble = relay.trouble(&Url::parse(&format!("http://{host}:{port}")).expect("an address"));
             let trouble = trouble.expect("there was some");

@@ -1,4 +1,5 @@
-//! The state of the page in front: fed by events, waited on by calls.
+//! The session of one target: a page, or a frame that has a process of its own. Events change its state; calls wait for
+//! it.
 //!
 //! It must not know what is asked inside a page.
 
@@ -23,43 +24,43 @@ use super::{
 };
 use crate::ports::driver::{Allowed, Notice};
 
-/// The name of the isolated world in which questions are answered.
+/// The name of the isolated world in which the script answers.
 pub(super) const WORLD: &str = "seatwright";
 
-/// A page that does the same thing over and over is not remembered for ever.
+/// The number of notices that are kept. A page may cause the same one again and again.
 const MAX_NOTICES: usize = 256;
 
-/// A page, or a frame of one that has a process of its own: what is spoken to in one session.
+/// The session of a page, or of a frame that has a process of its own.
 pub(super) struct TargetSession {
     connection: Arc<Connection>,
     id: String,
-    /// The topmost frame has the name of its target.
+    /// The topmost frame. Its name is that of the target.
     frame: String,
     state: Mutex<SessionState>,
     changed: watch::Sender<()>,
 }
 
 struct SessionState {
-    /// Where each frame of this session is, the topmost one among them.
+    /// The frames of this session, the topmost one included.
     frames: HashMap<String, MainFrame>,
     allowed: Allowed,
     came: Option<Appeared>,
     notices: Vec<Notice>,
-    /// Addresses of windows that the page opened and that have not come up yet.
+    /// Addresses of windows that the page opened and that have not appeared yet.
     opening: VecDeque<String>,
-    /// The last address that the main frame was kept from.
+    /// The last address to which the main frame was not allowed to navigate.
     blocked: Option<String>,
     setup: Vec<(&'static str, PendingReply)>,
 }
 
-/// What was allowed, and is there.
+/// Something that was allowed, and has appeared.
 pub(super) enum Appeared {
     Popup(Arc<TargetSession>),
     Dialog {
         kind: String,
         message: String,
     },
-    /// A file that the browser has put into its folder under this name; `complete`: to its end.
+    /// A file that the browser writes into its folder under the name `guid`; `complete`: to its end.
     Download {
         guid: String,
         name: String,
@@ -99,12 +100,12 @@ impl TargetSession {
         self.connection.call(Some(&self.id), method, params)
     }
 
-    /// Sends a command whose answer nobody wants.
+    /// Sends a command to the page and ignores its answer.
     pub(super) fn post(&self, method: &'static str, params: impl Serialize) {
         self.connection.post(Some(&self.id), method, params);
     }
 
-    /// Waits for the answers to what was sent to prepare the page.
+    /// Waits for the answers to the commands that prepare the page.
     pub(super) async fn set_up(&self, deadline: Instant) -> Result<(), ConnectionError> {
         let setup = mem::take(&mut self.state().setup);
         for (method, reply) in setup {
@@ -123,8 +124,8 @@ impl TargetSession {
         self.connection.post(None, method, params);
     }
 
-    /// What the frames of this session show now, whatever is on its way: their names, with the worlds in which they are
-    /// asked.
+    /// The frames of this session as they are now, navigations under way or not: their names, and the worlds in which they
+    /// are asked.
     pub(super) fn worlds(&self) -> Vec<(String, String)> {
         let shown = |(name, frame): (&String, &MainFrame)| Some((name.clone(), frame.world()?.to_owned()));
         self.state().frames.iter().filter_map(shown).collect()
@@ -135,26 +136,26 @@ impl TargetSession {
         &self.frame
     }
 
-    /// Is anybody there?
+    /// Does the page still exist?
     pub(super) fn is_open(&self) -> bool {
         self.connection.check(Some(&self.id)).is_ok()
     }
 
-    /// Can this frame be asked something in this session? One that has moved to another process cannot.
+    /// Can this frame be asked in this session? A frame that has moved to another process cannot.
     pub(super) fn has_frame(&self, frame: &str) -> bool {
         let mut state = self.state();
         let known = state.frames.get_mut(frame);
         known.is_some_and(|frame| matches!(frame.readiness(Instant::now()), Readiness::Ready { .. }))
     }
 
-    /// What the next input may set off. What came before is forgotten.
+    /// What the next input may cause. What appeared before is dropped.
     pub(super) fn allow(&self, allowed: Allowed) {
         let mut state = self.state();
         state.allowed = allowed;
         state.came = None;
     }
 
-    /// Does it wait for a window? Then it is not waited for any longer.
+    /// Takes the permission to open a window, if there is one.
     pub(super) fn takes_popup(&self) -> bool {
         let mut state = self.state();
         let takes = state.allowed == Allowed::Popup;
@@ -165,7 +166,7 @@ impl TargetSession {
         takes
     }
 
-    /// It is here.
+    /// Something that was allowed has appeared.
     pub(super) fn arrived(&self, arrival: Appeared) {
         self.state().came = Some(arrival);
         self.wake();
@@ -192,7 +193,7 @@ impl TargetSession {
         }
     }
 
-    /// Waits until `look` finds something in a frame; fails when page or browser are no more.
+    /// Waits until `look` finds something in a frame; fails when the page or the browser is gone.
     pub(super) async fn wait<T>(
         &self,
         frame: &str,
@@ -206,7 +207,7 @@ impl TargetSession {
                 Ok(found) => return Ok(found),
                 Err(again_at) => again_at.min(deadline),
             };
-            // Time being up only means to look again.
+            // When the time is over, `look` is called again.
             let _ = tokio::time::timeout_at(again_at, changed.changed()).await;
             if Instant::now() >= deadline {
                 return Err(ConnectionError::Late);
@@ -214,7 +215,7 @@ impl TargetSession {
         }
     }
 
-    /// The world in which questions are asked, as soon as no navigation is under way.
+    /// The world in which a frame is asked, as soon as no navigation is under way.
     pub(super) async fn world(&self, frame: &str, deadline: Instant) -> Result<String, ConnectionError> {
         self.wait(frame, deadline, |frame| match frame.readiness(Instant::now()) {
             Readiness::Ready { world } => Ok(world),
@@ -224,12 +225,12 @@ impl TargetSession {
         .await
     }
 
-    /// Looks at a frame.
+    /// Reads a frame.
     pub(super) fn frame<T>(&self, frame: &str, look: impl FnOnce(&MainFrame) -> T) -> T {
         look(self.state().frame(frame))
     }
 
-    /// What the main frame was kept from since this was last asked.
+    /// Takes the last address to which the main frame was not allowed to navigate.
     pub(super) fn take_blocked(&self) -> Option<String> {
         self.state().blocked.take()
     }
@@ -240,12 +241,12 @@ impl TargetSession {
 
     // ---- for events --------------------------------------------------------------------------
 
-    /// Makes everyone who waits look again.
+    /// Makes all waiting calls look again.
     pub(super) fn wake(&self) {
         self.changed.send_replace(());
     }
 
-    /// A navigation was stopped; in the main frame, if `frame` says so.
+    /// A navigation was stopped; in the main frame, if `frame` is its name.
     pub(super) fn blocked(&self, url: String, frame: Option<&str>) {
         if frame == Some(self.frame.as_str()) {
             self.state().blocked = Some(url.clone());
@@ -253,14 +254,14 @@ impl TargetSession {
         self.notice(Notice::NavigationBlocked { url });
     }
 
-    /// A window came up and is being closed.
+    /// A window appeared and is being closed.
     pub(super) fn popup_closed(&self, url: &str) {
         let opening = self.state().opening.pop_front();
         let url = opening.unwrap_or_else(|| url.to_owned());
         self.notice(Notice::PopupClosed { url });
     }
 
-    /// Is the page told of this, though it happened in a frame that has a process of its own?
+    /// Does the page get this event, although it happened in a frame that has a process of its own?
     pub(super) fn is_reported(&self, method: &str) -> bool {
         const REPORTED: [&str; 4] = [
             "Page.windowOpen",
@@ -301,7 +302,7 @@ impl TargetSession {
         }
     }
 
-    /// Follows the main frame; says whether there was anything to follow.
+    /// Follows the frames. `None`: the event does not concern them.
     fn follow(&self, method: &str, params: &RawValue) -> Option<()> {
         match method {
             "Page.frameRequestedNavigation" => {
@@ -359,7 +360,7 @@ impl TargetSession {
         Some(())
     }
 
-    /// An open dialog freezes its page.
+    /// Answers a dialog: an open one stops its page.
     fn dismiss(&self, dialog: JavascriptDialogOpening) {
         let JavascriptDialogOpening { kind, message, default_prompt } = dialog;
         let allowed = std::mem::replace(&mut self.state().allowed, Allowed::Nothing);
@@ -367,7 +368,7 @@ impl TargetSession {
             Allowed::Dialog { says, accept, text }
                 if kind != "beforeunload" && says.as_ref().is_none_or(|says| says.matches(&message)) =>
             {
-                // Accepted as it stands, where nothing else is said.
+                // Without a text, the prompt keeps its default.
                 let text = text.unwrap_or(default_prompt);
                 let params = json!({"accept": accept, "promptText": text});
                 self.post("Page.handleJavaScriptDialog", params);

@@ -1,8 +1,7 @@
-//! Everything that lives in the browser, by the session it is spoken to in: pages, the frames and workers
-//! inside them, and what came up unasked.
+//! All targets of the browser, by session: pages, the frames and workers inside them, and windows that nobody asked for.
 //!
-//! Each new target is paused by the browser until it has been dealt with here, so that nothing of it runs
-//! before the fence is up. All of this happens on the reading task: commands are sent, never awaited.
+//! The browser pauses each new target until this module has handled it, so no part of it runs before the fence is up.
+//! Everything here runs on the reading task: commands are sent, never awaited.
 
 use std::{
     collections::HashMap,
@@ -21,10 +20,10 @@ use super::{
     target_session::{Appeared, TargetSession, WORLD},
 };
 
-/// How much later than it should a request may be sent that must be sent once.
+/// How late a request that must be sent once may be sent.
 const SEND_ONCE_DELAY: Duration = Duration::from_secs(2);
 
-/// Who lives in the browser.
+/// The targets of one browser.
 pub(super) struct Targets {
     connection: Arc<Connection>,
     script: &'static str,
@@ -37,18 +36,18 @@ struct TargetsState {
     roles: HashMap<String, SessionRole>,
 }
 
-/// Who is behind a session.
+/// What the target of a session is.
 #[derive(Clone)]
 enum SessionRole {
-    /// The page in front, or a window that was waited for.
+    /// The page in front, or a window that was allowed.
     Front(Arc<ContextState>, Arc<TargetSession>),
     /// A frame of a page in this context.
     Frame(Arc<ContextState>, Arc<TargetSession>),
     /// A worker of a page in this context.
     Worker(Arc<ContextState>),
-    /// A page that came up unasked: whatever it asks for is refused, and it is closed.
+    /// A page that nobody asked for: its requests are refused, and it is closed.
     Unwanted { target: String },
-    /// Something that is none of our business.
+    /// A target of no context of ours.
     Unrelated,
 }
 
@@ -57,12 +56,12 @@ impl Targets {
         Self { connection, script, state: Mutex::default() }
     }
 
-    /// A context was made: its targets are ours from now on.
+    /// Adds a context: its targets are handled from now on.
     pub(super) fn enter(&self, id: &str, context: Arc<ContextState>) {
         self.state().contexts.insert(id.to_owned(), context);
     }
 
-    /// A context is being ended.
+    /// Removes a context that is being ended.
     pub(super) fn leave(&self, id: &str) {
         self.state().contexts.remove(id);
     }
@@ -126,7 +125,7 @@ impl Targets {
         }
     }
 
-    /// The page that waits for this window.
+    /// The page that may open this window.
     fn opener(&self, target: &TargetInfo, context: Option<&ContextState>) -> Option<Arc<TargetSession>> {
         let roles: Vec<SessionRole> = self.state().roles.values().cloned().collect();
         let by_id = roles.into_iter().find_map(|role| match role {
@@ -141,7 +140,7 @@ impl Targets {
         [by_id, front].into_iter().flatten().find(|session| session.takes_popup())
     }
 
-    /// A page that we asked for or waited for, or a frame of one.
+    /// Prepares a page that was wanted, or a frame of one.
     fn furnish(
         &self,
         session_id: &str,
@@ -177,8 +176,8 @@ impl Targets {
         Arc::new(TargetSession::new(connection, session_id.to_owned(), target.target_id.clone(), setup))
     }
 
-    /// A page that came up unasked. It has to be let go, because a paused one holds its opener for ever, and to
-    /// be closed only when what it asks for has been refused: closed earlier, the browser lets that through.
+    /// Prepares a page that nobody asked for. It must be resumed, because a paused page blocks its opener, and it must be
+    /// closed only after its request was refused: if it is closed earlier, the browser sends that request.
     fn turn_away(
         &self,
         session_id: &str,
@@ -202,7 +201,7 @@ impl Targets {
         self.connection.post(None, "Target.closeTarget", params);
     }
 
-    /// What a target makes in its turn is attached to and paused as well.
+    /// Targets that a target makes are attached and paused as well.
     fn follow(&self, session_id: &str) {
         self.connection.post(Some(session_id), "Target.setAutoAttach", auto_attach());
     }
@@ -260,7 +259,7 @@ impl Targets {
             }
             return;
         }
-        // A navigation that is given up leaves the page as it is; one that is refused would show an error in its place.
+        // An aborted navigation leaves the page as it is. A blocked one would show an error page.
         let reason = match &role {
             Some(SessionRole::Front(..) | SessionRole::Frame(..)) => "Aborted",
             _ => "BlockedByClient",
@@ -280,7 +279,7 @@ impl Targets {
     }
 }
 
-/// Lets a request go on, on a connection of its own.
+/// Sends a paused request on a connection of its own.
 async fn send_once(
     connection: Arc<Connection>,
     session_id: String,
@@ -290,7 +289,7 @@ async fn send_once(
 ) {
     let begun = Instant::now();
     let fresh = context.relay().fresh(&to).await;
-    // Whoever stood still meanwhile does not know any more whether it may be sent.
+    // After a long stop it is not certain any more that the request may be sent.
     if begun.elapsed() > QUIET_TIMEOUT + SEND_ONCE_DELAY {
         let params = json!({"requestId": params["requestId"], "errorReason": "Aborted"});
         return connection.post(Some(&session_id), "Fetch.failRequest", params);
@@ -360,7 +359,7 @@ impl Listener for Targets {
     }
 }
 
-/// Attach to whatever comes up, before it runs; but not to the browser itself, nor to its own user interface.
+/// Attaches to each new target before it runs, except to the browser itself and its user interface.
 pub(super) fn auto_attach() -> serde_json::Value {
     json!({
         "autoAttach": true,

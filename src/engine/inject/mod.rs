@@ -1,21 +1,21 @@
-//! The script that runs inside every page: finds, judges, waits, reads.
+//! The script that runs inside every page: it finds, judges, waits and reads.
 //!
-//! It lives in an isolated world of each document, so nothing that the page overrides is in its way, and defines
+//! It runs in an isolated world of each document, where the page can override nothing, and defines
 //! `globalThis.__seatwright.ask(question) → Promise<answer>`, where question and answer are the JSON of
 //! [`Question`](crate::query::Question) and [`Answer`](crate::query::Answer). Evaluating it again in
-//! the same world changes nothing. It should be there before the page's own scripts: its guard then sees every press
-//! first. Plain JavaScript without a dependency; the files are one scope, in this order:
+//! the same world changes nothing. It should run before the page's own scripts, so that its guard sees every press
+//! first. Plain JavaScript without a dependency. The files are one scope, in this order:
 //!
 //! | file | knows |
 //! |---|---|
 //! | `text.js` | folding, matching, nearness |
-//! | `tree.js` | the tree that people see, shadow roots and slots included; visibility; what is known of the page just now |
+//! | `tree.js` | the tree that people see, shadow roots and slots included; visibility; the cache of one attempt |
 //! | `role.js`, `name.js` | WAI-ARIA roles, accessible names |
-//! | `read.js` | texts of elements and cells, the page's facts |
-//! | `find.js` | from a target to elements; refusals in words |
+//! | `read.js` | texts of elements and cells, facts about the page |
+//! | `find.js` | from a target to elements; the messages of refusals |
 //! | `record.js` | tables, lists, identities |
-//! | `judge.js` | may it be pressed, where, and the guard that swallows a press gone wrong |
-//! | `scan.js` | lists that draw only a part of themselves |
+//! | `judge.js` | whether and where an element may be pressed, and the guard that swallows a wrong press |
+//! | `scan.js` | lists that draw only a part of their records |
 //! | `control.js` | form controls |
 //! | `ask.js` | the questions, and the loop that waits |
 

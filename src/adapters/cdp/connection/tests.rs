@@ -1,4 +1,4 @@
-//! The connection, with a browser made of nothing but the other end of it.
+//! Tests of the connection. The test itself is the browser at the other end.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Remembers what it is told.
+/// Keeps the events.
 #[derive(Default)]
 struct Notebook {
     events: Mutex<Vec<String>>,

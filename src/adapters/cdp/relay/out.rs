@@ -1,4 +1,4 @@
-//! Connections to hosts, straight or through a proxy of the network; and why there is none.
+//! Connections to hosts, direct or through a proxy of the network, and why one failed.
 
 use std::{error::Error, io, net::IpAddr, time::Duration};
 
@@ -12,7 +12,7 @@ use hyper_util::{
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-/// How long one host, with all its addresses, or a proxy may take.
+/// How long a connection to one host, with all its addresses, or to a proxy may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) type ConnectError = Box<dyn Error + Send + Sync>;
@@ -31,7 +31,7 @@ pub(super) async fn connect(host: &str, port: u16, proxies: &Matcher) -> Result<
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
-    // It is shared out among the addresses.
+    // The time is divided among the addresses.
     connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
     let here = host == "localhost" || address.is_some_and(|address| address.is_loopback());
     let Some(proxy) = proxies.intercept(&to).filter(|_| !here) else {
@@ -42,7 +42,7 @@ pub(super) async fn connect(host: &str, port: u16, proxies: &Matcher) -> Result<
     if place.scheme_str() != Some("http") {
         let scheme = place.scheme_str().unwrap_or_default();
         return Err(format!(
-            "the environment names a proxy `{scheme}://…`, and only `http://` ones are known here"
+            "the environment names a proxy `{scheme}://…`, and only `http://` proxies are supported"
         )
         .into());
     }
@@ -51,21 +51,23 @@ pub(super) async fn connect(host: &str, port: u16, proxies: &Matcher) -> Result<
         tunnel = tunnel.with_auth(auth.clone());
     }
     let opened = tokio::time::timeout(CONNECT_TIMEOUT, tunnel.call(to)).await;
-    let opened = opened.map_err(|_| "the proxy of the network does not answer")?;
+    let opened = opened.map_err(|_| "the proxy of the network did not answer")?;
     Ok(opened.map_err(|error| format!("the proxy of the network: {}", explain(&error)))?.into_inner())
 }
 
-/// Why there is no connection, for people.
+/// Why a connection failed, for people.
 pub(super) fn explain(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;
     }
     if error.to_string().starts_with("dns") {
-        return format!("its name is not known: {cause}");
+        return format!("its name cannot be resolved: {cause}");
     }
     match cause.downcast_ref::<io::Error>() {
-        Some(io) if io.kind() == io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
+        Some(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
+            "nothing listens on this port".to_owned()
+        }
         _ => cause.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! The words of SOCKS 5 (RFC 1928), as far as a browser says them.
+//! The part of SOCKS 5 (RFC 1928) that a browser uses.
 
 use std::{
     io,
@@ -10,19 +10,19 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Section 6: what became of a request.
+/// Section 6: the result of a request.
 #[derive(Clone, Copy)]
 pub(super) enum SocksReply {
     Open = 0,
     Refused = 5,
 }
 
-/// An answer, from an address that nobody asks for.
+/// An answer. Its address is not used.
 pub(super) fn answer(reply: SocksReply) -> [u8; 10] {
     [5, reply as u8, 0, 1, 0, 0, 0, 0, 0, 0]
 }
 
-/// Sections 3 to 5: no authentication, `CONNECT`; host and port. Anything else is not our browser.
+/// Sections 3 to 5: no authentication, `CONNECT`; returns host and port. Other requests do not come from our browser.
 pub(super) async fn read_request(browser: &mut TcpStream) -> io::Result<(String, u16)> {
     const CONNECT: u8 = 1;
     let strange = || io::Error::from(io::ErrorKind::InvalidData);
