@@ -168,7 +168,7 @@ test("a modal dialog made by ARIA: what is behind is hidden, and by what", () =>
   <div aria-hidden=true><button>Save</button></div><div role=dialog aria-modal=true aria-label="What's new">x</div>`, async (page) => {
   const refused = await page.aim(role("button", "Save"));
   assert.equal(refused.kind, "hidden");
-  assert.equal(refused.message, 'button "Save" is there, but not visible: behind dialog "What\'s new"');
+  assert.equal(refused.message, 'button "Save" is on the page, but not visible: behind dialog "What\'s new"');
 }));
 
 test("states of conditions", () => on(`

@@ -118,7 +118,7 @@ test("identities exchanged in place, elements the same: nothing is pressed", () 
   await page.press(aimed.at);
   const verdict = await page.ask({ ask: "verdict", token: aimed.token }, 1000);
   assert.equal(verdict.hit, false);
-  assert.match(verdict.instead, /another element by now: button "Delete" in row "ada@x Delete"/);
+  assert.match(verdict.instead, /now another element: button "Delete" in row "ada@x Delete"/);
   assert.deepEqual(await page.main("log"), []);
 }));
 
@@ -151,7 +151,7 @@ test("disabled, or a twin came: nothing is pressed", () => on(`${LOG}<div><butto
   let aimed = await page.aim(role("button", "Save"));
   await page.main("document.querySelector('button').setAttribute('aria-disabled', 'true')");
   await page.press(aimed.at);
-  assert.match((await page.ask({ ask: "verdict", token: aimed.token }, 1000)).instead, /disabled by now/);
+  assert.match((await page.ask({ ask: "verdict", token: aimed.token }, 1000)).instead, /disabled now/);
   await page.main("document.querySelector('button').removeAttribute('aria-disabled')");
   aimed = await page.aim(role("button", "Save"));
   await page.main("document.querySelector('div').insertAdjacentHTML('beforeend', '<button>Save</button>')");
@@ -203,7 +203,7 @@ test("what is positioned out of a clipping box", () => on(`
 
 test("no press, wrong token", () => on(`<button onclick="document.title = 'pressed'">Go</button>`, async (page) => {
   const aimed = await page.aim(role("button", "Go"));
-  assert.deepEqual(await page.ask({ ask: "verdict", token: aimed.token }), { answer: "pressed", hit: false, instead: "no press came" });
+  assert.deepEqual(await page.ask({ ask: "verdict", token: aimed.token }), { answer: "pressed", hit: false, instead: "no press arrived" });
   await page.press(aimed.at);
   assert.equal(await page.main("document.title"), "Test", "too late is not at all");
   assert.equal((await page.ask({ ask: "verdict", token: aimed.token + 1 }, 1000)).kind, "not_found");

@@ -180,7 +180,7 @@ async function frameElement(target, within) {
     return await trying(within, [], () => {
       const element = one(target);
       if (/^i?frame$/.test(element.localName)) return element;
-      throw new Miss("not_found", () => `${describe(element)} is no frame`, undefined, true);
+      throw new Miss("not_found", () => `${describe(element)} is not a frame`, undefined, true);
     });
   } catch (error) {
     if (error instanceof Miss) return JSON.stringify({ answer: "refused", ...error.refusal() });

@@ -49,7 +49,7 @@ function controlOf(element) {
   if (element.localName === "label" && element.control) return element.control;
   const parts = partsOf(element);
   if (parts.length === 1) return parts[0];
-  throw new Miss("not_editable", () => (parts.length ? `${describe(element)} holds ${parts.length} fields of different kinds` : `${describe(element)} cannot be filled`), () => parts.map(describe));
+  throw new Miss("not_editable", () => (parts.length ? `${describe(element)} contains ${parts.length} fields of different kinds` : `${describe(element)} cannot be filled`), () => parts.map(describe));
 }
 
 /** One attempt at editing. @throws {Miss} */
@@ -245,7 +245,7 @@ function set(token, values) {
   if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
   if (kind === "select" || kind === "select_many") choose(element, values);
   else if (kind === "formatted") setFormatted(element, values);
-  else throw new Miss("not_editable", () => `${describe(element)} cannot be set, only used`);
+  else throw new Miss("not_editable", () => `${describe(element)} cannot be set: it must be clicked or typed into`);
   element.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
   element.dispatchEvent(new Event("change", { bubbles: true, composed: true }));
   forget();
@@ -253,7 +253,7 @@ function set(token, values) {
 }
 
 function choose(select, values) {
-  if (!select.multiple && values.length > 1) throw new Miss("not_editable", () => `${describe(select)} takes one option, not ${values.length}`);
+  if (!select.multiple && values.length > 1) throw new Miss("not_editable", () => `${describe(select)} accepts one option, not ${values.length}`);
   // Nothing to choose is the choice of nothing: the empty option.
   const wanted = !select.multiple && values.length === 0 ? [optionOf(select, "")] : values.map((text) => optionOf(select, text));
   if (select.multiple) for (const option of select.options) option.selected = wanted.includes(option);
@@ -285,5 +285,5 @@ function setFormatted(element, values) {
   const { rangeUnderflow, rangeOverflow, stepMismatch } = element.validity;
   if (kept && !rangeUnderflow && !rangeOverflow && !stepMismatch) return;
   element.value = before;
-  throw new Miss("not_editable", () => `${describe(element)} does not take ${quote(text)}`);
+  throw new Miss("not_editable", () => `${describe(element)} does not accept ${quote(text)}`);
 }

@@ -29,7 +29,7 @@ class Nothing extends Miss {
     if (hidden.length) {
       const front = attempt(() => collect(document, roleSelector("dialog")).findLast((dialog) => isRole(dialog, "dialog") && isVisible(dialog)));
       const behind = front && !isWithin(front, hidden[0]) && isShielded(hidden[0]) ? `: behind ${describe(front)}` : "";
-      return { kind: "hidden", message: `${sayQuery(query)} is there, but not visible${behind}`, candidates: hidden.slice(0, 8).map(describeWhere) };
+      return { kind: "hidden", message: `${sayQuery(query)} is on the page, but not visible${behind}`, candidates: hidden.slice(0, 8).map(describeWhere) };
     }
     return { kind: "not_found", message: `no ${sayQuery(query)}`, candidates: attempt(() => near(query, scope)) ?? [] };
   }
@@ -69,7 +69,7 @@ function one(target, scope = document) {
     }
   }
   if (chosen) return chosen.element;
-  throw worst ?? new Miss("not_found", () => "nothing was asked for");
+  throw worst ?? new Miss("not_found", () => "the target has no locator");
 }
 
 function only(query, scope) {
@@ -173,7 +173,7 @@ function candidates(by, scope, how) {
     case "record":
       return byRecord(value, scope, wanted, how);
     default:
-      throw new Miss("not_found", () => `no way to find by ${kind}`, undefined, true);
+      throw new Miss("not_found", () => `unknown kind of locator: ${kind}`, undefined, true);
   }
 }
 

@@ -94,7 +94,7 @@ async function through(owner, point, round) {
     at = pointOf(owner, point);
   }
   const hit = isInView(at) ? hitAt(at.x, at.y) : null;
-  if (!hit) throw new Miss("hidden", () => `that place of ${describe(owner)} cannot be scrolled into view`);
+  if (!hit) throw new Miss("hidden", () => `this point of ${describe(owner)} cannot be scrolled into view`);
   if (hit !== owner) throw new Miss("covered", () => `covered by ${describe(coverOf(hit, owner))}`);
   return { answer: "aimed", token: 0, at, element: describe(owner) };
 }
@@ -338,12 +338,12 @@ function whatInstead(event) {
     if (!(error instanceof Miss)) throw error;
     return error.refusal().message;
   }
-  if (now !== element) return `${sayTarget(target)} is another element by now: ${describeWhere(now)}`;
+  if (now !== element) return `${sayTarget(target)} is now another element: ${describeWhere(now)}`;
   if (!path.includes(element) && !belongsTo(element, hit)) {
     const cover = coverOf(hit, element);
     return isRole(cover, "dialog") ? describe(cover) : describeWhere(cover);
   }
-  return isDisabled(element) ? `${describe(element)}, disabled by now` : null;
+  return isDisabled(element) ? `${describe(element)}, which is disabled now` : null;
 }
 
 /**
@@ -357,7 +357,7 @@ function wentAstray(event) {
   forget();
   if (!element.isConnected) {
     const now = attempt(() => one(target));
-    return now && now !== element ? `${describe(now)}, which took its place during the press` : null;
+    return now && now !== element ? `${describe(now)}, which replaced it during the press` : null;
   }
   const { left, top, right, bottom } = element.getBoundingClientRect();
   const moved = at.x < left || at.x > right || at.y < top || at.y > bottom;
@@ -378,7 +378,7 @@ function shut() {
 /** What became of the press. Waits until it was seen. */
 async function verdict(token, within) {
   const press = aimed;
-  if (!press || press.token !== token) throw new Miss("not_found", () => "nothing was aimed at in this document with that token", undefined, true);
+  if (!press || press.token !== token) throw new Miss("not_found", () => "this document has no aim with this token", undefined, true);
   if (press.phase !== "done") {
     await new Promise((resolve) => {
       press.told.push(resolve);
@@ -388,7 +388,7 @@ async function verdict(token, within) {
   if (press.phase === "armed") {
     // A press that comes after this answer is swallowed: whoever was told that there was none may press again.
     press.phase = "swallowing";
-    press.instead = "no press came";
+    press.instead = "no press arrived";
     return { answer: "pressed", hit: false, instead: press.instead };
   }
   return { answer: "pressed", hit: press.instead === null, instead: press.instead };

@@ -11,7 +11,7 @@ function rowsOf(rows, container) {
   if (isTable(container)) return gridOf(container).records;
   const role = roleOf(container);
   const item = ITEMS[role];
-  if (!item) throw new Miss("not_found", () => `${describe(container)} is neither a table nor a grid nor a list: it does not say what one record is`);
+  if (!item) throw new Miss("not_found", () => `${describe(container)} is not a table, a grid or a list: its records are not known`);
   return inOrder(collect(container, roleSelector(item)).filter((part) => isRole(part, item) && isVisible(part) && around(part, (outer) => roleOf(outer) === role) === container));
 }
 
@@ -106,7 +106,7 @@ function reader(at, container) {
     };
   }
   if (kind === "each") return (record) => find(value, record, { lenient: true }).map(cellText).filter(Boolean).join(BETWEEN);
-  if (!isTable(container)) throw new Miss("no_such_column", () => `${describe(container)} is no table: it has no column ${sayMatch(value)}`);
+  if (!isTable(container)) throw new Miss("no_such_column", () => `${describe(container)} is not a table: it has no column ${sayMatch(value)}`);
   const column = columnOf(container, value);
   return (record) => {
     const row = gridOf(container).cells.has(record) ? record : around(record, (outer) => gridOf(container).cells.has(outer));
@@ -154,7 +154,7 @@ function readRecords(view) {
   const readers = view.columns.map((column) => reader(column.at, container));
   const rows = rowsOf(view.rows, container).map((row) => readers.map((read) => read(row)));
   // Nothing yet, or only the bones of rows to come: an empty list is something else.
-  if (isBusy(container) && rows.every((row) => row.every((text) => !text))) throw new Miss("not_found", () => `${describe(container)} is still loading: it shows no record, and says aria-busy`);
+  if (isBusy(container) && rows.every((row) => row.every((text) => !text))) throw new Miss("not_found", () => `${describe(container)} is still loading: it shows no record and is marked aria-busy`);
   return { rows };
 }
 

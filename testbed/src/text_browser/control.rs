@@ -77,7 +77,7 @@ impl Document {
         let message = match parts[..] {
             [only] => return Ok(only),
             [] => format!("{said} cannot be filled"),
-            _ => format!("{said} holds {} fields of different kinds", parts.len()),
+            _ => format!("{said} contains {} fields of different kinds", parts.len()),
         };
         let candidates = parts.iter().map(|&part| self.describe(part)).collect();
         Err(Miss::new(RefusalKind::NotEditable, message, candidates))
@@ -159,12 +159,12 @@ impl Document {
             Some(ControlKind::Formatted) => {
                 let text = values.first().map(String::as_str).unwrap_or_default();
                 if !self.takes(id, text) {
-                    return Err(self.not_editable(id, &format!("does not take {}", quote(text))));
+                    return Err(self.not_editable(id, &format!("does not accept {}", quote(text))));
                 }
                 self.element_mut(id).typed = Some(text.to_owned());
                 Ok(())
             }
-            _ => Err(self.not_editable(id, "cannot be set, only used")),
+            _ => Err(self.not_editable(id, "cannot be set: it must be clicked or typed into")),
         }
     }
 
@@ -175,7 +175,7 @@ impl Document {
     fn choose(&mut self, select: Id, values: &[String]) -> Result<(), Miss> {
         let is_many = self.has(select, "multiple");
         if !is_many && values.len() > 1 {
-            let why = format!("takes one option, not {}", values.len());
+            let why = format!("accepts one option, not {}", values.len());
             return Err(self.not_editable(select, &why));
         }
         let mut wanted: Vec<Id> =

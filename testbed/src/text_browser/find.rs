@@ -70,7 +70,7 @@ impl Document {
                 }
             }
         }
-        let nothing = || Miss::new(RefusalKind::NotFound, "nothing was asked for", Vec::new());
+        let nothing = || Miss::new(RefusalKind::NotFound, "the target has no locator", Vec::new());
         chosen.map(|(_, id)| id).ok_or_else(|| worst.unwrap_or_else(nothing))
     }
 
@@ -96,7 +96,7 @@ impl Document {
             return Miss::new(RefusalKind::NotFound, format!("no {said}"), self.near(query, scope));
         }
         let candidates = hidden.into_iter().take(8).map(|id| self.describe_where(id)).collect();
-        Miss::new(RefusalKind::Hidden, format!("{said} is there, but not visible"), candidates)
+        Miss::new(RefusalKind::Hidden, format!("{said} is on the page, but not visible"), candidates)
     }
 
     /// All visible elements of the first alternative that has any.

@@ -109,7 +109,7 @@ impl Document {
             "menu" => "menuitem",
             _ => {
                 let message = format!(
-                    "{} is neither a table nor a grid nor a list: it does not say what one record is",
+                    "{} is not a table, a grid or a list: its records are not known",
                     self.describe(container)
                 );
                 return Err(Miss::new(RefusalKind::NotFound, message, Vec::new()));
@@ -214,8 +214,11 @@ impl Document {
                 Ok(Reader::Between(Box::new(self.reader(at, container)?), before, after))
             }
             ColumnAt::Header(text) if !self.is_role(container, "table") => {
-                let message =
-                    format!("{} is no table: it has no column {}", self.describe(container), say_match(text));
+                let message = format!(
+                    "{} is not a table: it has no column {}",
+                    self.describe(container),
+                    say_match(text)
+                );
                 Err(Miss::new(RefusalKind::NoSuchColumn, message, Vec::new()))
             }
             ColumnAt::Header(text) => {

@@ -188,14 +188,14 @@ impl Tab {
 
     fn verdict(&mut self, token: u32) -> Result<Answer, Miss> {
         let Some(aim) = self.aimed.as_mut().filter(|aim| aim.token == token) else {
-            let message = "nothing was aimed at in this document with that token";
+            let message = "this document has no aim with this token";
             return Err(Miss::new(RefusalKind::NotFound, message, Vec::new()));
         };
         let instead = match &aim.press {
             Press::Hit => None,
             Press::Missed(instead) => Some(instead.clone()),
             Press::Awaited => {
-                let nothing = "no press came".to_owned();
+                let nothing = "no press arrived".to_owned();
                 // A press that comes after this answer must not count any more.
                 aim.press = Press::Missed(nothing.clone());
                 Some(nothing)
@@ -259,14 +259,14 @@ impl Tab {
         match document.one(&aim.target, None) {
             Err(miss) => Some(miss.refusal.message),
             Ok(now) if now != aim.element => Some(format!(
-                "{} is another element by now: {}",
+                "{} is now another element: {}",
                 document.say_target(&aim.target),
                 document.describe_where(now)
             )),
             Ok(now) if !document.is_within(now, hit) => Some(document.describe(hit)),
-            Ok(now) => {
-                document.is_disabled(now).then(|| format!("{}, disabled by now", document.describe(now)))
-            }
+            Ok(now) => document
+                .is_disabled(now)
+                .then(|| format!("{}, which is disabled now", document.describe(now))),
         }
     }
 
