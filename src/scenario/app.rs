@@ -85,7 +85,7 @@ impl Apps {
             let mut places = self.places.lock().await;
             Arc::clone(places.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.most))))
         };
-        let place = places.acquire_owned().await.map_err(|_| "the apps are being ended".to_owned())?;
+        let place = places.acquire_owned().await.map_err(|_| "the apps are being stopped".to_owned())?;
         let idle = self.idle.lock().await.get_mut(name).and_then(Vec::pop);
         let app = match idle {
             Some(app) => app,
@@ -126,14 +126,14 @@ impl RunningApp {
             .spawn()
             .map_err(|error| format!("{} cannot be started: {error}", program.display()))?;
         let (Some(commands), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(format!("{} cannot be spoken with", program.display()));
+            return Err(format!("{} has no standard input and output", program.display()));
         };
         let answers = BufReader::new(answers).lines();
         let mut app =
             RunningApp { name: name.to_owned(), port: 0, seed: Value::Null, child, commands, answers };
         let ready = app.answer(START_TIMEOUT).await?;
         let port = ready["port"].as_u64().and_then(|port| u16::try_from(port).ok());
-        app.port = port.ok_or_else(|| format!("{name} began with {ready}, not with its `port`"))?;
+        app.port = port.ok_or_else(|| format!("the first answer of {name} has no `port`: {ready}"))?;
         app.seed = app.world().await?;
         Ok(app)
     }
@@ -142,13 +142,14 @@ impl RunningApp {
         let mut answer = self.ask(&json!({ "do": "world" })).await?;
         match answer.get_mut("world").map(Value::take) {
             Some(world) => Ok(world),
-            None => Err(format!("{} told no `world`, but {answer}", self.name)),
+            None => Err(format!("{} answered without a `world`: {answer}", self.name)),
         }
     }
 
     async fn ask(&mut self, command: &Value) -> Result<Value, String> {
         let line = format!("{command}\n");
-        let gone = |name: &str, error: std::io::Error| format!("{name} hears nothing any more: {error}");
+        let gone =
+            |name: &str, error: std::io::Error| format!("{name} does not read its input any more: {error}");
         self.commands.write_all(line.as_bytes()).await.map_err(|error| gone(&self.name, error))?;
         self.commands.flush().await.map_err(|error| gone(&self.name, error))?;
         self.answer(ANSWER_TIMEOUT).await
@@ -157,11 +158,11 @@ impl RunningApp {
     async fn answer(&mut self, within: Duration) -> Result<Value, String> {
         let line = tokio::time::timeout(within, self.answers.next_line())
             .await
-            .map_err(|_| format!("{} does not answer within {} s", self.name, within.as_secs()))?
-            .map_err(|error| format!("{} cannot be heard: {error}", self.name))?
-            .ok_or_else(|| format!("{} has ended; what it said is above", self.name))?;
+            .map_err(|_| format!("{} did not answer within {} s", self.name, within.as_secs()))?
+            .map_err(|error| format!("the output of {} cannot be read: {error}", self.name))?
+            .ok_or_else(|| format!("{} has ended; its log is above", self.name))?;
         let answer: Value = serde_json::from_str(&line)
-            .map_err(|error| format!("{} said `{line}`, which is no JSON: {error}", self.name))?;
+            .map_err(|error| format!("{} answered `{line}`, which is not JSON: {error}", self.name))?;
         match answer.get("error").and_then(Value::as_str) {
             Some(error) => Err(format!("{}: {error}", self.name)),
             None => Ok(answer),

@@ -73,7 +73,7 @@ fn unknown_code(scenario: &Scenario) -> Option<Diagnostic> {
 fn wrong_faults(scenario: &Scenario) -> impl Iterator<Item = Diagnostic> {
     let wrong = scenario.faults.iter().filter_map(|fault| Some((fault, fault_error(fault)?)));
     wrong.map(|(fault, error)| {
-        let message = format!("the fault {fault} cannot be: {error}");
+        let message = format!("the fault {fault} is not valid: {error}");
         Diagnostic::new(Finding::WrongShape, scenario.name.span, message)
     })
 }
@@ -83,7 +83,7 @@ fn read(app: &str, path: &str, source: String, sites: &Path) -> Result<Suite, Pr
     let (file, mut findings) = read_text::<SuiteFile>(&text.source);
     if let Some(file) = &file {
         if file.suite.value != 1 {
-            let message = format!("version {} of the format is not known here", file.suite.value);
+            let message = format!("version {} of the format is not supported", file.suite.value);
             let finding = Diagnostic::new(Finding::LanguageVersion, file.suite.span, message);
             findings.push(finding.help("write `suite: 1`"));
         }

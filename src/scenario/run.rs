@@ -130,7 +130,7 @@ async fn play_on(
     let played = match &job {
         Ok(job) => tokio::time::timeout(SCENARIO_TIMEOUT, runner.run(job, Arc::new(Deaf)))
             .await
-            .map_err(|_| format!("it takes longer than {} s", SCENARIO_TIMEOUT.as_secs())),
+            .map_err(|_| format!("the scenario took longer than {} s", SCENARIO_TIMEOUT.as_secs())),
         Err(reason) => Err(reason.clone()),
     };
     runner.sessions.end_all().await;
@@ -139,7 +139,7 @@ async fn play_on(
     let after = ground.leave().await?;
     let result = played?;
     let mut differences = unlike(scenario, &result);
-    differences.extend(unmet.into_iter().map(|fault| format!("the fault never came: {fault}")));
+    differences.extend(unmet.into_iter().map(|fault| format!("the fault never happened: {fault}")));
     match world::differences(&before, &after, &scenario.world_after, &suite.file.ignore) {
         Ok(of_world) => differences.extend(of_world.into_iter().map(|d| format!("the site's state: {d}"))),
         Err(reason) => differences.push(format!("`world_after`: {reason}")),

@@ -11,7 +11,7 @@ use crate::playbook::nearest;
 pub(super) fn change(world: &mut Value, changes: &Changes) -> Result<(), String> {
     for (path, value) in &changes.set {
         if world.pointer(&format!("/{}", path.replace('.', "/"))).is_none() {
-            return Err(format!("`world.set`: this world has no `{path}`"));
+            return Err(format!("`world.set`: the world has no `{path}`"));
         }
         set(world, path, value)?;
     }
@@ -111,7 +111,7 @@ fn compare(
     let known: BTreeMap<String, &Value> = wanted.iter().map(|record| (key(record), record)).collect();
     let there: BTreeMap<String, &Value> = is.iter().map(|record| (key(record), record)).collect();
     if there.len() != is.len() {
-        found.push(format!("`{name}` holds a record twice"));
+        found.push(format!("`{name}` contains a record twice"));
     }
     for (key, record) in &known {
         match there.get(key) {
@@ -130,7 +130,9 @@ fn compare(
             None => found.push(format!("`{name}` has no new record with {}", describe(condition))),
         }
     }
-    found.extend(new.into_iter().map(|record| format!("`{name}` has one more: {}", short(record))));
+    found.extend(
+        new.into_iter().map(|record| format!("`{name}` has an unexpected record: {}", short(record))),
+    );
 }
 
 fn fields(what: &str, wanted: &Value, is: &Value, found: &mut Vec<String>) {
@@ -145,7 +147,7 @@ fn fields(what: &str, wanted: &Value, is: &Value, found: &mut Vec<String>) {
         }
     }
     for (field, now) in is.iter().filter(|(field, _)| !wanted.contains_key(*field)) {
-        found.push(format!("{what}: `{field}` is {now}, and was not there before"));
+        found.push(format!("{what}: `{field}` is {now}, but did not exist before"));
     }
 }
 
@@ -168,7 +170,7 @@ fn set(world: &mut Value, path: &str, value: &Value) -> Result<(), String> {
     for part in path.split('.') {
         at = at
             .as_object_mut()
-            .ok_or_else(|| format!("`{path}` leads nowhere in this world"))?
+            .ok_or_else(|| format!("`{path}` is not a path in the world"))?
             .entry(part)
             .or_insert(Value::Null);
         if at.is_null() {
@@ -183,7 +185,7 @@ fn records<'w>(world: &'w mut Value, name: &str) -> Result<&'w mut Vec<Value>, S
     world
         .get_mut(name)
         .and_then(Value::as_array_mut)
-        .ok_or_else(|| format!("this world has no collection `{name}`"))
+        .ok_or_else(|| format!("the world has no collection `{name}`"))
 }
 
 fn has(record: &Value, condition: &Map<String, Value>) -> bool {
@@ -234,7 +236,7 @@ mod tests {
         let wrong = json!({ "settings": { "seats": 3 }, "people": [before["people"][0]] });
         let said = differences(&before, &wrong, &deleted, &[]).expect("compared").join("\n");
         assert!(said.contains("has lost") && said.contains("nada@x.example"), "{said}");
-        assert!(said.contains("has one more") && said.contains("\"ada@x.example\""), "{said}");
+        assert!(said.contains("has an unexpected record") && said.contains("\"ada@x.example\""), "{said}");
 
         let mut changed = before.clone();
         changed["people"][0]["role"] = "Admin".into();

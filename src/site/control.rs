@@ -42,7 +42,7 @@ pub(super) fn control(app: &SiteApp, method: &Method, what: &str, body: &[u8]) -
             },
             Err(error) => wrong(format!("not JSON: {error}")),
         },
-        _ => page(StatusCode::NOT_FOUND, format!("/_site/{what} is not here"), "text/plain"),
+        _ => page(StatusCode::NOT_FOUND, format!("there is no /_site/{what}"), "text/plain"),
     }
 }
 

@@ -149,7 +149,7 @@ impl Fault {
         }
         let strange = keys.iter().find(|(key, given)| *given && !needs.contains(key) && !may.contains(key));
         match strange {
-            Some((key, _)) => Err(format!("`{key}` means nothing to the fault `{name}`")),
+            Some((key, _)) => Err(format!("the fault `{name}` has no key `{key}`")),
             None => Ok(()),
         }
     }

@@ -302,7 +302,10 @@ impl Site {
             .map_err(|e| SiteError::Wrong { file: path.display().to_string(), reason: e.to_string() })?;
         let wrong = |reason: String| SiteError::Wrong { file: path.display().to_string(), reason };
         if file.site != 1 {
-            return Err(wrong(format!("version {} of the format is not known: write `site: 1`", file.site)));
+            return Err(wrong(format!(
+                "version {} of the format is not supported: write `site: 1`",
+                file.site
+            )));
         }
         let mut templates = BTreeMap::new();
         files_of(folder, "", &mut templates).map_err(|(path, error)| unreadable(&path, error))?;
@@ -310,13 +313,11 @@ impl Site {
             let (method, pattern) = route.place();
             if !pattern.starts_with('/') {
                 return Err(wrong(format!(
-                    "a route needs `get:`, `post:`, `put:`, `patch:` or `delete:` with a path, here is `{pattern}`"
+                    "a route needs `get:`, `post:`, `put:`, `patch:` or `delete:` with a path, not `{pattern}`"
                 )));
             }
             if route.render.is_none() && route.json.is_none() && route.redirect.is_none() {
-                return Err(wrong(format!(
-                    "{method} {pattern} says neither `render`, `json` nor `redirect`"
-                )));
+                return Err(wrong(format!("{method} {pattern} has neither `render`, `json` nor `redirect`")));
             }
             if let Some(name) = route.render.iter().find(|name| !templates.contains_key(*name)) {
                 return Err(wrong(format!(
@@ -351,7 +352,7 @@ impl Site {
         places.retain(|place| !place.ends_with(".html"));
         places.sort();
         Err(format!(
-            "a fault on `{on}` would never happen: write a place as the site has it: {}",
+            "a fault on `{on}` would never happen: use one of the places of the site: {}",
             places.join(", ")
         ))
     }

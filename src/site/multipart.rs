@@ -16,7 +16,7 @@ pub(super) fn read(media_type: &str, body: &[u8]) -> Option<Result<Form, String>
     let boundary = parameters.split(';').find_map(|one| one.trim().strip_prefix("boundary="));
     Some(match boundary.map(|boundary| boundary.trim_matches('"')) {
         Some(boundary) if !boundary.is_empty() => parts(body, boundary),
-        _ => Err("the form does not say what stands between its parts: `boundary` is missing".to_owned()),
+        _ => Err("the content type of the form has no `boundary`".to_owned()),
     })
 }
 
@@ -24,7 +24,7 @@ fn parts(body: &[u8], boundary: &str) -> Result<Form, String> {
     let (mut fields, mut files) = (Fields::new(), Map::new());
     let between = format!("--{boundary}");
     let Some((_, mut rest)) = cut(body, between.as_bytes()) else {
-        return Err(format!("the form has no part: `{between}` does not stand in it"));
+        return Err(format!("the form has no part: it does not contain `{between}`"));
     };
     let between = format!("\r\n{between}");
     while let Some(part) = rest.strip_prefix(b"\r\n") {

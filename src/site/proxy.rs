@@ -59,7 +59,7 @@ impl Proxy {
         let faults: Vec<Fault> = serde_json::from_value(Value::from(faults.to_vec()))
             .map_err(|error| format!("not a list of faults: {error}"))?;
         if faults.iter().any(|fault| fault.kind == Kind::Lag) {
-            return Err("the fault `lag` is about a site's own world: no real app has it".to_owned());
+            return Err("a real app cannot have the fault `lag`: only a fixture site can answer from an earlier state".to_owned());
         }
         let no_port = |error: io::Error| format!("no free port on this machine: {error}");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;

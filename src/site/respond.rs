@@ -184,7 +184,7 @@ impl SiteApp {
             names.insert(name.clone(), value);
         }
         let shown = self.site.file.routes.iter().find(|r| r.get.as_deref() == Some(fail.show.as_str()));
-        let Some(shown) = shown else { return Err(format!("`fail.show: {}` is no route", fail.show)) };
+        let Some(shown) = shown else { return Err(format!("`fail.show: {}` is not a route", fail.show)) };
         let kept = names.clone();
         self.language.define(&shown.lets, &mut names)?;
         names.extend(

@@ -299,10 +299,7 @@ async fn a_fault_that_cannot_be_is_told() {
         (json!({ "on": "GET /members", "do": "lagging" }), "double_render"),
         (json!({ "on": "GET /members", "do": "changed" }), "`changed` needs `replace`"),
         (json!({ "on": "GET /members", "do": "slow" }), "`slow` needs `ms`"),
-        (
-            json!({ "on": "GET /members", "do": "status", "ms": 5 }),
-            "`ms` means nothing to the fault `status`",
-        ),
+        (json!({ "on": "GET /members", "do": "status", "ms": 5 }), "the fault `status` has no key `ms`"),
         (json!({ "on": "GET /members", "do": "overlay", "titel": "x" }), "`titel`"),
     ] {
         let refused = site.fail_with(&[fault]).expect_err(said);
