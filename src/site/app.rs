@@ -1,4 +1,4 @@
-//! A site that is being served: what it is made of, and everything that changes.
+//! A site that is being served, and its state.
 
 use std::{
     collections::HashMap,
@@ -22,13 +22,13 @@ pub(super) struct SiteApp {
     pub(super) state: Mutex<SiteState>,
 }
 
-/// Everything that changes.
+/// The state of the site.
 pub(super) struct SiteState {
     pub(super) world: WorldState,
     pub(super) sessions: HashMap<String, SiteSession>,
     pub(super) arrivals: Arrivals,
     pub(super) faults: Vec<Fault>,
-    /// Reads see the world from before, for a while.
+    /// While this is set, reads see the world before the last write.
     pub(super) lag: Option<Lag>,
     pub(super) log: Vec<Value>,
     pub(super) serial: u64,
@@ -40,7 +40,7 @@ pub(super) struct SiteSession {
     pub(super) user: Option<String>,
     pub(super) csrf: String,
     pub(super) flash: Option<String>,
-    /// Overlays that were put away.
+    /// Overlays that were closed.
     pub(super) seen: Vec<String>,
 }
 
@@ -60,11 +60,11 @@ impl SiteState {
 
 impl SiteApp {
     pub(super) fn state(&self) -> MutexGuard<'_, SiteState> {
-        // A request that panicked has not touched the world half-way: every change is one assignment.
+        // A request that panicked has not changed the world in part: every change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Faults instead of those from before; or why these cannot be.
+    /// Replaces the faults; or returns why these are not valid.
     pub(super) fn fail_with(&self, faults: Value) -> Result<(), String> {
         let faults: Vec<Fault> =
             serde_json::from_value(faults).map_err(|error| format!("not a list of faults: {error}"))?;

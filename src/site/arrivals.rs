@@ -1,15 +1,15 @@
-//! The sign-ins that are under way, and what they leave behind.
+//! The sign-ins that are under way, and what they left.
 
-/// Who is on the way in, by the session that they are on the way with.
+/// The state of all sign-ins.
 #[derive(Default)]
 pub(super) struct Arrivals {
-    /// Those whose password was right, and whose code is awaited: session, account.
+    /// Sign-ins with a correct password that still need a code: session, account.
     pub(super) awaited: Vec<(String, String)>,
-    /// What the identity provider has given out, once each: code, account.
+    /// Codes that the identity provider has issued, each for one use: code, account.
     pub(super) granted: Vec<(String, String)>,
-    /// One-time codes that were taken: account, code.
+    /// One-time codes that were used: account, code.
     pub(super) used: Vec<(String, String)>,
-    /// Devices that need no code: device, account.
+    /// Devices that do not need a code: device, account.
     pub(super) devices: Vec<(String, String)>,
     /// Wrong passwords, by account.
     pub(super) wrong: Vec<String>,

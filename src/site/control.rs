@@ -1,4 +1,4 @@
-//! The side for tests: the world as JSON, faults, the log.
+//! The control interface for tests: the world as JSON, faults, the log.
 
 use axum::{
     body::Body,
@@ -12,7 +12,7 @@ use super::{
     world::seed,
 };
 
-/// Answers what stands below `/_site/`.
+/// Answers a request below `/_site/`.
 pub(super) fn control(app: &SiteApp, method: &Method, what: &str, body: &[u8]) -> Response<Body> {
     let json = |value: &Value| {
         page(StatusCode::OK, serde_json::to_string_pretty(value).unwrap_or_default(), "application/json")

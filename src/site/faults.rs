@@ -1,4 +1,4 @@
-//! What goes wrong on request: before an answer, instead of it, after it, or in the page that it carries.
+//! Faults on request: before an answer, instead of it, after it, or in its page.
 
 use std::{
     collections::BTreeMap,
@@ -11,47 +11,47 @@ use serde_json::Value;
 
 use super::state::WorldState;
 
-/// Something that goes wrong at one address, a number of times.
+/// A fault at one address, a number of times.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields)]
 pub(crate) struct Fault {
-    /// Method and path as the route has them: `POST /members/{id}`. A file of the site is `GET /static/app.js`.
+    /// Method and path as in the route: `POST /members/{id}`. A file of the site is `GET /static/app.js`.
     pub on: String,
     /// What goes wrong.
     #[serde(rename = "do")]
     pub kind: Kind,
-    /// So many times nothing happens at first.
+    /// How many requests pass before the first fault.
     #[serde(default)]
     pub skip: u32,
-    /// How often; without it, always.
+    /// How many times it happens; without it, always.
     #[serde(default)]
     pub times: Option<u32>,
-    /// Milliseconds. `slow`: before anything happens. `lag`: so long. `overlay`, `double_render`: after the page has
-    /// loaded.
+    /// Milliseconds. `slow`: before the request is handled. `lag`: how long it lasts. `overlay`, `double_render`: after the
+    /// page has loaded.
     #[serde(default)]
     pub ms: Option<u64>,
-    /// `status`: which; 503 without it.
+    /// `status`: the code; 503 without it.
     #[serde(default)]
     pub status: Option<u16>,
-    /// `status`: so many seconds are to be waited, as `Retry-After` says.
+    /// `status`: the seconds of `Retry-After`.
     #[serde(default)]
     pub retry_after: Option<u32>,
-    /// `lag`: for so many reads.
+    /// `lag`: for how many reads it lasts.
     #[serde(default)]
     pub reads: Option<u32>,
     /// `overlay`: the name of the dialog; `What's new` without it.
     #[serde(default)]
     pub title: Option<String>,
-    /// `overlay`: what it says.
+    /// `overlay`: its text.
     #[serde(default)]
     pub text: Option<String>,
     /// `overlay`: the button that closes it; `Close` without it.
     #[serde(default)]
     pub button: Option<String>,
-    /// `changed`: texts as they stand in the answer, and what stands there instead.
+    /// `changed`: texts of the answer, and what replaces them.
     #[serde(default)]
     pub replace: BTreeMap<String, String>,
-    /// Has it come?
+    /// Has it happened?
     #[serde(skip)]
     met: bool,
 }
@@ -62,25 +62,25 @@ pub(crate) struct Fault {
 pub(crate) enum Kind {
     /// Waits `ms`, then answers.
     Slow,
-    /// Answers with `status`, and does nothing.
+    /// Answers with `status` and does not do the request.
     Status,
-    /// Does it, and closes the connection without an answer.
+    /// Does the request and closes the connection without an answer.
     DropAfter,
-    /// Does it, and never answers.
+    /// Does the request and never answers.
     HangAfter,
-    /// The session is over before it is looked at.
+    /// Ends the session before the request is handled.
     SessionLost,
-    /// Does it; but reads answer from the world before it, for `ms` or for `reads` of them, else for ever.
+    /// Does the request, but later reads see the world before it: for `ms`, for a number of `reads`, or always.
     Lag,
-    /// A modal dialog lies over the page, until its button is pressed.
+    /// A modal dialog covers the page until its button is pressed.
     Overlay,
-    /// What the page shows is made anew, `ms` (150) after it has loaded: elements from before are dead.
+    /// The page replaces all its elements `ms` (150) after it has loaded.
     DoubleRender,
-    /// `replace`: the page is another than the playbook knows.
+    /// The page differs from what the playbook knows, by `replace`.
     Changed,
 }
 
-/// What is wrong with a fault as it is written, wherever it is to happen.
+/// Why a fault as written is not valid, at any address.
 pub fn fault_error(written: &Value) -> Option<String> {
     Fault::deserialize(written)
         .and_then(|fault| fault.check().map_err(Error::custom))
@@ -109,7 +109,7 @@ impl Kind {
         Kind::Changed,
     ];
 
-    /// As it is written; the keys that it needs, and those that it may have.
+    /// Its name; the keys that it needs, and those that it may have.
     pub(crate) fn written(self) -> (&'static str, &'static [&'static str], &'static [&'static str]) {
         match self {
             Kind::Slow => ("slow", &["ms"], &[]),
@@ -124,7 +124,7 @@ impl Kind {
         }
     }
 
-    /// Is it the page that is different?
+    /// Does it change the page?
     fn of_page(self) -> bool {
         matches!(self, Kind::Overlay | Kind::DoubleRender | Kind::Changed)
     }
@@ -154,20 +154,20 @@ impl Fault {
         }
     }
 
-    /// The next fault of the exchange at this place, if there is one; counted.
+    /// Takes the next fault of the request at this place, if there is one.
     pub(crate) fn take(faults: &mut [Fault], place: &str) -> Option<Fault> {
         let here = |fault: &Fault| fault.on == place && !fault.kind.of_page() && fault.times != Some(0);
         let index = faults.iter().position(here)?;
         faults[index].count().then(|| faults[index].clone())
     }
 
-    /// Whether an answer from this place is to be given to [`Fault::reshape`].
+    /// Does an answer from this place need [`Fault::reshape`]?
     pub(crate) fn reshapes(faults: &[Fault], place: &str) -> bool {
         faults.iter().any(|fault| fault.on == place && fault.kind.of_page() && fault.times != Some(0))
     }
 
-    /// The answer's text as the faults at this place make it. A fault is counted where it finds something to do: an
-    /// overlay on a whole page, not on a redirect to the sign-in.
+    /// The text of the answer, changed by the faults at this place. A fault counts only if it can apply: an overlay needs a
+    /// whole page, not a redirect to the sign-in.
     pub(crate) fn reshape(faults: &mut [Fault], place: &str, content_type: &str, mut text: String) -> String {
         for fault in faults {
             if fault.on == place
@@ -181,7 +181,7 @@ impl Fault {
         text
     }
 
-    /// Is it this one's turn?
+    /// Counts a request. Does the fault happen now?
     fn count(&mut self) -> bool {
         if self.skip > 0 {
             self.skip -= 1;
@@ -194,13 +194,13 @@ impl Fault {
         true
     }
 
-    /// Those that never came, as `slow on GET /members`.
+    /// The faults that never happened, as `slow on GET /members`.
     pub(super) fn unmet(faults: &[Fault]) -> Vec<String> {
         let unmet = faults.iter().filter(|fault| !fault.met);
         unmet.map(|fault| format!("{} on {}", fault.kind.written().0, fault.on)).collect()
     }
 
-    /// The page with this fault in it, where it can have it.
+    /// The page with this fault, if the fault applies to it.
     fn page(&self, content_type: &str, text: &str) -> Option<String> {
         let media = content_type.split(';').next().unwrap_or_default().trim();
         match self.kind {
@@ -241,7 +241,7 @@ impl Fault {
     }
 }
 
-/// A whole page, not a part of one that a script fetches.
+/// Is it a whole page, not a part of one that a script loads?
 fn is_page(media: &str, text: &str) -> bool {
     let begins = text.trim_start().get(..9).unwrap_or_default().to_ascii_lowercase();
     media == "text/html" && (begins == "<!doctype" || begins.starts_with("<html"))
@@ -251,7 +251,7 @@ fn has_words(media: &str) -> bool {
     matches!(media, "text/html" | "text/javascript" | "application/javascript" | "application/json")
 }
 
-/// The page with something more at the end of its body.
+/// The page with more content at the end of its body.
 fn at_the_end(page: &str, more: &str) -> String {
     let end = page.to_ascii_lowercase().rfind("</body").unwrap_or(page.len());
     format!("{}{more}{}", &page[..end], &page[end..])
@@ -261,7 +261,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
-/// The world before a write, which reads still answer from.
+/// The world before a write. Reads still see it.
 pub(super) struct Lag {
     world: WorldState,
     until: Option<Instant>,
@@ -269,14 +269,14 @@ pub(super) struct Lag {
 }
 
 impl Lag {
-    /// Begins with a write. Where reads lag behind an earlier one still, they do not see that one yet either.
+    /// Begins with a write. If reads still lag behind an earlier write, they do not see that one either.
     pub fn of(fault: &Fault, earlier: Option<Lag>, world: &WorldState) -> Self {
         let until = fault.ms.map(|ms| Instant::now() + Duration::from_millis(ms));
         let world = earlier.and_then(|mut lag| lag.read()).unwrap_or_else(|| world.clone());
         Self { world, until, reads: fault.reads }
     }
 
-    /// What one more read sees; nothing where the lag is over.
+    /// The world that the next read sees; none when the lag is over.
     pub fn read(&mut self) -> Option<WorldState> {
         if self.until.is_some_and(|until| Instant::now() >= until) {
             return None;

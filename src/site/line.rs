@@ -23,13 +23,13 @@ use tokio::{
 /// A listener whose connections can be cut.
 pub(super) struct Cuttable(pub TcpListener);
 
-/// A connection that can be cut: whatever is written afterwards is lost.
+/// A connection that can be cut: what is written afterwards is lost.
 pub(super) struct Line {
     stream: TcpStream,
     cut: Cut,
 }
 
-/// Cuts the connection that it came with.
+/// Cuts the connection to which it belongs.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cut(Arc<AtomicBool>);
 
@@ -45,7 +45,7 @@ impl Listener for Cuttable {
 
     async fn accept(&mut self) -> (Line, SocketAddr) {
         loop {
-            // A refused connection is the client's trouble; the next one is waited for.
+            // A failed connection is a problem of its client; the next one is accepted.
             if let Ok((stream, address)) = self.0.accept().await {
                 let _ = stream.set_nodelay(true);
                 return (Line { stream, cut: Cut::default() }, address);

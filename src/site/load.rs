@@ -18,11 +18,11 @@ pub struct Site {
     pub(super) file: SiteFile,
     pub(super) folder: PathBuf,
     pub(super) templates: BTreeMap<String, String>,
-    /// The world as it begins, once somebody has asked for it.
+    /// The first state of the world, made when it is first needed.
     pub(super) seed: Arc<OnceLock<Result<WorldState, String>>>,
 }
 
-/// Why a site cannot be served.
+/// Why a site cannot be loaded or served.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
     #[error(
@@ -35,39 +35,39 @@ pub enum SiteError {
     Listen { address: std::net::SocketAddr, source: std::io::Error },
 }
 
-/// `site.yaml`. What is in it only this room knows.
+/// `site.yaml`. Only this module knows its content.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SiteFile {
     /// The version of the format: 1.
     pub(super) site: u32,
-    /// What it is called; pages see it as `title`.
+    /// Its title; pages see it as `title`.
     pub(super) title: String,
     /// How people sign in.
     pub(super) sign_in: SignIn,
-    /// How the world begins.
+    /// The first state of the world.
     pub(super) world: World,
-    /// What happens at each address. The first that fits counts.
+    /// What happens at each address. The first route that matches counts.
     pub(super) routes: Vec<Route>,
 }
 
-/// How people sign in: a form that posts `email` and `password` to `path`. It may have parts in braces, as routes have:
-/// then each address has a sign-in of its own.
+/// How people sign in: a form that posts `email` and `password` to `path`. The path may have parts in braces, as in
+/// routes: then each address has a sign-in of its own.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SignIn {
-    /// Where the form is, and what it posts to: `/login`. `?out=1` signs out.
+    /// The path of the form, and where it posts: `/login`. `?out=1` signs out.
     pub path: String,
     /// The page: an `.html` file of the folder.
     pub template: String,
-    /// Where one gets afterwards, and from `/`; with the same parts in braces.
+    /// The page after the sign-in, and for `/`; with the same parts in braces.
     pub home: String,
     /// Who can sign in.
     pub accounts: Vec<Account>,
     /// An identity provider: `<path>/sso` leads to it (`?popup` where that is a window), `<path>/callback` back from it.
     #[serde(default)]
     pub sso: Option<Sso>,
-    /// After so many wrong passwords the account is locked; 5 without it.
+    /// How many wrong passwords lock the account; 5 without it.
     #[serde(default = "five")]
     pub lock_after: u32,
 }
@@ -80,19 +80,19 @@ fn five() -> u32 {
     5
 }
 
-/// Somebody who can sign in.
+/// An account that can sign in.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Account {
     /// What is posted as `email`; the expressions' `signed_in`.
     pub username: String,
-    /// The fixture's own: nothing that is a secret anywhere else.
+    /// A value of the fixture: it must not be a secret anywhere else.
     #[serde(default)]
     pub password: String,
-    /// Base32: after the password a one-time code is asked for (RFC 6238).
+    /// Base32: the sign-in needs a one-time code after the password (RFC 6238).
     #[serde(default)]
     pub totp: Option<String>,
-    /// An access token that lets in by itself.
+    /// An access token that signs in without a password.
     #[serde(default)]
     pub token: Option<String>,
 }
@@ -103,23 +103,23 @@ pub(super) struct Account {
 pub(super) struct Sso {
     /// `login`: `http://login.<site>.localhost`.
     pub host: String,
-    /// Where its form is: `/authorize`.
+    /// The path of its form: `/authorize`.
     pub path: String,
     /// Its page: an `.html` file of the folder.
     pub template: String,
 }
 
-/// How the world begins.
+/// The first state of the world.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct World {
     /// Values by name: `settings.seats`.
     #[serde(default)]
     pub settings: Value,
-    /// Lists that templates and generators draw from. They never change.
+    /// Lists for templates and generators. They never change.
     #[serde(default)]
     pub lists: BTreeMap<String, Vec<Value>>,
-    /// Records by collection: what routes change, and what scenarios compare.
+    /// Records by collection. Routes change them and scenarios compare them.
     pub collections: BTreeMap<String, Collection>,
 }
 
@@ -127,10 +127,10 @@ pub(super) struct World {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Collection {
-    /// Written out. Each needs an `id`: by it scenarios tell records apart.
+    /// Records that are written out. Each needs an `id`, by which scenarios distinguish records.
     #[serde(default)]
     pub records: Vec<Value>,
-    /// More of them, the same every time.
+    /// More records, the same every time.
     #[serde(default)]
     pub generate: Option<Generate>,
 }
@@ -139,17 +139,17 @@ pub(super) struct Collection {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Generate {
-    /// How many.
+    /// The number of records.
     pub count: u32,
     /// Field → expression over `i` (from 0), the lists, and the fields before it, in the order of `fields`.
     pub fields: Vec<BTreeMap<String, String>>,
 }
 
-/// What happens at one address: one method with its path, and one kind of answer.
+/// What one address does: one method with its path, and one kind of answer.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Route {
-    /// A path, to read: `/members/{id}`. What `{…}` matches is `path.id`.
+    /// A path, to read: `/members/{id}`. Expressions see what `{id}` matches as `path.id`.
     #[serde(default)]
     pub get: Option<String>,
     /// A path, to write.
@@ -167,13 +167,13 @@ pub(super) struct Route {
     /// Only on this host: `admin` is `http://admin.<site>.localhost`. Without it: on every host.
     #[serde(default)]
     pub host: Option<String>,
-    /// `false`: for everybody, and without a token against forged requests.
+    /// `false`: no session is needed, and no token against forged requests.
     #[serde(default = "yes")]
     pub require_session: bool,
-    /// Of the answer, where it is not 200.
+    /// The status of the answer, if it is not 200.
     #[serde(default)]
     pub status: Option<u16>,
-    /// Names for expressions, worked out in order.
+    /// Names for expressions, evaluated in order.
     #[serde(default, rename = "let")]
     pub lets: Vec<BTreeMap<String, String>>,
     /// What must hold before anything is done.
@@ -182,10 +182,10 @@ pub(super) struct Route {
     /// How the world changes.
     #[serde(default, rename = "do")]
     pub actions: Vec<Action>,
-    /// Told once, by the next page: `flash`. A template.
+    /// A message that the next page shows once: `flash`. A template.
     #[serde(default)]
     pub flash: Option<String>,
-    /// The answer: where one gets next, as a template.
+    /// The answer: a redirect to this path, as a template.
     #[serde(default)]
     pub redirect: Option<String>,
     /// The answer: a page of the folder.
@@ -194,10 +194,10 @@ pub(super) struct Route {
     /// The answer: JSON, as an expression.
     #[serde(default)]
     pub json: Option<String>,
-    /// What is rendered comes as a file of this name (a template), and not as a page.
+    /// The rendered text is a download with this file name (a template).
     #[serde(default)]
     pub download: Option<String>,
-    /// What is shown when a requirement does not hold; without it the text alone.
+    /// What is shown when a requirement is not met; without it, the text alone.
     #[serde(default)]
     pub fail: Option<Fail>,
 }
@@ -221,10 +221,10 @@ impl Route {
 pub(super) struct Require {
     /// An expression.
     pub that: String,
-    /// What the page says otherwise: `error`.
+    /// The message if it is not met: `error`.
     #[serde(rename = "else")]
     pub message: String,
-    /// Of the refusal, where it is not 422.
+    /// The status of the refusal, if it is not 422.
     #[serde(default)]
     pub status: Option<u16>,
 }
@@ -232,9 +232,9 @@ pub(super) struct Require {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fail {
-    /// The path of the page that is shown again, with `error` and what was typed.
+    /// The path of the page that is shown again, with `error` and the typed values.
     pub show: String,
-    /// More names for it.
+    /// More names for the page.
     #[serde(default)]
     pub with: BTreeMap<String, String>,
 }
@@ -243,13 +243,13 @@ pub(super) struct Fail {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) struct Action {
-    /// One record more.
+    /// Adds a record.
     #[serde(default)]
     pub insert: Option<Insert>,
-    /// Records become different.
+    /// Changes records.
     #[serde(default)]
     pub update: Option<Update>,
-    /// Records go.
+    /// Deletes records.
     #[serde(default)]
     pub delete: Option<Delete>,
     /// Settings by name, each an expression.
@@ -272,10 +272,10 @@ pub(super) struct Update {
     /// The collection.
     #[serde(rename = "in")]
     pub collection: String,
-    /// An expression over `it`, the record at hand.
+    /// An expression over `it`, the current record.
     #[serde(rename = "where")]
     pub which: String,
-    /// What is different of it, each an expression over `it`.
+    /// The changed fields, each an expression over `it`.
     pub set: BTreeMap<String, String>,
 }
 
@@ -284,7 +284,7 @@ pub(super) struct Update {
 pub(super) struct Delete {
     /// The collection.
     pub from: String,
-    /// An expression over `it`, the record at hand.
+    /// An expression over `it`, the current record.
     #[serde(rename = "where")]
     pub which: String,
 }
@@ -334,7 +334,7 @@ impl Site {
         Ok(Site { file, folder: folder.to_owned(), templates, seed: Arc::default() })
     }
 
-    /// Whether a fault could ever happen at this place: `POST /members/{id}`.
+    /// Can a fault ever happen at this place, such as `POST /members/{id}`?
     pub(super) fn has_place(&self, on: &str) -> Result<(), String> {
         let sign_in = &self.file.sign_in;
         let door = &sign_in.path;
@@ -357,7 +357,7 @@ impl Site {
         ))
     }
 
-    /// Its name: that of its folder.
+    /// The name of its folder.
     pub fn name(&self) -> String {
         self.folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_else(|| "site".to_owned())
     }

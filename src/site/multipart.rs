@@ -1,4 +1,4 @@
-//! A form with files in it (`multipart/form-data`, RFC 7578): its fields, and what each file is.
+//! Forms with files (`multipart/form-data`, RFC 7578): the fields and the files.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 /// The fields of a form or an address, each with its values.
 pub(super) type Fields = BTreeMap<String, Vec<String>>;
 
-/// A form, read: its fields, and its files by the name of their control.
+/// A form: its fields, and its files by the name of their control.
 pub(super) type Form = (Fields, Map<String, Value>);
 
-/// Reads a form that came with this `Content-Type`; `None` where it is of another kind.
+/// Reads a form with this `Content-Type`; `None` if it is of another kind.
 pub(super) fn read(media_type: &str, body: &[u8]) -> Option<Result<Form, String>> {
     let parameters = media_type.strip_prefix("multipart/form-data")?;
     let boundary = parameters.split(';').find_map(|one| one.trim().strip_prefix("boundary="));
@@ -40,7 +40,7 @@ fn parts(body: &[u8], boundary: &str) -> Result<Form, String> {
             return Err("a part of the form has no name".to_owned());
         };
         match parameter(&head, "filename") {
-            // The control is there, and nobody has chosen a file.
+            // A file control without a chosen file.
             Some(file) if file.is_empty() => {}
             Some(file) => {
                 let kind = head.lines().find_map(|line| {
@@ -59,13 +59,13 @@ fn parts(body: &[u8], boundary: &str) -> Result<Form, String> {
     Ok((fields, files))
 }
 
-/// What stands before and behind the first of these.
+/// The parts before and after the first match.
 fn cut<'b>(body: &'b [u8], at: &[u8]) -> Option<(&'b [u8], &'b [u8])> {
     let start = body.windows(at.len()).position(|window| window == at)?;
     Some((&body[..start], &body[start + at.len()..]))
 }
 
-/// `name="email"` of a part's head. Browsers write a quote in it as `%22`.
+/// The value of `name="email"` in the head of a part. Browsers write a quote in it as `%22`.
 fn parameter(head: &str, name: &str) -> Option<String> {
     let line = head.lines().find(|line| line.to_ascii_lowercase().starts_with("content-disposition:"))?;
     let (_, rest) = line.split_once(&format!("; {name}=\""))?;

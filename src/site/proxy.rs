@@ -1,4 +1,4 @@
-//! What stands between a browser and a real app: lets everything through, but for the faults that are asked for.
+//! The proxy between a browser and a real app. It passes everything on, except for the faults that a test asks for.
 
 use std::{
     collections::BTreeSet,
@@ -28,10 +28,10 @@ use super::{
     response::{failing, page},
 };
 
-/// Larger bodies are no business of a fault.
+/// The largest body that a fault changes.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
-/// A real app on this machine, behind an address where things go wrong as they are asked to.
+/// A proxy before a real app on this machine.
 pub struct Proxy {
     between: Arc<Between>,
     address: SocketAddr,
@@ -49,12 +49,12 @@ struct Between {
 #[derive(Default)]
 struct ProxyState {
     faults: Vec<Fault>,
-    /// Cookies of sessions that were lost: the app never sees them again.
+    /// Cookies of lost sessions. The app never sees them again.
     lost: BTreeSet<String>,
 }
 
 impl Proxy {
-    /// Stands before the app that listens on this port.
+    /// Starts a proxy before the app on this port.
     pub async fn before(app: u16, faults: &[Value]) -> Result<Proxy, String> {
         let faults: Vec<Fault> = serde_json::from_value(Value::from(faults.to_vec()))
             .map_err(|error| format!("not a list of faults: {error}"))?;
@@ -84,7 +84,7 @@ impl Proxy {
         self.address
     }
 
-    /// The faults that never came, as `slow on GET /users`.
+    /// The faults that never happened, as `slow on GET /users`.
     pub fn unmet_faults(&self) -> Vec<String> {
         Fault::unmet(&self.between.state().faults)
     }
@@ -105,7 +105,7 @@ impl Between {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The places of faults that a request is at: `GET /users/{name}`.
+    /// The places of faults that match a request: `GET /users/{name}`.
     fn places(&self, request: &Request) -> Vec<String> {
         let (method, path) = (request.method().as_str(), request.uri().path());
         let at = |place: &&String| {
@@ -126,7 +126,7 @@ impl Between {
             Ok(address) => *request.uri_mut() = address,
             Err(error) => return refused(&format!("not an address: {error}")),
         }
-        // What is changed on its way has to be readable.
+        // A compressed answer could not be changed.
         request.headers_mut().remove(header::ACCEPT_ENCODING);
         self.state().without_lost(request.headers_mut());
         match self.client.request(request).await {
@@ -135,7 +135,7 @@ impl Between {
         }
     }
 
-    /// The answer as the faults at its places make it.
+    /// The answer, changed by the faults at its places.
     async fn reshaped(&self, places: &[String], answer: Response<Body>) -> Response<Body> {
         if !places.iter().any(|place| Fault::reshapes(&self.state().faults, place)) {
             return answer;
@@ -155,7 +155,7 @@ impl Between {
                     .fold(text, |text, place| Fault::reshape(&mut state.faults, place, &media, text));
                 Body::from(changed)
             }
-            // A picture.
+            // Not text, such as a picture.
             Err(bytes) => Body::from(bytes.into_bytes()),
         };
         parts.headers.remove(header::CONTENT_LENGTH);
@@ -168,7 +168,7 @@ fn refused(reason: &str) -> Response<Body> {
 }
 
 impl ProxyState {
-    /// The session that a request belongs to is over, and so is what else its cookies say. Returns their names.
+    /// Ends the session of a request, with all its cookies. Returns their names.
     fn lose(&mut self, headers: &mut HeaderMap) -> Vec<String> {
         self.lost.extend(cookies(headers));
         headers.remove(header::AUTHORIZATION);
@@ -212,7 +212,7 @@ async fn pass(
     if let Some(kind) = fault.map(|fault| fault.kind)
         && matches!(kind, Kind::DropAfter | Kind::HangAfter)
     {
-        // The app is done when its answer is whole.
+        // When its answer is complete, the app has done the request.
         let _ = to_bytes(answer.into_body(), MAX_BODY_BYTES).await;
         if kind == Kind::HangAfter {
             std::future::pending::<()>().await;
@@ -221,7 +221,7 @@ async fn pass(
         return Response::default();
     }
     let mut answer = between.reshaped(&places, answer).await;
-    // Apps whose pages look at the cookie themselves see the end of the session by that.
+    // Pages that read the cookie themselves see the end of the session by this.
     for name in forgotten {
         if let Ok(cookie) = HeaderValue::from_str(&format!("{name}=; Max-Age=0; Path=/")) {
             answer.headers_mut().append(header::SET_COOKIE, cookie);

@@ -1,4 +1,4 @@
-//! One request, read: its address, its form or JSON body, its cookies and tokens.
+//! One request: its address, its form or JSON body, its cookies and tokens.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::multipart::{self, Fields};
 
-/// One request, read.
+/// One request.
 pub(super) struct Request {
     pub(super) method: &'static str,
     /// With its port.
@@ -17,23 +17,23 @@ pub(super) struct Request {
     pub(super) form: Fields,
     /// The files of its form, by the name of their control.
     pub(super) files: Map<String, Value>,
-    /// A JSON body; `null` where there is none.
+    /// A JSON body; `null` if there is none.
     pub(super) body: Value,
     pub(super) session: String,
-    /// The device that was remembered.
+    /// The remembered device.
     pub(super) device: String,
-    /// Access tokens: of the header, the cookie, the address.
+    /// Access tokens: from the header, the cookie, the address.
     pub(super) tokens: Vec<String>,
     /// The token against forged requests, as `X-CSRF-Token`.
     csrf: String,
-    /// Whether a header let it in: no other site can send that.
+    /// Does a header contain a token? No other site can send that header.
     pub(super) bearer: bool,
-    /// Whether it came as JSON, so that refusals are JSON, too.
+    /// Is the body JSON? Then refusals are JSON, too.
     pub(super) wants_json: bool,
 }
 
 impl Request {
-    /// Reads a request, or says what is wrong with its body.
+    /// Reads a request; or returns what is wrong with its body.
     pub(super) fn read(
         method: &Method,
         uri: &Uri,
@@ -91,14 +91,14 @@ impl Request {
         self.field("csrf").unwrap_or_else(|| self.csrf.clone())
     }
 
-    /// `admin` of `admin.ledgerly.localhost:4711`, where the site is `ledgerly`.
+    /// `admin` of `admin.ledgerly.localhost:4711`, if the site is `ledgerly`.
     pub(super) fn host_name(&self, site: &str) -> Option<&str> {
         let host = self.host.split(':').next()?;
         host.strip_suffix(".localhost")?.strip_suffix(site)?.strip_suffix('.')
     }
 }
 
-/// What a path names, where it fits the pattern.
+/// The named parts of a path, if the path matches the pattern.
 pub(super) fn matches(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
     let mut found = BTreeMap::new();
@@ -117,12 +117,12 @@ pub(super) fn matches(pattern: &str, path: &str) -> Option<BTreeMap<String, Stri
     }
 }
 
-/// A part of a path as it is meant: `%2F` is a slash that parts nothing.
+/// A decoded part of a path: `%2F` is a slash that does not separate.
 fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
-/// A pattern with its parts in braces filled in: by name, else from the same place of another path.
+/// A pattern with its parts in braces filled in: by name, else from the same position in another path.
 pub(super) fn filled(pattern: &str, named: &BTreeMap<String, String>, path: &str) -> String {
     let mut there = path.split('/');
     let part = |want: &str| {

@@ -1,4 +1,4 @@
-//! One request, answered: its route, its requirements, what it changes, and the page.
+//! The answer to one request: its route, its requirements, its changes, and the page.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ use super::{
 
 impl SiteApp {
     pub(super) fn log(&self, request: &Request, status: StatusCode) {
-        // What a page is made of would hide what was asked of the site.
+        // Scripts and styles would hide the requests that matter.
         if !request.path.starts_with("/static/") {
             let entry = json!({ "method": request.method, "path": request.path, "status": status.as_u16() });
             self.state().log.push(entry);
         }
     }
 
-    /// The answer as the faults at its place make it.
+    /// The answer, changed by the faults at its place.
     pub(super) async fn reshaped(&self, place: &str, response: Response<Body>) -> Response<Body> {
         if !Fault::reshapes(&self.state().faults, place) {
             return response;
@@ -35,14 +35,14 @@ impl SiteApp {
         let (parts, body) = response.into_parts();
         let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or_default().to_owned();
-        // The body is a text that was made here: it is there as a whole.
+        // The body was made here and is complete.
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let text = Fault::reshape(&mut self.state().faults, place, &content_type, text);
         Response::from_parts(parts, Body::from(text))
     }
 
-    /// `POST /members/{id}` as the site has it, the route, and what its path names.
+    /// The place of a request (`POST /members/{id}`), its route, and the named parts of its path.
     pub(super) fn route(&self, request: &Request) -> (String, Option<&Route>, BTreeMap<String, String>) {
         let name = self.site.name();
         for route in &self.site.file.routes {
@@ -104,7 +104,7 @@ impl SiteApp {
             );
         }
         self.carry_out(request, route, parameters, &session).unwrap_or_else(|reason| {
-            // A site author reads this in the browser.
+            // The author of the site reads this in the browser.
             page(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 format!("site.yaml: {reason}"),
@@ -113,7 +113,7 @@ impl SiteApp {
         })
     }
 
-    /// Requirements, actions and the answer. The world changes in one step, after everything was worked out.
+    /// Requirements, actions and the answer. The world changes in one step, after everything was evaluated.
     fn carry_out(
         &self,
         request: &Request,
@@ -194,7 +194,7 @@ impl SiteApp {
         Ok(page(status, html, "text/html; charset=utf-8"))
     }
 
-    /// Where the hosts are that routes name: `origin.admin`.
+    /// The origins of the hosts that routes name: `origin.admin`.
     fn origins(&self, request: &Request) -> Value {
         let site = self.site.name();
         let port = request.host.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();

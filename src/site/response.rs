@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::faults::Fault;
 
-/// What a server says that fails.
+/// The answer of a server that fails.
 pub(super) fn failing(fault: &Fault) -> Response<Body> {
     let code = status(fault.status, StatusCode::SERVICE_UNAVAILABLE);
     let text = format!("<!doctype html><title>{code}</title><h1>{code}</h1>");
@@ -23,7 +23,7 @@ pub(super) fn status(code: Option<u16>, otherwise: StatusCode) -> StatusCode {
     code.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(otherwise)
 }
 
-/// What a JSON API says when it does not do a thing.
+/// The refusal of a JSON API.
 pub(super) fn refusal(status: StatusCode, message: &str) -> Response<Body> {
     page(status, json!({ "error": message }).to_string(), "application/json")
 }

@@ -1,4 +1,4 @@
-//! A site over HTTP, with its world behind it and a control side for tests (`/_site/…`).
+//! A site over HTTP, with a control interface for tests (`/_site/…`).
 
 use std::{
     net::SocketAddr,
@@ -61,7 +61,7 @@ impl Site {
 }
 
 impl RunningSite {
-    /// Where it is: `http://ledgerly.localhost:4711`. Browsers take every `*.localhost` to this machine.
+    /// Its address: `http://ledgerly.localhost:4711`. Browsers resolve every `*.localhost` to this machine.
     pub fn url(&self) -> String {
         format!("http://{}.localhost:{}", self.app.site.name(), self.address.port())
     }
@@ -76,22 +76,22 @@ impl RunningSite {
         self.app.state().world.value().clone()
     }
 
-    /// Changes its state, or says why not.
+    /// Changes its state; or returns why not.
     pub fn change(&self, change: impl FnOnce(&mut Value) -> Result<(), String>) -> Result<(), String> {
         change(self.app.state().world.change())
     }
 
-    /// What goes wrong from now on: faults as `/_site/faults` takes them. A `lag` that holds is over.
+    /// Replaces the faults, in the form of `/_site/faults`, and ends a `lag`.
     pub fn fail_with(&self, faults: &[Value]) -> Result<(), String> {
         self.app.fail_with(Value::from(faults.to_vec()))
     }
 
-    /// The faults that never came, as `slow on GET /members`.
+    /// The faults that never happened, as `slow on GET /members`.
     pub fn unmet_faults(&self) -> Vec<String> {
         Fault::unmet(&self.app.state().faults)
     }
 
-    /// Back to the beginning: world, sessions, faults.
+    /// Resets the world, the sessions and the faults.
     pub fn reset(&self) {
         if let Ok(world) = seed(&self.app.site, &self.app.language) {
             *self.app.state() = SiteState::new(world);
@@ -129,7 +129,7 @@ async fn answer(
     if let Some(session) = app.by_token(&request) {
         request.session.clone_from(&session);
         if in_address {
-            // Out of the address at once.
+            // The redirect removes the token from the address.
             let mut response = redirect(&request.path);
             let cookie = format!("session={session}; Path=/; HttpOnly; SameSite=Lax");
             if let Ok(value) = header::HeaderValue::from_str(&cookie) {

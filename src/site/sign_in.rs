@@ -1,5 +1,5 @@
-//! How people get into a site: by password on one page or two, with a one-time code, through an identity provider
-//! on another host, or with an access token.
+//! How people sign in to a site: by password on one page or two, with a one-time code, through an identity provider on
+//! another host, or with an access token.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,7 @@ enum Door {
 }
 
 impl SiteApp {
-    /// Answers what has to do with getting in; `None` is somebody else's business.
+    /// Answers a request of a sign-in; `None`: it is another kind of request.
     pub(super) fn arrive(&self, request: &Request) -> Option<Response<Body>> {
         let sign_in = &self.site.file.sign_in;
         let provider = sign_in.sso.as_ref().is_some_and(|sso| sso.path == request.path);
@@ -48,12 +48,12 @@ impl SiteApp {
         is_at("/callback").then(|| self.back_from_provider(request))
     }
 
-    /// What the path of the sign-in names in its parts in braces.
+    /// The named parts of the path of the sign-in.
     fn parts(&self, request: &Request) -> BTreeMap<String, String> {
         matches(&self.site.file.sign_in.path, &request.path).unwrap_or_default()
     }
 
-    /// The session of a request that brings its token itself.
+    /// The session of a request with an access token.
     pub(super) fn by_token(&self, request: &Request) -> Option<String> {
         let known = |token: &str| self.accounts().find(|account| account.token.as_deref() == Some(token));
         let account = request.tokens.iter().find_map(|token| known(token))?;
@@ -78,7 +78,7 @@ impl SiteApp {
             }
             let inside = self.state().sessions.get(&request.session).and_then(|session| session.user.clone());
             return match (door, inside) {
-                // Whoever is in at the provider is sent back at once.
+                // A user who is signed in at the provider returns at once.
                 (Door::Provider, Some(user)) => self.granted(request, &user),
                 _ => self.door_page(request, door, StatusCode::OK, "password", ""),
             };
@@ -157,7 +157,7 @@ impl SiteApp {
         self.welcome(request, door, &username, device.as_deref())
     }
 
-    /// In: at the app its first page, at the provider the way back.
+    /// Signs a user in: the app shows its first page, the provider redirects back.
     fn welcome(&self, request: &Request, door: Door, username: &str, device: Option<&str>) -> Response<Body> {
         let id = self.fresh_id("s");
         let csrf = self.fresh_id("c");
@@ -176,7 +176,7 @@ impl SiteApp {
         }
     }
 
-    /// The app sends people to its provider, and says where they came from.
+    /// The app redirects to its provider, with its own address.
     fn to_provider(&self, request: &Request) -> Option<Response<Body>> {
         let sso = self.site.file.sign_in.sso.as_ref()?;
         let port = request.host.rsplit_once(':').map_or("", |(_, port)| port);
@@ -188,7 +188,7 @@ impl SiteApp {
         )))
     }
 
-    /// The provider vouches for somebody, once, and only to this site.
+    /// The provider issues a code for a user, for one use and for this site only.
     fn granted(&self, request: &Request, username: &str) -> Response<Body> {
         let value = |name: &str| request.field(name).or_else(|| request.query.get(name)?.first().cloned());
         let back = value("back").unwrap_or_default();
@@ -277,7 +277,7 @@ fn with_cookie(mut response: Response<Body>, cookie: &str) -> Response<Body> {
     response
 }
 
-/// Is this the code of now (RFC 6238), or of the step before or after?
+/// Is this the current code (RFC 6238), or that of the step before or after?
 fn is_code(secret: &str, code: &str) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let secret = Secret::try_from_base32(secret);

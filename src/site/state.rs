@@ -1,4 +1,4 @@
-//! The state of a site: JSON, and the same as expressions see it.
+//! The state of a site: as JSON, and as expressions see it.
 
 use std::{
     collections::BTreeMap,
@@ -9,7 +9,7 @@ use minijinja::{Value as Jinja, value::Serde};
 use serde::Serialize;
 use serde_json::Value;
 
-/// The names that expressions and templates see. Cheap to copy: large values are shared.
+/// The names that expressions and templates see. A copy is cheap: large values are shared.
 pub(super) type Names = BTreeMap<String, Jinja>;
 
 /// A value as expressions see it.
@@ -17,11 +17,11 @@ pub(super) fn seen(value: impl Serialize) -> Jinja {
     Jinja::from(Serde(value))
 }
 
-/// The state of a site. Shared with those who copied it, until one of them changes it.
+/// The state of a site. Copies share it until one of them changes it.
 #[derive(Debug, Clone)]
 pub(super) struct WorldState {
     value: Arc<Value>,
-    /// The same as expressions see it, worked out when somebody looks.
+    /// The same as expressions see it, made when it is first needed.
     names: Arc<OnceLock<Names>>,
 }
 
@@ -34,7 +34,7 @@ impl WorldState {
         &self.value
     }
 
-    /// To change it; nobody who shares it sees that.
+    /// The value, to change it. Other copies do not see the change.
     pub fn change(&mut self) -> &mut Value {
         self.names = Arc::default();
         Arc::make_mut(&mut self.value)

@@ -1,4 +1,4 @@
-//! The state of a site, and expressions over it.
+//! Expressions and templates of a site, its first state, and its actions.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ impl Language {
         });
         for (name, text) in &site.templates {
             let added = env.add_template_owned(name.clone(), text.clone());
-            // A script may well say `{#`.
+            // A script may contain `{#`.
             if let (Err(e), true) = (added, name.ends_with(".html") || name.ends_with(".csv")) {
                 return Err(format!("{name}: {e}"));
             }
@@ -35,24 +35,24 @@ impl Language {
         Ok(Self(env))
     }
 
-    /// An expression, ready to be asked often.
+    /// A compiled expression, to be evaluated many times.
     pub fn compile<'l>(&'l self, text: &'l str) -> Result<Compiled<'l>, String> {
         let expression = self.0.compile_expression(text).map_err(|e| format!("`{text}`: {e}"))?;
         Ok(Compiled { text, expression })
     }
 
-    /// What an expression gives, as JSON.
+    /// The value of an expression, as JSON.
     pub fn eval(&self, expression: &str, names: &Names) -> Result<Value, String> {
         self.compile(expression)?.json(names)
     }
 
-    /// The page that a template gives.
+    /// The page of a template.
     pub fn render(&self, template: &str, names: &Names) -> Result<String, String> {
         let template = self.0.get_template(template).map_err(|e| e.to_string())?;
         template.render(all(names)).map_err(|e| format!("{e:#}"))
     }
 
-    /// The text that an inline template gives.
+    /// The text of an inline template.
     pub fn text(&self, source: &str, names: &Names) -> Result<String, String> {
         self.0.render_str(source, all(names)).map_err(|e| format!("`{source}`: {e}"))
     }
@@ -67,14 +67,14 @@ impl Language {
     }
 }
 
-/// An expression, compiled.
+/// A compiled expression.
 pub(super) struct Compiled<'l> {
     text: &'l str,
     expression: Expression<'l, 'l>,
 }
 
 impl Compiled<'_> {
-    /// What it gives; nothing is `none`.
+    /// Its value; an undefined value is `none`.
     pub fn value(&self, names: &Names) -> Result<Jinja, String> {
         let value = self.expression.eval(all(names)).map_err(|e| format!("`{}`: {e}", self.text))?;
         Ok(if value.is_undefined() { Jinja::from(()) } else { value })
@@ -86,7 +86,7 @@ impl Compiled<'_> {
     }
 }
 
-/// `members | search(q, ["name", "email"])`: those that contain it, whatever the case.
+/// `members | search(q, ["name", "email"])`: the records that contain it, ignoring case.
 fn search(list: Vec<Jinja>, wanted: String, fields: Vec<String>) -> Vec<Jinja> {
     let wanted = wanted.trim().to_lowercase();
     let has = |item: &Jinja| {
@@ -102,7 +102,7 @@ fn page(list: Vec<Jinja>, number: usize, size: usize) -> Vec<Jinja> {
     list.into_iter().skip(number.saturating_sub(1) * size).take(size).collect()
 }
 
-/// The world as it begins. The same every time: made once, and shared by all copies of the site.
+/// The first state of the world, the same every time. It is made once and shared by all copies of the site.
 pub(super) fn seed(site: &Site, language: &Language) -> Result<WorldState, String> {
     site.seed.get_or_init(|| made(site, language).map(WorldState::new)).clone()
 }
@@ -133,7 +133,7 @@ fn made(site: &Site, language: &Language) -> Result<Value, String> {
     Ok(Value::Object(world))
 }
 
-/// Carries an action out. `names` are those of the request; the world's are looked up freshly.
+/// Carries out an action. `names` are those of the request; those of the world are read again.
 pub(super) fn act(
     world: &mut Value,
     action: &Action,
@@ -176,7 +176,7 @@ pub(super) fn act(
     Ok(())
 }
 
-/// The names without the world's collections: one record is looked at at a time.
+/// The names without the collections of the world: an action looks at one record at a time.
 fn of_request(world: &Value, names: &Names) -> Names {
     let collection = |name: &String| world.get(name).is_some_and(Value::is_array);
     names
