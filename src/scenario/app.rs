@@ -1,6 +1,6 @@
-//! A real app, started and asked through a program of its own: `fixtures/apps/<name>/app`.
+//! A real app, started and controlled by a program of its own: `fixtures/apps/<name>/app`.
 //!
-//! Knows nothing of what the app is. The program speaks a line of JSON for each line of JSON: see `docs/apps.md`.
+//! This module must not know the app. The program answers each line of JSON with a line of JSON: see `docs/apps.md`.
 
 use std::{
     collections::BTreeMap,
@@ -17,51 +17,52 @@ use tokio::{
     sync::{Mutex, OwnedSemaphorePermit, Semaphore},
 };
 
-/// Starting a broker on a busy machine takes its time.
+/// How long an app may take to start. A broker on a busy machine needs a while.
 const START_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long an app may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The real apps of a run: started when they are first wanted, and used again.
+/// The real apps of a run: each is started when it is first needed, and used again.
 pub struct Apps {
-    /// Holds a folder for each app.
+    /// Contains a folder for each app.
     folder: PathBuf,
     /// Where running apps keep their data.
     data: tempfile::TempDir,
     idle: Mutex<BTreeMap<String, Vec<RunningApp>>>,
-    /// So many of each at once.
+    /// By name, the places for apps that run at once.
     places: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     most: usize,
 }
 
-/// An app that nobody else uses at the moment.
+/// An app that one scenario uses.
 pub struct Taken {
     app: RunningApp,
     _place: OwnedSemaphorePermit,
 }
 
 impl Taken {
-    /// Where it listens.
+    /// The port on which it listens.
     pub fn port(&self) -> u16 {
         self.app.port
     }
 
-    /// Its state, as its own command line tells it.
+    /// Its state, as its own command line reports it.
     pub async fn world(&mut self) -> Result<Value, String> {
         self.app.world().await
     }
 
-    /// The state as it begins.
+    /// Its first state.
     pub(super) fn seed(&self) -> &Value {
         &self.app.seed
     }
 
-    /// Makes its state exactly this.
+    /// Sets its state.
     pub(super) async fn load(&mut self, world: &Value) -> Result<(), String> {
         self.app.ask(&json!({ "do": "load", "world": world })).await.map(drop)
     }
 }
 
-/// One real app that runs.
+/// One real app that is running.
 struct RunningApp {
     name: String,
     port: u16,
@@ -72,14 +73,14 @@ struct RunningApp {
 }
 
 impl Apps {
-    /// The apps below a folder; at most so many of each run at once.
+    /// The apps below a folder; at most `most` of each run at once.
     pub fn new(folder: &Path, most: usize) -> std::io::Result<Apps> {
         let folder = std::path::absolute(folder)?;
         let data = tempfile::Builder::new().prefix("seatwright-apps-").tempdir()?;
         Ok(Apps { folder, data, idle: Mutex::default(), places: Mutex::default(), most: most.max(1) })
     }
 
-    /// An app for one scenario: one that runs, or a new one.
+    /// Takes an app for one scenario: an idle one, or a new one.
     pub async fn take(&self, name: &str) -> Result<Taken, String> {
         let places = {
             let mut places = self.places.lock().await;
@@ -94,12 +95,12 @@ impl Apps {
         Ok(Taken { app, _place: place })
     }
 
-    /// It may be used by the next.
+    /// Returns an app, so that the next scenario can use it.
     pub async fn give_back(&self, taken: Taken) {
         self.idle.lock().await.entry(taken.app.name.clone()).or_default().push(taken.app);
     }
 
-    /// Ends all that run. Each of them ends when its input does.
+    /// Stops all apps: each one ends when its input ends.
     pub async fn end(self) {
         let idle = std::mem::take(&mut *self.idle.lock().await);
         for mut app in idle.into_values().flatten() {

@@ -1,4 +1,4 @@
-//! Which of the states that people forget have a scenario.
+//! Which of the states that are easily forgotten have a scenario.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::{
     playbook::{Diagnostic, Finding},
 };
 
-/// The states, and what each is about.
+/// The states, each with its meaning.
 pub const STATES: &[(&str, &str)] = &[
     ("already_there", "it is so already"),
     ("absent", "there is no such user"),
@@ -27,7 +27,7 @@ pub const STATES: &[(&str, &str)] = &[
     ("look_alike", "somebody else looks like the user"),
 ];
 
-/// The states that an operation has to have scenarios for.
+/// The states for which an operation must have scenarios.
 pub fn demanded(operation: Operation) -> &'static [&'static str] {
     match operation {
         Operation::ConnectionTest => &["wrong_password"],
@@ -63,7 +63,7 @@ pub struct Hole {
     pub about: &'static str,
 }
 
-/// What an app's scenarios cover, by operation, and what they leave out. Without a suite that is everything.
+/// What the scenarios of an app cover, by operation, and what they leave out. Without a suite, they leave out all.
 pub fn coverage(
     suite: Option<&Suite>,
     operations: &[Operation],
@@ -90,7 +90,7 @@ pub fn coverage(
     (covered, holes)
 }
 
-/// The states of a scenario: those that it names, and those that show in what it does.
+/// The states of a scenario: those that it names, and those that follow from its faults and its result.
 fn states(scenario: &Scenario) -> BTreeSet<String> {
     let mut states: BTreeSet<String> = scenario.states.iter().map(|state| state.value.clone()).collect();
     let writes = scenario.operation().is_some_and(Operation::writes);
@@ -117,7 +117,7 @@ fn states(scenario: &Scenario) -> BTreeSet<String> {
     states
 }
 
-/// Findings for states that there are not.
+/// Findings for unknown states.
 pub(super) fn unknown_states(file: &SuiteFile) -> Vec<Diagnostic> {
     let known = || STATES.iter().map(|(name, _)| *name);
     let named = file.scenarios.iter().flat_map(|scenario| &scenario.states);

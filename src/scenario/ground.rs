@@ -1,4 +1,4 @@
-//! What a scenario is played on: a fixture site of its own, or a real app that is its alone for so long.
+//! The ground of a scenario: a fixture site of its own, or a real app that no other scenario uses in the meantime.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::site::{Proxy, RunningSite, Site};
 
-/// A world that is ready for one scenario, and its address.
+/// A site or an app that is ready for one scenario.
 pub(super) struct Ground<'a> {
     stands: Stands<'a>,
     /// The world before the job.
@@ -33,7 +33,7 @@ impl<'a> Ground<'a> {
         Ok(Ground { before: served.world(), stands: Stands::Site(served) })
     }
 
-    /// The real app, its state made as the scenario says.
+    /// The real app, in the state that the scenario describes.
     pub(super) async fn app(apps: &'a Apps, name: &str, scenario: &Scenario) -> Result<Ground<'a>, String> {
         let mut taken = Box::new(apps.take(name).await?);
         let prepared = prepare(&mut taken, &scenario.world).await;
@@ -58,7 +58,7 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The faults that never came.
+    /// The faults that never happened.
     pub(super) fn unmet_faults(&self) -> Vec<String> {
         match &self.stands {
             Stands::Site(site) => site.unmet_faults(),
@@ -66,7 +66,7 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The world now; nothing stands afterwards.
+    /// Returns the world and ends the ground.
     pub(super) async fn leave(self) -> Result<Value, String> {
         match self.stands {
             Stands::Site(site) => {

@@ -48,8 +48,8 @@ pub fn load(playbooks: &Path, sites: &Path) -> Result<Vec<Suite>, Problem> {
         .collect()
 }
 
-/// The operations that the scenarios of a text name. The text is looked through, not read: a thousand folders are
-/// checked while somebody types, and reading their scenarios would take three times as long as their playbooks.
+/// The operations that the scenarios of a text name. The text is searched, not parsed: a thousand folders are checked
+/// while an author types, and parsing their scenarios would take three times as long as their playbooks.
 pub fn played(source: &str) -> BTreeSet<String> {
     let lines = source.lines().filter(|line| !line.trim_start().starts_with('#'));
     let named = lines.filter_map(|line| line.split_once("operation:"));
@@ -58,7 +58,7 @@ pub fn played(source: &str) -> BTreeSet<String> {
     named.map(|(_, rest)| word(rest).split(ends).next().unwrap_or_default().to_owned()).collect()
 }
 
-/// A finding for a code that no result has.
+/// A finding for an unknown error code.
 fn unknown_code(scenario: &Scenario) -> Option<Diagnostic> {
     let code = scenario.expect.code.as_ref()?;
     let known: Vec<String> = Code::ALL.iter().map(|known| known.as_str()).collect();
@@ -69,7 +69,7 @@ fn unknown_code(scenario: &Scenario) -> Option<Diagnostic> {
     })
 }
 
-/// Faults that there are not. They are plain data here: what is shown is the scenario.
+/// Findings for faults that are not valid. They have no places in the text, so the finding shows the scenario.
 fn wrong_faults(scenario: &Scenario) -> impl Iterator<Item = Diagnostic> {
     let wrong = scenario.faults.iter().filter_map(|fault| Some((fault, fault_error(fault)?)));
     wrong.map(|(fault, error)| {

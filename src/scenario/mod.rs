@@ -1,6 +1,6 @@
-//! Scenarios: what QA says must happen, played on fixture sites or real apps and held against the app's own state.
+//! Scenarios: what must happen, played on fixture sites or real apps, and compared with the state of the app.
 //!
-//! Knows nothing of how a page is driven: it hands jobs to the worker's runner and looks at the site.
+//! This module must not know how a page is driven: it gives jobs to the worker and looks at the site.
 
 mod app;
 mod coverage;

@@ -1,4 +1,4 @@
-//! Plays scenarios: each on a site and in a browser context of its own, side by side.
+//! Plays scenarios in parallel, each on a site and in a browser context of its own.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,16 +29,16 @@ use crate::{
     worker::{playbooks::Playbooks, runner::JobRunner, sessions::Sessions},
 };
 
-/// A scenario that takes longer hangs.
+/// How long a scenario may take.
 const SCENARIO_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// What all scenarios share.
 pub struct Stage {
     pub playbooks: Playbooks,
-    /// Gives every scenario the same browser.
+    /// Returns the same browser for every scenario.
     pub launch: Arc<dyn Launch>,
     pub evidence: Arc<dyn EvidenceStore>,
-    /// Where there are some: scenarios are played on the real app, and then on its twin, which has to come to the same.
+    /// With apps, a scenario is played on the real app and then on its twin. Both must have the same result.
     pub apps: Option<Apps>,
 }
 
@@ -50,13 +50,13 @@ pub struct Report {
     /// `playbooks/ledgerly/scenarios.yaml:12:11`
     pub place: String,
     pub took: Duration,
-    /// What is not as the scenario says: of the result, and of the world. None: it has passed.
+    /// Where the result and the world differ from the scenario. None: it has passed.
     pub differences: Vec<String>,
-    /// What the job came to, where there was one; on the real app, where there is one.
+    /// The result of the job, if it ran; that of the real app, if there is one.
     pub result: Option<Box<JobResult>>,
 }
 
-/// Plays scenarios, so many side by side; gives each report as it comes.
+/// Plays scenarios, `side_by_side` at once; passes on each report when its scenario ends.
 pub async fn run(
     stage: &Stage,
     chosen: Vec<(&Suite, &Site, &Scenario)>,
@@ -85,7 +85,7 @@ pub async fn run(
     reports
 }
 
-/// What is not as it has to be, and what the job came to.
+/// The differences, and the result of the job.
 type Played = (Vec<String>, Option<JobResult>);
 
 async fn play(
@@ -147,7 +147,7 @@ async fn play_on(
     Ok((differences, Some(result)))
 }
 
-/// In what a twin's result differs from that of the real app: what was said to users may differ, what it means may not.
+/// Where the result of a twin differs from that of the real app. Texts for people may differ.
 fn unlike_twin(real: &JobResult, twin: &JobResult) -> Vec<String> {
     let compared = |result: &JobResult| {
         json!({
@@ -176,7 +176,7 @@ fn apart(path: &str, real: &Value, twin: &Value, found: &mut Vec<String>) {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 apart(&path, &real[name], &twin[name], found);
             }
-            // Of what the result says, everything is told; of a user, the first thing.
+            // All differences of the result are listed; of a user, the first one.
             if !path.is_empty() {
                 found.truncate(before + 1);
             }
@@ -195,7 +195,7 @@ fn apart(path: &str, real: &Value, twin: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// What the result says that the scenario does not.
+/// Where the result differs from the scenario.
 fn unlike(scenario: &Scenario, result: &JobResult) -> Vec<String> {
     let expect = &scenario.expect;
     let mut found = Vec::new();
@@ -240,7 +240,7 @@ fn unlike(scenario: &Scenario, result: &JobResult) -> Vec<String> {
     found
 }
 
-/// An attribute of a user as a result has it; an entitlement by its kind.
+/// An attribute of a user in a result; an entitlement by its kind.
 fn value_of(user: &Value, name: &str) -> Value {
     let direct = user.get(name).or_else(|| user["attributes"].get(name));
     if let Some(value) = direct {
@@ -284,7 +284,7 @@ fn job(suite: &Suite, scenario: &Scenario, account: &Account, port: u16, number:
     job
 }
 
-/// The fixture's own secrets, by name.
+/// The secrets of the fixture, by name.
 struct Literal(BTreeMap<String, String>);
 
 #[async_trait]
@@ -298,7 +298,7 @@ impl Secrets for Literal {
     }
 }
 
-/// Nobody listens to the events of a scenario: its result says enough.
+/// Ignores the events of a scenario: its result is enough.
 struct Deaf;
 
 impl Reader for Deaf {

@@ -19,7 +19,7 @@ pub struct Suite {
     /// The folder of the fixture site.
     pub site: PathBuf,
     pub(super) file: SuiteFile,
-    /// For places: `playbooks/ledgerly/scenarios.yaml:12`.
+    /// The text, for places: `playbooks/ledgerly/scenarios.yaml:12`.
     pub text: Text,
 }
 
@@ -36,29 +36,29 @@ pub(super) struct SuiteFile {
     pub suite: At<u64>,
     /// The fixture site: a folder of `fixtures/sites`.
     pub site: At<String>,
-    /// The real app that the site is a twin of: a folder of `fixtures/apps`.
+    /// The real app whose twin the site is: a folder of `fixtures/apps`.
     #[serde(default)]
     pub app: Option<At<String>>,
     /// The integration's settings. `port` is that of the site.
     #[serde(default)]
     pub integration: BTreeMap<String, String>,
-    /// The service account that is used.
+    /// The service account of the jobs.
     pub account: Account,
-    /// Collections of the site that are only records of what went on: mails, visits.
+    /// Collections of the site that only record what happened: mails, visits.
     #[serde(default)]
     pub ignore: Vec<String>,
-    /// States that this app does not have, and why.
+    /// The states that this app does not have, and why.
     #[serde(default)]
     pub not_here: BTreeMap<String, String>,
     /// What must happen.
     pub scenarios: Vec<Scenario>,
 }
 
-/// The service account. What it says are the fixture's own values.
+/// The service account, with values of the fixture.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    /// The name that it signs in with.
+    /// The name for the sign-in.
     #[serde(default)]
     pub username: Option<String>,
     /// `password`, `sso` or `token`.
@@ -75,33 +75,33 @@ pub struct Account {
 pub struct Scenario {
     /// What must happen, in one line.
     pub name: At<String>,
-    /// Which of the states that people forget this is about.
+    /// The states that are easily forgotten and that this scenario tests.
     #[serde(default)]
     pub states: Vec<At<String>>,
     /// For choosing: `--filter`.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// What the world is like before, beside what the site begins with.
+    /// How the world before the job differs from the first state of the site.
     #[serde(default)]
     pub world: Changes,
-    /// What goes wrong at the site: `on` a place, `do` what, `times`, `skip`, and what else a fault takes.
+    /// The faults of the site: `on` a place, `do` what, `times`, `skip`, and the other keys of a fault.
     #[serde(default)]
     #[schemars(with = "Vec<Fault>")]
     pub faults: Vec<Value>,
-    /// What is different of the service account.
+    /// What differs in the service account.
     #[serde(default)]
     pub account: Account,
-    /// What is different of the integration's settings.
+    /// What differs in the integration's settings.
     #[serde(default)]
     pub integration: BTreeMap<String, String>,
     /// The job: operation, user, entitlements, mode, safeguard, window.
     pub job: Map<String, Value>,
-    /// What the result has to say.
+    /// What the result must be.
     pub expect: Expect,
-    /// What is different of the world afterwards. Whatever is not named has to be as before.
+    /// How the world differs after the job. What is not named must be as before.
     #[serde(default)]
     pub world_after: After,
-    /// Reasons of pictures that must be there.
+    /// The reasons of the pictures that must exist.
     #[serde(default)]
     pub evidence: Vec<String>,
 }
@@ -113,47 +113,47 @@ pub struct Changes {
     /// By path: `settings.seats`.
     #[serde(default)]
     pub set: BTreeMap<String, Value>,
-    /// Records more, by collection.
+    /// Records to add, by collection.
     #[serde(default)]
     pub insert: BTreeMap<String, Vec<Value>>,
-    /// Records that are different, by collection.
+    /// Records that change, by collection.
     #[serde(default)]
     pub update: BTreeMap<String, Vec<Update>>,
-    /// Every record that has these fields.
+    /// Records to delete, by collection: all that have these fields.
     #[serde(default)]
     pub delete: BTreeMap<String, Vec<Map<String, Value>>>,
 }
 
-/// A change of the records that have some fields.
+/// A change of the records with certain fields.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Update {
-    /// The fields by which the records are known.
+    /// The fields that identify the records.
     #[serde(rename = "where")]
     pub which: Map<String, Value>,
-    /// What is different of them.
+    /// The changed fields.
     pub set: Map<String, Value>,
 }
 
-/// How the world has to be different.
+/// How the world must differ.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct After {
     /// By path: `settings.seats`.
     #[serde(default)]
     pub set: BTreeMap<String, Value>,
-    /// Records that are different, by collection.
+    /// Records that change, by collection.
     #[serde(default)]
     pub changed: BTreeMap<String, Vec<Update>>,
-    /// One record more for each of these, with at least these fields.
+    /// New records, by collection: one for each of these, with at least these fields.
     #[serde(default)]
     pub inserted: BTreeMap<String, Vec<Map<String, Value>>>,
-    /// Records that are gone, by collection.
+    /// Deleted records, by collection.
     #[serde(default)]
     pub deleted: BTreeMap<String, Vec<Map<String, Value>>>,
 }
 
-/// What the result has to say.
+/// What the result must be.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
@@ -162,13 +162,13 @@ pub struct Expect {
     /// The code of the error.
     #[serde(default)]
     pub code: Option<At<String>>,
-    /// A part of what the page said.
+    /// A part of the message that the page showed.
     #[serde(default)]
     pub page_said: Option<String>,
-    /// Did the app change?
+    /// Has the app changed?
     #[serde(default)]
     pub changed: Option<bool>,
-    /// How many users were read.
+    /// The number of users that were read.
     #[serde(default)]
     pub users: Option<usize>,
     /// Is the list complete?
@@ -192,12 +192,12 @@ impl Suite {
         &self.file.scenarios
     }
 
-    /// Whether they can be played on a real app, too.
+    /// Can they be played on a real app, too?
     pub fn has_app(&self) -> bool {
         self.file.app.is_some()
     }
 
-    /// Where a scenario begins.
+    /// The place where a scenario begins.
     pub fn place(&self, scenario: &Scenario) -> String {
         self.text.place(scenario.name.span)
     }

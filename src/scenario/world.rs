@@ -1,4 +1,4 @@
-//! The world as it should be, and how it differs. Pure.
+//! How the world should be, and where it differs. Pure.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::suite::{After, Changes, Update};
 use crate::playbook::nearest;
 
-/// Makes changes to a world; says which of them found nothing to change.
+/// Makes changes to a world; the error names a change that matches nothing.
 pub(super) fn change(world: &mut Value, changes: &Changes) -> Result<(), String> {
     for (path, value) in &changes.set {
         if world.pointer(&format!("/{}", path.replace('.', "/"))).is_none() {
@@ -45,7 +45,7 @@ pub(super) fn change(world: &mut Value, changes: &Changes) -> Result<(), String>
     Ok(())
 }
 
-/// A field that no record has is misspelt: the scenario would be about nothing.
+/// Refuses a field that no record has: it is misspelled.
 fn known_fields(records: &[Value], collection: &str, fields: &Map<String, Value>) -> Result<(), String> {
     let unknown = |field: &&String| records.iter().all(|record| record.get(field.as_str()).is_none());
     let Some(field) = fields.keys().find(unknown).filter(|_| !records.is_empty()) else { return Ok(()) };
@@ -57,7 +57,7 @@ fn known_fields(records: &[Value], collection: &str, fields: &Map<String, Value>
     Err(format!("no record of `{collection}` has a field `{field}`{meant}"))
 }
 
-/// How the world differs from what it was, with what had to change in it. Empty: it is as it should be.
+/// Where the world differs from the world before, with the expected changes. Empty: the world is as expected.
 pub(super) fn differences(
     before: &Value,
     after: &Value,
@@ -99,7 +99,7 @@ pub(super) fn differences(
     Ok(found)
 }
 
-/// Records by their identity: `id`, or else all of them.
+/// Compares records by their `id`, or by all their fields.
 fn compare(
     name: &str,
     wanted: &[Value],
