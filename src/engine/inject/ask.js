@@ -1,11 +1,11 @@
-// Asking: the loop that tries, waits and tries again, and the door.
+// Asking: the loop that tries and waits, and the interface of the script.
 
-/** Between attempts, when nothing changes. */
+/** The pauses between attempts, in milliseconds, if nothing changes. */
 const PAUSES = [20, 50, 100, 250];
 
 const WATCHED = new Set(["await", "aim", "hover", "scroll", "edit", "set", "text", "records", "scan"]);
 
-/** Answers a `Question` with an `Answer`, both as `ports/driver.rs` has them. */
+/** Answers a `Question` with an `Answer`, both as in `src/query`. */
 async function ask({ ask: asked, within, watch = [] }) {
   const watched = WATCHED.has(asked.ask) ? watch : [];
   try {
@@ -56,7 +56,7 @@ async function tried(watched, work) {
   return interruption(watched) ?? work(0);
 }
 
-/** Attempts until one succeeds or the time is over; then the last miss is the word. */
+/** Tries until an attempt succeeds or the time is over; then the last miss is thrown. */
 async function trying(within, watched, work) {
   const end = performance.now() + within;
   let changes = null;
@@ -69,7 +69,7 @@ async function trying(within, watched, work) {
         const now = performance.now();
         if (!(miss instanceof Miss) || miss.final || now >= end) throw miss;
         changes ??= new Changes();
-        // At most half of the page's time is ours, however busily it changes.
+        // Attempts take at most half of the page's time, even if it changes all the time.
         await changes.next(Math.min(PAUSES[Math.min(round, PAUSES.length - 1)], end - now), now - begun);
       }
     }
@@ -90,7 +90,7 @@ class Changes {
     });
   }
 
-  /** Resolves at a change (one since the last time included), after `most` ms at the latest, not before `least` ms. */
+  /** Resolves at a change (also one since the last call), after `most` ms at the latest, not before `least` ms. */
   async next(most, least) {
     for (const root of roots()) {
       if (this.observed.has(root)) continue;
@@ -115,7 +115,7 @@ class Changes {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What the last input set off has begun. */
+/** Waits until the effects of the last input have begun. */
 async function settled() {
   await pause(0);
   await pause(0);
@@ -151,7 +151,7 @@ function sayCondition({ target, state }) {
   return lack ? `${sayTarget(target)} (${lack})` : sayTarget(target);
 }
 
-/** Why there can be no record at all: its table, or the column of its identity, is not there. @returns {string | null} */
+/** Why there can be no record: its table, or the column of its identity, is missing. @returns {string | null} */
 function lackOf({ by, within }) {
   const [kind, record] = variant(by);
   if (kind !== "record" || within) return null;
@@ -174,7 +174,7 @@ function interruption(watched) {
   return { answer: "interrupted", watch: index, text: element ? clip(textOf(element) || nameOf(element), 400) : "" };
 }
 
-/** The element of a frame, for whoever asks inside it; else, as text, the answer that says why not. */
+/** The element of a frame, for questions inside it; else the refusal, as text. */
 async function frameElement(target, within) {
   try {
     return await trying(within, [], () => {
@@ -190,7 +190,7 @@ async function frameElement(target, within) {
   }
 }
 
-/** Where a point inside a frame is in this document's viewport: an answer, as text. */
+/** Where a point inside a frame is in the viewport of this document: an answer, as text. */
 async function throughFrame(owner, point, round) {
   try {
     return JSON.stringify(await tried([], () => through(owner, point, round)));

@@ -1,12 +1,12 @@
-// Form controls: what kind, what they hold, editing them.
+// Form controls: their kinds and values, and how to edit them.
 
-/** Controls by token. Held weakly: the page may throw them away. @type {Map<number, WeakRef<Element>>} */
+/** Controls by token. The references are weak: the page may drop an element. @type {Map<number, WeakRef<Element>>} */
 const edited = new Map();
 
 const FORMATTED = new Set(["date", "time", "datetime-local", "month", "week", "color", "range"]);
 const UNTYPED = new Set(["hidden", "submit", "reset", "button", "image"]);
 
-/** @returns {string | null} a `ControlKind`, or null for what is none */
+/** @returns {string | null} a `ControlKind`, or null if it is not a control */
 function kindOf(element) {
   const role = roleOf(element);
   const tag = element.localName;
@@ -19,7 +19,7 @@ function kindOf(element) {
     if (UNTYPED.has(element.type)) return null;
     if (FORMATTED.has(element.type)) return "formatted";
     if (element.type === "password") return "password";
-    // With a native list of suggestions it is still typed into.
+    // An input with a native list of suggestions is a text field.
     return (role === "combobox" && !element.hasAttribute("list")) || wrapperOf(element) || opensList(element) ? "combobox" : "text";
   }
   if (tag === "textarea") return role === "combobox" ? "combobox" : "text";
@@ -43,7 +43,7 @@ function partsOf(container) {
   return collect(container, FIELDS).filter((field) => !isGroup(field) && kindOf(field) !== null && !wrapperOf(field) && isVisible(field));
 }
 
-/** The control that is meant: itself, what a label is for, or the only one inside (a custom element around an input). */
+/** The control of an element: itself, that of a label, or the only one inside (a custom element around an input). */
 function controlOf(element) {
   if (kindOf(element)) return element;
   if (element.localName === "label" && element.control) return element.control;
@@ -72,7 +72,7 @@ function edit(target) {
   return control(element, token);
 }
 
-/** Focuses it and selects all that it holds. */
+/** Focuses it and selects its content. */
 function takeOver(element) {
   element.focus();
   if (!element.matches(":focus, :focus-within")) throw new Miss("not_editable", () => `${describe(element)} does not take the focus`);
@@ -80,7 +80,7 @@ function takeOver(element) {
   else getSelection().selectAllChildren(element);
 }
 
-/** A control as it is now. */
+/** The current state of a control. */
 function control(element, token) {
   const kind = kindOf(element);
   if (!kind) throw new Miss("not_editable", () => `${describe(element)} cannot be filled any more`);
@@ -132,7 +132,7 @@ function control(element, token) {
       told.length = line ? [...typedText(line)].length : 0;
       told.options = open.options;
       told.multiple = open.multiple || marked;
-      // One that is typed into shows what is chosen itself: what its list marks is only where the arrow keys are.
+      // One that can be typed into shows its value itself: its list marks only the position of the arrow keys.
       const byList = list && (told.multiple || (!line && open.values.length > 0));
       told.values = byList ? open.values : [line ? typedText(line) : bareHeader(shownIn(element))].filter(Boolean);
       break;
@@ -145,40 +145,40 @@ const typedText = (element) => (typeof element.value === "string" ? element.valu
 
 const isReadOnly = (element) => element.readOnly || element.getAttribute("aria-readonly") === "true";
 
-// ---- comboboxes and lists that apps make ----------------------------------------------------------
+// ---- comboboxes and lists of apps -----------------------------------------------------------------
 
 const opensList = (element) => element.getAttribute("aria-haspopup") === "listbox";
 
-/** The combobox around a line of text (ARIA 1.1 put the role on a box around it). */
+/** The combobox around an input (in ARIA 1.1, the role is on a box around it). */
 const wrapperOf = (element) => around(element, (outer) => roleOf(outer) === "combobox");
 
-/** Where a combobox is typed into: itself, or the line in it. Null: it is only opened. */
+/** The input of a combobox: itself, or the one inside it. Null: it cannot be typed into. */
 function lineOf(combobox) {
   const typed = (one) => (one.localName === "input" ? !UNTYPED.has(one.type) : one.localName === "textarea" || one.isContentEditable);
   const line = typed(combobox) ? combobox : collect(combobox, "input,textarea").find((one) => typed(one) && isVisible(one));
   return line && !isReadOnly(line) ? line : null;
 }
 
-/** What an only-opened combobox shows: of a read-only line its value. */
+/** What a combobox without an input shows: the value of its read-only line, or its text. */
 function shownIn(combobox) {
   if (combobox.localName === "input" || combobox.localName === "textarea") return combobox.value;
   return textOf(combobox) || fold(shownText(combobox, true));
 }
 
-/** The visible list of a combobox: the one that it points at, else the only one that can be its own. Null: it is closed. */
+/** The visible list of a combobox: the one that it points at, else the only possible one. Null: it is closed. */
 function listOf(combobox) {
   const line = lineOf(combobox);
   const parts = [combobox, line, wrapperOf(combobox)].filter(Boolean);
   for (const id of parts.flatMap(pointedIds)) {
     const pointed = byId(combobox, id);
     if (!pointed || !isVisible(pointed)) continue;
-    // A box around the list: with a search line of its own, in a dialog.
+    // A box around the list, with a search input of its own or in a dialog.
     const list = isList(pointed) ? pointed : collect(pointed, roleSelector("listbox")).find((inner) => isList(inner) && isVisible(inner));
     if (list || collect(pointed, roleSelector("option")).length) return list ?? pointed;
   }
   const told = parts.map((part) => part.getAttribute("aria-expanded")).filter(Boolean);
   if (told.includes("false")) return null;
-  // Of one that does not say whether it is open: no list that stands by itself, under a name of its own.
+  // If it does not report whether it is open, a list with another name is not its list.
   const mayPop = (list) => told.length > 0 || nameOf(list) === "" || nameOf(list) === nameOf(combobox);
   const others = new Set(collect(document, COMBOS).filter((other) => !parts.includes(other)).flatMap((other) => pointedIds(other).map((id) => byId(other, id))));
   const free = collect(document, roleSelector("listbox")).filter((list) => isList(list) && isVisible(list) && !others.has(list) && mayPop(list));
@@ -191,7 +191,7 @@ const COMBOS = "[role~=combobox i],[aria-haspopup=listbox]";
 
 const pointedIds = (element) => ["aria-controls", "aria-owns"].flatMap((name) => (element.getAttribute(name) ?? "").split(/\s+/)).filter(Boolean);
 
-/** In the same tree, else wherever the app draws what pops up. */
+/** In the same tree, else in any tree: apps draw popups elsewhere. */
 function byId(element, id) {
   for (const root of [element.getRootNode(), ...roots()]) {
     const found = root.getElementById?.(id);
@@ -200,7 +200,7 @@ function byId(element, id) {
   return null;
 }
 
-/** What a list offers and what is chosen in it, as far as it is drawn. */
+/** The options of a list and the chosen ones, as far as they are drawn. */
 function listed(list) {
   const options = collect(list, roleSelector("option")).filter((option) => roleOf(option) === "option" && isVisible(option));
   const chosen = (option) => option.getAttribute("aria-selected") === "true" || option.getAttribute("aria-checked") === "true";
@@ -213,7 +213,7 @@ function held(token) {
   return element;
 }
 
-/** Leaves the control and reads it. @throws {Miss} where what was typed went, or would have gone, to something else */
+/** Leaves the control and reads it. @throws {Miss} if the typed text went, or would have gone, to another element */
 async function value(token) {
   const element = held(token);
   const text = meant?.token === token ? meant : null;
@@ -224,11 +224,11 @@ async function value(token) {
   const focused = deepFocus();
   if (focused && isWithin(element, focused)) {
     focused.blur();
-    // What the page does on `change` and `blur` (trimming, formatting) is part of what will be sent.
+    // What the page changes on `change` and `blur` (trimming, formatting) is a part of what it sends.
     await new Promise((resolve) => setTimeout(resolve, 0));
     forget();
   }
-  // A field that is taken away when left (editing in place) keeps its last word.
+  // A field that the page removes when it is left (editing in place) keeps its last value.
   return element.isConnected ? control(element, token) : before;
 }
 
@@ -254,7 +254,7 @@ function set(token, values) {
 
 function choose(select, values) {
   if (!select.multiple && values.length > 1) throw new Miss("not_editable", () => `${describe(select)} accepts one option, not ${values.length}`);
-  // Nothing to choose is the choice of nothing: the empty option.
+  // Without a value, the empty option is chosen.
   const wanted = !select.multiple && values.length === 0 ? [optionOf(select, "")] : values.map((text) => optionOf(select, text));
   if (select.multiple) for (const option of select.options) option.selected = wanted.includes(option);
   else wanted[0].selected = true;
@@ -279,7 +279,7 @@ function nearestOptions(wanted, options) {
 function setFormatted(element, values) {
   const text = values[0] ?? "";
   const before = element.value;
-  // The property as the browser defines it: what the page put in its place is not there in this world.
+  // The property of the browser: a replacement by the page does not exist in this world.
   element.value = text;
   const kept = element.type === "range" ? Number(element.value) === Number(text) : element.type === "color" ? element.value === text.toLowerCase() : element.value === text;
   const { rangeUnderflow, rangeOverflow, stepMismatch } = element.validity;

@@ -1,11 +1,11 @@
-// Finding: from a target to elements, strictly or leniently, and what to say when it fails.
+// Finding: from a target to elements, strictly or leniently, and the messages when it fails.
 
-/** An attempt that failed. What it says is worked out only if it is the last word. */
+/** An attempt that failed. Its message is made only if it is the last attempt. */
 class Miss {
   /**
    * @param {string} kind a `RefusalKind`
    * @param {() => string} message @param {() => string[]} [candidates]
-   * @param {boolean} [final] no waiting will change it
+   * @param {boolean} [final] waiting does not help
    */
   constructor(kind, message, candidates = () => [], final = false) {
     Object.assign(this, { kind, message, candidates, final });
@@ -16,7 +16,7 @@ class Miss {
   }
 }
 
-/** Nothing visible matched: whether something hidden did, and what came near, is asked only if need be. */
+/** Nothing visible matched. Hidden matches and near ones are searched only for the message. */
 class Nothing extends Miss {
   constructor(query, scope) {
     super("not_found");
@@ -35,7 +35,7 @@ class Nothing extends Miss {
   }
 }
 
-/** The value, or nothing when it misses. What can never be (an unreadable selector) is still said. */
+/** The value, or undefined if the attempt fails. A final failure (an unreadable selector) is thrown. */
 function attempt(work) {
   try {
     return work();
@@ -64,7 +64,7 @@ function one(target, scope = document) {
     } catch (error) {
       if (!(error instanceof Miss)) throw error;
       if (error.final || error.kind === "disagree") throw error;
-      // Two that match say more of what is wrong than none.
+      // Two matches explain the problem better than none.
       if (!worst || (worst instanceof Nothing && !(error instanceof Nothing))) worst = error;
     }
   }
@@ -80,8 +80,8 @@ function only(query, scope) {
 }
 
 /**
- * All visible elements of the first alternative that has any. Lenient: a container that is there twice is searched
- * twice, as a condition asks whether *any* such element shows.
+ * All visible elements of the first alternative that has any. Lenient: of two containers both are searched, because a
+ * condition asks whether *any* such element is visible.
  */
 function any(target, scope = document) {
   for (const query of target.any) {
@@ -105,7 +105,7 @@ function find(query, scope, how) {
   }
   if (query.under) found = found.filter(underHeading(query.under));
   for (const inner of query.has ?? []) found = found.filter((element) => (attempt(() => find(inner, element, { lenient: true })) ?? []).length > 0);
-  // What lies behind a modal dialog counts only where nothing in reach does: then the press is what fails, and says why.
+  // Elements behind a modal dialog count only if none in front matches: then the press fails with the reason.
   if (found.length > 1 && modal()) {
     const reachable = found.filter((element) => !isBehind(element));
     if (reachable.length) found = reachable;
@@ -116,8 +116,8 @@ function find(query, scope, how) {
 }
 
 /**
- * What stands under a heading of this name: behind it, and before the next one of its level or a higher one. For pages
- * whose parts are told apart by nothing else.
+ * A predicate for elements under a heading of this name: after it, and before the next one of its level or a higher one.
+ * For pages whose parts differ by nothing else.
  * @returns {(element: Element) => boolean}
  */
 function underHeading(match) {
@@ -135,7 +135,7 @@ function underHeading(match) {
   };
 }
 
-/** HTML says it by the element, ARIA by an attribute; without either it is the second. */
+/** The level of a heading: by its ARIA attribute or its element; 2 without either. */
 const levelOf = (heading) => Number(heading.getAttribute("aria-level")) || Number(/^h([1-6])$/.exec(heading.localName)?.[1]) || 2;
 
 function candidates(by, scope, how) {
@@ -177,7 +177,7 @@ function candidates(by, scope, how) {
   }
 }
 
-/** Form controls, those that apps make, and groups of them. */
+/** Form controls of HTML and of apps, and groups of them. */
 const FIELDS = [
   "input:not([type=hidden i],[type=submit i],[type=reset i],[type=button i],[type=image i])", "textarea", "select", "fieldset", "meter", "progress",
   "[contenteditable]:not([contenteditable=false i])", "button[aria-haspopup=listbox]",
@@ -191,32 +191,32 @@ function byLabel(match, scope, wanted) {
     return wanted(field);
   });
   if (found.length < 2) return found;
-  // A radio group in a fieldset of the same name is what is meant, not the fieldset around it; a combobox, not its line, nor its list while that is open.
+  // Of a fieldset and a radio group of the same name, the inner group is meant; of a combobox, neither its input nor its open list.
   const isListOf = (field, other) => other !== field && isList(field) && !isList(other) && listOf(other) === field;
   const stands = (field) => !(isGroup(field) && found.some((other) => other !== field && isWithin(field, other))) && !found.includes(wrapperOf(field)) && !found.some((other) => isListOf(field, other));
   return found.filter(stands);
 }
 
-/** What people read as labels of a field, beside its accessible name. */
+/** The labels that people read, in addition to the accessible name of a field. */
 function labelTexts(field) {
   const texts = labelsOf(field).map(textOf);
   if (!texts.length && !nameOf(field)) texts.push(...textBefore(field), ...headOfRow(field));
   return texts;
 }
 
-/** A field that nothing names is called by the text directly before it. */
+/** The text directly before a field: it names a field without a name. */
 function textBefore(field) {
   for (let node = field.previousSibling; node; node = node.previousSibling) {
     if (node.nodeType === Node.TEXT_NODE && fold(node.data)) return [fold(node.data)];
     if (node.nodeType !== Node.ELEMENT_NODE) continue;
-    // What belongs to another field is not this one's.
+    // A text of another field does not count.
     if (node.matches(FIELDS) || node.localName === "br" || node.control || node.querySelector(FIELDS)) break;
     if (isExposed(node) && textOf(node)) return [textOf(node)];
   }
   return [];
 }
 
-/** A form laid out as a table: a field that nothing names is called by the head of its row, which stands before it. */
+/** The header of the row before a field: in a form that is laid out as a table, it names a field without a name. */
 function headOfRow(field) {
   const cell = around(field, isCell);
   const row = cell && roleOf(cell) === "cell" && around(cell, (outer) => isRole(outer, "row"));
@@ -224,7 +224,7 @@ function headOfRow(field) {
   return heads.length ? [textOf(heads.at(-1))] : [];
 }
 
-/** What has no name of its own (accname takes none from content) is called by what it says. So is a cell: a name that is made of its sorting links, too, is not what people read. */
+/** Roles that are named by their text. Most of them have no accessible name from content; the name of a cell may include its sorting links, which people do not read. */
 const SAYS = /^(?:alert|status|row|listitem|cell|gridcell|columnheader|rowheader)$/;
 
 const isGroup = (element) => element.localName === "fieldset" || /^(?:group|radiogroup)$/.test(roleOf(element));
@@ -238,7 +238,7 @@ function byText(match, scope, wanted, how) {
   for (const slot of collect(document, "slot")) for (let at = slot; at && !withHosts.has(at); at = parentOf(at)) withHosts.add(at);
   for (const button of collect(document, "input[type=submit i],input[type=reset i],input[type=button i]")) for (let at = button; at && !withHosts.has(at); at = parentOf(at)) withHosts.add(at);
   const found = [];
-  /** @returns {boolean} was it, or something in it, found? */
+  /** @returns {boolean} is it, or something inside it, a match? */
   const visit = (element) => {
     if (isUnread(element)) return false;
     if (!withHosts.has(element)) {
@@ -253,12 +253,12 @@ function byText(match, scope, wanted, how) {
     found.push(element);
     return true;
   };
-  // A container with that very text, in no element of its own, is where the text is.
+  // If the text has no element of its own, its container matches.
   if (top) visit(top);
   return found.length || how.hidden || !top ? found : besideOthers(match, top, wanted);
 }
 
-/** Elements in which a text stands beside other elements: `<p><a>1</a> <a>2</a> 300 users</p>`. */
+/** Elements in which a text is next to other elements: `<p><a>1</a> <a>2</a> 300 users</p>`. */
 function besideOthers(match, top, wanted) {
   const matches = matcher(match);
   const { words, lower } = clues(match);
@@ -273,7 +273,7 @@ function besideOthers(match, top, wanted) {
   });
 }
 
-/** The folded texts that stand between the elements in an element. */
+/** The folded texts between the elements of an element. */
 function ownTexts(element) {
   const runs = [""];
   for (const child of childrenOf(element)) {
@@ -302,9 +302,9 @@ function legible(selector, work) {
   }
 }
 
-// ---- telling people ---------------------------------------------------------------------------
+// ---- messages ---------------------------------------------------------------------------------
 
-/** What may have been meant: the same role by a near name, the same name in another role, else what is there. */
+/** What the author may have meant: the same role by a near name, the same name in another role, else all that is there. */
 function near(query, scope) {
   const inside = query.within ? one(query.within, scope) : scope;
   const [kind, value] = variant(query.by);
@@ -339,7 +339,7 @@ function near(query, scope) {
   return [];
 }
 
-/** Things that people call by a name. */
+/** Elements that people call by a name. */
 const CALLED = `${FIELDS},button,summary,input,a[href],h1,h2,h3,h4,h5,h6,dialog,table,option,${"button link tab menuitem option dialog alertdialog heading table grid alert status".split(" ").map((role) => `[role~=${role}]`).join(",")}`;
 
 /** For people: `button "Save"`. */
@@ -359,7 +359,7 @@ function sayTag(element) {
   return `<${element.localName}${clip(mark, 40)}>`;
 }
 
-/** With where it stands: `button "Edit" in row "ada@example.org Ada"`. */
+/** With its surroundings: `button "Edit" in row "ada@example.org Ada"`. */
 function describeWhere(element) {
   const place = around(element, (outer) => /^(?:row|listitem|dialog|alertdialog|form|region|navigation|article|menu|tabpanel|group|radiogroup|table|main)$/.test(roleOf(outer)) && placeName(outer) !== "");
   if (place) return `${describe(element)} in ${roleOf(place)} ${quote(placeName(place), 60)}`;

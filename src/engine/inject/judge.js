@@ -1,12 +1,12 @@
-// Judging: may this element be pressed, where, and did the press arrive? The guard is here.
+// Judging: may this element be pressed, where, and did the press arrive? The guard is in this file.
 
-/** Where elements stood when they were last looked at. */
+/** Where elements were when they were last checked. */
 const lastRects = new WeakMap();
 
 /** What the next press must hit. @type {{token: number, target: object, element: Element, at: object, phase: string, instead: string | null, told: ((answer: object) => void)[]} | null} */
 let aimed = null;
 
-/** Tokens begin anywhere: one of a document that is gone must not be taken for one of this document. */
+/** Tokens start at a random number: a token of an earlier document must not be valid in this one. */
 let lastToken = crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
 
 const nextToken = () => ++lastToken;
@@ -16,7 +16,7 @@ async function aim(target, round) {
   const element = usable(target);
   if (lastRects.get(element) !== rectOf(element) || isAnimated(element)) {
     if (!(await staysStill(element))) throw new Miss("moving", () => `${describe(element)} is moving`);
-    // The page ran meanwhile.
+    // The page has run in the meantime.
     forget();
     if (usable(target) !== element) throw new Miss("moving", () => `${sayTarget(target)} was just replaced`);
   }
@@ -33,7 +33,7 @@ async function aim(target, round) {
   return { answer: "aimed", token, at, element: describe(element) };
 }
 
-/** One attempt at bringing it under the pointer: nothing is armed. @throws {Miss} */
+/** One attempt to find the point for the pointer: nothing is armed. @throws {Miss} */
 async function hover(target, round) {
   const element = one(target);
   if (lastRects.get(element) !== rectOf(element) || isAnimated(element)) {
@@ -58,7 +58,7 @@ async function scroll(target, to) {
   const before = box.scrollTop;
   box.scrollTo({ top: to === "start" ? 0 : before + Math.max(1, Math.floor(box.clientHeight * 0.9)), behavior: "instant" });
   const moved = Math.abs(box.scrollTop - before) >= 1;
-  // The page hears of it with the next frame, and draws what is new in the one after that.
+  // The page gets the event with the next frame and draws in the one after that.
   if (moved) {
     await frame();
     await frame();
@@ -66,7 +66,7 @@ async function scroll(target, to) {
   return { answer: "scrolled", moved };
 }
 
-/** What scrolls an element: itself, what is inside it, the nearest around it; else the document. */
+/** The element that scrolls: itself, the nearest around it, one inside it; else the document. */
 function scrollerOf(element) {
   const scrolls = (one) => one.scrollHeight > one.clientHeight + 1 && /^(?:auto|scroll|overlay)$/.test(getComputedStyle(one).overflowY);
   if (scrolls(element)) return element;
@@ -75,12 +75,12 @@ function scrollerOf(element) {
 }
 
 /**
- * Where a point of a frame's viewport is in this document's: brought into view, and nothing over it. @throws {Miss}
+ * Where a point of a frame's viewport is in the viewport of this document: in view and not covered. @throws {Miss}
  * @param {{x: number, y: number}} point
- * @param {number} round from 0: later attempts bring it elsewhere, out from under what stays where it is
+ * @param {number} round from 0: later attempts scroll it to other positions, away from fixed elements
  */
 async function through(owner, point, round) {
-  // What is inside has just been brought into view: across processes that takes a moment.
+  // The content has just been scrolled into view, which takes a moment across processes.
   if (!(await staysStill(owner))) throw new Miss("moving", () => `${describe(owner)} is moving`);
   forget();
   let at = pointOf(owner, point);
@@ -101,7 +101,7 @@ async function through(owner, point, round) {
 
 const isInView = ({ x, y }) => x >= 0 && y >= 0 && x < innerWidth && y < innerHeight;
 
-/** The content of a frame begins inside its border and padding, and may be drawn larger or smaller than it is. */
+/** The point in this viewport. The content of a frame begins inside its border and padding, and may be scaled. */
 function pointOf(owner, { x, y }) {
   const { left, top, width, height } = owner.getBoundingClientRect();
   const { paddingLeft, paddingTop } = getComputedStyle(owner);
@@ -116,7 +116,7 @@ function usable(target) {
   return element;
 }
 
-/** The element, or the nearest around it that has a box of its own: a slot has none. */
+/** The element, or the nearest one around it that has a box: a slot has none. */
 const boxed = (element) => (element.getClientRects().length ? element : around(element, (outer) => outer.getClientRects().length > 0) ?? element);
 
 const rectOf = (element) => {
@@ -124,12 +124,12 @@ const rectOf = (element) => {
   return [x, y, width, height].join(" ");
 };
 
-/** Is it in the same place over a frame? Asked only where something runs that may move it, or where it is new to us. */
+/** Does it stay in place for a frame? Asked only if an animation may move it, or if it was not checked before. */
 async function staysStill(element) {
   const rect = rectOf(element);
   const animated = isAnimated(element);
   await frame();
-  // An animation that is only about to begin has not moved anything by the first frame; a busy page gives frames late.
+  // An animation that is about to begin moves nothing in the first frame, and a busy page draws frames late.
   if (animated) await frame(250);
   const after = element.isConnected ? rectOf(element) : null;
   lastRects.set(element, after);
@@ -150,7 +150,7 @@ const frame = (most = 50) => new Promise((resolve) => {
   });
 });
 
-/** Later attempts bring it elsewhere: out from under a sticky header or footer. @returns whether the page ran meanwhile */
+/** Scrolls it into view; later attempts to other positions, away from a sticky header or footer. @returns whether the page may have run */
 async function bringIntoView(element, round) {
   const before = rectOf(element);
   const block = ["nearest", "center", "start", "end"][round % 4];
@@ -160,16 +160,16 @@ async function bringIntoView(element, round) {
   return true;
 }
 
-/** Frames in it, or itself in one: which of them a press goes to is decided by what was drawn last. */
+/** Does the page have frames, or is it one? Then the browser chooses the document of a press by what was drawn last. */
 const isComposed = () => window !== top || collect(document, "iframe,frame").length > 0;
 
-/** What was changed is on the screen. */
+/** Waits until the changes are drawn. */
 async function drawn() {
   await frame();
   await frame();
 }
 
-/** @returns {{x: number, y: number}} the centre of what is visible of it @throws {Miss} */
+/** @returns {{x: number, y: number}} the center of its visible part @throws {Miss} */
 function pressPoint(element) {
   const surfaces = [element, ...labelsOf(element)];
   let first = null;
@@ -179,7 +179,7 @@ function pressPoint(element) {
     const points = [[0.5, 0.5], [0.25, 0.5], [0.75, 0.5], [0.5, 0.25], [0.5, 0.75]].map(([x, y]) => ({ x: box.left + box.width * x, y: box.top + box.height * y }));
     const hits = points.map(({ x, y }) => hitAt(x, y));
     if (hits[0] && belongsTo(element, hits[0])) {
-      // A press on a row or card must not land on a button that happens to be in its middle.
+      // A press on a row or card must not hit a button in its middle.
       const clean = hits.findIndex((hit) => hit && belongsTo(element, hit) && !isNested(element, hit));
       return points[Math.max(0, clean)];
     }
@@ -189,7 +189,7 @@ function pressPoint(element) {
   throw new Miss("covered", () => `covered by ${describe(coverOf(first, element))}`);
 }
 
-/** The largest piece of an element that is inside the viewport and everything that clips it. */
+/** The largest part of an element inside the viewport and all clipping elements. */
 function visibleBox(element) {
   let best = null;
   const rects = [...element.getClientRects()].filter(({ width, height }) => width > 0 && height > 0);
@@ -203,7 +203,7 @@ function visibleBox(element) {
     for (let at = parentOf(element); at; at = parentOf(at)) {
       const style = getComputedStyle(at);
       const holdsAll = style.transform !== "none" || style.filter !== "none" || style.contain !== "none";
-      // What is positioned is clipped only from the box on that it is positioned in.
+      // A positioned element is clipped only by its containing block and the elements around that.
       if ((position === "fixed" || (position === "absolute" && style.position === "static")) && !holdsAll) continue;
       ({ position } = style);
       if (style.overflow === "visible" || at === document.body || at === document.documentElement) continue;
@@ -219,7 +219,7 @@ function visibleBox(element) {
   return best;
 }
 
-/** Of an element without a box: those of its children, texts among them. */
+/** The boxes of the children, texts included, of an element without a box. */
 function boxesInside(element) {
   const boxes = [];
   for (const child of childrenOf(element)) {
@@ -231,7 +231,7 @@ function boxesInside(element) {
   return boxes;
 }
 
-/** Does a press on `hit` reach the element: as itself, as a part of it, as its label? */
+/** Does a press on `hit` reach the element: is it the element, a part of it, or its label? */
 function belongsTo(element, hit) {
   if (isWithin(element, hit)) return true;
   const label = hit.localName === "label" ? hit : around(hit, (outer) => outer.localName === "label");
@@ -240,13 +240,13 @@ function belongsTo(element, hit) {
 
 const ACTIVE = "a[href],button,input,select,textarea,summary,[contenteditable]:not([contenteditable=false i]),[role=button],[role=link],[role=checkbox],[role=switch],[role=radio],[role=menuitem],[role=tab],[role=option],[role=combobox]";
 
-/** Is the hit on something inside the element that acts by itself? */
+/** Is the hit on a control inside the element? */
 function isNested(element, hit) {
   for (let at = hit; at && at !== element; at = parentOf(at)) if (at.matches(ACTIVE) && at !== element.control) return true;
   return false;
 }
 
-/** The cover as people know it: the dialog it is part of, else the nearest thing with a role. */
+/** The cover as people know it: its dialog, else the nearest element with a role. */
 function coverOf(hit, element) {
   const outside = [];
   for (let at = hit; at && !isWithin(at, element); at = parentOf(at)) outside.push(at);
@@ -257,12 +257,12 @@ function coverOf(hit, element) {
 
 const PRESS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu", "touchstart", "touchend"];
 
-/** What the guard has dealt with: it hears each event twice. */
+/** The events that the guard has handled: it gets each event twice. */
 const guarded = new WeakSet();
 
 /**
- * Listening again changes nothing, unless the page wrote itself anew (`document.open`), which takes listeners away. The
- * document listens as well: a window that another page opened does not always tell its own listeners.
+ * Adds the listeners. Adding them again changes nothing, unless the page rewrote itself (`document.open`), which removes
+ * listeners. The document listens as well: a window that another page opened does not always call its own listeners.
  */
 function stand() {
   for (const heard of [globalThis, document]) {
@@ -274,22 +274,22 @@ function stand() {
 stand();
 
 /**
- * What the next text is meant for; in a document that nobody has asked anything of, for nothing; null: for whatever has the
+ * The target of the next text. In a document that was not asked anything: nowhere. Null: whatever has the
  * focus. @type {{token: number | null, element: Element | null, came: boolean, instead: string | null} | null}
  */
 let meant = { token: null, element: null, came: false, instead: null };
 
-/** Typed is into whatever has the focus: a secret must not go into a field that took it meanwhile. */
+/** Text goes to the focused element: a secret must not go into a field that took the focus in the meantime. */
 function guardText(event) {
   if (!meant || !event.isTrusted || guarded.has(event)) return;
   guarded.add(event);
   if (event.type === "keydown") {
-    // A key may move the focus: that is what it was pressed for.
+    // A key may move the focus.
     meant = null;
     return;
   }
   const path = event.composedPath();
-  // What is edited may be a part of what the browser edits.
+  // The edited element may be a part of what the browser edits.
   if (path.includes(meant.element) || (meant.element?.isContentEditable && isWithin(path[0], meant.element))) {
     meant.came = true;
     return;
@@ -301,14 +301,14 @@ function guardText(event) {
 }
 
 /**
- * Sees every event of the next press before the page does. It is decided by the first one: hits the very element, and
- * the target is still that element — or the whole press is swallowed.
+ * Gets every event of the next press before the page does. The first event decides: if it hits another element, or if the
+ * target is another element now, the whole press is swallowed.
  */
 function guard(event) {
   if (!aimed || !event.isTrusted || aimed.phase === "done" || guarded.has(event)) return;
   guarded.add(event);
   if (aimed.phase === "shut") {
-    // A click that no press came before is one of the keyboard.
+    // A click without a press before it comes from the keyboard.
     if (event.type !== "pointerdown" && event.type !== "mousedown") return;
     aimed.phase = "swallowing";
   }
@@ -323,7 +323,7 @@ function guard(event) {
     event.stopImmediatePropagation();
   }
   if (event.type === "click") aimed.phase = "done";
-  // Told when the page has dealt with it. No click follows where the element went away under the press, or gets none.
+  // Reported after the page has handled it. No click follows if the element went away under the press.
   if (event.type === "click" || event.type === "mouseup" || event.type === "pointerup") setTimeout(settle, 0, aimed);
 }
 
@@ -347,8 +347,8 @@ function whatInstead(event) {
 }
 
 /**
- * The press began on the element; did the click get there too? An element that moved away or was replaced between the
- * two was not clicked. One that did its work on the way down (a menu that opens) was.
+ * The press began on the element; did the click reach it, too? An element that moved or was replaced in between was not
+ * clicked. An element that reacted to the press itself (a menu that opens) was.
  */
 function wentAstray(event) {
   const { target, element, at } = aimed;
@@ -369,13 +369,13 @@ function settle(press) {
   for (const tell of press.told.splice(0)) tell();
 }
 
-/** The next press is meant for another document: should it arrive in this one, it is swallowed. */
+/** The next press is meant for another document: if it arrives in this one, it is swallowed. */
 function shut() {
   stand();
   aimed = { token: null, phase: "shut", instead: "another document", told: [] };
 }
 
-/** What became of the press. Waits until it was seen. */
+/** The result of the press. Waits until it is known. */
 async function verdict(token, within) {
   const press = aimed;
   if (!press || press.token !== token) throw new Miss("not_found", () => "this document has no aim with this token", undefined, true);
@@ -386,7 +386,7 @@ async function verdict(token, within) {
     });
   }
   if (press.phase === "armed") {
-    // A press that comes after this answer is swallowed: whoever was told that there was none may press again.
+    // A press after this answer is swallowed: the caller may press again.
     press.phase = "swallowing";
     press.instead = "no press arrived";
     return { answer: "pressed", hit: false, instead: press.instead };

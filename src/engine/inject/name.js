@@ -1,6 +1,6 @@
 // Accessible names: W3C accname 1.2.
 
-/** Roles that are named by what they contain. */
+/** Roles that are named by their content. */
 const NAMED_BY_CONTENT = new Set(
   "button cell checkbox columnheader gridcell heading link menuitem menuitemcheckbox menuitemradio option radio row rowheader switch tab tooltip treeitem".split(" "),
 );
@@ -9,7 +9,7 @@ const TYPED = new Set(["textbox", "searchbox"]);
 const CHOSEN = new Set(["combobox", "listbox"]);
 const MEASURED = new Set(["slider", "spinbutton", "progressbar", "meter", "scrollbar"]);
 
-/** Never read: no text for people. */
+/** Elements without text for people. */
 const isUnread = (element) => /^(?:script|style|noscript|template|head|title)$/.test(element.localName) && element.namespaceURI === "http://www.w3.org/1999/xhtml";
 
 /** @returns {string} the accessible name, folded */
@@ -22,14 +22,14 @@ function nameOf(element) {
   return name;
 }
 
-/** False only for what surely has another name: one with a text of its own that is no part of it. Spares most of a big page. */
+/** False only for an element that certainly has another name: it has a text that is not a part of the name. This skips most of a big page. */
 function mayBeCalled(element, match) {
   if (!match.exact || !NAMED_BY_CONTENT.has(roleOf(element)) || element.shadowRoot) return true;
   if (element.localName === "input" || element.hasAttribute("aria-label") || element.hasAttribute("aria-labelledby") || labelsOf(element).length) return true;
   return !saysOther(element, fold(match.exact));
 }
 
-/** Does it show a text that is no part of this? */
+/** Does it show a text that is not a part of this? */
 function saysOther(element, wanted) {
   for (let node = element.firstChild; node; node = node.nextSibling) {
     if (node.nodeType === Node.TEXT_NODE) {
@@ -39,15 +39,15 @@ function saysOther(element, wanted) {
   return false;
 }
 
-/** Elements that add just their text to a name, unless they bear one of the attributes. */
+/** Elements that add only their text to a name, unless they have one of the attributes below. */
 const PLAIN_TEXT = new Set(["span", "div", "b", "i", "strong", "em", "p", "small", "u"]);
 const TELLING = ["role", "aria-label", "aria-labelledby"];
 
 /**
  * The text alternative of one element on the way to a name.
  * @param {{seen: Set<Element>, referenced: boolean, inside: boolean, hidden: boolean}} way `referenced`: reached by
- *   aria-labelledby (not followed twice); `inside`: a part of what is being named; `hidden`: hidden parts count, as the
- *   whole is hidden
+ *   aria-labelledby (not followed twice); `inside`: a part of the element to name; `hidden`: hidden parts count, because
+ *   the whole is hidden
  */
 function alternative(element, way) {
   if (way.seen.has(element) || isUnread(element)) return "";
@@ -88,7 +88,7 @@ function referencedText(element) {
   return texts.filter(Boolean).join(" ");
 }
 
-/** What a control inside a name says: its value. Null: it is no such control. */
+/** The value of a control inside a name. Null: it is not such a control. */
 function embeddedValue(element, role) {
   if (TYPED.has(role)) return element.type === "password" ? "" : element.value ?? element.textContent;
   if (CHOSEN.has(role)) return chosenTexts(element).join(" ");
@@ -106,7 +106,7 @@ function chosenTexts(element) {
 
 const optionText = (option) => fold(option.label || option.textContent);
 
-/** The name that HTML itself gives. Null: HTML has none for it. */
+/** The name by the rules of HTML. Null: HTML has no rule for it. */
 function nativeText(element, way) {
   switch (element.localName) {
     case "input":
@@ -138,7 +138,7 @@ function nativeText(element, way) {
     case "option":
       return element.getAttribute("label") || null;
     default:
-      // A form-associated custom element has labels as a field has; others have at least what points at them.
+      // A form-associated custom element has labels like a field. Others have at least the labels that point at them.
       return element.localName.includes("-") ? labelText(element, way) || pointedText(element, way) : null;
   }
 }
@@ -157,13 +157,13 @@ function pointedText(element, way) {
 function partText(element, part, way) {
   const found = [...element.children].find((child) => child.localName === part);
   if (!found) return null;
-  // The title of a drawing is never rendered, yet it is its name.
+  // The title of an SVG drawing is never rendered, but it is its name.
   return (part === "title" ? found.textContent : alternative(found, { ...way, inside: true })) || null;
 }
 
 const lastResort = (element) => element.getAttribute("placeholder") || element.getAttribute("aria-placeholder") || "";
 
-/** What an element contains, with generated content, as one text. */
+/** The content of an element as one text, with generated content. */
 function contentText(element, way) {
   let text = generated(element, "::before");
   for (const child of childrenOf(element)) {
@@ -181,7 +181,7 @@ function isInline(element) {
   return display === "inline" || display === "contents";
 }
 
-/** The text of a pseudo-element: its alternative text where the style gives one. */
+/** The text of a pseudo-element: its alternative text, if the style has one. */
 function generated(element, which) {
   const style = getComputedStyle(element, which);
   const { content } = style;

@@ -10,7 +10,7 @@ function textOf(element) {
   return text;
 }
 
-/** @param {boolean} values also what controls hold and what pictures stand for */
+/** @param {boolean} values also the values of controls and the names of pictures */
 function shownText(element, values) {
   if (isUnread(element)) return "";
   if (element.localName === "input") return values ? valueText(element) : BUTTON_TYPES.has(element.type) ? element.value : "";
@@ -36,7 +36,7 @@ const valueText = (input) => (input.type === "password" || input.type === "check
 /** An image, or an icon that only has a name. */
 const pictured = (element) => roleOf(element) === "img" || (!roleOf(element) && element.localName !== "svg" && element.childElementCount === 0 && !element.shadowRoot && !/\S/.test(element.textContent) && element.hasAttribute("aria-label"));
 
-/** What stands in a place of a record: text, values, pictures' names; of a lone checkbox or switch whether it is on. */
+/** The content of a place of a record: text, values, names of pictures; of a single checkbox or switch, its state. */
 function cellText(element) {
   if (isSwitchable(element)) return String(isOn(element));
   const text = fold(shownText(element, true));
@@ -49,7 +49,7 @@ const isSwitchable = (element) => isRole(element, "checkbox");
 
 const isOn = (element) => (element.localName === "input" ? element.checked : element.getAttribute("aria-checked") === "true");
 
-/** What a target says: what was looked for, where that stands beside other elements. @param {string} [attribute] */
+/** The text of a target; the text that the target looks for, if it is next to other elements. @param {string} [attribute] */
 function readTarget(target, attribute) {
   const element = one(target);
   const text = readText(element, attribute);
@@ -74,7 +74,7 @@ function readText(element, attribute) {
   return ["input", "textarea", "select"].includes(element.localName) ? fold(shownText(element, true)) : textOf(element);
 }
 
-/** What is on the page, for a person who was not there. */
+/** What is on the page, for a person who does not see it. */
 function pageFacts() {
   const seen = (selector) => collect(document, selector).filter(isVisible);
   const said = (texts, most) => [...new Set(texts.filter(Boolean).map((text) => clip(text, 160)))].slice(0, most);
@@ -102,9 +102,9 @@ function describeTable(table) {
   return headers.length ? `${describe(table)} with ${headers.map((header) => quote(header, 40)).join(", ")}` : describe(table);
 }
 
-/** Does anything on the page, seen or not, hold one of these? Dots of a password do not. */
+/** Does anything on the page, visible or not, contain one of these? Password fields do not count. */
 function pageContains(needles) {
-  // White space is taken out on both sides: a secret shown in groups, or split over elements, is still shown.
+  // Without white space on both sides: a secret in groups, or split over elements, is found too.
   const squash = (text) => text.replace(/\s+/g, "").toLowerCase();
   const wanted = needles.map(squash).filter(Boolean);
   if (wanted.length === 0) return false;

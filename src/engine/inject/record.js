@@ -1,8 +1,8 @@
-// Records: rows of tables and grids, items of lists, and the places in them.
+// Records: rows of tables and grids, items of lists, and their places.
 
 const isTable = (element) => isRole(element, "table");
 
-/** The roles whose parts are records, beside tables: what a part is called. */
+/** The roles besides tables whose parts are records, with the role of a part. */
 const ITEMS = { list: "listitem", listbox: "option", tree: "treeitem", feed: "article", menu: "menuitem" };
 
 /** The elements that are records of a container. @returns {Element[]} */
@@ -16,7 +16,7 @@ function rowsOf(rows, container) {
 }
 
 /**
- * A table as people see it: which cell stands in which column.
+ * A table as people see it: which cell is in which column.
  * @returns {{headers: {text: string, element: Element, start: number, end: number}[], records: Element[], cells: Map<Element, {element: Element, start: number, end: number}[]>}}
  */
 function gridOf(table) {
@@ -27,15 +27,15 @@ function gridOf(table) {
   const cells = new Map();
   const headers = [];
   const records = [];
-  /** The cell from above that takes a column, and until which row. @type {{until: number, cell: object}[]} */
+  /** By column, the cell from above that spans it, and until which row. @type {{until: number, cell: object}[]} */
   const taken = [];
   let lastSection = null;
   rows.forEach((row, index) => {
     const section = row.closest("thead, tbody, tfoot");
-    // Nothing spans from one section of a table into the next.
+    // No cell spans from one section of a table into the next.
     if (section !== lastSection) taken.length = 0;
     lastSection = section;
-    // A cell that began further up stands in this row, too. A header does not: it is none of a record's values.
+    // A cell from an earlier row that spans this row belongs to it. A header does not: it is not a value of a record.
     const spanning = new Set(taken.filter(({ until, cell }) => until > index && roleOf(cell.element) !== "columnheader").map(({ cell }) => cell));
     const placed = [];
     let column = 0;
@@ -56,7 +56,7 @@ function gridOf(table) {
     if (!isHead && hasBox(row) && placed.some(({ element }) => roleOf(element) !== "columnheader")) records.push(row);
   });
   const columns = Math.max(0, ...headers.map((header) => header.end));
-  // One cell across the whole table is a message ("nothing found", "loading"), no record.
+  // One cell across the whole table is a message ("nothing found", "loading"), not a record.
   const isMessage = (row) => columns > 1 && cells.get(row).length === 1 && cells.get(row)[0].end - cells.get(row)[0].start >= columns;
   const grid = { headers, cells, records: records.filter((row) => !isMessage(row)) };
   memo.grids.set(table, grid);
@@ -79,7 +79,7 @@ function columnOf(table, match) {
   const matches = matcher(match, bareHeader);
   let found = headers.filter((header) => matches(header.text));
   if (found.length === 0) found = headers.filter((header) => matches(nameOf(header.element)));
-  // A header over several columns yields to one of the same name over a single one.
+  // A header over a single column is preferred to one of the same name over several.
   const narrow = found.filter((header) => header.end - header.start === 1);
   if (found.length > 1 && narrow.length) found = narrow;
   const starts = new Set(found.map((header) => header.start));
@@ -115,10 +115,10 @@ function reader(at, container) {
   };
 }
 
-/** What stands between the values of one record that has several: no text for people. */
+/** The separator of several values in one place: not a text for people. */
 const BETWEEN = "\u001f";
 
-/** What a text says between two others; nothing where it says something else. */
+/** The part of a text between two others; null if the text is different. */
 function between(text, before, after) {
   if (text === null || text.length < before.length + after.length || !text.startsWith(before) || !text.endsWith(after)) return null;
   return fold(text.slice(before.length, text.length - after.length));
@@ -126,7 +126,7 @@ function between(text, before, after) {
 
 /** The records that show this identity. */
 function byRecord(record, scope, wanted, how) {
-  // What is hidden has no cells to read.
+  // A hidden record has no cells to read.
   if (how.hidden) return [];
   const containers = how.lenient ? any(record.rows.within, scope) : [one(record.rows.within, scope)];
   const same = record.ignore_case ? (text) => fold(text).toLowerCase() : fold;
@@ -153,7 +153,7 @@ function readRecords(view) {
   const container = one(view.rows.within);
   const readers = view.columns.map((column) => reader(column.at, container));
   const rows = rowsOf(view.rows, container).map((row) => readers.map((read) => read(row)));
-  // Nothing yet, or only the bones of rows to come: an empty list is something else.
+  // No records yet, or only placeholders: this is not an empty list.
   if (isBusy(container) && rows.every((row) => row.every((text) => !text))) throw new Miss("not_found", () => `${describe(container)} is still loading: it shows no record and is marked aria-busy`);
   return { rows };
 }

@@ -1,6 +1,6 @@
 // Roles: WAI-ARIA 1.2, implicit ones as in HTML-AAM.
 
-/** Which elements may have a role by themselves; the rest is said by `role=`. Candidates only: `roleOf` decides. */
+/** The elements that may have a role without `role=`. These are candidates only: `roleOf` decides. */
 const NATIVE = {
   article: "article",
   banner: "header",
@@ -51,7 +51,7 @@ const NATIVE = {
   time: "time",
 };
 
-/** Asking for the first also finds the others: kinds of it, which are the same to a person. */
+/** A role also finds these kinds of it, which are the same to a person. */
 const KINDS = {
   cell: ["gridcell"],
   checkbox: ["switch"],
@@ -90,7 +90,7 @@ const PLAIN = {
   table: "table", tbody: "rowgroup", textarea: "textbox", tfoot: "rowgroup", thead: "rowgroup", time: "time", ul: "list",
 };
 
-/** What a role looks for, before `roleOf` has its say. */
+/** The selector of the candidates for a role. */
 function roleSelector(role) {
   return [role, ...(KINDS[role] ?? [])]
     .map((one) => `[role~="${CSS.escape(one)}" i]${NATIVE[one] ? `,${NATIVE[one]}` : ""}`)
@@ -117,17 +117,17 @@ function explicitRole(element) {
   if (!said) return null;
   const role = said.toLowerCase().split(/\s+/).find((one) => KNOWN.has(one));
   if (!role) return null;
-  // What can be focused or says more about itself cannot be mere decoration.
+  // An element that can be focused, or has more ARIA attributes, is not decoration.
   if ((role === "none" || role === "presentation") && isMeant(element)) return null;
   if (role === "image") return "img";
-  // A region or form without a name is none.
+  // A region without a name is not a region.
   if (role === "region" && !hasName(element)) return null;
   return role;
 }
 
 const isMeant = (element) => element.tabIndex >= 0 || ["aria-label", "aria-labelledby", "aria-describedby", "aria-live", "aria-controls", "aria-owns"].some((name) => element.hasAttribute(name));
 
-/** Named by its author; enough for roles that need a name. */
+/** Has its author named it? That is enough for roles that need a name. */
 const hasName = (element) => ["aria-label", "aria-labelledby", "title"].some((name) => fold(element.getAttribute(name) ?? "") !== "");
 
 function implicitRole(element) {
@@ -165,7 +165,7 @@ function implicitRole(element) {
   }
 }
 
-/** The role of the table that a part belongs to; empty for a table that is only layout. */
+/** The role of the table of a part; empty for a table that is only layout. */
 function tableRole(part) {
   const table = part.closest("table");
   const role = table ? roleOf(table) : "";

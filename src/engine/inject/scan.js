@@ -1,15 +1,15 @@
-// Going through a list that draws only a part of itself: window after window, as long as it goes on.
+// Reading a list that draws only a part of its records: window after window, to its end.
 
-/** How long one question scrolls before it is looked again for what gets in the way. */
+/** How long one question scrolls before overlays are checked again. */
 const SPELL = 400;
 
-/** How long a list that is not at its end may take to draw what comes next, before it is scrolled on all the same. */
+/** How long a list may take to draw more records, before it is scrolled on anyway. */
 const LATE = 200;
 
 /**
- * Reads what is drawn and scrolls until the last record of it is on top, again and again. What is drawn next begins with
- * what was read last: nothing between the two is passed over, however late it is drawn.
- * @param {{view: object, key?: number, until?: object[]}} asked `key`: the column without which a record has not come yet
+ * Reads the drawn records and scrolls until the last of them is on top, again and again. The next window begins with the
+ * last record that was read, so no record is missed, however late it is drawn.
+ * @param {{view: object, key?: number, until?: object[]}} asked `key`: the column without which a record is not complete
  * @throws {Miss}
  */
 async function scan({ view, key, until = [] }) {
@@ -25,7 +25,7 @@ async function scan({ view, key, until = [] }) {
       container = one(view.rows.within);
       placed = placedRecords(view, container);
     } catch (miss) {
-      // What was read until now is not lost.
+      // The records that were read so far are kept.
       if (!(miss instanceof Miss) || scanned.moves === 0) throw miss;
       return { ...scanned, whole: false };
     }
@@ -52,7 +52,7 @@ async function scan({ view, key, until = [] }) {
       await pause(LATE);
     } else {
       scanned.moves++;
-      // The page hears of it before the next frame, and draws in that frame or soon after it.
+      // The page gets the event before the next frame, and draws in that frame or soon after it.
       await frame();
       await pause(0);
     }
@@ -62,7 +62,7 @@ async function scan({ view, key, until = [] }) {
 
 const hasCome = (row, key) => (typeof key === "number" ? Boolean(row[key]) : row.some(Boolean));
 
-/** The records as they stand below each other: elements that are used again are in any order. */
+/** The records from top to bottom: reused elements are in any order. */
 function placedRecords(view, container) {
   const readers = view.columns.map((column) => reader(column.at, container));
   return rowsOf(view.rows, container)
@@ -71,9 +71,9 @@ function placedRecords(view, container) {
 }
 
 /**
- * Scrolls until a record is on top; on by nine tenths of a window, if it is taller than that.
- * @param {boolean} anyway the same, if it is on top already
- * @returns {"moved" | "end" | "drawing"} drawing: it is on top, nothing is below it, and yet this is not the end
+ * Scrolls until a record is on top; by nine tenths of a window, if the record is taller than that.
+ * @param {boolean} anyway scroll on, if it is on top already
+ * @returns {"moved" | "end" | "drawing"} drawing: it is on top, nothing is below it, but this is not the end
  */
 function scrollPast(container, element, anyway) {
   const box = scrollerOf(container);

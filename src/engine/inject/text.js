@@ -1,4 +1,4 @@
-// Text: folding, comparing, nearness, quoting. Knows no element.
+// Text: folding, comparing, nearness, quoting. It must not know elements.
 
 /** Runs of white space are one space, none at the ends. */
 const fold = (text) => text.replace(/\s+/g, " ").trim();
@@ -9,7 +9,7 @@ const variant = (tagged) => Object.entries(tagged)[0];
 /**
  * A predicate for a `TextMatch`.
  * @param {object} match `{exact}`, `{contains}`, `{whole}` or `{glob}`
- * @param {(text: string) => string} [trim] takes away what does not count (of both sides, in whole comparisons)
+ * @param {(text: string) => string} [trim] removes what does not count (on both sides, in whole comparisons)
  * @returns {(text: string) => boolean} of folded text
  */
 function matcher(match, trim = (text) => text) {
@@ -35,8 +35,8 @@ function matcher(match, trim = (text) => text) {
 /** Digits, in groups or not: `1,204`. */
 const NUMBER = "\\d+(?:[.,'\u00A0\u202F ]\\d{3})*";
 /**
- * A predicate for a `TextMatch` that a text only has to hold. An exact one is held whole, case and all, and not as a
- * part of something longer: `ada@x` is not in `nada@x` nor in `ada@x.org`.
+ * A predicate for a `TextMatch` that a text only has to contain. An exact one must be there as a whole, in the same case,
+ * and not as a part of something longer: `ada@x` is not in `nada@x` nor in `ada@x.org`.
  */
 function holder(match) {
   const [how, raw] = variant(match);
@@ -51,13 +51,13 @@ function holder(match) {
 
 const escapeRegExp = (text) => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
-/** A label that says "required" or leads over to its field is still that label. */
+/** The label without marks such as "*" for a required field or ":" before the field. */
 const bareLabel = (text) => text.replace(/\s*(?:[*:：]|\(\*\))+(?:\s*[*:：])*$/u, "");
 
-/** A header that shows how the column is sorted is still that header. */
+/** The header without the arrow that shows how the column is sorted. */
 const bareHeader = (text) => text.replace(/\s*[▲▼△▽▴▾▵▿↑↓↕⇅⇵⬆⬇]\uFE0E?$/u, "");
 
-/** What any text that matches must have in it, for cheap pruning. @returns {{words: string[], lower: boolean}} */
+/** The words that every matching text contains, for cheap pruning. @returns {{words: string[], lower: boolean}} */
 function clues(match) {
   const [how, raw] = variant(match);
   const lower = how === "contains" || how === "whole";
@@ -95,7 +95,7 @@ function distance(one, other) {
   return above[b.length];
 }
 
-/** 0 for the same but for case, up to 1 for nothing in common. */
+/** How different two texts are: 0 if they differ at most in case, up to 1 for nothing in common. */
 function strangeness(wanted, text) {
   const a = wanted.toLowerCase();
   const b = text.toLowerCase();
@@ -106,7 +106,7 @@ function strangeness(wanted, text) {
 }
 
 /**
- * The items whose text comes nearest to what was wanted, nearest first.
+ * The items whose text is nearest to the wanted one, nearest first.
  * @template T @param {T[]} items @param {(item: T) => string} textOfItem @returns {T[]}
  */
 function nearest(wanted, items, textOfItem, most = 8) {

@@ -1,8 +1,8 @@
-// The tree that a person sees: light tree, open shadow roots and slots as one; and what of it is shown.
+// The tree that a person sees: light tree, open shadow roots and slots as one; and which parts of it are shown.
 
 /**
- * What was already worked out about the page as it is now. Everything here dies with `forget`, which is called
- * before every attempt and after everything that lets the page run.
+ * Results about the page in its current state. `forget` drops them: it is called before every attempt and whenever the
+ * page may have run.
  */
 let memo = blank();
 
@@ -18,7 +18,7 @@ function forget() {
   memo = blank();
 }
 
-/** All but the most frequent of those that cannot have a shadow root: sorting them out in the browser is much cheaper. */
+/** All elements except the most frequent ones that cannot have a shadow root: the browser excludes them much faster. */
 const MAY_HOST = "*:not(a,b,br,button,em,form,g,i,img,input,label,li,option,path,script,select,strong,svg,table,tbody,td,textarea,th,thead,tr,ul,use)";
 
 /** All elements with an open shadow root, nested ones included, outer before inner. */
@@ -55,7 +55,7 @@ function labelsOf(element) {
   return memo.labels.get(element) ?? [];
 }
 
-/** What a label is read as a label of: of a custom element that means nothing by itself, the only field inside it. */
+/** The control that a label names: of a custom element without a role, the only field inside it. */
 function labelled(control) {
   if (!control.shadowRoot || roleOf(control)) return control;
   const fields = collect(control, FIELDS).filter((field) => !isGroup(field));
@@ -63,8 +63,8 @@ function labelled(control) {
 }
 
 /**
- * All elements below `scope` that match a selector: into open shadow roots and, from within one, into what is slotted
- * there. Each shadow tree is asked by itself: a selector does not reach across.
+ * All elements below `scope` that match a selector: into open shadow roots and, from within one, into its slotted
+ * elements. Each shadow tree is searched separately, because a selector does not cross its border.
  * @returns {Element[]} in document order, a host before its shadow tree
  */
 function collect(scope, selector) {
@@ -94,7 +94,7 @@ function gather(scope, selector, found) {
   while (next < own.length) found.push(own[next++]);
 }
 
-/** The element that this one is shown in. @returns {Element | null} */
+/** The element in which this one is shown. @returns {Element | null} */
 function parentOf(node) {
   if (node.assignedSlot) return node.assignedSlot;
   const parent = node.parentNode;
@@ -111,21 +111,21 @@ function childrenOf(element) {
   return element.childNodes;
 }
 
-/** Those around an element and itself, from the outside in, as they are shown. */
+/** The elements around an element and itself, from the outside in, as they are shown. */
 function pathTo(element) {
   const path = [];
   for (let at = element; at; at = parentOf(at)) path.unshift(at);
   return path;
 }
 
-/** The same elements in the order in which they are shown: slotted ones where their slots are. */
+/** The same elements in the order in which they are shown: a slotted one at its slot. */
 function inOrder(elements) {
   if (elements.length < 2 || hosts().length === 0) return elements;
   const paths = new Map(elements.map((element) => [element, pathTo(element)]));
   return [...elements].sort((one, other) => (comesBefore(paths.get(one), paths.get(other)) ? -1 : 1));
 }
 
-/** Of two elements, by what is around them: is the one shown before the other, or around it? */
+/** Is the first of two elements shown before the other, or around it? Both are given by their paths. */
 function comesBefore(path, beside) {
   const parting = path.findIndex((element, depth) => element !== beside[depth]);
   if (parting < 0) return path.length < beside.length;
@@ -139,19 +139,19 @@ function isWithin(container, element) {
   return false;
 }
 
-/** The nearest element around this one (not itself) for which it is so. */
+/** The nearest element around this one (not itself) that meets the condition. */
 function around(element, isSo) {
   for (let at = parentOf(element); at; at = parentOf(at)) if (isSo(at)) return at;
   return null;
 }
 
-/** Is it, or something around it, kept from people's eyes by the app: `aria-hidden`, `inert`? */
+/** Does the app hide it, or something around it, from assistive tools: `aria-hidden`, `inert`? */
 function isShielded(element) {
   const known = memo.shielded.get(element);
   if (known !== undefined) return known;
   const parent = parentOf(element);
-  // Chromium takes no `aria-hidden` from the root or the body: it would take away the page. A modal dialog is in the
-  // top layer and escapes the inertness around it.
+  // Chromium ignores `aria-hidden` on the root and the body, because it would hide the whole page. A modal dialog is in
+  // the top layer and is not inert with its surroundings.
   const own = (element.getAttribute("aria-hidden") === "true" && element !== document.body && element !== document.documentElement)
     || element.inert;
   const shielded = own || (parent !== null && !isModal(element) && isShielded(parent));
@@ -161,13 +161,13 @@ function isShielded(element) {
 
 const isModal = (element) => element.localName === "dialog" && element.matches(":modal");
 
-/** Has it been laid out: no `display: none`, no `visibility: hidden`, not folded away in `details`? */
+/** Is it laid out: no `display: none`, no `visibility: hidden`, not inside closed `details`? */
 function isRendered(element) {
   const known = memo.rendered.get(element);
   if (known !== undefined) return known;
   let rendered = element.checkVisibility({ visibilityProperty: true });
   if (!rendered && element.isConnected) {
-    // What has no box of its own but lives through its children, or through the control that shows it.
+    // An element without a box of its own, which its children or its control show.
     const parent = parentOf(element);
     const style = getComputedStyle(element);
     const boxless = style.display === "contents" || ((element.localName === "option" || element.localName === "optgroup") && style.display !== "none");
@@ -177,16 +177,16 @@ function isRendered(element) {
   return rendered;
 }
 
-/** Is it there for people and their helpers: rendered and not shielded? */
+/** Is it there for people and assistive tools: rendered and not shielded? */
 const isExposed = (element) => isRendered(element) && !isShielded(element);
 
-/** Does it, or what it holds, take up room? */
+/** Does it, or its content, have a size? */
 function hasBox(element) {
   const known = memo.boxed.get(element);
   if (known !== undefined) return known;
   const { width, height } = element.getBoundingClientRect();
   let boxed = width > 0 && height > 0;
-  // A wrapper of no size around fixed or floating content (a dialog's portal) shows that content.
+  // A wrapper without a size shows its fixed or floating content (the portal of a dialog).
   if (!boxed) {
     for (const child of childrenOf(element)) {
       if (child.nodeType === Node.ELEMENT_NODE ? isRendered(child) && hasBox(child) : element.localName !== "option" && textBox(child)) {
@@ -195,7 +195,7 @@ function hasBox(element) {
       }
     }
   }
-  // Checkboxes that are drawn by their label often have no size themselves.
+  // A checkbox that its label draws often has no size.
   if (!boxed && isTickable(element)) boxed = labelsOf(element).some((label) => isRendered(label) && hasBox(label));
   memo.boxed.set(element, boxed);
   return boxed;
@@ -214,14 +214,14 @@ const isTickable = (element) => element.localName === "input" && (element.type =
 /** Exposed and of some size. */
 const isVisible = (element) => (isExposed(element) && hasBox(element)) || isPickedByLabel(element);
 
-/** A file input that is put away behind a label made to look like a button: what people press is that label. */
+/** A hidden file input whose label looks like a button: people press the label. */
 const isPickedByLabel = (element) => element.localName === "input" && element.type === "file" && labelsOf(element).some((label) => isExposed(label) && hasBox(label));
 
-/** The modal dialog on top, which makes the rest of the page unreachable. @returns {Element | null} */
+/** The topmost modal dialog, which makes the rest of the page unreachable. @returns {Element | null} */
 function modal() {
   if (memo.modal === undefined) {
     const open = roots().flatMap((root) => [...root.querySelectorAll("dialog:modal")]);
-    // The order of the top layer cannot be read: the one that is hit at its own centre is in front.
+    // The order of the top layer cannot be read: the dialog that is hit at its own center is in front.
     memo.modal = open.length < 2 ? open[0] ?? null : open.findLast((dialog) => {
       const { x, y, width, height } = dialog.getBoundingClientRect();
       const hit = hitAt(x + width / 2, y + height / 2);
@@ -231,13 +231,13 @@ function modal() {
   return memo.modal;
 }
 
-/** Is it out of reach behind a modal dialog? */
+/** Is it behind a modal dialog, and so unreachable? */
 function isBehind(element) {
   const front = modal();
   return front !== null && !isWithin(front, element);
 }
 
-/** Can it not be used: disabled by itself, by a fieldset, by ARIA, or as a part of something disabled? */
+/** Is it disabled: itself, by a fieldset, by ARIA, or as a part of a disabled element? */
 function isDisabled(element) {
   for (let at = element; at; at = parentOf(at)) {
     if (at.getAttribute("aria-disabled") === "true") return true;
@@ -257,7 +257,7 @@ function hitAt(x, y) {
   return hit;
 }
 
-/** The browser takes a host's own text for the host, though it is shown in a slot inside, in a button perhaps. */
+/** The slot at a point: for the text of a host, the browser reports the host and not the slot that shows the text. */
 function slotAt(host, x, y) {
   const range = document.createRange();
   for (const node of host.childNodes) {
