@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{
     app::Apps,
     ground::Ground,
-    suite::{Account, Scenario, Suite},
+    suite::{Scenario, ScenarioAccount, Suite},
     world,
 };
 use crate::{
@@ -252,17 +252,17 @@ fn value_of(user: &Value, name: &str) -> Value {
     if values.len() == 1 { values.remove(0) } else { Value::from(values) }
 }
 
-fn merged(all: &Account, one: &Account) -> Account {
+fn merged(all: &ScenarioAccount, one: &ScenarioAccount) -> ScenarioAccount {
     let mut secrets = all.secrets.clone();
     secrets.extend(one.secrets.clone());
-    Account {
+    ScenarioAccount {
         username: one.username.clone().or_else(|| all.username.clone()),
         login: one.login.or(all.login),
         secrets,
     }
 }
 
-fn job(suite: &Suite, scenario: &Scenario, account: &Account, port: u16, number: usize) -> Value {
+fn job(suite: &Suite, scenario: &Scenario, account: &ScenarioAccount, port: u16, number: usize) -> Value {
     let mut settings = suite.file.integration.clone();
     settings.insert("port".to_owned(), port.to_string());
     settings.extend(scenario.integration.clone());

@@ -43,7 +43,7 @@ pub(super) struct SuiteFile {
     #[serde(default)]
     pub integration: BTreeMap<String, String>,
     /// The service account of the jobs.
-    pub account: Account,
+    pub account: ScenarioAccount,
     /// Collections of the site that only record what happened: mails, visits.
     #[serde(default)]
     pub ignore: Vec<String>,
@@ -56,8 +56,8 @@ pub(super) struct SuiteFile {
 
 /// The service account, with values of the fixture.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Account {
+#[serde(rename = "Account", deny_unknown_fields)]
+pub struct ScenarioAccount {
     /// The name for the sign-in.
     #[serde(default)]
     pub username: Option<String>,
@@ -90,7 +90,7 @@ pub struct Scenario {
     pub faults: Vec<Value>,
     /// What differs in the service account.
     #[serde(default)]
-    pub account: Account,
+    pub account: ScenarioAccount,
     /// What differs in the integration's settings.
     #[serde(default)]
     pub integration: BTreeMap<String, String>,
@@ -118,7 +118,7 @@ pub struct Changes {
     pub insert: BTreeMap<String, Vec<Value>>,
     /// Records that change, by collection.
     #[serde(default)]
-    pub update: BTreeMap<String, Vec<Update>>,
+    pub update: BTreeMap<String, Vec<WorldUpdate>>,
     /// Records to delete, by collection: all that have these fields.
     #[serde(default)]
     pub delete: BTreeMap<String, Vec<Map<String, Value>>>,
@@ -126,8 +126,8 @@ pub struct Changes {
 
 /// A change of the records with certain fields.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Update {
+#[serde(rename = "Update", deny_unknown_fields)]
+pub struct WorldUpdate {
     /// The fields that identify the records.
     #[serde(rename = "where")]
     pub which: Map<String, Value>,
@@ -144,7 +144,7 @@ pub struct After {
     pub set: BTreeMap<String, Value>,
     /// Records that change, by collection.
     #[serde(default)]
-    pub changed: BTreeMap<String, Vec<Update>>,
+    pub changed: BTreeMap<String, Vec<WorldUpdate>>,
     /// New records, by collection: one for each of these, with at least these fields.
     #[serde(default)]
     pub inserted: BTreeMap<String, Vec<Map<String, Value>>>,

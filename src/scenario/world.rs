@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::suite::{After, Changes, Update};
+use super::suite::{After, Changes, WorldUpdate};
 use crate::playbook::nearest;
 
 /// Makes changes to a world; the error names a change that matches nothing.
@@ -151,7 +151,7 @@ fn fields(what: &str, wanted: &Value, is: &Value, found: &mut Vec<String>) {
     }
 }
 
-fn apply(records: &mut [Value], collection: &str, update: &Update) -> Result<(), String> {
+fn apply(records: &mut [Value], collection: &str, update: &WorldUpdate) -> Result<(), String> {
     let mut changed = false;
     for record in records.iter_mut().filter(|record| has(record, &update.which)) {
         if let Some(record) = record.as_object_mut() {

@@ -46,7 +46,7 @@ pub struct SiteFile {
     /// How people sign in.
     pub(super) sign_in: SignIn,
     /// The first state of the world.
-    pub(super) world: World,
+    pub(super) world: SiteWorld,
     /// What happens at each address. The first route that matches counts.
     pub(super) routes: Vec<Route>,
 }
@@ -63,7 +63,7 @@ pub(super) struct SignIn {
     /// The page after the sign-in, and for `/`; with the same parts in braces.
     pub home: String,
     /// Who can sign in.
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<SiteAccount>,
     /// An identity provider: `<path>/sso` leads to it (`?popup` where that is a window), `<path>/callback` back from it.
     #[serde(default)]
     pub sso: Option<Sso>,
@@ -82,8 +82,8 @@ fn five() -> u32 {
 
 /// An account that can sign in.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Account {
+#[serde(rename = "Account", deny_unknown_fields)]
+pub(super) struct SiteAccount {
     /// What is posted as `email`; the expressions' `signed_in`.
     pub username: String,
     /// A value of the fixture: it must not be a secret anywhere else.
@@ -111,8 +111,8 @@ pub(super) struct Sso {
 
 /// The first state of the world.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct World {
+#[serde(rename = "World", deny_unknown_fields)]
+pub(super) struct SiteWorld {
     /// Values by name: `settings.seats`.
     #[serde(default)]
     pub settings: Value,
@@ -181,7 +181,7 @@ pub(super) struct Route {
     pub require: Vec<Require>,
     /// How the world changes.
     #[serde(default, rename = "do")]
-    pub actions: Vec<Action>,
+    pub actions: Vec<SiteAction>,
     /// A message that the next page shows once: `flash`. A template.
     #[serde(default)]
     pub flash: Option<String>,
@@ -241,14 +241,14 @@ pub(super) struct Fail {
 
 /// A change of the world.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(super) struct Action {
+#[serde(rename = "Action", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) struct SiteAction {
     /// Adds a record.
     #[serde(default)]
     pub insert: Option<Insert>,
     /// Changes records.
     #[serde(default)]
-    pub update: Option<Update>,
+    pub update: Option<RecordUpdate>,
     /// Deletes records.
     #[serde(default)]
     pub delete: Option<Delete>,
@@ -267,8 +267,8 @@ pub(super) struct Insert {
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Update {
+#[serde(rename = "Update", deny_unknown_fields)]
+pub(super) struct RecordUpdate {
     /// The collection.
     #[serde(rename = "in")]
     pub collection: String,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::multipart::{self, Fields};
 
 /// One request.
-pub(super) struct Request {
+pub(super) struct SiteRequest {
     pub(super) method: &'static str,
     /// With its port.
     pub(super) host: String,
@@ -32,7 +32,7 @@ pub(super) struct Request {
     pub(super) wants_json: bool,
 }
 
-impl Request {
+impl SiteRequest {
     /// Reads a request; or returns what is wrong with its body.
     pub(super) fn read(
         method: &Method,

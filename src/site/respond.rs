@@ -12,14 +12,14 @@ use super::{
     app::{SiteApp, SiteSession, SiteState},
     faults::{Fault, Lag},
     load::{Require, Route},
-    request::{Request, filled, matches},
+    request::{SiteRequest, filled, matches},
     response::{media_type, page, redirect, refusal, status},
     state::{Names, seen},
     world::act,
 };
 
 impl SiteApp {
-    pub(super) fn log(&self, request: &Request, status: StatusCode) {
+    pub(super) fn log(&self, request: &SiteRequest, status: StatusCode) {
         // Scripts and styles would hide the requests that matter.
         if !request.path.starts_with("/static/") {
             let entry = json!({ "method": request.method, "path": request.path, "status": status.as_u16() });
@@ -43,7 +43,7 @@ impl SiteApp {
     }
 
     /// The place of a request (`POST /members/{id}`), its route, and the named parts of its path.
-    pub(super) fn route(&self, request: &Request) -> (String, Option<&Route>, BTreeMap<String, String>) {
+    pub(super) fn route(&self, request: &SiteRequest) -> (String, Option<&Route>, BTreeMap<String, String>) {
         let name = self.site.name();
         for route in &self.site.file.routes {
             let (method, pattern) = route.place();
@@ -60,7 +60,7 @@ impl SiteApp {
 
     pub(super) fn respond(
         &self,
-        request: &Request,
+        request: &SiteRequest,
         route: Option<&Route>,
         parameters: BTreeMap<String, String>,
     ) -> Response<Body> {
@@ -116,7 +116,7 @@ impl SiteApp {
     /// Requirements, actions and the answer. The world changes in one step, after everything was evaluated.
     fn carry_out(
         &self,
-        request: &Request,
+        request: &SiteRequest,
         route: &Route,
         parameters: BTreeMap<String, String>,
         session: &SiteSession,
@@ -195,7 +195,7 @@ impl SiteApp {
     }
 
     /// The origins of the hosts that routes name: `origin.admin`.
-    fn origins(&self, request: &Request) -> Value {
+    fn origins(&self, request: &SiteRequest) -> Value {
         let site = self.site.name();
         let port = request.host.rsplit_once(':').map(|(_, port)| format!(":{port}")).unwrap_or_default();
         let hosts = self.site.file.routes.iter().filter_map(|route| route.host.as_ref());
@@ -204,7 +204,7 @@ impl SiteApp {
         origins.collect::<serde_json::Map<_, _>>().into()
     }
 
-    fn names(&self, state: &mut SiteState, request: &Request, session: &SiteSession) -> Names {
+    fn names(&self, state: &mut SiteState, request: &SiteRequest, session: &SiteSession) -> Names {
         let first = |map: &BTreeMap<String, Vec<String>>| -> Value {
             map.iter().map(|(k, v)| (k.clone(), json!(v.first()))).collect::<serde_json::Map<_, _>>().into()
         };

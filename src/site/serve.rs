@@ -21,7 +21,7 @@ use super::{
     faults::{Fault, Kind, Lag},
     line::{Cut, Cuttable},
     load::{Site, SiteError},
-    request::Request,
+    request::SiteRequest,
     response::{failing, page, redirect},
     world::{Language, seed},
 };
@@ -121,7 +121,7 @@ async fn answer(
     if let Some(rest) = path.strip_prefix("/_site/") {
         return control(&app, &method, rest, &body);
     }
-    let mut request = match Request::read(&method, &uri, &headers, &body) {
+    let mut request = match SiteRequest::read(&method, &uri, &headers, &body) {
         Ok(request) => request,
         Err(reason) => return page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8"),
     };

@@ -15,8 +15,8 @@ use totp_rs::{Builder, Secret};
 
 use super::{
     app::{SiteApp, SiteSession},
-    load::Account,
-    request::{Request, filled, matches},
+    load::SiteAccount,
+    request::{SiteRequest, filled, matches},
     response::{page, redirect},
     state::{Names, seen},
 };
@@ -32,7 +32,7 @@ enum Door {
 
 impl SiteApp {
     /// Answers a request of a sign-in; `None`: it is another kind of request.
-    pub(super) fn arrive(&self, request: &Request) -> Option<Response<Body>> {
+    pub(super) fn arrive(&self, request: &SiteRequest) -> Option<Response<Body>> {
         let sign_in = &self.site.file.sign_in;
         let provider = sign_in.sso.as_ref().is_some_and(|sso| sso.path == request.path);
         if provider {
@@ -49,12 +49,12 @@ impl SiteApp {
     }
 
     /// The named parts of the path of the sign-in.
-    fn parts(&self, request: &Request) -> BTreeMap<String, String> {
+    fn parts(&self, request: &SiteRequest) -> BTreeMap<String, String> {
         matches(&self.site.file.sign_in.path, &request.path).unwrap_or_default()
     }
 
     /// The session of a request with an access token.
-    pub(super) fn by_token(&self, request: &Request) -> Option<String> {
+    pub(super) fn by_token(&self, request: &SiteRequest) -> Option<String> {
         let known = |token: &str| self.accounts().find(|account| account.token.as_deref() == Some(token));
         let account = request.tokens.iter().find_map(|token| known(token))?;
         let id = format!("token-{}", account.username);
@@ -67,11 +67,11 @@ impl SiteApp {
         Some(id)
     }
 
-    fn accounts(&self) -> impl Iterator<Item = &Account> {
+    fn accounts(&self) -> impl Iterator<Item = &SiteAccount> {
         self.site.file.sign_in.accounts.iter()
     }
 
-    fn at_door(&self, request: &Request, door: Door) -> Response<Body> {
+    fn at_door(&self, request: &SiteRequest, door: Door) -> Response<Body> {
         if request.method == "GET" {
             if request.query.contains_key("out") {
                 self.state().sessions.remove(&request.session);
@@ -136,7 +136,7 @@ impl SiteApp {
         with_cookie(response, &format!("session={id}; Path=/; HttpOnly; SameSite=Lax"))
     }
 
-    fn check_code(&self, request: &Request, door: Door, code: &str) -> Response<Body> {
+    fn check_code(&self, request: &SiteRequest, door: Door, code: &str) -> Response<Body> {
         let awaited = self.state().arrivals.awaited.iter().find(|(id, _)| *id == request.session).cloned();
         let Some((_, username)) = awaited else {
             return self.door_page(request, door, StatusCode::UNAUTHORIZED, "password", "Sign in again");
@@ -158,7 +158,13 @@ impl SiteApp {
     }
 
     /// Signs a user in: the app shows its first page, the provider redirects back.
-    fn welcome(&self, request: &Request, door: Door, username: &str, device: Option<&str>) -> Response<Body> {
+    fn welcome(
+        &self,
+        request: &SiteRequest,
+        door: Door,
+        username: &str,
+        device: Option<&str>,
+    ) -> Response<Body> {
         let id = self.fresh_id("s");
         let csrf = self.fresh_id("c");
         let session = SiteSession { user: Some(username.to_owned()), csrf, ..SiteSession::default() };
@@ -177,7 +183,7 @@ impl SiteApp {
     }
 
     /// The app redirects to its provider, with its own address.
-    fn to_provider(&self, request: &Request) -> Option<Response<Body>> {
+    fn to_provider(&self, request: &SiteRequest) -> Option<Response<Body>> {
         let sso = self.site.file.sign_in.sso.as_ref()?;
         let port = request.host.rsplit_once(':').map_or("", |(_, port)| port);
         let popup = if request.query.contains_key("popup") { "&popup=1" } else { "" };
@@ -189,7 +195,7 @@ impl SiteApp {
     }
 
     /// The provider issues a code for a user, for one use and for this site only.
-    fn granted(&self, request: &Request, username: &str) -> Response<Body> {
+    fn granted(&self, request: &SiteRequest, username: &str) -> Response<Body> {
         let value = |name: &str| request.field(name).or_else(|| request.query.get(name)?.first().cloned());
         let back = value("back").unwrap_or_default();
         let host = back.rsplit_once(':').map_or(back.as_str(), |(host, _)| host);
@@ -206,7 +212,7 @@ impl SiteApp {
         redirect(&format!("http://{back}{}/callback?code={code}{popup}", self.site.file.sign_in.path))
     }
 
-    fn back_from_provider(&self, request: &Request) -> Response<Body> {
+    fn back_from_provider(&self, request: &SiteRequest) -> Response<Body> {
         let code = request.query.get("code").and_then(|codes| codes.first()).cloned().unwrap_or_default();
         let granted = {
             let granted = &mut self.state().arrivals.granted;
@@ -236,7 +242,7 @@ impl SiteApp {
     /// `step`: `password`, `second` (the second of two pages) or `code`.
     fn door_page(
         &self,
-        request: &Request,
+        request: &SiteRequest,
         door: Door,
         status: StatusCode,
         step: &str,

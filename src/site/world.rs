@@ -6,7 +6,7 @@ use minijinja::{Environment, Expression, Value as Jinja};
 use serde_json::{Map, Value};
 
 use super::{
-    load::{Action, Site},
+    load::{Site, SiteAction},
     state::{Names, WorldState, seen},
 };
 
@@ -136,7 +136,7 @@ fn made(site: &Site, language: &Language) -> Result<Value, String> {
 /// Carries out an action. `names` are those of the request; those of the world are read again.
 pub(super) fn act(
     world: &mut Value,
-    action: &Action,
+    action: &SiteAction,
     names: &Names,
     language: &Language,
 ) -> Result<(), String> {

@@ -100,7 +100,7 @@ impl ContextState {
 
     /// Which requests are paused and checked: all of them if there are tokens for headers, else documents and requests of
     /// scripts. A password prompt of the browser itself (401 with `WWW-Authenticate`) is canceled: no person is there to
-    /// see it, and the page would wait for ever.
+    /// see it, and the page would wait without end.
     pub(super) fn patterns(&self) -> serde_json::Value {
         let of_kind = |kind: &str| json!({"urlPattern": "*", "resourceType": kind});
         let patterns = match self.headers().next() {

@@ -72,7 +72,7 @@ impl PageInput {
 }
 
 /// Sends the events together: sent one by one, each would wait for a frame to be drawn. A window or a frame that closes
-/// itself on an input may be gone before it answers; it has received the input all the same.
+/// itself on an input may be gone before it answers; the input has arrived anyway.
 async fn dispatch<const N: usize>(
     session: &TargetSession,
     method: &'static str,

@@ -465,7 +465,7 @@ mod tests {
     async fn a_proxy_of_the_network_is_gone_through_but_not_for_this_machine() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
         let proxy = listener.local_addr().expect("an address");
-        let (asked, mut hears) = mpsc::unbounded_channel();
+        let (asked, mut requests) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let mut head = [0; 512];
@@ -479,12 +479,12 @@ mod tests {
             Matcher::builder().all(format!("http://us:secret@{proxy}")).no("inside.example").build();
         let relay = Relay::through(proxies).await.expect("ports");
         assert_eq!(connection(relay.rules(), 0, "app.invalid", 443).await.1, SocksReply::Open as u8);
-        let head = hears.recv().await.expect("a request").to_lowercase();
+        let head = requests.recv().await.expect("a request").to_lowercase();
         assert!(head.starts_with("connect app.invalid:443 http/1.1\r\n"), "{head}");
         assert!(head.contains("proxy-authorization: basic"), "{head}");
         let mut here = connection(relay.rules(), 0, "here.localhost", echo().await.port).await.0;
         says(&mut here, *b"ping").await;
-        assert!(hears.try_recv().is_err(), "this machine is asked itself");
+        assert!(requests.try_recv().is_err(), "this machine is asked itself");
     }
 
     #[tokio::test]

@@ -47,7 +47,7 @@ enum SessionRole {
     Worker(Arc<ContextState>),
     /// A page that nobody asked for: its requests are refused, and it is closed.
     Unwanted { target: String },
-    /// A target of no context of ours.
+    /// A target that belongs to none of our contexts.
     Unrelated,
 }
 

@@ -102,7 +102,7 @@ const isRole = (element, role) => {
   return own === role || (KINDS[role]?.includes(own) ?? false);
 };
 
-/** @returns {string} the ARIA role; empty where the element means nothing by itself */
+/** @returns {string} the ARIA role; empty if the element has none */
 function roleOf(element) {
   let role = memo.roles.get(element);
   if (role === undefined) {
