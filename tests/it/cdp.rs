@@ -1,4 +1,4 @@
-//! Chromium over the pipe, with the real program: everything that the port promises, and what goes wrong.
+//! The Chromium driver with the real program: what the port promises, and failures.
 
 pub mod site;
 
@@ -24,7 +24,7 @@ use url::Url;
 
 const SCRIPT: &str = include_str!("cdp/script.js");
 
-// ---- what the tests are written with ------------------------------------------------------------
+// ---- helpers ------------------------------------------------------------------------------------
 
 fn off() -> ChromiumOptions {
     ChromiumOptions { sandbox: Sandbox::Off, ..ChromiumOptions::default() }
@@ -134,14 +134,14 @@ async fn edit(page: &dyn Page, selector: &str, value: &str) {
     }
 }
 
-/// A browser whose program can be told from others.
+/// A browser whose program can be distinguished from others.
 async fn launch_marked(mark: &str) -> Chromium {
     let options = ChromiumOptions { extra_args: vec![format!("--mark={mark}")], ..off() };
     Chromium::launch(options, SCRIPT).await.expect("a browser")
 }
 
 fn program(mark: &str) -> (Pid, PathBuf) {
-    // A child that is being started is a copy of its parent for a moment.
+    // During its start, a child is a copy of its parent for a moment.
     let until = std::time::Instant::now() + Duration::from_secs(10);
     let (pid, arguments) = loop {
         let mut found = programs(&format!("--mark={mark}"));
@@ -270,7 +270,7 @@ async fn a_question_waits_for_a_navigation_under_way() {
         visit.site.forget();
         click(&*visit.page, button).await;
         visit.site.is_asked_for("/slow").await;
-        // Whatever the browser answers now comes after what it said of the navigation.
+        // The answer follows the events of the navigation.
         visit.page.press(Key::Tab, soon()).await.expect("a key");
         assert_eq!(text(&*visit.page, "#after", None).await, query, "{button}");
     }
@@ -335,7 +335,7 @@ async fn going_somewhere_within_the_document_loads_it_anew() {
 #[tokio::test]
 async fn what_cannot_be_opened_is_told() {
     let visit = Visit::at("/").await;
-    // Bound, so that nobody else takes it, and nobody listens.
+    // Bound, so that no other program takes the port, but nothing listens.
     let closed = tokio::net::TcpSocket::new_v4().expect("a socket");
     closed.bind(([127, 0, 0, 1], 0).into()).expect("a port");
     let port = closed.local_addr().expect("an address").port();
@@ -374,7 +374,7 @@ async fn a_server_that_does_not_answer_is_given_up_by_the_deadline() {
         let gone = visit.page.goto(&visit.site.url(path), within(300)).await;
         assert!(matches!(gone, Err(DriverError::Timeout(_))), "{path}: {gone:?}");
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-        // What is there can still be asked.
+        // The old document can still be asked.
         assert!(holds(&*visit.page, "#name", false).await.is_ok());
     }
     visit.go("/").await;
@@ -467,7 +467,7 @@ async fn only_allowed_origins_are_visited() {
     let stopped = page.goto(&file, soon()).await;
     assert!(matches!(stopped, Err(DriverError::Blocked { .. })), "{stopped:?}");
     page.take_notices();
-    // A window, whatever it is for.
+    // A window of any kind.
     visit.go("/").await;
     click(page, "#blank").await;
     assert_eq!(holds(page, "#name", true).await, Ok(true));
@@ -621,7 +621,7 @@ async fn a_browser_that_is_dropped_ends() {
     tokio::time::timeout_at(soon(), ended(pid)).await.expect("its end");
 }
 
-/// Not a test by itself: the worker that is killed in the next one.
+/// Not a test: the worker that the next test kills.
 #[tokio::test]
 async fn worker() {
     let Ok(mark) = std::env::var("SEATWRIGHT_TEST_WORKER") else {

@@ -1,8 +1,8 @@
-//! What every driver answers: one set of cases, run for each of them.
+//! The conformance suite: one set of cases that every driver passes.
 //!
-//! A case is a folder of `tests/driver/cases`: pages, and `case.yaml` with what is asked of them, what is done to
-//! them, and what has to come of it (the format is described in `tests/it/driver/case.rs`). A driver is a function
-//! that starts it. Cases that need what a driver does not claim (`needs`) are not its business.
+//! A case is a folder of `tests/driver/cases`: pages, and `case.yaml` with questions, inputs and expected results
+//! (`tests/it/driver/case.rs` describes the format). A driver is a function that starts it. A driver skips cases that need
+//! an ability that it does not have (`needs`).
 //!
 //! `DRIVER_CASE=name` runs only the cases whose names contain it.
 
@@ -23,7 +23,7 @@ use seatwright::{
 use case::{Case, Need};
 use testbed::text_browser::TextBrowser;
 
-/// Refusals are waited for; others can go on meanwhile.
+/// The number of cases that run at once: cases with refusals mostly wait.
 const AT_ONCE: usize = 4;
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn chromium_answers_as_agreed() {
     conforms(start, &[Need::Scripts, Need::Layout, Need::Xpath, Need::Beside]).await;
 }
 
-/// Runs all cases that a driver is able to; says of all that fail where.
+/// Runs all cases for which a driver has the abilities; reports all failures.
 async fn conforms(start: impl AsyncFnOnce() -> Arc<dyn Browser>, abilities: &[Need]) {
     let wanted = env::var("DRIVER_CASE").unwrap_or_default();
     let cases = Case::all().into_iter().filter(|case| case.name.contains(&wanted));

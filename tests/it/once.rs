@@ -1,5 +1,5 @@
-//! What may change the app arrives there once, whatever becomes of the connection. In real Chromium, which by itself sends
-//! again what got no answer on a connection that it had kept.
+//! A request that may change the app arrives once, even if its connection breaks. In real Chromium, which repeats a
+//! request automatically if a kept connection breaks without an answer.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,8 +17,8 @@ use tokio::{
 };
 use url::Url;
 
-/// A server that keeps connections open, and hangs up on whoever asks for something under `/lost`. While it is asked for
-/// `/long`, nobody gets a new connection.
+/// A server that keeps connections open and closes the connection of each request under `/lost`. During a request of
+/// `/long` it accepts no new connection.
 struct Server {
     address: SocketAddr,
     seen: watch::Sender<Vec<Seen>>,
@@ -27,7 +27,7 @@ struct Server {
 #[derive(Debug, Clone, PartialEq)]
 struct Seen {
     request: String,
-    /// How many requests its connection had carried before.
+    /// The number of earlier requests on its connection.
     earlier: usize,
 }
 
@@ -35,7 +35,7 @@ impl Server {
     async fn open() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
-        // One waits to be accepted, and one more; whoever comes then is not heard.
+        // Two connections may wait to be accepted; a third one gets no answer.
         let listener = socket.listen(1).expect("it listens");
         let address = listener.local_addr().expect("an address");
         let seen = watch::Sender::new(Vec::new());
@@ -102,8 +102,8 @@ async fn connection(stream: TcpStream, log: watch::Sender<Vec<Seen>>, open: watc
         if path == "/long" {
             open.send_replace(false);
             let waiting = [TcpStream::connect(address).await, TcpStream::connect(address).await];
-            // Answered while the connection for what is sent beside it is being opened: a second for what is under way,
-            // then the first try is not heard, and the next one comes a second later.
+            // Answered while the connection of the other request is being opened: the relay waits a second for answers, the
+            // first attempt gets no answer, and the next one follows a second later.
             tokio::time::sleep(Duration::from_millis(1500)).await;
             let open = open.clone();
             tokio::spawn(async move {
@@ -133,7 +133,7 @@ async fn connection(stream: TcpStream, log: watch::Sender<Vec<Seen>>, open: watc
     }
 }
 
-/// Its buttons ask for something three times, so that three connections are kept, and then send something.
+/// Each button makes three requests, so that three connections are kept, and then sends something.
 const PAGE: &str = r#"<!doctype html><title>t</title>
 <form method=post action=/lost/form><button id=form>form</button></form>
 <a id=link href=/lost/link>link</a>
@@ -175,7 +175,7 @@ async fn click(page: &dyn Page, id: &str) {
     }
 }
 
-/// Waits until the page says what became of it.
+/// Waits until the page shows the result.
 async fn says(page: &dyn Page, word: &str) {
     let target = Query::new(By::Css(format!("#{word}"))).into();
     let any = vec![Condition { target, state: State::Visible }];
@@ -225,7 +225,7 @@ async fn without_it_chromium_sends_a_post_again() {
     visit.end().await;
 }
 
-/// While a new connection is being opened, Chromium takes one that somebody has done with in the meantime.
+/// While a new connection is being opened, Chromium uses one that becomes free in the meantime.
 #[tokio::test]
 async fn what_is_answered_meanwhile_does_not_carry_it() {
     let visit = Visit::begin().await;

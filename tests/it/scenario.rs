@@ -1,4 +1,4 @@
-//! Scenarios that must fail do fail, and say why; broken files and holes are told. Reports are golden files.
+//! Scenarios that must fail do fail, with the reason; broken files and holes are reported. Reports are golden files.
 //!
 //! To accept new reports after reading them: `GOLDEN=write cargo nextest run scenario::`.
 
@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 use crate::support::root;
 use assert_cmd::Command;
 
-/// An app's playbook beside a case's scenarios; what it says is made the same everywhere.
+/// A playbook together with the scenarios of a case.
 struct Case {
     name: &'static str,
     folder: tempfile::TempDir,
@@ -33,7 +33,7 @@ impl Case {
         root().join("tests/scenario").join(name)
     }
 
-    /// Exit code and what was printed.
+    /// The exit code and the output.
     fn run(&self, arguments: &[&str]) -> (i32, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seatwright"));
         command.current_dir(self.folder.path()).args(arguments);
@@ -48,7 +48,7 @@ impl Case {
     }
 
     fn test(&self, more: &[&str]) -> (i32, String) {
-        // One after the other: so the order is that of the file.
+        // One after the other, in the order of the file.
         let mut arguments = vec!["test", "--allow-no-sandbox", "--jobs", "1", "--evidence", "out"];
         arguments.extend(more);
         let (code, said) = self.run(&arguments);
@@ -65,7 +65,7 @@ impl Case {
     }
 }
 
-/// Without what differs every time: seconds, ports, names of pictures.
+/// The report without the parts that differ every time: seconds, ports, names of pictures.
 fn steady(report: &str) -> String {
     let replace = |text: &str, pattern: &str, with: &str| {
         regex::Regex::new(pattern).expect("a pattern").replace_all(text, with).into_owned()
@@ -92,12 +92,12 @@ fn what_must_fail_fails_and_says_why() {
     let results: serde_json::Value = serde_json::from_str(&read("results.json")).expect("JSON");
     let passed: Vec<bool> = results.as_array().expect("a list").iter().map(|r| r["passed"] == true).collect();
     assert_eq!(passed, [false; 8]);
-    // What was on the page when a step failed can be looked at.
+    // A failed step has a picture of the page.
     let picture = results[4]["result"]["evidence"][0]["ref"].as_str().expect("a picture").to_owned();
     assert!(Path::new(&case.folder.path().join("out").join(picture)).is_file());
 }
 
-/// On real apps nothing is different: their own state counts, faults come, and the twin has to come to the same.
+/// Real apps work in the same way: their own state counts, faults happen, and the twin must have the same result.
 #[test]
 fn a_real_app_is_held_against_its_twin() {
     let case = Case::new("real", |source| source);
@@ -165,7 +165,7 @@ fn a_file_that_is_saved_is_played_again() {
     assert!(first.contains("1 passed"), "{first}");
     let file = case.folder.path().join("playbooks/ledgerly/scenarios.yaml");
     let source = fs::read_to_string(&file).expect("scenarios");
-    // Whole at once, as editors do.
+    // The file is replaced at once, as editors do it.
     let save = |text: &str| {
         let draft = case.folder.path().join("draft");
         fs::write(&draft, text).expect("written");
@@ -175,7 +175,7 @@ fn a_file_that_is_saved_is_played_again() {
     let second = until("waiting for a file");
     assert!(second.contains("playbooks/ledgerly/scenarios.yaml was saved"), "{second}");
     assert!(second.contains("1 failed"), "{second}");
-    // A broken file is told, and does not end it.
+    // A broken file is reported and does not end the watch.
     save("suite: 1\nsitte: ledgerly\n");
     let third = until("waiting for a file");
     assert!(third.contains("did you mean `site`?"), "{third}");

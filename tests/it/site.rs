@@ -1,4 +1,4 @@
-//! The fixture site over real HTTP: what a person can do, what it refuses, and what goes wrong on request.
+//! The fixture sites over real HTTP: what a person can do, what a site refuses, and its faults.
 
 use crate::support::{PASSWORD, control, member, site};
 use reqwest::{Client, StatusCode, redirect::Policy};
@@ -125,7 +125,7 @@ async fn members_are_invited_edited_suspended_and_removed() {
     assert!(visitor.post(&format!("/members/{id}/remove"), &edit).await.1.contains("Member removed"));
     assert_eq!(member(&site, "ada@acme.example"), None);
 
-    // Forms of others do nothing.
+    // A form without the token does nothing.
     let (status, _) = visitor.post("/members/m3/remove", &[("csrf", "made-up")]).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert!(member(&site, "nada@acme.example").is_some());
@@ -206,7 +206,7 @@ async fn pages_are_covered_made_anew_and_changed() {
         (busy.status().as_u16(), &busy.headers()["retry-after"]),
         (429, &"7".parse().expect("a number"))
     );
-    // A redirect to the sign-in is not the page that the faults are about.
+    // A redirect to the sign-in is not the page of the faults.
     visitor.get("/members").await;
     visitor.sign_in(PASSWORD).await;
     let covered = visitor.get("/members").await;
@@ -340,7 +340,7 @@ async fn forms_bring_files_and_routes_give_them() {
             (answer.status(), answer.text().await.expect("text"))
         }
     };
-    // A file that was not chosen is none, and what was typed is kept.
+    // An empty file control adds no file, and the typed values are kept.
     let none =
         file("photo", "", "application/octet-stream", "") + &file("order", "o.txt", "text/plain", "now");
     let (status, page) = post(typed.concat() + &none + "--edge--\r\n").await;
@@ -457,11 +457,11 @@ async fn a_json_api_on_a_host_of_its_own() {
     assert_eq!(send(bearer(call("POST", "/items", "{"))).await.0, 400);
     assert_eq!(send(bearer(call("PATCH", "/items/i2", r#"{ "tags": [] }"#))).await.0, 200);
     assert_eq!(site.world()["items"][1]["tags"], json!([]));
-    // What a path names is decoded: `%69` is an i, and a slash so written parts nothing.
+    // The parts of a path are decoded: `%69` is an i, and an encoded slash does not separate.
     assert_eq!(send(bearer(call("DELETE", "/items/%691", ""))).await.0, 200);
     assert_eq!(send(bearer(call("DELETE", "/items/i2%2Fi3", ""))).await.0, 200);
     assert_eq!(site.world()["items"].as_array().map(Vec::len), Some(1));
-    // Elsewhere the API is not, and what is open is open.
+    // Other hosts do not have the API, and open routes need no session.
     assert_eq!(send(call("POST", "/items", "{}").bearer_auth("t-1")).await.0, 404);
     let open = send(call("GET", "/health", "").header("host", "depot.localhost:9")).await;
     assert_eq!(open, (200, r#""http://api.depot.localhost:9""#.to_owned()));
@@ -498,12 +498,12 @@ routes:
 async fn each_address_may_have_a_sign_in_of_its_own() {
     let site = site("django-admin").await;
     let visitor = Visitor::of(&site);
-    // Whoever is not in is led to the sign-in of the same part of the site.
+    // A visitor without a session is redirected to the sign-in of the same part of the site.
     assert!(visitor.get("/otp-admin/auth/user/").await.contains("OTP Token:"));
     assert!(!visitor.get("/admin/auth/user/").await.contains("OTP Token:"));
     let (_, page) = visitor.post("/admin/login/", &[("email", "ops"), ("password", "correct horse")]).await;
     assert!(page.contains("Site administration"), "{page}");
-    // What is said after a change names whom it was about.
+    // The message after a change names the person.
     let rest = visitor.get("/admin/auth/user/add/").await;
     let token =
         rest.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");

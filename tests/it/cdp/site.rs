@@ -1,4 +1,4 @@
-//! The site that the tests of the browser adapter visit: small pages, some of them ill-behaved.
+//! The site for the tests of the Chromium driver: small pages, some of which misbehave.
 
 use std::{
     net::SocketAddr,
@@ -22,7 +22,7 @@ pub struct Site {
     seen: Arc<Seen>,
 }
 
-/// What was asked of it.
+/// Its requests.
 #[derive(Default)]
 pub struct Seen {
     requests: Mutex<Vec<String>>,
@@ -53,7 +53,7 @@ impl Site {
         Url::parse(&address).expect("an address")
     }
 
-    /// What was asked of it so far: `host path`.
+    /// The requests so far: `host path`.
     pub fn requests(&self) -> Vec<String> {
         self.seen.requests.lock().expect("unpoisoned").clone()
     }
@@ -62,12 +62,12 @@ impl Site {
         self.requests().iter().any(|request| request.contains(&format!("{path}?")))
     }
 
-    /// As if nobody had ever asked for anything.
+    /// Clears the log of requests.
     pub fn forget(&self) {
         self.seen.requests.lock().expect("unpoisoned").clear();
     }
 
-    /// Waits until somebody asks for it.
+    /// Waits for a request of this path.
     pub async fn is_asked_for(&self, path: &str) {
         loop {
             let changed = self.seen.changed.notified();
@@ -105,7 +105,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     let page = |body: &str| Html(format!("<!doctype html><title>t</title>{body}")).into_response();
     match path.as_str() {
         "/" => page(FORM),
-        // A server that takes its time: this is not a test that waits.
+        // A slow server; the test itself does not wait.
         "/slow" => {
             tokio::time::sleep(Duration::from_millis(60)).await;
             page(&format!("<h1 id=after>{query}</h1>{FORM}"))
@@ -166,5 +166,5 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     }
 }
 
-/// A form, links and buttons that do all that a page may do.
+/// A form, links and buttons for everything that a page may do.
 const FORM: &str = include_str!("page.html");

@@ -1,39 +1,39 @@
-//! Cases as they stand in their folders.
+//! The format of a case.
 //!
 //! ```yaml
-//! about: What this fixes, in a sentence.
-//! needs: [layout]              # what a driver must be able to; without it: HTML is enough
-//! origins: [$here]             # the fence of the contexts; without it: none
-//! site:                        # what the server does beside serving `page.html` at / and `x.html` at /x
+//! about: What the case specifies, in a sentence.
+//! needs: [layout]              # the abilities that a driver must have; without it: HTML
+//! origins: [$here]             # the allowed origins of the contexts; without it: all
+//! site:                        # answers of the server besides `page.html` at / and `x.html` at /x
 //!   /gone: {status: 404}       # also: location, cookie, challenge, type, page
 //! steps:
-//! - goto: /                    # `fails: blocked` or `fails: failed` where it must not come about
-//! - click: {role: button, name: Save}        # aims, presses, wants a hit, lets things settle
-//!   refused: not_found                       # of any question: it is refused,
-//!   says: no button "Save"                   # in words that contain this,
-//!   candidates: [button "Safe"]              # with these among the candidates
+//! - goto: /                    # `fails: blocked` or `fails: failed` if it must fail
+//! - click: {role: button, name: Save}        # aims, presses, expects a hit, and lets the page settle
+//!   refused: not_found                       # for any question: it is refused,
+//!   says: no button "Save"                   # with a message that contains this,
+//!   candidates: [button "Safe"]              # and with these among the candidates
 //! - edit: {label: E-mail}                    # likewise aim, text, records, await, probe, page, contains
-//!   is: {kind: text}                         # of any question: what is given here is so in the answer
+//!   is: {kind: text}                         # for any question: the answer contains this
 //! - type: ada@example.org
 //! - value:                                   # of the control of the last `edit`; `set: [...]` too
 //! - press: Enter
-//! - goto: /                                   # `asks: [GET /]`: what the server was asked for by that
-//! - url: /saved                              # where the page is now
-//! - hover: {text: More}                     # brings the pointer there
+//! - goto: /                                   # `asks: [GET /]`: the requests that this causes
+//! - url: /saved                              # the current address of the page
+//! - hover: {text: More}                     # moves the pointer there
 //! - scroll: {css: ul, to: onward}           # `to`: itself, start, onward
 //!   is: {moved: true}
-//! - allow: popup                            # what the next input may set off: `Allowed` in YAML, in lower case
-//! - came: {popup: child}                    # and it came: `in: child` is that window; or {dialog: says}, {download:
+//! - allow: popup                            # what the next input may cause: `Allowed` in YAML, in lower case
+//! - came: {popup: child}                    # it appeared: `in: child` is that window; or {dialog: message}, {download:
 //!                                           # {name, content}}, or `nothing`
-//! - is_open: false                          # waits until it is so; `close:` closes the window
+//! - is_open: false                          # waits for this; `close:` closes the window
 //! - upload: [{name: a.csv, content: text}]  # into the control of the last `edit`
-//! - received: [GET /save?email=ada]          # what the server was asked for since the last `received` or `goto`
-//! - notices: [blocked $there/]               # what the driver had to do
+//! - received: [GET /save?email=ada]          # the requests since the last `received` or `goto`
+//! - notices: [blocked $there/]               # the notices of the driver
 //! ```
 //!
-//! Every step may say `in: another`, which is another context; every question `watch` and `within`, and `frame`: the
-//! targets of the frames that it is asked in, from the top inwards. In pages and
-//! cases, `$here` and `$there` are the site's two origins. Targets are written short: see `shorthand.rs`.
+//! Every step may have `in: another`, for another context. Every question may have `watch`, `within` and `frame` (the
+//! targets of its frames, from the top inwards). In pages and cases, `$here` and `$there` are the two origins of the
+//! site. Targets have a short form: see `shorthand.rs`.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -52,27 +52,27 @@ pub struct Case {
     pub steps: Vec<Map<String, Value>>,
 }
 
-/// What not every driver is able to.
+/// The abilities that not every driver has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Need {
-    /// Pages with JavaScript: things change by themselves.
+    /// JavaScript: a page changes without input.
     Scripts,
-    /// Style sheets and positions: things cover each other.
+    /// Style sheets and positions: elements cover each other.
     Layout,
     Xpath,
-    /// What is beside a page: frames, windows, native dialogs, files, tokens.
+    /// Frames, windows, native dialogs, files and tokens.
     Beside,
 }
 
-/// What the server answers at one path.
+/// The answer of the server at one path.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reply {
     pub status: Option<u16>,
     pub location: Option<String>,
     pub cookie: Option<String>,
-    /// `WWW-Authenticate`: the browser itself would ask for a password.
+    /// `WWW-Authenticate`: the browser itself asks for a password.
     pub challenge: Option<String>,
     #[serde(rename = "type")]
     pub kind: Option<String>,

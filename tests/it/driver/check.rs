@@ -19,17 +19,17 @@ use super::{
     site::Site,
 };
 
-/// How long a page may try: longer for what has to come about than for what must not.
+/// How long a page may try, in milliseconds: longer for what must happen than for what must not.
 const PATIENCE: u64 = 5_000;
 const IMPATIENCE: u64 = 150;
 
-/// What a step may say beside what it does.
+/// The keys that a step may have besides its verb.
 const MORE: [&str; 10] =
     ["in", "frame", "fails", "asks", "is", "refused", "says", "candidates", "watch", "within"];
 
 type Failed = String;
 
-/// Runs a case; says at which step it failed, and how.
+/// Runs a case; the error names the step that failed, and how.
 pub async fn check(browser: &dyn Browser, case: &Case) -> Result<(), Failed> {
     let mut visit = Visit { browser, case, site: Site::open(case).await, rooms: BTreeMap::new() };
     let mut outcome = Ok(());
@@ -53,12 +53,12 @@ struct Visit<'a> {
     rooms: BTreeMap<String, Room>,
 }
 
-/// One context, and what was learnt in it.
+/// One context, with the tokens of its answers.
 struct Room {
-    /// None of a window of another one.
+    /// None for a window of another context.
     context: Option<Box<dyn Context>>,
     page: Arc<dyn Page>,
-    /// Where was aimed at, oldest first.
+    /// The points of all aims, oldest first.
     aims: Vec<Point>,
     aim_token: u32,
     edit_token: u32,
@@ -126,7 +126,7 @@ impl Visit<'_> {
                 room.settle().await?;
                 let expected = list(what, |line| site.fill_in(text(line)));
                 let mut notices: Vec<_> = room.page.take_notices().iter().map(say_notice).collect();
-                // Some are told after the page has settled: what is no navigation of its own.
+                // Some notices arrive after the page has settled, if they are not about a navigation.
                 let until = Instant::now() + Duration::from_millis(PATIENCE);
                 while notices.len() < expected.len() && Instant::now() < until {
                     tokio::task::yield_now().await;
@@ -234,7 +234,7 @@ impl Room {
         let question = Question { ask, frame: frame(step), within, watch };
         let answer = loop {
             match self.page.ask(&question, soon()).await {
-                // It was the last document's; this one is to be asked.
+                // The last document is gone; the question goes to the new one.
                 Err(DriverError::Navigated) => {}
                 answer => break answer.map_err(say)?,
             }
@@ -250,7 +250,7 @@ impl Room {
         Ok(answer)
     }
 
-    /// Presses where it was aimed at. A press that leads away has arrived.
+    /// Presses at the point of the last aim. A press that navigates has arrived.
     async fn press_aimed(&mut self, step: &Map<String, Value>) -> Result<(), Failed> {
         let at = self.aims.last().copied().ok_or("nothing was aimed at")?;
         self.page.click(at, soon()).await.map_err(say)?;
@@ -272,7 +272,7 @@ impl Room {
         }
     }
 
-    /// Lets what the last input set off come about.
+    /// Waits for the effects of the last input.
     async fn settle(&self) -> Result<(), Failed> {
         let ask = Ask::Probe { conditions: Vec::new(), settle: true };
         let question = Question { ask, frame: Vec::new(), within: PATIENCE, watch: Vec::new() };
@@ -280,7 +280,7 @@ impl Room {
     }
 }
 
-/// The frames that a step is asked in.
+/// The frames of a step.
 fn frame(step: &Map<String, Value>) -> Vec<Target> {
     list(step.get("frame").unwrap_or(&Value::Null), target)
 }
@@ -300,7 +300,7 @@ fn allowed(what: &Value) -> Allowed {
     }
 }
 
-/// A window, with the name that it is to have.
+/// A window, with its name.
 type Window = (String, Arc<dyn Page>);
 
 fn check_came(what: &Value, came: Result<Came, DriverError>) -> Result<Option<Window>, Failed> {
@@ -320,7 +320,7 @@ fn check_came(what: &Value, came: Result<Came, DriverError>) -> Result<Option<Wi
     Ok(None)
 }
 
-/// Compares an answer with what a step expects; false if a refusal was expected, and came.
+/// Compares an answer with what a step expects; false for an expected refusal.
 fn expect(answer: &Answer, step: &Map<String, Value>, site: &Site) -> Result<bool, Failed> {
     let fill_in = |value: &Value| -> Value { parsed_text(&site.fill_in(&value.to_string())) };
     let Some(kind) = step.get("refused") else {
@@ -344,7 +344,7 @@ fn expect(answer: &Answer, step: &Map<String, Value>, site: &Site) -> Result<boo
     Ok(false)
 }
 
-/// Is all that is expected so? Of objects only the given fields count; lists are as long as given.
+/// Does the value contain all that is expected? Of objects only the given fields count; lists must have the same length.
 fn is_part(expected: &Value, real: &Value) -> bool {
     match (expected, real) {
         (Value::Null, _) if real.is_object() => true,
@@ -372,7 +372,7 @@ fn want(is_so: bool, wanted: impl Debug, got: &(impl Debug + ?Sized)) -> Result<
 }
 
 fn say(error: DriverError) -> Failed {
-    format!("the driver says: {error}")
+    format!("the driver failed: {error}")
 }
 
 fn soon() -> Instant {

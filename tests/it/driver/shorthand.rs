@@ -1,4 +1,4 @@
-//! Targets and what they are made of, written short.
+//! The short form of targets and their parts.
 //!
 //! A target is a query, or `{any: [query, ...], agree: true}`. A query is one of `{role, name}`, `{label}`, `{text}`,
 //! `{test_id}`, `{placeholder}`, `{title}`, `{frame}`, `{css}`, `{xpath}`, `{record: {within, each, column, equals,

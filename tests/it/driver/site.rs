@@ -1,4 +1,4 @@
-//! The server of one case: its pages, and a book of what it was asked for.
+//! The server of one case: its pages, and a log of its requests.
 
 use std::{
     fs, mem,
@@ -38,19 +38,19 @@ impl Site {
         Self { address, book }
     }
 
-    /// With this site's origins in the places of `$here` and `$there`.
+    /// The text with the origins of this site for `$here` and `$there`.
     pub fn fill_in(&self, text: &str) -> String {
         fill_in(self.address, text)
     }
 
-    /// An address: `/path` is here.
+    /// An address; `/path` is on this site.
     pub fn url(&self, written: &str) -> Url {
         let filled = self.fill_in(written);
         let whole = if filled.starts_with('/') { self.fill_in("$here") + &filled } else { filled };
         Url::parse(&whole).expect("an address")
     }
 
-    /// What it was asked for since this was last asked.
+    /// The requests since the last call.
     pub fn received(&self) -> Vec<String> {
         mem::take(&mut self.book.received.lock().expect("unpoisoned"))
     }
