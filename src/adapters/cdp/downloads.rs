@@ -40,10 +40,9 @@ impl PageFiles {
         }
     }
 
-    /// Takes a complete download out of its folder.
-    pub(super) async fn take_download(&self, guid: &str, name: String) -> Result<File, DriverError> {
-        let folder = locked(&self.downloads).take();
-        let path = folder.as_ref().map(|folder| folder.path().join(guid));
+    /// Reads a complete download from its folder.
+    pub(super) async fn read_download(&self, guid: &str, name: String) -> Result<File, DriverError> {
+        let path = locked(&self.downloads).as_ref().map(|folder| folder.path().join(guid));
         let content = match path {
             Some(path) => tokio::fs::read(&path).await.map_err(|error| error.to_string()),
             None => Err("there was no folder for it".to_owned()),

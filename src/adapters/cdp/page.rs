@@ -257,7 +257,7 @@ impl Page for CdpPage {
             }
             Ok(Appeared::Dialog { kind, message }) => Ok(Came::Dialog { kind, message }),
             Ok(Appeared::Download { guid, name, .. }) => {
-                Ok(Came::Download(self.files.take_download(&guid, name).await?))
+                self.files.read_download(&guid, name).await.map(Came::Download)
             }
             Err(error) => Err(error),
         };
