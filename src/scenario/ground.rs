@@ -13,12 +13,12 @@ use crate::site::{Proxy, RunningSite, Site};
 
 /// A site or an app that is ready for one scenario.
 pub(super) struct Ground<'a> {
-    stands: Stands<'a>,
+    kind: GroundKind<'a>,
     /// The world before the job.
     pub(super) before: Value,
 }
 
-enum Stands<'a> {
+enum GroundKind<'a> {
     Site(RunningSite),
     App { taken: Box<Taken>, proxy: Proxy, apps: &'a Apps },
 }
@@ -30,7 +30,7 @@ impl<'a> Ground<'a> {
         let served = served.map_err(|error| error.to_string())?;
         served.change(|world| world::change(world, &scenario.world))?;
         served.fail_with(&scenario.faults)?;
-        Ok(Ground { before: served.world(), stands: Stands::Site(served) })
+        Ok(Ground { before: served.world(), kind: GroundKind::Site(served) })
     }
 
     /// The real app, in the state that the scenario describes.
@@ -42,7 +42,7 @@ impl<'a> Ground<'a> {
             Err(reason) => Err(reason.clone()),
         };
         match (prepared, proxied) {
-            (Ok(before), Ok(proxy)) => Ok(Ground { before, stands: Stands::App { taken, proxy, apps } }),
+            (Ok(before), Ok(proxy)) => Ok(Ground { before, kind: GroundKind::App { taken, proxy, apps } }),
             (_, Err(reason)) | (Err(reason), _) => {
                 apps.give_back(*taken).await;
                 Err(reason)
@@ -52,29 +52,29 @@ impl<'a> Ground<'a> {
 
     /// For the job's settings.
     pub(super) fn port(&self) -> u16 {
-        match &self.stands {
-            Stands::Site(site) => site.addr().port(),
-            Stands::App { proxy, .. } => proxy.addr().port(),
+        match &self.kind {
+            GroundKind::Site(site) => site.addr().port(),
+            GroundKind::App { proxy, .. } => proxy.addr().port(),
         }
     }
 
     /// The faults that never happened.
     pub(super) fn unmet_faults(&self) -> Vec<String> {
-        match &self.stands {
-            Stands::Site(site) => site.unmet_faults(),
-            Stands::App { proxy, .. } => proxy.unmet_faults(),
+        match &self.kind {
+            GroundKind::Site(site) => site.unmet_faults(),
+            GroundKind::App { proxy, .. } => proxy.unmet_faults(),
         }
     }
 
     /// Returns the world and ends the ground.
-    pub(super) async fn leave(self) -> Result<Value, String> {
-        match self.stands {
-            Stands::Site(site) => {
+    pub(super) async fn end(self) -> Result<Value, String> {
+        match self.kind {
+            GroundKind::Site(site) => {
                 let world = site.world();
                 site.stop().await;
                 Ok(world)
             }
-            Stands::App { mut taken, proxy, apps } => {
+            GroundKind::App { mut taken, proxy, apps } => {
                 proxy.stop().await;
                 let world = taken.world().await;
                 apps.give_back(*taken).await;

@@ -104,7 +104,7 @@ async fn play(
     let (of_twin, twin) = play_on(stage, suite, ground, scenario, number).await?;
     differences.extend(of_twin.into_iter().map(|difference| format!("on the twin: {difference}")));
     if let (Some(real), Some(twin)) = (&real, &twin) {
-        differences.extend(unlike_twin(real, twin));
+        differences.extend(twin_differences(real, twin));
     }
     Ok((differences, real))
 }
@@ -128,7 +128,7 @@ async fn play_on(
         evidence: Arc::clone(&stage.evidence),
     };
     let played = match &job {
-        Ok(job) => tokio::time::timeout(SCENARIO_TIMEOUT, runner.run(job, Arc::new(Deaf)))
+        Ok(job) => tokio::time::timeout(SCENARIO_TIMEOUT, runner.run(job, Arc::new(IgnoreEvents)))
             .await
             .map_err(|_| format!("the scenario took longer than {} s", SCENARIO_TIMEOUT.as_secs())),
         Err(reason) => Err(reason.clone()),
@@ -136,9 +136,9 @@ async fn play_on(
     runner.sessions.end_all().await;
     let before = ground.before.clone();
     let unmet = ground.unmet_faults();
-    let after = ground.leave().await?;
+    let after = ground.end().await?;
     let result = played?;
-    let mut differences = unlike(scenario, &result);
+    let mut differences = result_differences(scenario, &result);
     differences.extend(unmet.into_iter().map(|fault| format!("the fault never happened: {fault}")));
     match world::differences(&before, &after, &scenario.world_after, &suite.file.ignore) {
         Ok(of_world) => differences.extend(of_world.into_iter().map(|d| format!("the site's state: {d}"))),
@@ -148,7 +148,7 @@ async fn play_on(
 }
 
 /// Where the result of a twin differs from that of the real app. Texts for people may differ.
-fn unlike_twin(real: &JobResult, twin: &JobResult) -> Vec<String> {
+fn twin_differences(real: &JobResult, twin: &JobResult) -> Vec<String> {
     let compared = |result: &JobResult| {
         json!({
             "outcome": result.outcome,
@@ -162,19 +162,19 @@ fn unlike_twin(real: &JobResult, twin: &JobResult) -> Vec<String> {
         })
     };
     let mut found = Vec::new();
-    apart("", &compared(real), &compared(twin), &mut found);
+    value_differences("", &compared(real), &compared(twin), &mut found);
     found
 }
 
 /// Where two values differ: for each list and each object the first place.
-fn apart(path: &str, real: &Value, twin: &Value, found: &mut Vec<String>) {
+fn value_differences(path: &str, real: &Value, twin: &Value, found: &mut Vec<String>) {
     match (real, twin) {
         (Value::Object(ours), Value::Object(theirs)) => {
             let names: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
             let before = found.len();
             for name in names {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                apart(&path, &real[name], &twin[name], found);
+                value_differences(&path, &real[name], &twin[name], found);
             }
             // All differences of the result are listed; of a user, the first one.
             if !path.is_empty() {
@@ -183,7 +183,7 @@ fn apart(path: &str, real: &Value, twin: &Value, found: &mut Vec<String>) {
         }
         (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
             if let Some(index) = (0..ours.len()).find(|index| ours[*index] != theirs[*index]) {
-                apart(&format!("{path}[{index}]"), &ours[index], &theirs[index], found);
+                value_differences(&format!("{path}[{index}]"), &ours[index], &theirs[index], found);
             }
         }
         (Value::Array(ours), Value::Array(theirs)) => {
@@ -196,7 +196,7 @@ fn apart(path: &str, real: &Value, twin: &Value, found: &mut Vec<String>) {
 }
 
 /// Where the result differs from the scenario.
-fn unlike(scenario: &Scenario, result: &JobResult) -> Vec<String> {
+fn result_differences(scenario: &Scenario, result: &JobResult) -> Vec<String> {
     let expect = &scenario.expect;
     let mut found = Vec::new();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -299,8 +299,8 @@ impl Secrets for Literal {
 }
 
 /// Ignores the events of a scenario: its result is enough.
-struct Deaf;
+struct IgnoreEvents;
 
-impl Reader for Deaf {
+impl Reader for IgnoreEvents {
     fn event(&self, _: &crate::event::Event) {}
 }

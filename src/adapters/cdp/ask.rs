@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     events::{self, Evaluated},
     fault::CallError,
-    navigation::MainFrame,
+    navigation::FrameState,
     target_session::TargetSession,
 };
 use crate::{
@@ -61,7 +61,9 @@ pub(super) async fn ask_world(
     let settles = matches!(question.ask, Ask::Probe { settle: true, .. });
     match answer {
         // The answer is about a document that the page is leaving.
-        Ok(_) if settles && session.frame(frame, MainFrame::is_leaving) => Err(DriverError::Navigated.into()),
+        Ok(_) if settles && session.frame(frame, FrameState::is_leaving) => {
+            Err(DriverError::Navigated.into())
+        }
         Ok(answer) => Ok(read_answer(question, &answer)?),
         Err(error) => Err(error.into()),
     }

@@ -39,7 +39,7 @@ struct OwnedContext {
 
 impl Drop for OwnedContext {
     fn drop(&mut self) {
-        self.targets.leave(&self.id);
+        self.targets.remove_context(&self.id);
         let params = json!({"browserContextId": self.id});
         self.connection.post(None, "Target.disposeBrowserContext", params);
     }
@@ -69,16 +69,16 @@ impl CdpContext {
         let made: BrowserContext = events::result(method, &answer)?;
         let owned = OwnedContext { connection, targets, id: made.browser_context_id };
         let state = Arc::new(ContextState::new(fence, relay, options.tokens));
-        owned.targets.enter(&owned.id, Arc::clone(&state));
+        owned.targets.add_context(&owned.id, Arc::clone(&state));
         owned.set_cookies(state.tokens(), deadline).await.map_err(|error| timer.error(error))?;
-        let session = owned.furnish(&state, deadline).await.map_err(|error| timer.error(error))?;
+        let session = owned.prepare(&state, deadline).await.map_err(|error| timer.error(error))?;
         let page = Arc::new(CdpPage::new(session, state, owned.id.clone()));
         Ok(Self { owned, page })
     }
 }
 
 impl OwnedContext {
-    async fn furnish(
+    async fn prepare(
         &self,
         state: &ContextState,
         deadline: Instant,

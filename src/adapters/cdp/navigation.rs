@@ -15,7 +15,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A frame as last known.
 #[derive(Debug)]
-pub(super) struct MainFrame {
+pub(super) struct FrameState {
     /// With its fragment.
     pub(super) url: String,
     /// The number of documents so far.
@@ -48,7 +48,7 @@ pub(super) enum Readiness {
     WaitUntil(Instant),
 }
 
-impl Default for MainFrame {
+impl Default for FrameState {
     /// A page begins with an empty document.
     fn default() -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Default for MainFrame {
     }
 }
 
-impl MainFrame {
+impl FrameState {
     /// The page requested another document.
     pub(super) fn requested(&mut self) {
         if self.coming.is_none() {
@@ -176,14 +176,14 @@ impl MainFrame {
 mod tests {
     use super::*;
 
-    fn at_home() -> MainFrame {
-        let mut frame = MainFrame::default();
+    fn at_home() -> FrameState {
+        let mut frame = FrameState::default();
         frame.parsed("0");
         frame.world_made("w0".into());
         frame
     }
 
-    fn started(frame: &mut MainFrame, loader: &str, kind: &str) {
+    fn started(frame: &mut FrameState, loader: &str, kind: &str) {
         frame.started(FrameStartedNavigating {
             frame_id: "f".into(),
             loader_id: loader.into(),
@@ -191,7 +191,7 @@ mod tests {
         });
     }
 
-    fn committed(frame: &mut MainFrame, loader: &str) {
+    fn committed(frame: &mut FrameState, loader: &str) {
         frame.committed(Frame {
             id: "f".into(),
             loader_id: loader.into(),
@@ -201,7 +201,7 @@ mod tests {
         });
     }
 
-    fn ready(frame: &mut MainFrame) -> Option<String> {
+    fn ready(frame: &mut FrameState) -> Option<String> {
         match frame.readiness(Instant::now()) {
             Readiness::Ready { world } => Some(world),
             Readiness::Wait | Readiness::WaitUntil(_) => None,

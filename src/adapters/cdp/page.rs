@@ -20,7 +20,7 @@ use super::{
     fault::{CallError, CallTimer, explain_network_error},
     frames::{self, FRAME_POLL, FramePath},
     input::PageInput,
-    navigation::MainFrame,
+    navigation::FrameState,
     target_session::{Appeared, TargetSession},
 };
 use crate::{
@@ -188,7 +188,7 @@ impl Page for CdpPage {
             let answer = self.ask_once(question, deadline).await;
             let answer = answer.map_err(|error| self.or_navigated(error));
             let outdated = match &answer {
-                Ok(_) => self.session.frame(self.session.top(), MainFrame::is_leaving),
+                Ok(_) => self.session.frame(self.session.top(), FrameState::is_leaving),
                 Err(CallError::Driver(DriverError::Navigated)) => true,
                 Err(_) => false,
             };

@@ -20,7 +20,7 @@ use super::{
         ExecutionContextDestroyed, FrameNavigated, FrameRequestedNavigation, FrameStartedNavigating,
         FrameStoppedLoading, JavascriptDialogOpening, LifecycleEvent, NavigatedWithinDocument,
     },
-    navigation::{MainFrame, Readiness},
+    navigation::{FrameState, Readiness},
 };
 use crate::ports::driver::{Allowed, Notice};
 
@@ -42,7 +42,7 @@ pub(super) struct TargetSession {
 
 struct SessionState {
     /// The frames of this session, the topmost one included.
-    frames: HashMap<String, MainFrame>,
+    frames: HashMap<String, FrameState>,
     allowed: Allowed,
     came: Option<Appeared>,
     notices: Vec<Notice>,
@@ -127,7 +127,7 @@ impl TargetSession {
     /// The frames of this session as they are now, navigations under way or not: their names, and the worlds in which they
     /// are asked.
     pub(super) fn worlds(&self) -> Vec<(String, String)> {
-        let shown = |(name, frame): (&String, &MainFrame)| Some((name.clone(), frame.world()?.to_owned()));
+        let shown = |(name, frame): (&String, &FrameState)| Some((name.clone(), frame.world()?.to_owned()));
         self.state().frames.iter().filter_map(shown).collect()
     }
 
@@ -198,7 +198,7 @@ impl TargetSession {
         &self,
         frame: &str,
         deadline: Instant,
-        mut look: impl FnMut(&mut MainFrame) -> Result<T, Instant>,
+        mut look: impl FnMut(&mut FrameState) -> Result<T, Instant>,
     ) -> Result<T, ConnectionError> {
         let mut changed = self.changed.subscribe();
         loop {
@@ -226,7 +226,7 @@ impl TargetSession {
     }
 
     /// Reads a frame.
-    pub(super) fn frame<T>(&self, frame: &str, look: impl FnOnce(&MainFrame) -> T) -> T {
+    pub(super) fn frame<T>(&self, frame: &str, look: impl FnOnce(&FrameState) -> T) -> T {
         look(self.state().frame(frame))
     }
 
@@ -353,7 +353,7 @@ impl TargetSession {
                 self.state().frames.values_mut().for_each(|frame| frame.world_gone(world));
             }
             "Runtime.executionContextsCleared" => {
-                self.state().frames.values_mut().for_each(MainFrame::worlds_gone);
+                self.state().frames.values_mut().for_each(FrameState::worlds_gone);
             }
             _ => return None,
         }
@@ -432,7 +432,7 @@ impl TargetSession {
 }
 
 impl SessionState {
-    fn frame(&mut self, name: &str) -> &mut MainFrame {
+    fn frame(&mut self, name: &str) -> &mut FrameState {
         self.frames.entry(name.to_owned()).or_default()
     }
 }

@@ -57,12 +57,12 @@ impl Targets {
     }
 
     /// Adds a context: its targets are handled from now on.
-    pub(super) fn enter(&self, id: &str, context: Arc<ContextState>) {
+    pub(super) fn add_context(&self, id: &str, context: Arc<ContextState>) {
         self.state().contexts.insert(id.to_owned(), context);
     }
 
     /// Removes a context that is being ended.
-    pub(super) fn leave(&self, id: &str) {
+    pub(super) fn remove_context(&self, id: &str) {
         self.state().contexts.remove(id);
     }
 
@@ -81,13 +81,13 @@ impl Targets {
             target.browser_context_id.as_ref().and_then(|id| self.state().contexts.get(id).cloned());
         let role = match (context, target.kind.as_str()) {
             (Some(context), "page") if context.front_session().is_none() => {
-                let session = self.furnish(&session_id, &target, &context, true);
+                let session = self.prepare(&session_id, &target, &context, true);
                 SessionRole::Front(context, session)
             }
             (context, "page") => match self.opener(&target, context.as_deref()) {
                 Some(opener) => {
                     let Some(context) = context else { return };
-                    let session = self.furnish(&session_id, &target, &context, true);
+                    let session = self.prepare(&session_id, &target, &context, true);
                     self.state()
                         .roles
                         .insert(session_id.clone(), SessionRole::Front(context, Arc::clone(&session)));
@@ -96,10 +96,10 @@ impl Targets {
                     opener.arrived(Appeared::Popup(session));
                     return;
                 }
-                None => self.turn_away(&session_id, &target, context.as_deref()),
+                None => self.prepare_unwanted(&session_id, &target, context.as_deref()),
             },
             (Some(context), "iframe") => {
-                let session = self.furnish(&session_id, &target, &context, false);
+                let session = self.prepare(&session_id, &target, &context, false);
                 context.add_frame(Arc::clone(&session));
                 SessionRole::Frame(context, session)
             }
@@ -141,7 +141,7 @@ impl Targets {
     }
 
     /// Prepares a page that was wanted, or a frame of one.
-    fn furnish(
+    fn prepare(
         &self,
         session_id: &str,
         target: &TargetInfo,
@@ -178,7 +178,7 @@ impl Targets {
 
     /// Prepares a page that nobody asked for. It must be resumed, because a paused page blocks its opener, and it must be
     /// closed only after its request was refused: if it is closed earlier, the browser sends that request.
-    fn turn_away(
+    fn prepare_unwanted(
         &self,
         session_id: &str,
         target: &TargetInfo,
