@@ -106,7 +106,7 @@ impl Network {
                 None => return arrive(response, url).await,
             }
         }
-        Arrival::Failed { url: request.url, reason: "it redirects again and again".to_owned() }
+        Arrival::Failed { url: request.url, reason: "it redirects in circles".to_owned() }
     }
 
     async fn send(&self, request: &Request) -> reqwest::Result<Response> {

@@ -138,7 +138,7 @@ impl TextPage {
                 seat.tab.show(Document::new(url, status, source));
                 Ok(())
             }
-            Arrival::Empty { url } => failed(url, "no document came: an empty answer (204)"),
+            Arrival::Empty { url } => failed(url, "no document arrived: the answer was empty (204)"),
             Arrival::Download { url } => {
                 self.notice(Notice::DownloadRefused { url: url.to_string() });
                 failed(url, "it is a download, which is refused")
