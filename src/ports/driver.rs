@@ -56,7 +56,7 @@ pub struct ContextOptions {
     pub tokens: Vec<Token>,
 }
 
-/// An access token. It is sent to its origin only, also from frames.
+/// An access token. It is sent to its origin only, not to the origins of its frames.
 #[derive(Debug, Clone)]
 pub struct Token {
     /// `https://app.example`
