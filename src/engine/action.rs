@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     commit::Commit,
+    form::of_playbook,
     page::{Trouble, unexpected},
     run::{Run, STEP_TIME},
 };
@@ -108,7 +109,8 @@ impl Run<'_> {
             Action::Choose(choose) => {
                 let target = self.scope.target(&choose.from, planned.commits())?;
                 let option = Value::from(self.scope.text(&choose.option)?);
-                self.set_control(target, &option, within).await?;
+                let set = self.set_control(target, &option, within).await;
+                set.map_err(|trouble| of_playbook(trouble, std::slice::from_ref(&choose.option)))?;
                 self.settle().await?;
             }
             Action::Move(moved) => self.move_options(moved, within).await?,
@@ -253,7 +255,8 @@ impl Run<'_> {
         match &fill.value {
             Some(value) => {
                 let text = Value::from(self.scope.text(value)?);
-                self.set_control(target, &text, within).await
+                let set = self.set_control(target, &text, within).await;
+                set.map_err(|trouble| of_playbook(trouble, std::slice::from_ref(value)))
             }
             None => Err(Failure::new(Code::PlaybookInvalid, "`fill` without a value").into()),
         }

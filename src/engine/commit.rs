@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{page::Trouble, run::Run};
+use super::{origin::StepFailure, page::Trouble, run::Run};
 use crate::{
     contract::{Code, Failure},
     event::EventKind,
@@ -45,7 +45,7 @@ impl Run<'_> {
             if let Err(failure) = self.world.gate.pass(&commit.step).await {
                 // It may have been let pass a moment ago, and nothing was pressed.
                 self.withdraw().await;
-                return Err(failure.into());
+                return Err(StepFailure::unanswered(failure).into());
             }
             if !told {
                 let (step, at_line) = (commit.step.clone(), commit.at_line.clone());

@@ -6,13 +6,14 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    page::{Trouble, unexpected},
+    origin::{Origin, StepFailure},
+    page::{Trouble, refusal_failure, unexpected},
     run::Run,
 };
 use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
-    playbook::{FormValue, Locator, Names},
+    playbook::{At, FormValue, Locator, Names, template},
     query::{Answer, Ask, By, Control, ControlKind, Key, Query, RefusalKind, Target, TextMatch},
     secret::Secret,
 };
@@ -53,10 +54,15 @@ impl Run<'_> {
                 None => Target::from(Query::new(By::Label(name))),
             };
             let place = self.plan.playbook.place(label.span);
+            let texts: &[At<String>] = match values.get(&label.value) {
+                Some(FormValue::Text(text)) => std::slice::from_ref(text),
+                Some(FormValue::Many(many)) => many,
+                Some(FormValue::Clear) | None => &[],
+            };
             if let Err(trouble) = self.set_control(target, &value, within).await {
-                return Err(match trouble {
-                    Trouble::Known(failure) => {
-                        Trouble::Known(failure.at(format!("form: {}", label.value), place))
+                return Err(match of_playbook(trouble, texts) {
+                    Trouble::Known(failed) => {
+                        Trouble::Known(failed.at(format!("form: {}", label.value), place))
                     }
                     other => other,
                 });
@@ -271,6 +277,27 @@ impl Run<'_> {
         let by = By::Role { role: role.to_owned(), name: Some(TextMatch::Exact(folded(name))) };
         inside_of(group.clone(), Query::new(by))
     }
+}
+
+/// A value that stands in the playbook itself: that the app does not take it is not the requester's fault.
+pub(super) fn of_playbook(trouble: Trouble, texts: &[At<String>]) -> Trouble {
+    let fixed = |text: &At<String>| template::names(&text.value).is_ok_and(|names| names.is_empty());
+    if texts.is_empty() || !texts.iter().all(fixed) {
+        return trouble;
+    }
+    let failure = match trouble {
+        Trouble::Refused(refusal) if refusal.kind == RefusalKind::NoSuchOption => refusal_failure(&refusal),
+        Trouble::Known(StepFailure { failure, origin: Origin::Playbook })
+            if matches!(failure.code, Code::InvalidValue | Code::UnknownEntitlement) =>
+        {
+            failure
+        }
+        other => return other,
+    };
+    let authors = Failure::new(Code::TargetMissing, failure.message)
+        .hint("the playbook itself names this value: name one that the app takes");
+    let failure = Failure { step: failure.step, at: failure.at, page_said: failure.page_said, ..authors };
+    Trouble::Known(StepFailure { failure, origin: Origin::Playbook })
 }
 
 /// Of a field that was found before, `not_found` says that it is there no longer, and `covered` that something else took

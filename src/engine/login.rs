@@ -41,7 +41,7 @@ impl Run<'_> {
                     return Ok(true);
                 }
                 Ok(false) => session.signed_in = false,
-                Err(trouble) => return Err(self.explain(trouble).await),
+                Err(trouble) => return Err(self.explain(trouble).await.failure),
             }
         }
         let steps = match (self.plan.login, &login.password, &login.sso, &login.token) {
@@ -76,7 +76,7 @@ impl Run<'_> {
         let place = self.plan.playbook.place(token.name.span);
         match self.page.goto(&url, self.until(SIGN_IN_TIME)).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.explain(error.into()).await.at("login.token", place)),
+            Err(error) => Err(self.explain(error.into()).await.failure.at("login.token", place)),
         }
     }
 
@@ -96,13 +96,13 @@ impl Run<'_> {
     }
 
     async fn sign_in(&mut self, steps: &[PlannedStep], signed_in: &Locator) -> Result<(), Failure> {
-        self.steps(steps).await?;
+        self.steps(steps).await.map_err(|failed| failed.failure)?;
         let target = self.scope.target(signed_in, false)?;
         let condition = Condition { target, state: State::Visible };
         match self.first_of(vec![condition], SIGN_IN_TIME).await {
             Ok(_) => Ok(()),
             Err(trouble) => {
-                let failure = self.explain(trouble).await;
+                let failure = self.explain(trouble).await.failure;
                 let failure = match failure.code {
                     Code::TargetMissing => Failure {
                         message: format!("after the steps of the sign-in nothing shows that one is signed in: {}", failure.message),
@@ -128,7 +128,7 @@ impl Run<'_> {
         let shown = match self.ask(Ask::Text { target, attribute: None }, SIGN_IN_TIME).await {
             Ok(Answer::Text { text }) => text,
             Ok(_) => String::new(),
-            Err(trouble) => return Err(self.explain(trouble).await.at("login.tenant", place)),
+            Err(trouble) => return Err(self.explain(trouble).await.failure.at("login.tenant", place)),
         };
         if crate::plan::diff::folded(&shown) == crate::plan::diff::folded(&expected) {
             return Ok(());

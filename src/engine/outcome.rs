@@ -1,5 +1,6 @@
 //! How a job ended: a pure function of what was seen.
 
+use super::origin::{Origin, StepFailure};
 use crate::contract::{
     Change, Class, Code, Completeness, Entitled, Evidence, Failure, Outcome, Timings, UserRecord, Verified,
 };
@@ -39,22 +40,29 @@ pub enum Verdict {
     Unreadable(Failure),
 }
 
-/// The outcome of a write whose commit was begun. `answered`: what the app said to it.
-pub fn conclude(answered: Result<(), Failure>, verdict: Verdict) -> (Outcome, bool, Option<Failure>) {
+/// The outcome of a write whose commit was begun, and whether the app has changed. `answered`: how the steps ended.
+/// `differs`: the read-back shows another user than before.
+pub fn conclude(
+    answered: Result<(), StepFailure>,
+    verdict: Verdict,
+    differs: bool,
+) -> (Outcome, bool, Option<Failure>) {
     match (answered, verdict) {
         (_, Verdict::Seen) => (Outcome::Succeeded, true, None),
         (Ok(()), Verdict::NotSeen(changes)) => (Outcome::Failed, true, Some(mismatch(&changes))),
-        // The app said why it would not, and the read-back agrees.
-        (Err(refusal), Verdict::NotSeen(_)) if definite(&refusal) => (Outcome::Failed, false, Some(refusal)),
-        (Err(lost), Verdict::NotSeen(_)) => (Outcome::Indeterminate, true, Some(lost)),
-        (Err(lost), Verdict::Unreadable(_)) => (Outcome::Indeterminate, true, Some(lost)),
+        // The app refused, and the read-back shows how much it has done all the same.
+        (Err(refusal), Verdict::NotSeen(_)) if refusal.is_refusal() => {
+            (Outcome::Failed, differs, Some(refusal.failure))
+        }
+        // The commit took effect, and the playbook could not be followed to its end.
+        (Err(ours), Verdict::NotSeen(_)) if ours.origin == Origin::Playbook && differs => {
+            (Outcome::Failed, true, Some(ours.failure))
+        }
+        (Err(lost), Verdict::NotSeen(_) | Verdict::Unreadable(_)) => {
+            (Outcome::Indeterminate, true, Some(lost.failure))
+        }
         (Ok(()), Verdict::Unreadable(failure)) => (Outcome::Indeterminate, true, Some(failure)),
     }
-}
-
-/// Is it an answer of the app to the commit itself, and not a loss of that answer?
-pub(super) fn definite(failure: &Failure) -> bool {
-    matches!(failure.class, Class::Request | Class::State | Class::Limit | Class::Permission)
 }
 
 /// Is it the page or its browser that could not be read? A sign-in that was refused is not tried again.
@@ -97,25 +105,69 @@ mod tests {
         vec![Change { attribute: "role".into(), from: Some("Viewer".into()), to: Some("Member".into()) }]
     }
 
+    /// All ends of a commit: every code, of every origin, after every read-back.
     #[test]
-    fn every_end_of_a_commit_has_its_outcome() {
-        let lost = || Failure::new(Code::BrowserLost, "gone");
-        let seat = || Failure::new(Code::NoSeat, "full");
+    fn only_a_refusal_of_the_app_says_that_nothing_was_changed() {
+        const ORIGINS: [Origin; 3] = [Origin::App, Origin::Playbook, Origin::Environment];
+        let unread = || Verdict::Unreadable(Failure::new(Code::AppUnavailable, "not read"));
+        for code in Code::ALL.iter().copied() {
+            let refuses = matches!(
+                code.class(),
+                Class::Request | Class::State | Class::Limit | Class::Permission | Class::Guard
+            );
+            for origin in ORIGINS {
+                let failed = || Err(StepFailure { failure: Failure::new(code, "x"), origin });
+                let is_refusal = origin == Origin::App && refuses;
+                let table = [
+                    (Verdict::Seen, true, Outcome::Succeeded, true),
+                    (Verdict::Seen, false, Outcome::Succeeded, true),
+                    (
+                        Verdict::NotSeen(change()),
+                        false,
+                        if is_refusal { Outcome::Failed } else { Outcome::Indeterminate },
+                        !is_refusal,
+                    ),
+                    (
+                        Verdict::NotSeen(change()),
+                        true,
+                        match is_refusal || origin == Origin::Playbook {
+                            true => Outcome::Failed,
+                            false => Outcome::Indeterminate,
+                        },
+                        true,
+                    ),
+                    (unread(), false, Outcome::Indeterminate, true),
+                ];
+                for (verdict, differs, outcome, changed) in table {
+                    let label = format!("{code} of {origin:?}, {verdict:?}, differs: {differs}");
+                    let (got, did, error) = conclude(failed(), verdict, differs);
+                    assert_eq!((got, did), (outcome, changed), "{label}");
+                    assert_eq!(error.is_none(), outcome == Outcome::Succeeded, "{label}");
+                    assert!(error.is_none_or(|error| error.code == code), "{label}: the failure's own code");
+                    assert!(!differs || did, "{label}: what differs was changed");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_commit_that_was_answered_ends_as_it_is_read() {
+        let unread = Failure::new(Code::BrowserLost, "gone");
         let table = [
-            (Ok(()), Verdict::Seen, Outcome::Succeeded, true, None),
-            (Err(lost()), Verdict::Seen, Outcome::Succeeded, true, None),
-            (Err(seat()), Verdict::Seen, Outcome::Succeeded, true, None),
-            (Ok(()), Verdict::NotSeen(change()), Outcome::Failed, true, Some(Code::VerifyMismatch)),
-            (Err(seat()), Verdict::NotSeen(change()), Outcome::Failed, false, Some(Code::NoSeat)),
-            (Err(lost()), Verdict::NotSeen(change()), Outcome::Indeterminate, true, Some(Code::BrowserLost)),
-            (Err(lost()), Verdict::Unreadable(lost()), Outcome::Indeterminate, true, Some(Code::BrowserLost)),
-            (Err(seat()), Verdict::Unreadable(lost()), Outcome::Indeterminate, true, Some(Code::NoSeat)),
-            (Ok(()), Verdict::Unreadable(lost()), Outcome::Indeterminate, true, Some(Code::BrowserLost)),
+            (Verdict::Seen, Outcome::Succeeded, None),
+            (Verdict::NotSeen(change()), Outcome::Failed, Some(Code::VerifyMismatch)),
+            (Verdict::Unreadable(unread), Outcome::Indeterminate, Some(Code::BrowserLost)),
         ];
-        for (answered, verdict, outcome, changed, code) in table {
-            let label = format!("{answered:?} and {verdict:?}");
-            let (got, did, error) = conclude(answered, verdict);
-            assert_eq!((got, did, error.map(|e| e.code)), (outcome, changed, code), "{label}");
+        for (verdict, outcome, code) in table {
+            let (got, changed, error) = conclude(Ok(()), verdict, true);
+            assert_eq!((got, changed, error.map(|error| error.code)), (outcome, true, code));
+        }
+    }
+
+    #[test]
+    fn what_the_engine_itself_cannot_do_is_never_the_apps_refusal() {
+        for code in Code::ALL {
+            assert!(!StepFailure::from(Failure::new(*code, "x")).is_refusal(), "{code}");
         }
     }
 

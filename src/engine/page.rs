@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::run::{Means, Run, Watched};
+use super::{
+    origin::{Origin, StepFailure},
+    run::{Means, Run, Watched},
+};
 use crate::{
     contract::{Code, Failure},
     event::EventKind,
@@ -37,7 +40,7 @@ pub(super) enum Trouble {
     Gone(Refusal),
     Driver(DriverError),
     /// Known in the contract's words.
-    Known(Failure),
+    Known(StepFailure),
 }
 
 impl From<DriverError> for Trouble {
@@ -48,7 +51,13 @@ impl From<DriverError> for Trouble {
 
 impl From<Failure> for Trouble {
     fn from(failure: Failure) -> Self {
-        Trouble::Known(failure)
+        Trouble::Known(failure.into())
+    }
+}
+
+impl From<StepFailure> for Trouble {
+    fn from(failed: StepFailure) -> Self {
+        Trouble::Known(failed)
     }
 }
 
@@ -210,7 +219,7 @@ impl Run<'_> {
                 {
                     failure = failure.hint(hint);
                 }
-                Err(failure.into())
+                Err(StepFailure::by_app(failure).into())
             }
             None => Err(Failure::new(Code::Internal, "the page reported a watch that nobody set").into()),
         }
@@ -316,32 +325,34 @@ impl Run<'_> {
     }
 
     /// Turns trouble into a failure that says what was there instead.
-    pub(super) async fn explain(&mut self, trouble: Trouble) -> Failure {
-        let failure = match trouble {
-            Trouble::Known(failure) => failure,
-            Trouble::Driver(error) => driver_failure(&error),
-            Trouble::Refused(refusal) | Trouble::Gone(refusal) => refusal_failure(&refusal),
+    pub(super) async fn explain(&mut self, trouble: Trouble) -> StepFailure {
+        let StepFailure { mut failure, mut origin } = match trouble {
+            Trouble::Known(failed) => failed,
+            Trouble::Driver(error) => driver_failure(&error).into(),
+            Trouble::Refused(refusal) | Trouble::Gone(refusal) => refusal_failure(&refusal).into(),
         };
         if failure.page_said.is_some() || failure.code == Code::BrowserLost {
-            return self.masked(failure);
+            return StepFailure { failure: self.masked(failure), origin };
         }
-        let Some(facts) = self.facts().await else { return self.masked(failure) };
-        let mut failure = failure;
+        let Some(facts) = self.facts().await else {
+            return StepFailure { failure: self.masked(failure), origin };
+        };
         if matches!(failure.class, crate::contract::Class::Drift) {
             let better = match facts.status {
-                500.. => Some(Code::AppUnavailable),
-                429 => Some(Code::RateLimited),
-                403 => Some(Code::InsufficientRole),
-                _ if self.signed_out().await => Some(Code::SessionExpired),
+                500.. => Some((Code::AppUnavailable, Origin::Environment)),
+                429 => Some((Code::RateLimited, Origin::App)),
+                403 => Some((Code::InsufficientRole, Origin::App)),
+                _ if self.signed_out().await => Some((Code::SessionExpired, Origin::Environment)),
                 _ => None,
             };
-            if let Some(code) = better {
+            if let Some((code, from)) = better {
+                origin = from;
                 let message = format!("{} ({})", code.meaning().trim_end_matches('.'), failure.message);
                 failure = Failure::new(code, message);
             }
         }
         failure.page_said = Some(said(&facts));
-        self.masked(failure)
+        StepFailure { failure: self.masked(failure), origin }
     }
 
     /// Is the sign-in page in front, in the middle of a job?
@@ -453,7 +464,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
 pub(super) fn unexpected(answer: &Answer) -> Trouble {
     let name = serde_json::to_value(answer).ok().and_then(|v| v["answer"].as_str().map(str::to_owned));
     let message = format!("the page answered another question: {}", name.unwrap_or_default());
-    Trouble::Known(Failure::new(Code::Internal, message))
+    Failure::new(Code::Internal, message).into()
 }
 
 fn driver_failure(error: &DriverError) -> Failure {
@@ -476,7 +487,7 @@ fn driver_failure(error: &DriverError) -> Failure {
     Failure::new(code, error.to_string()).hint(hint)
 }
 
-fn refusal_failure(refusal: &Refusal) -> Failure {
+pub(super) fn refusal_failure(refusal: &Refusal) -> Failure {
     let (code, hint) = match refusal.kind {
         RefusalKind::NotFound | RefusalKind::Hidden => (
             Code::TargetMissing,

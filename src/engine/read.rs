@@ -44,7 +44,7 @@ impl Run<'_> {
         };
         let (rows, pages) = match looked {
             Ok(rows) => rows,
-            Err(trouble) => return Err(self.explain(trouble).await.at("find_user", place)),
+            Err(trouble) => return Err(self.explain(trouble).await.failure.at("find_user", place)),
         };
         self.emit(EventKind::UserRead { found: !rows.is_empty(), pages, ms: ms(begun) });
         match rows.as_slice() {
@@ -56,7 +56,9 @@ impl Run<'_> {
                         let who = self.plan.subject.as_ref().map_or(String::new(), |s| s.value.clone());
                         match self.open_detail(view, detail, &who, row.clone()).await {
                             Ok(row) => row,
-                            Err(trouble) => return Err(self.explain(trouble).await.at("find_user", place)),
+                            Err(trouble) => {
+                                return Err(self.explain(trouble).await.failure.at("find_user", place));
+                            }
                         }
                     }
                 };
@@ -176,7 +178,7 @@ impl Run<'_> {
 
     /// Neither the user nor the app's word that there is nobody.
     async fn nobody_was_shown(&mut self, what: &str, refusal: Refusal) -> Trouble {
-        let failure = self.explain(Trouble::Refused(refusal)).await;
+        let failure = self.explain(Trouble::Refused(refusal)).await.failure;
         let code = if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
         let message = format!("{what} showed neither the user nor that there is nobody: {}", failure.message);
         Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
@@ -230,6 +232,7 @@ impl Run<'_> {
                 return Err(self
                     .explain(trouble)
                     .await
+                    .failure
                     .at(format!("views.{name}"), source.place(view.open.span)));
             }
         };
@@ -275,6 +278,7 @@ impl Run<'_> {
                     return Err(self
                         .explain(trouble)
                         .await
+                        .failure
                         .at(format!("views.{}", name.value), source.place(view.open.span)));
                 }
             };

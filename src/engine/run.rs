@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
-    Conclusion, Session, World, commit::Commit, outcome::outcome_of, page::Trouble, window::Expected,
+    Conclusion, Session, World, commit::Commit, origin::StepFailure, outcome::outcome_of, page::Trouble,
+    window::Expected,
 };
 use crate::{
     contract::{Code, Entitled, EvidencePolicy, Failure, Mode, Operation, Outcome},
@@ -289,16 +290,17 @@ impl<'a> Run<'a> {
     }
 
     /// Runs steps in order. Whatever fails is blamed on the step that it failed in.
-    pub(super) async fn steps(&mut self, steps: &[PlannedStep]) -> Result<super::action::Flow, Failure> {
+    pub(super) async fn steps(&mut self, steps: &[PlannedStep]) -> Result<super::action::Flow, StepFailure> {
         for planned in steps {
             let begun = Instant::now();
             if !self.conclusion.commit_reached {
                 if Instant::now() >= self.world.deadline {
                     let late = Failure::new(Code::DeadlinePassed, "the time for the job is over");
-                    return Err(planned.blame(late));
+                    return Err(planned.blame(late).into());
                 }
                 if !self.world.gate.is_open() {
-                    return Err(planned.blame(Failure::new(Code::QueueLost, "the job is not ours any more")));
+                    let lost = Failure::new(Code::QueueLost, "the job is not ours any more");
+                    return Err(planned.blame(lost).into());
                 }
             }
             let what = planned.step.title();
@@ -311,18 +313,18 @@ impl<'a> Run<'a> {
             };
             let failed = match failed {
                 Some(trouble) => {
-                    let failure = self.explain(trouble).await;
-                    Some(planned.blame(failure))
+                    let failed = self.explain(trouble).await;
+                    Some(failed.at(&planned.id, &planned.at))
                 }
                 None => None,
             };
             self.emit(EventKind::StepEnded {
                 step: planned.id.clone(),
                 ms: ms(begun),
-                failed: failed.as_ref().map(|f| f.code),
+                failed: failed.as_ref().map(|failed| failed.failure.code),
             });
-            if let Some(failure) = failed {
-                return Err(failure);
+            if let Some(failed) = failed {
+                return Err(failed);
             }
             if self.plan.evidence == EvidencePolicy::All && !self.signing_in {
                 self.picture("step", Some(&planned.id)).await;

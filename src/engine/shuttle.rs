@@ -5,7 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{form::texts, page::Trouble, run::Run};
+use super::{
+    form::{of_playbook, texts},
+    page::Trouble,
+    run::Run,
+};
 use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
@@ -41,7 +45,8 @@ impl Run<'_> {
                     true => Code::UnknownEntitlement,
                     false => Code::InvalidValue,
                 };
-                return Err(unknown_option(code, &offered, &chosen, unknown));
+                let refused = unknown_option(code, &offered, &chosen, unknown);
+                return Err(of_playbook(refused, std::slice::from_ref(&moved.options)));
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         };

@@ -321,7 +321,7 @@ impl Run<'_> {
             match self.next_page(view, pages, &mut read).await {
                 Ok(true) => {}
                 Ok(false) => break (true, if view.pages.is_some() { "last_page" } else { "no_paging" }),
-                Err(Trouble::Known(failure)) if failure.code == Code::ListIncomplete => {
+                Err(Trouble::Known(failed)) if failed.failure.code == Code::ListIncomplete => {
                     break (false, "max_pages");
                 }
                 Err(other) => return Err(other),

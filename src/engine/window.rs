@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     action::Flow,
+    origin::StepFailure,
     page::{Trouble, unexpected},
     run::Run,
 };
@@ -62,13 +63,16 @@ impl Run<'_> {
         let wanted = expected.says.map_or_else(String::new, |says| format!(" that says `{says}`"));
         let failure = match self.dismissed.take() {
             // Nothing was agreed to: the app has done nothing.
-            Some(said) => Failure::new(
-                Code::PreconditionFailed,
-                format!("a dialog{wanted} was expected; the one that came was dismissed: {said}"),
-            )
-            .hint("see whom it is about; if the app only says it in other words, change `says`"),
+            Some(said) => StepFailure::by_app(
+                Failure::new(
+                    Code::PreconditionFailed,
+                    format!("a dialog{wanted} was expected; the one that came was dismissed: {said}"),
+                )
+                .hint("see whom it is about; if the app only says it in other words, change `says`"),
+            ),
             None => Failure::new(Code::UnexpectedPage, format!("no dialog{wanted} came up"))
-                .hint("put `answer` directly before the step that raises the dialog"),
+                .hint("put `answer` directly before the step that raises the dialog")
+                .into(),
         };
         Err(failure.at("answer", expected.at).into())
     }

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use super::{
     Verdict,
     action::Flow,
-    outcome::{conclude, definite, unread},
+    origin::StepFailure,
+    outcome::{conclude, unread},
     run::{Run, ms},
 };
 use crate::{
@@ -50,8 +51,8 @@ impl Run<'_> {
         let answered = match acted {
             Ok(Flow::Stop) => return Ok(Outcome::Succeeded),
             Ok(Flow::On) => Ok(()),
-            Err(failure) if !self.conclusion.commit_reached => return Err(failure),
-            Err(failure) => Err(failure),
+            Err(failed) if !self.conclusion.commit_reached => return Err(failed.failure),
+            Err(failed) => Err(failed),
         };
         if !self.conclusion.commit_reached {
             return Err(Failure::new(Code::PlaybookInvalid, "the steps ended without reaching their commit"));
@@ -62,17 +63,18 @@ impl Run<'_> {
         self.page.send_once(false);
         self.emit(EventKind::Verifying);
         let begun = Instant::now();
-        let refused = answered.as_ref().is_err_and(definite);
+        let refused = answered.as_ref().is_err_and(StepFailure::is_refusal);
         let verdict = self.verify(before.as_ref(), &wanted, refused).await;
         self.conclusion.timings.verify_ms = ms(begun);
+        let differs = !matches!(verdict, Verdict::Unreadable(_)) && self.conclusion.after != before;
         // That an invitation went out again shows in no record: only the app's answer tells.
         let unproved = self.plan.operation == Operation::InviteResend && answered.is_err();
         let verdict = if unproved { Verdict::NotSeen(Vec::new()) } else { verdict };
-        if let Err(failure) = &answered {
-            self.drift.push(format!("after the commit: {failure}"));
+        if let Err(failed) = &answered {
+            self.drift.push(format!("after the commit: {failed}"));
         }
         self.conclusion.unread = unread(&verdict);
-        let (outcome, changed, error) = conclude(answered, verdict);
+        let (outcome, changed, error) = conclude(answered, verdict, differs);
         self.conclusion.changed = changed;
         self.conclusion.soiled = error.is_some();
         self.conclusion.error = error;

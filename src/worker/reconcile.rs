@@ -100,8 +100,11 @@ pub(super) fn settled(
                     ..failure
                 }
             };
+            // What differs from before was changed, but not to what the job asks for.
+            let moved = job.result.before.is_some() && job.result.before != seen.after;
             match (differs, late) {
                 (true, _) => Some(known(Outcome::Failed, true, Some(error.clone()))),
+                (false, true) if moved => Some(known(Outcome::Failed, true, Some(error.clone()))),
                 (false, true) => Some(known(Outcome::Failed, false, Some(never()))),
                 (false, false) => None,
             }
@@ -231,5 +234,10 @@ mod tests {
                 seen.error
             );
         }
+        // One half of an update was made.
+        let mut job = unsettled(Operation::UserUpdate);
+        job.result.before = Some(UserRecord { active: Some(true), ..UserRecord::default() });
+        let end = settled(&job, &differs(), late, settle).expect("it is settled");
+        assert_eq!((end.outcome, end.changed), (Outcome::Failed, true));
     }
 }

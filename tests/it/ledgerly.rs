@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::support::{Bench, ada, control, member, root, site};
 use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
-    contract::{Code, Outcome},
+    contract::{Code, Outcome, Owner},
     event::EventKind,
     ports::driver::{Browser, Launch},
     worker::playbooks::Playbooks,
@@ -397,4 +397,82 @@ async fn without_a_browser_the_answer_says_what_to_install() {
     let place = missing.error.and_then(|e| e.at).expect("a place");
     assert!(place.starts_with("playbook.yaml:"), "{place}");
     bench.end().await;
+}
+
+/// Ledgerly's playbook with other words in it.
+fn edited(edits: &[(&str, &str)]) -> Playbooks {
+    let mut text =
+        std::fs::read_to_string(root().join("playbooks/ledgerly/playbook.yaml")).expect("a playbook");
+    for (from, to) in edits {
+        assert!(text.contains(from), "the playbook has no {from}");
+        text = text.replacen(from, to, 1);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = folder.path().join("ledgerly");
+    std::fs::create_dir(&app).expect("a folder");
+    std::fs::write(app.join("playbook.yaml"), text).expect("the playbook can be written");
+    Playbooks::read(folder.path()).expect("the playbook can be read")
+}
+
+const SENT: &str = "      - expect: { status: Invite sent }\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_playbook_that_cannot_go_on_after_its_commit_does_not_deny_it() {
+    // The role is set afterwards, to one that the app does not have.
+    let playbooks = edited(&[
+        ("          Role: \"{{ entitlements.role }}\"\n", ""),
+        (
+            SENT,
+            concat!(
+                "      - expect: { status: Invite sent }\n",
+                "      - fill: { into: { label: Search members }, value: \"{{ user.userName }}\" }\n",
+                "      - press: Enter\n",
+                "      - click: { button: Edit, in: { css: tr, has: { text: \"{{ user.userName }}\" } } }\n",
+                "      - form: { Role: Administrator }\n",
+            ),
+        ),
+    ]);
+    let bench = Bench::with(playbooks, Arc::new(crate::support::RealBrowser)).await;
+    let admin = json!({ "user": ada(), "entitlements": [{ "type": "role", "value": "Admin" }] });
+    let half = bench.run("user.create", admin).await;
+    let invited = member(&bench.site, "ada@acme.example").unwrap_or_else(|| panic!("{:?}", half.error));
+    assert_eq!(invited["role"], "Member");
+    assert_eq!((half.outcome, half.changed), (Outcome::Failed, true), "{:?}", half.error);
+    let after = half.after.expect("what the app shows");
+    assert_eq!(after.user_name, "ada@acme.example");
+    assert!(after.entitlements.iter().any(|held| held.kind == "role" && held.value == "Member"), "{after:?}");
+    let error = half.error.expect("why the rest was not done");
+    assert_eq!((error.code, error.owner), (Code::TargetMissing, Owner::Author), "{error}");
+    assert!(error.message.contains("Administrator") && error.at.is_some(), "{error}");
+    assert_eq!(posts(&bench, "/members").await, 1, "a commit is made once");
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_without_its_value_after_the_commit_does_not_deny_it() {
+    let wordy = |shown: &str| {
+        format!("      - expect: {{ any: [ {{ status: \"{shown}\" }}, {{ status: Invite sent }} ] }}\n")
+    };
+    // What needs only the job may be refused before anything is done; what was read from the page cannot be.
+    let of_job = edited(&[(SENT, &wordy("Invited {{ user.nickName }}"))]);
+    let seen = format!(
+        "      - capture: {{ text_of: {{ testid: workspace }} }}\n        as: seen\n{}",
+        wordy("{{ seen }} has {{ user.nickName }}")
+    );
+    let of_page = edited(&[(SENT, &seen)]);
+    for (playbooks, may_be_refused) in [(of_job, true), (of_page, false)] {
+        let bench = Bench::with(playbooks, Arc::new(crate::support::RealBrowser)).await;
+        control(&bench.site, "faults", json!([{ "on": "POST /members", "do": "lag", "ms": 4_000 }])).await;
+        let created = bench.run("user.create", json!({ "user": ada() })).await;
+        let is_there = member(&bench.site, "ada@acme.example").is_some();
+        assert_eq!(created.changed, is_there, "{:?} {:?}", created.outcome, created.error);
+        if may_be_refused && created.outcome == Outcome::Rejected {
+            assert_eq!(code(&created), Some(Code::MissingAttribute));
+        } else {
+            assert_eq!(created.outcome, Outcome::Succeeded, "{:?}", created.error);
+            assert_eq!(created.after.map(|after| after.user_name), Some("ada@acme.example".to_owned()));
+            assert!(created.drift.iter().any(|line| line.contains("nickName")), "{:?}", created.drift);
+        }
+        bench.end().await;
+    }
 }
