@@ -4,7 +4,7 @@ use std::{io::Read, path::PathBuf, process::Command, time::Instant};
 
 use crate::{
     servers::{
-        PrivateBroker,
+        PrivateBroker, VirtualHost,
         corridor::{PATIENCE, Worker, job, results},
         ports::free_port,
     },
@@ -25,7 +25,8 @@ use serde_json::json;
 
 /// Broker, site, configuration.
 struct Corridor {
-    broker: PrivateBroker,
+    url: String,
+    _host: Option<VirtualHost>,
     site: RunningSite,
     folder: tempfile::TempDir,
     config: PathBuf,
@@ -33,7 +34,12 @@ struct Corridor {
 
 impl Corridor {
     async fn new() -> Self {
-        let broker = PrivateBroker::start();
+        let host = VirtualHost::take();
+        let corridor = Self::on(&host.url).await;
+        Self { _host: Some(host), ..corridor }
+    }
+
+    async fn on(url: &str) -> Self {
         let site = site("ledgerly").await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = folder.path().join("seatwright.yaml");
@@ -41,16 +47,16 @@ impl Corridor {
             "broker: {{ url: '{}' }}\nplaybooks: {}\nevidence: evidence\nbrowser: {{ allow_no_sandbox: true }}\n\
              service_accounts:\n  acme: {{ username: svc@acme.example, secrets: {{ password: 'env:LEDGERLY_PASSWORD' }} }}\n\
              integrations:\n  int-42: {{ app: ledgerly, settings: {{ port: '{}' }}, service_account: acme }}\n",
-            broker.url,
+            url,
             root().join("playbooks").display(),
             site.addr().port(),
         );
         std::fs::write(&config, text).expect("the configuration can be written");
-        Self { broker, site, folder, config }
+        Self { url: url.to_owned(), _host: None, site, folder, config }
     }
 
     async fn client(&self) -> Client {
-        Client::connect(&self.broker.url, &["acme".to_owned()]).await.expect("the broker can be reached")
+        Client::connect(&self.url, &["acme".to_owned()]).await.expect("the broker can be reached")
     }
 
     /// No file that the worker wrote holds the password.
@@ -168,9 +174,8 @@ async fn what_is_no_job_is_answered_and_kept_and_stops_nobody() {
     }
 
     // A type that nobody knows, and a lane that nobody declared.
-    let connection = Connection::connect(&corridor.broker.url, ConnectionProperties::default())
-        .await
-        .expect("a connection");
+    let connection =
+        Connection::connect(&corridor.url, ConnectionProperties::default()).await.expect("a connection");
     let channel = connection.create_channel().await.expect("a channel");
     channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
     for (kind, key, body) in [
@@ -252,8 +257,9 @@ async fn ready(port: std::net::SocketAddr) -> (u16, serde_json::Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_may_come_late_and_go_in_the_middle() {
-    let mut corridor = Corridor::new().await;
-    corridor.broker.kill();
+    let mut broker = PrivateBroker::start();
+    let corridor = Corridor::on(&broker.url).await;
+    broker.kill();
     let port = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()));
     let text = std::fs::read_to_string(&corridor.config).expect("the configuration");
     std::fs::write(&corridor.config, format!("{text}health: '{port}'\n")).expect("it can be written");
@@ -263,16 +269,16 @@ async fn a_broker_may_come_late_and_go_in_the_middle() {
         ready(port).await,
         (503, json!({ "ready": false, "broker": false, "journal": false, "alone_with_its_journal": false }))
     );
-    corridor.broker.again();
+    broker.again();
     worker.says("taking jobs");
     while ready(port).await.0 != 200 {
         tokio::task::yield_now().await;
     }
     // A quorum queue that was declared a moment before a power cut may never answer again (RabbitMQ 3.10, docs/queue.md): so
     // this one is no longer new when the power goes.
-    corridor.broker.stop();
+    broker.stop();
     worker.says("was lost");
-    corridor.broker.again();
+    broker.again();
     worker.says("taking jobs");
     let client = corridor.client().await;
     // The job is under way (the site is asked, and answers nobody) when the broker goes.
@@ -285,14 +291,13 @@ async fn a_broker_may_come_late_and_go_in_the_middle() {
     while member(&corridor.site, "ada@acme.example").is_none() {
         tokio::task::yield_now().await;
     }
-    corridor.broker.kill();
+    broker.kill();
     worker.says("was lost");
-    corridor.broker.again();
+    broker.again();
     worker.says("taking jobs");
     // The reply queue died with the broker: the result waits where all results wait.
-    let connection = Connection::connect(&corridor.broker.url, ConnectionProperties::default())
-        .await
-        .expect("a connection");
+    let connection =
+        Connection::connect(&corridor.url, ConnectionProperties::default()).await.expect("a connection");
     let channel = connection.create_channel().await.expect("a channel");
     let result = loop {
         let got = channel
@@ -332,7 +337,7 @@ async fn a_gateway_in_python_gets_its_result() {
     std::fs::write(&file, job("py", "user.create", json!({ "user": ada() })))
         .expect("the job can be written");
     let printed = tokio::task::spawn_blocking({
-        let (url, client) = (corridor.broker.url.clone(), root().join("tests/gateway/client.py"));
+        let (url, client) = (corridor.url.clone(), root().join("tests/gateway/client.py"));
         move || Command::new(python).arg(client).args([&url, "acme"]).arg(file).output().expect("python runs")
     })
     .await

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Place, Worker, job, results},
     },
     support::control,
@@ -13,7 +13,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_who_only_stood_beside_a_job_that_kills_is_done() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let lanes = ["guilty".to_owned(), "innocent".to_owned()];
     let place = Place::new(&broker.url, &lanes).await;
     let mut client = place.client().await;

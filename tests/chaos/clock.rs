@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Terms, Worker},
     },
     support::control,
@@ -76,7 +76,7 @@ fn library() -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_clock_that_jumps_changes_nothing_and_settles_neither_early_nor_late() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let tally = Tally::default();
     let mut cases = Vec::new();
     for moment in ["step_started:2", "commit_reached:1", "verifying:1"] {

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use crate::{
     kill::killed_at,
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Terms, Worker},
         postgres::PrivatePostgres,
     },
@@ -32,14 +32,14 @@ fn journal(server: &PrivatePostgres, name: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_journal_in_postgresql_keeps_every_promise() {
-    let (broker, server) = (PrivateBroker::start(), PrivatePostgres::start());
+    let (broker, server) = (VirtualHost::take(), PrivatePostgres::start());
     let tally = Tally::default();
     workers_die(&broker, &server, &tally).await;
     the_server_dies(&broker, &server, &tally).await;
     tally.close("postgres");
 }
 
-async fn workers_die(broker: &PrivateBroker, server: &PrivatePostgres, tally: &Tally) {
+async fn workers_die(broker: &VirtualHost, server: &PrivatePostgres, tally: &Tally) {
     let mut cases = Vec::new();
     for operation in OPERATIONS {
         for event in EVENTS {
@@ -65,7 +65,7 @@ async fn workers_die(broker: &PrivateBroker, server: &PrivatePostgres, tally: &T
     stream::iter(runs).buffer_unordered(3).collect::<Vec<()>>().await;
 }
 
-async fn the_server_dies(broker: &PrivateBroker, server: &PrivatePostgres, tally: &Tally) {
+async fn the_server_dies(broker: &VirtualHost, server: &PrivatePostgres, tally: &Tally) {
     for (number, moment) in ["step_started:2", "commit_reached:1", "verifying:1"].into_iter().enumerate() {
         for (turn, operation) in OPERATIONS.into_iter().enumerate() {
             if !whole() && (number, turn) != (1, 1) {

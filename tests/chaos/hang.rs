@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Terms, Worker},
     },
     support::control,
@@ -24,7 +24,7 @@ const PAGES: [[&str; 2]; 3] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_page_that_hangs_once_delays_its_job_and_no_more() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let tally = Tally::default();
     let mut cases = Vec::new();
     for (operation, pages) in OPERATIONS.into_iter().zip(PAGES) {

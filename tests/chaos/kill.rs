@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Lane, Terms, Worker, results},
     },
     support::ada,
@@ -38,7 +38,7 @@ pub fn wish(operation: &str, somebody: &str) -> (String, Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_worker_killed_at_any_event_leaves_one_result_and_one_user() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let tally = Tally::default();
     let mut cases = Vec::new();
     for operation in OPERATIONS {

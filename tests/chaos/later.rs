@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     kill::{NAME, wish},
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Lane, Terms, Worker, results},
     },
     support::control,
@@ -19,7 +19,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_search_that_lags_makes_nobody_twice_and_settles() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let tally = Tally::default();
     for number in 0..if whole() { 10 } else { 2 } {
         lagged(&broker.url, number, &tally).await;

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 
 use crate::{
     servers::{
-        PrivateBroker,
+        PrivateBroker, VirtualHost,
         corridor::{Terms, Worker},
         relay::Relay,
     },
@@ -20,7 +20,7 @@ const MOMENTS: [&str; 3] = [BEFORE_THE_GATE, "commit_reached:1", "verifying:1"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_silent_network_lets_nobody_click_for_a_lane_that_is_somebody_elses() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let tally = Tally::default();
     let mut cases = Vec::new();
     for moment in MOMENTS {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     servers::{
-        PrivateBroker,
+        PrivateBroker, VirtualHost,
         corridor::{Lane, Terms, Worker},
     },
     support::control,
@@ -58,14 +58,16 @@ const MOMENTS: [&str; 5] =
 async fn chaos_blows_from_outside_leave_one_result_and_one_user() {
     let tally = Tally::default();
     let mut number = 0;
+    let mut ground = Ground { host: VirtualHost::take(), node: None };
     for blow in Blow::ALL {
-        // A broker that was declared a moment before it is killed may never answer again (RabbitMQ 3.10): so it is old.
-        let mut broker = PrivateBroker::start();
         if blow == Blow::BrokerKilled {
+            // Queues that are declared a moment before their broker is killed may never answer again (RabbitMQ 3.10).
+            let mut broker = PrivateBroker::start();
             let lane = Lane::new(&broker.url, "elder", Terms::default()).await;
             drop(lane.client().await);
             broker.stop();
             broker.again();
+            ground.node = Some(broker);
         }
         for (place, moment) in MOMENTS.iter().enumerate() {
             for (turn, operation) in OPERATIONS.into_iter().enumerate() {
@@ -80,15 +82,22 @@ async fn chaos_blows_from_outside_leave_one_result_and_one_user() {
                     continue;
                 }
                 number += 1;
-                struck(&mut broker, number, operation, moment, blow, &tally).await;
+                struck(&mut ground, number, operation, moment, blow, &tally).await;
             }
         }
     }
     tally.close("outside");
 }
 
+/// Where the jobs wait.
+struct Ground {
+    host: VirtualHost,
+    /// For the blows that kill the broker.
+    node: Option<PrivateBroker>,
+}
+
 async fn struck(
-    broker: &mut PrivateBroker,
+    ground: &mut Ground,
     number: usize,
     operation: &'static str,
     moment: &str,
@@ -96,9 +105,11 @@ async fn struck(
     tally: &Tally,
 ) {
     let terms = Terms { settle: Some("3s"), more: "retry: { for: 20s }", ..Terms::default() };
-    let mut trial = Trial::new(&broker.url, &format!("blow-{number}"), operation, terms).await;
+    let mut node = ground.node.as_mut().filter(|_| blow == Blow::BrokerKilled);
+    let url = node.as_ref().map_or(&ground.host.url, |node| &node.url);
+    let mut trial = Trial::new(url, &format!("blow-{number}"), operation, terms).await;
     let mut worker = Worker::start_for(&trial.lane.config, &format!("{moment} STOP"));
-    if blow == Blow::BrokerKilled {
+    if let Some(broker) = &mut node {
         // The lane's queue is new, too: it grows old as the elder's did.
         worker.says("taking jobs");
         broker.stop();
@@ -110,10 +121,8 @@ async fn struck(
     match blow {
         Blow::BrowserKilled => kill_browser(worker.id(), false),
         Blow::RendererKilled => kill_browser(worker.id(), true),
-        Blow::ConnectionClosed => {
-            broker.ctl(&["close_all_connections", "a test"]);
-        }
-        Blow::BrokerKilled => broker.kill(),
+        Blow::ConnectionClosed => ground.host.close_connections(),
+        Blow::BrokerKilled => node.as_mut().expect("it has a node of its own").kill(),
         Blow::Term => worker.signal("TERM"),
         Blow::TermTwice => {
             worker.signal("TERM");
@@ -123,7 +132,7 @@ async fn struck(
         }
     }
     worker.signal("CONT");
-    if blow == Blow::BrokerKilled {
+    if let Some(broker) = &node {
         broker.again();
     }
     let stopped = matches!(blow, Blow::Term | Blow::TermTwice);
@@ -186,7 +195,7 @@ type Fault = fn(&str) -> Value;
 /// What an app can do, without anybody being killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_an_app_in_trouble_is_told_as_it_is() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let tally = Tally::default();
     let commit = |operation: &str| match operation {
         "user.create" => "POST /members",
@@ -235,7 +244,7 @@ async fn chaos_an_app_in_trouble_is_told_as_it_is() {
 /// Evidence that cannot be kept changes no outcome, and the result says so.
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_full_disk_for_evidence_changes_no_outcome() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let tally = Tally::default();
     for operation in OPERATIONS {
         let name = format!("disk-{}", operation.replace('.', "-"));

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use crate::{
     kill::more_results,
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Lane, Terms, Worker, job},
     },
 };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_fifty_kinds_of_poison_stop_nobody() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let lane = Lane::new(&broker.url, "poison", Terms::default()).await;
     let mut client = lane.client().await;
     let mut worker = Worker::start_with(&lane.config, &[("SEATWRIGHT_TEST_BROWSER", "text")]);

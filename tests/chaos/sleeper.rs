@@ -6,7 +6,7 @@ use seatwright::contract::Outcome;
 
 use crate::{
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Terms, Worker},
     },
     tally::Tally,
@@ -16,7 +16,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_worker_that_slept_through_its_commit_does_not_click() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let tally = Tally::default();
     let tries = if whole() { 20 } else { 2 };
     let runs = (0..tries).map(|number| slept(&broker.url, number, &tally));

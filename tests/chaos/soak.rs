@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Lane, Terms, Worker, results},
     },
     whole,
@@ -28,7 +28,7 @@ struct Held {
 async fn chaos_job_after_job_nothing_grows() {
     let rounds = if whole() { 4 } else { 3 };
     let jobs = if whole() { 500 } else { 10 };
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let temporary = tempfile::tempdir().expect("a folder");
     let lane = Lane::new(&broker.url, "soak", Terms { more: "", ..Terms::default() }).await;
     let mut client = lane.client().await;

@@ -5,7 +5,7 @@ use seatwright::contract::Outcome;
 
 use crate::{
     servers::{
-        PrivateBroker,
+        VirtualHost,
         corridor::{Terms, Worker},
     },
     tally::Tally,
@@ -33,7 +33,7 @@ impl Again {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chaos_a_job_that_comes_again_gets_the_same_answer() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let tally = Tally::default();
     let mut cases = Vec::new();
     for (place, again) in [Again::AtOnce, Again::AfterSuccess, Again::Redelivered].into_iter().enumerate() {

@@ -20,7 +20,7 @@ pub struct Relay {
 impl Relay {
     /// Before whoever this address is of.
     pub async fn before(url: &str) -> Self {
-        let place = url.rsplit('@').next().expect("host and port");
+        let place = url.rsplit('@').next().and_then(|rest| rest.split('/').next()).expect("host and port");
         let to = tokio::net::lookup_host(place).await.expect("an address").next().expect("an address");
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let from = listener.local_addr().expect("its port");

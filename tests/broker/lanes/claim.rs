@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use seatwright::ports::queue::{Broker, BrokerConnection, Delivery};
 
-use crate::servers::PrivateBroker;
+use crate::servers::VirtualHost;
 
 use super::{
     crew::{Admin, deadline, delivery, publish, rabbit},
@@ -13,7 +13,7 @@ use super::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_is_ours_until_the_broker_has_it_back() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let acme = || rabbit(&broker.url, &["acme"], "w");
     let mut epoch = acme().connect().await.expect("the broker is there");
     publish(&broker.url, "acme", "1").await;
@@ -40,7 +40,7 @@ async fn a_delivery_is_ours_until_the_broker_has_it_back() {
     publish(&broker.url, "acme", "2").await;
     let two = delivery(&mut *epoch).await;
     two.handle.still_ours().await.expect("it is ours");
-    broker.ctl(&["close_all_connections", "test"]);
+    broker.close_connections();
     not_ours(&two).await;
     within(two.lost.clone().wait_for(|lost| *lost)).await.expect("it is told");
     assert!(two.handle.ack().await.is_err());

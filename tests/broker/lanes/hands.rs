@@ -27,7 +27,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::servers::{PrivateBroker, corridor::job};
+use crate::servers::{VirtualHost, corridor::job};
 
 use super::{
     crew::{Admin, deadline, rabbit},
@@ -157,7 +157,7 @@ impl Shift {
 
 /// A lane `acme` at a broker of its own, with a journal, before anybody works.
 pub struct Ground {
-    pub broker: PrivateBroker,
+    pub broker: VirtualHost,
     pub journal: Arc<SqlJournal>,
     pub admin: Admin,
     _folder: tempfile::TempDir,
@@ -165,7 +165,7 @@ pub struct Ground {
 
 impl Ground {
     pub async fn new() -> Self {
-        let broker = PrivateBroker::start();
+        let broker = VirtualHost::take();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let journal = journal(&folder).await;
         declared(&broker.url, &["acme"]).await.expect("the broker is there");

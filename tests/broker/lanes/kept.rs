@@ -9,7 +9,7 @@ use seatwright::{
 };
 use serde_json::json;
 
-use crate::servers::PrivateBroker;
+use crate::servers::VirtualHost;
 
 use super::{
     crew::{Admin, delivery, rabbit},
@@ -27,7 +27,7 @@ pub fn result(job: &str) -> JobResult {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_that_nobody_takes_is_an_error_and_not_a_loss() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let epoch = rabbit(&broker.url, &["acme"], "w").connect().await.expect("the broker is there");
     let admin = Admin::new(&broker.url).await;
     let outbox = epoch.outbox();
@@ -74,7 +74,7 @@ async fn a_result_that_nobody_takes_is_an_error_and_not_a_loss() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_to_settle_comes_in_the_turn_of_its_lane() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let mut epoch = rabbit(&broker.url, &["acme"], "w").connect().await.expect("the broker is there");
     epoch.outbox().ask_to_settle("acme", "job-1").await.expect("it is stored");
     let asked = delivery(&mut *epoch).await;

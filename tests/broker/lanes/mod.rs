@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::servers::PrivateBroker;
+use crate::servers::VirtualHost;
 use crew::{deadline, delivery, publish, rabbit};
 use seatwright::{
     config::Topology,
@@ -25,7 +25,7 @@ use seatwright::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lane_is_paused_parked_and_taken_up_again() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let mut first = rabbit(&broker.url, &["acme"], "first").connect().await.expect("the broker is there");
     let mut second = rabbit(&broker.url, &["acme"], "second").connect().await.expect("the broker is there");
     for id in ["1", "2", "3", "4", "5"] {
@@ -74,7 +74,7 @@ async fn a_lane_is_paused_parked_and_taken_up_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_topology_is_told_and_nothing_is_deleted() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let admin = crew::Admin::new(&broker.url).await;
     let said = |told: Result<_, QueueError>| match told {
         Err(QueueError::Topology(text)) => text,
@@ -118,7 +118,7 @@ async fn another_topology_is_told_and_nothing_is_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_and_a_foreign_journal_are_heard_of() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let told = seatwright::adapters::amqp::cancel(&broker.url, "job-7").await;
     assert!(matches!(told, Err(QueueError::Topology(_))), "no worker was ever here: {told:?}");
     let mut ours =

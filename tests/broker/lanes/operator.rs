@@ -10,7 +10,7 @@ use seatwright::{
 };
 use serde_json::json;
 
-use crate::{servers::PrivateBroker, support::root};
+use crate::{servers::VirtualHost, support::root};
 
 use super::{
     crew::{Admin, delivery, publish, rabbit},
@@ -44,7 +44,7 @@ async fn dead(url: &str, count: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_listed_and_replayed_once() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let url = broker.url.as_str();
     let mut epoch = rabbit(url, &["acme"], "w").connect().await.expect("the broker is there");
     let outbox = epoch.outbox();
@@ -155,13 +155,8 @@ fn allowed(who: &str) -> [String; 3] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_needs_more_rights_than_the_documents_say() {
-    let broker = PrivateBroker::start();
-    let user = |name: &str, who: &str| {
-        let [configure, write, read] = allowed(who);
-        broker.ctl(&["add_user", name, "word"]);
-        broker.ctl(&["set_permissions", name, &configure, &write, &read]);
-        broker.url.replace("guest:guest@", &format!("{name}:word@"))
-    };
+    let broker = VirtualHost::take();
+    let user = |name: &str, who: &str| broker.user(name, &allowed(who));
     let maker = user("maker", "worker, topology: declare");
     let worker = user("worker", "worker, topology: passive");
     let gateway = user("gateway", "seatwright enqueue");

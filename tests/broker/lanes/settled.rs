@@ -8,7 +8,7 @@ use seatwright::{
 };
 use sqlx::{AnyConnection, Connection};
 
-use crate::servers::PrivateBroker;
+use crate::servers::VirtualHost;
 
 use super::{
     crew::{Admin, rabbit},
@@ -18,7 +18,7 @@ use super::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_that_comes_second_tells_nothing() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let journal = journal(&folder).await;
     let open = lost(&journal, "acme", "lost").await;
@@ -50,7 +50,7 @@ async fn settle(config: &Path, job: &str) -> Output {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_settled_and_not_told_is_told_by_whoever_has_the_lane() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let journal = journal(&folder).await;
     lost(&journal, "acme", "lost").await;

@@ -10,7 +10,7 @@ use seatwright::adapters::amqp::{Client, Rabbit};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use crate::servers::PrivateBroker;
+use crate::servers::{PrivateBroker, VirtualHost};
 
 use super::crew::{Manner, Record, Worker, count_up, rabbit};
 
@@ -93,7 +93,7 @@ async fn a_lane_keeps_its_order_whoever_comes_goes_and_dies() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_back_keeps_its_place() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let lanes = named(20);
     let record = Arc::new(Record::default());
     let up = watch::Sender::new(true);
@@ -122,7 +122,7 @@ async fn what_is_given_back_keeps_its_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lanes_spread_over_the_workers_that_are_there() {
-    let broker = PrivateBroker::start();
+    let broker = VirtualHost::take();
     let lanes = named(40);
     let record = Arc::new(Record::default());
     let up = watch::Sender::new(true);
