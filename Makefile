@@ -1,10 +1,13 @@
 # The developer's menu. `make demo` and `make test` install what they need, and may be run twice.
-.PHONY: demo test apps chaos bench schemas check
+.PHONY: quick demo test apps chaos bench schemas check
 
-demo:            ## The whole corridor once, with a broker, a site and a worker of its own
+quick:           ## What to run before each commit: formatting, lints, and the tests without browser and broker
+	@scripts/quick
+
+demo:            ## The whole way of a job, once, with a broker, a site and a worker of its own
 	@scripts/demo
 
-test:            ## Everything: formatting, lints, licences, playbooks, tests
+test:            ## Everything: formatting, lints, licences, playbooks, scenarios, tests
 	@scripts/test
 
 apps:            ## The real apps: installed, started, and their scenarios played on them and on their twins
