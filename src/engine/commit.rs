@@ -1,74 +1,91 @@
-//! The last moment before the app may change: do we still own the job?
-
-use std::time::Duration;
+//! The last moment before the app may change: does this worker still own the job?
 
 use tokio::time::Instant;
 
-use super::{origin::StepFailure, page::Trouble, run::Run};
+use super::{
+    limits::{PERMISSION_AGE, PERMISSIONS},
+    notes::Notes,
+    origin::StepFailure,
+};
 use crate::{
     contract::{Code, Failure},
     event::EventKind,
-    plan::PlannedStep,
+    ports::{driver::Page, gate::Gate},
 };
 
-/// How old the gate's word may be when the input is sent. Whoever was stopped for longer asks again.
-const FRESH: Duration = Duration::from_secs(1);
-/// How often it is asked before one input, on a machine that is too busy to be quick.
-const ASKED_AT_MOST: usize = 10;
+/// The commit of one attempt: the step under way, and whether an input of it was sent.
+#[derive(Debug, Default)]
+pub(super) struct Commit {
+    step: Option<CommitStep>,
+    reached: bool,
+}
 
 /// A commit step under way.
 #[derive(Debug, Clone)]
-pub(super) struct Commit {
-    step: String,
+pub(super) struct CommitStep {
+    id: String,
     at_line: String,
-    /// When the gate was asked that let it pass.
-    passed: Option<Instant>,
+    /// When the gate was asked that gave its permission.
+    asked_at: Option<Instant>,
+}
+
+impl CommitStep {
+    pub(super) fn new(id: &str, at_line: &str) -> Self {
+        Self { id: id.to_owned(), at_line: at_line.to_owned(), asked_at: None }
+    }
 }
 
 impl Commit {
-    pub(super) fn of(planned: &PlannedStep) -> Self {
-        Self { step: planned.id.clone(), at_line: planned.at.clone(), passed: None }
+    /// Was an input of a commit step sent? From then on the app may have changed.
+    pub(super) fn reached(&self) -> bool {
+        self.reached
     }
-}
 
-impl Run<'_> {
-    /// Comes right before every input. In a commit step it asks the gate, unless it has just done so.
-    pub(super) async fn before_input(&mut self) -> Result<(), Trouble> {
-        let Some(mut commit) = self.commit.clone() else { return Ok(()) };
-        if commit.passed.is_some_and(|asked| asked.elapsed() < FRESH) {
+    /// Begins a step, or ends it with the one around it. Returns the step that was under way.
+    pub(super) fn replace(&mut self, step: Option<CommitStep>) -> Option<CommitStep> {
+        std::mem::replace(&mut self.step, step)
+    }
+
+    /// Called right before every input. In a commit step it asks the gate, unless it has just done so.
+    pub(super) async fn before_input(
+        &mut self,
+        gate: &dyn Gate,
+        page: &dyn Page,
+        notes: &Notes,
+    ) -> Result<(), StepFailure> {
+        let Some(step) = &mut self.step else { return Ok(()) };
+        if step.asked_at.is_some_and(|asked| asked.elapsed() < PERMISSION_AGE) {
             return Ok(());
         }
-        let mut told = self.conclusion.commit_reached;
-        for _ in 0..ASKED_AT_MOST {
-            // The time counts from the question: an answer that waited while we were stopped is an old one.
+        let mut is_reported = self.reached;
+        for _ in 0..PERMISSIONS {
+            // The age counts from the question: an answer that arrived while this worker was stopped is old.
             let asked = Instant::now();
-            if let Err(failure) = self.world.gate.pass(&commit.step).await {
-                // It may have been let pass a moment ago, and nothing was pressed.
-                self.withdraw().await;
-                return Err(StepFailure::unanswered(failure).into());
+            if let Err(failure) = gate.pass(&step.id).await {
+                // An earlier question may have been granted, and nothing was pressed.
+                if !self.reached {
+                    gate.withdraw().await;
+                }
+                return Err(StepFailure::unanswered(failure));
             }
-            if !told {
-                let (step, at_line) = (commit.step.clone(), commit.at_line.clone());
-                self.emit(EventKind::CommitReached { step, at_line });
-                told = true;
+            if !is_reported {
+                let (step, at_line) = (step.id.clone(), step.at_line.clone());
+                notes.emit(EventKind::CommitReached { step, at_line });
+                is_reported = true;
             }
-            if asked.elapsed() < FRESH {
-                self.conclusion.commit_reached = true;
-                self.page.send_once(true);
-                commit.passed = Some(asked);
-                self.commit = Some(commit);
+            if asked.elapsed() < PERMISSION_AGE {
+                self.reached = true;
+                page.send_once(true);
+                step.asked_at = Some(asked);
                 return Ok(());
             }
         }
-        self.withdraw().await;
-        let message = format!("whether the job is still ours took over {FRESH:?} to learn, each time");
-        Err(Failure::new(Code::QueueLost, message).into())
-    }
-
-    /// No input of a commit was sent yet.
-    async fn withdraw(&self) {
-        if !self.conclusion.commit_reached {
-            self.world.gate.withdraw().await;
+        if !self.reached {
+            gate.withdraw().await;
         }
+        let message = format!(
+            "the gate took longer than {PERMISSION_AGE:?} to say whether the job is still this worker's, {PERMISSIONS} times"
+        );
+        Err(StepFailure::unanswered(Failure::new(Code::QueueLost, message)))
     }
 }

@@ -1,16 +1,17 @@
 //! Writes: what every one of them is wrapped in, so that authors write only the clicks.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
     Verdict,
-    action::Flow,
+    conclude::{conclude, unread},
+    limits::READ_AGAIN,
     origin::StepFailure,
-    outcome::{conclude, unread},
     run::{Run, ms},
+    steps::Flow,
 };
 use crate::{
     contract::{Change, Code, EvidencePolicy, Failure, Operation, Outcome, UserRecord, Verified},
@@ -18,9 +19,6 @@ use crate::{
     plan::diff,
     playbook::syntax::{Becomes, Values},
 };
-
-/// Between two reads, at first.
-const READ_AGAIN: Duration = Duration::from_millis(200);
 
 /// Which entitlements the user shall have in the end, by kind.
 type Wanted = BTreeMap<String, Vec<String>>;
@@ -31,54 +29,54 @@ impl Run<'_> {
         let begun = Instant::now();
         self.discover().await?;
         let found = self.find_user().await;
-        self.conclusion.timings.precheck_ms = ms(begun);
+        self.attempt.conclusion.timings.precheck_ms = ms(begun);
         let before = found?;
-        self.conclusion.before = before.clone();
+        self.attempt.conclusion.before = before.clone();
         let wanted = self.plan.desired.entitlements_after(&self.plan.playbook.playbook, before.as_ref());
         if let Some(outcome) = self.already(before.as_ref(), &wanted)? {
-            self.conclusion.after = before;
+            self.attempt.conclusion.after = before;
             if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
                 self.picture("read", None).await;
             }
             return Ok(outcome);
         }
         self.protect_last(before.as_ref(), &wanted).await?;
-        self.scope.set_entitlements(&self.template_values(&wanted));
+        self.attempt.scope.set_entitlements(&self.template_values(&wanted));
 
         let begun = Instant::now();
         let acted = self.steps(&self.plan.steps).await;
-        self.conclusion.timings.act_ms = ms(begun);
+        self.attempt.conclusion.timings.act_ms = ms(begun);
         let answered = match acted {
             Ok(Flow::Stop) => return Ok(Outcome::Succeeded),
             Ok(Flow::On) => Ok(()),
-            Err(failed) if !self.conclusion.commit_reached => return Err(failed.failure),
+            Err(failed) if !self.attempt.commit.reached() => return Err(failed.failure),
             Err(failed) => Err(failed),
         };
-        if !self.conclusion.commit_reached {
+        if !self.attempt.commit.reached() {
             return Err(Failure::new(Code::PlaybookInvalid, "the steps ended without reaching their commit"));
         }
         if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
             self.picture("after_commit", None).await;
         }
-        self.page.send_once(false);
+        self.attempt.front.page.send_once(false);
         self.emit(EventKind::Verifying);
         let begun = Instant::now();
         let refused = answered.as_ref().is_err_and(StepFailure::is_refusal);
         let verdict = self.verify(before.as_ref(), &wanted, refused).await;
-        self.conclusion.timings.verify_ms = ms(begun);
-        let differs = !matches!(verdict, Verdict::Unreadable(_)) && self.conclusion.after != before;
+        self.attempt.conclusion.timings.verify_ms = ms(begun);
+        let differs = !matches!(verdict, Verdict::Unreadable(_)) && self.attempt.conclusion.after != before;
         // That an invitation went out again shows in no record: only the app's answer tells.
         let unproved = self.plan.operation == Operation::InviteResend && answered.is_err();
         let verdict = if unproved { Verdict::NotSeen(Vec::new()) } else { verdict };
         if let Err(failed) = &answered {
-            self.drift.push(format!("after the commit: {failed}"));
+            self.notes.remark(format!("after the commit: {failed}"));
         }
-        self.conclusion.unread = unread(&verdict);
+        self.attempt.conclusion.unread = unread(&verdict);
         let (outcome, changed, error) = conclude(answered, verdict, differs);
-        self.conclusion.changed = changed;
-        self.conclusion.soiled = error.is_some();
-        self.conclusion.error = error;
-        let waits = self.conclusion.after.as_ref().is_some_and(invited);
+        self.attempt.conclusion.changed = changed;
+        self.attempt.conclusion.discard_session = error.is_some();
+        self.attempt.conclusion.error = error;
+        let waits = self.attempt.conclusion.after.as_ref().is_some_and(invited);
         Ok(match (outcome, self.plan.operation) {
             (Outcome::Succeeded, Operation::UserCreate | Operation::InviteResend) if waits => {
                 Outcome::PendingExternal
@@ -127,17 +125,18 @@ impl Run<'_> {
     pub(super) async fn compare(&mut self) -> Result<Outcome, Failure> {
         let begun = Instant::now();
         let found = self.find_user().await;
-        self.conclusion.timings.precheck_ms = ms(begun);
+        self.attempt.conclusion.timings.precheck_ms = ms(begun);
         let before = found?;
         let wanted = self.plan.desired.entitlements_after(&self.plan.playbook.playbook, before.as_ref());
         let open = self.remaining(before.as_ref(), &wanted);
-        self.conclusion.after = before;
+        self.attempt.conclusion.after = before;
         if open.is_empty() {
-            self.conclusion.verified = Some(Verified { by: "find_user".into(), at: Timestamp::now() });
+            self.attempt.conclusion.verified =
+                Some(Verified { by: "find_user".into(), at: Timestamp::now() });
             return Ok(Outcome::NoChange);
         }
         let message = "the app does not show what the job asks for";
-        self.conclusion.changes = open;
+        self.attempt.conclusion.changes = open;
         Err(Failure::new(Code::VerifyMismatch, message))
     }
 
@@ -164,10 +163,6 @@ impl Run<'_> {
         }
     }
 
-    fn subject(&self) -> &str {
-        self.plan.subject.as_ref().map_or("", |s| s.value.as_str())
-    }
-
     fn view(&self) -> Option<&crate::playbook::syntax::View> {
         let playbook = &self.plan.playbook.playbook;
         playbook.find_user.as_ref().and_then(|find| playbook.views.get(&find.view.value))
@@ -186,7 +181,7 @@ impl Run<'_> {
                 let differs: Vec<&str> = open.iter().map(|c| c.attribute.as_str()).collect();
                 let message =
                     format!("`{}` exists already and differs: {}", self.subject(), differs.join(", "));
-                self.conclusion.changes = open;
+                self.attempt.conclusion.changes = open;
                 return Err(
                     Failure::new(Code::UserExists, message).hint("decide whether to update: see `changes`")
                 );
@@ -212,8 +207,8 @@ impl Run<'_> {
             }
             (_, Some(_)) => {}
         }
-        self.conclusion.changes = open;
-        Ok(self.conclusion.changes.is_empty().then_some(Outcome::NoChange))
+        self.attempt.conclusion.changes = open;
+        Ok(self.attempt.conclusion.changes.is_empty().then_some(Outcome::NoChange))
     }
 
     /// The last holder of a protected entitlement keeps it. That it is not the last is read, never assumed.
@@ -278,9 +273,10 @@ impl Run<'_> {
             if let (Some(before), Some(after)) = (before, found.as_ref()) {
                 open.extend(diff::untouched(before, after, &self.touched(wanted)));
             }
-            self.conclusion.after = found;
+            self.attempt.conclusion.after = found;
             if open.is_empty() {
-                self.conclusion.verified = Some(Verified { by: "find_user".into(), at: Timestamp::now() });
+                self.attempt.conclusion.verified =
+                    Some(Verified { by: "find_user".into(), at: Timestamp::now() });
                 if self.plan.evidence == EvidencePolicy::All {
                     self.picture("verified", None).await;
                 }

@@ -21,7 +21,7 @@ use crate::{
         SecretRef, WorkerRef,
     },
     digest::sha256,
-    engine::{self, Conclusion, World},
+    engine::{self, Conclusion, Environment},
     event::{Event, EventKind, Reader},
     plan::{Plan, Source},
     ports::{evidence::EvidenceStore, gate::AlwaysOpen, secrets::Secrets},
@@ -134,7 +134,7 @@ impl JobRunner {
             Ok(session) => session,
             Err(failure) => return refused(failure),
         };
-        let world = World {
+        let environment = Environment {
             secrets: &*self.secrets,
             evidence: &*self.evidence,
             events: Arc::clone(events),
@@ -143,8 +143,8 @@ impl JobRunner {
             gate: turn.gate,
             deadline,
         };
-        let conclusion = engine::run(plan, &mut session, &world).await;
-        if conclusion.soiled {
+        let conclusion = engine::run(plan, &mut session, &environment).await;
+        if conclusion.discard_session {
             session.context.close().await;
         } else {
             self.sessions.keep(key, session).await;

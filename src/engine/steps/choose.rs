@@ -7,9 +7,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    form::{text, texts},
-    page::{Trouble, unexpected},
-    run::Run,
+    super::{
+        limits::{INPUT_TIME, OPENING_TIME, POLL, SHOWING_TIME, SUGGESTING_TIME},
+        page::{StepError, unexpected},
+        run::Run,
+    },
+    value::{text, texts},
 };
 use crate::{
     contract::{Code, Failure},
@@ -17,24 +20,15 @@ use crate::{
     query::{Answer, Ask, By, Condition, Control, ControlKind, Query, State, Target, TextMatch},
 };
 
-/// How long a list may take to show anything after it was opened.
-const OPENING_TIME: Duration = Duration::from_secs(3);
-/// How long an app may take to show what was chosen.
-const SHOWING_TIME: Duration = Duration::from_secs(2);
-/// How long suggestions for what was typed may take.
-const SUGGESTING_TIME: Duration = Duration::from_secs(3);
-/// Between two looks at a control.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
 impl Run<'_> {
     /// Chooses one option, or makes exactly these the chosen ones where there may be several.
-    pub(super) async fn choose(
+    pub(crate) async fn choose(
         &mut self,
         target: Target,
         control: &Control,
         value: &Value,
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let wanted = texts(value);
         let one = if let [one] = wanted.as_slice() { Some(one.clone()) } else { None };
         let shown = control.values.first().map(|shown| folded(shown));
@@ -57,7 +51,7 @@ impl Run<'_> {
             None if wanted.is_empty() && control.editable => {
                 self.edit(target.clone(), within).await?;
                 self.before_input().await?;
-                self.page.press(crate::query::Key::Backspace, self.until(within)).await?;
+                self.attempt.front.page.press(crate::query::Key::Backspace, self.until(within)).await?;
                 self.shows(target, "", within).await
             }
             None => Err(Failure::new(
@@ -79,7 +73,7 @@ impl Run<'_> {
         control: &Control,
         wanted: &str,
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         self.press_option(&target, control, wanted, within).await?;
         self.settle().await?;
         self.shows(target, wanted, within).await
@@ -92,7 +86,7 @@ impl Run<'_> {
         control: &Control,
         wanted: &str,
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let option = option(target, Some(wanted));
         let there = Condition { target: option.clone(), state: State::Visible };
         if control.editable && self.holds(vec![there.clone()]).await? != [true] {
@@ -100,7 +94,7 @@ impl Run<'_> {
             for typed in narrowing(wanted) {
                 self.edit(target.clone(), within).await?;
                 self.before_input().await?;
-                self.page.insert_text(typed, self.until(within)).await?;
+                self.attempt.front.page.insert_text(typed, self.until(within)).await?;
                 if self.first_of(vec![there.clone()], SUGGESTING_TIME.min(within)).await.is_ok() {
                     break;
                 }
@@ -115,7 +109,7 @@ impl Run<'_> {
         control: Control,
         wanted: &[String],
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let same = |a: &str, b: &str| folded(a) == folded(b);
         let (lists, until) = (control.kind == ControlKind::Listbox, self.until(within * 2));
         let mut control = control;
@@ -126,7 +120,7 @@ impl Run<'_> {
             let Some(next) = unwanted.or(missing) else { break };
             if Instant::now() >= until {
                 let message =
-                    format!("{} shows {}, not {}", control.element, said(&control.values), said(wanted));
+                    format!("{} shows {}, not {}", control.element, joined(&control.values), joined(wanted));
                 return Err(Failure::new(Code::TargetCovered, message).into());
             }
             // Some lists close with every choice.
@@ -139,11 +133,11 @@ impl Run<'_> {
             control = self.listed(&target, within).await?;
         }
         // Leaving it closes its list, which would be in the way of what comes next.
-        self.ask_once(Ask::Value { token: control.token }, Duration::from_secs(5)).await.map(drop)
+        self.ask_once(Ask::Value { token: control.token }, INPUT_TIME).await.map(drop)
     }
 
     /// The control with its whole list open.
-    async fn listed(&mut self, target: &Target, within: Duration) -> Result<Control, Trouble> {
+    async fn listed(&mut self, target: &Target, within: Duration) -> Result<Control, StepError> {
         let control = self.edit(target.clone(), within).await?;
         if control.kind == ControlKind::Listbox || (!control.options.is_empty() && control.length == 0) {
             return Ok(control);
@@ -151,7 +145,7 @@ impl Run<'_> {
         if control.length > 0 {
             // What was typed hides what does not match it.
             self.before_input().await?;
-            self.page.press(crate::query::Key::Backspace, self.until(within)).await?;
+            self.attempt.front.page.press(crate::query::Key::Backspace, self.until(within)).await?;
         } else {
             self.press_on(target.clone(), within).await?;
         }
@@ -161,11 +155,11 @@ impl Run<'_> {
     }
 
     /// Waits until the control shows what was chosen.
-    async fn shows(&mut self, target: Target, wanted: &str, within: Duration) -> Result<(), Trouble> {
+    async fn shows(&mut self, target: Target, wanted: &str, within: Duration) -> Result<(), StepError> {
         let until = self.until(SHOWING_TIME);
         loop {
             let control = self.edit(target.clone(), within).await?;
-            let read = self.ask_once(Ask::Value { token: control.token }, Duration::from_secs(5)).await?;
+            let read = self.ask_once(Ask::Value { token: control.token }, INPUT_TIME).await?;
             let Answer::Control(read) = read else { return Err(unexpected(&read)) };
             let shown = read.values.first().map_or("", String::as_str);
             if folded(shown) == folded(wanted) {
@@ -177,7 +171,7 @@ impl Run<'_> {
                     .hint("send the value as the app shows it")
                     .into());
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 }
@@ -201,6 +195,6 @@ fn option(target: &Target, name: Option<&str>) -> Target {
     Target { frame: target.frame.clone(), ..Target::from(query) }
 }
 
-fn said(values: &[String]) -> String {
+fn joined(values: &[String]) -> String {
     if values.is_empty() { "nothing".to_owned() } else { values.join(", ") }
 }

@@ -26,7 +26,7 @@ pub struct Conclusion {
     /// What came of the commit could not be read from where it was made: from a fresh page it may be.
     pub unread: bool,
     /// The session may be in any state: it is not used again.
-    pub soiled: bool,
+    pub discard_session: bool,
 }
 
 /// What is known after the commit step was begun.
@@ -42,7 +42,7 @@ pub enum Verdict {
 
 /// The outcome of a write whose commit was begun, and whether the app has changed. `answered`: how the steps ended.
 /// `differs`: the read-back shows another user than before.
-pub fn conclude(
+pub(super) fn conclude(
     answered: Result<(), StepFailure>,
     verdict: Verdict,
     differs: bool,

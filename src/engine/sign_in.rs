@@ -1,10 +1,16 @@
 //! Signing in, and whether one still is.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Session, page::Trouble, run::Run};
+use super::{
+    Session,
+    credentials::{fetch_all, no_secret},
+    limits::{SIGN_IN_TIME, STILL_IN_TIME},
+    page::StepError,
+    run::Run,
+};
 use crate::{
     contract::{Code, Failure, LoginMethod, SecretRef},
     plan::{self, Plan, PlannedStep, Scope},
@@ -15,16 +21,11 @@ use crate::{
     },
     ports::{
         driver::{self, TokenPlace},
-        secrets::{SecretError, Secrets},
+        secrets::Secrets,
     },
     query::{Answer, Ask, Condition, State},
     secret::Secret,
 };
-
-/// How long a page may take to show that one is signed in.
-const SIGN_IN_TIME: Duration = Duration::from_secs(15);
-/// The same, where one should still be from before.
-const STILL_IN_TIME: Duration = Duration::from_secs(3);
 
 impl Run<'_> {
     /// A signed-in session in the right tenant. True: it was signed in before.
@@ -41,7 +42,7 @@ impl Run<'_> {
                     return Ok(true);
                 }
                 Ok(false) => session.signed_in = false,
-                Err(trouble) => return Err(self.explain(trouble).await.failure),
+                Err(error) => return Err(self.page().explain(error).await.failure),
             }
         }
         let steps = match (self.plan.login, &login.password, &login.sso, &login.token) {
@@ -54,11 +55,9 @@ impl Run<'_> {
             // Refused at the desk.
             _ => return Err(Failure::new(Code::PlaybookInvalid, "the app has no such sign-in")),
         };
-        let watch = self.watch.clone();
-        self.signing_in = true;
+        let signing_in = self.attempt.watch.signing_in();
         let signed = self.sign_in(&steps, &login.signed_in).await;
-        self.signing_in = false;
-        self.watch = watch;
+        drop(signing_in);
         signed?;
         session.signed_in = true;
         self.tenant(&source).await?;
@@ -69,40 +68,40 @@ impl Run<'_> {
     async fn enter_with(&mut self, token: &Token) -> Result<(), Failure> {
         let mut url = self.plan.start.clone();
         if token.send == SendToken::Query {
-            let value = value_of(token, &self.scope, &self.secrets)?;
+            let value = value_of(token, &self.attempt.scope, self.credentials.all())?;
             url.query_pairs_mut().append_pair(&token.name.value, value.expose());
-            self.mask.add(value);
+            self.credentials.hide(value);
         }
         let place = self.plan.playbook.place(token.name.span);
-        match self.page.goto(&url, self.until(SIGN_IN_TIME)).await {
+        match self.attempt.front.page.goto(&url, self.until(SIGN_IN_TIME)).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.explain(error.into()).await.failure.at("login.token", place)),
+            Err(error) => Err(self.page().explain(error.into()).await.failure.at("login.token", place)),
         }
     }
 
-    async fn still_signed_in(&mut self, signed_in: &Locator) -> Result<bool, Trouble> {
-        let target = self.scope.target(signed_in, false)?;
+    async fn still_signed_in(&mut self, signed_in: &Locator) -> Result<bool, StepError> {
+        let target = self.attempt.scope.target(signed_in, false)?;
         let condition = Condition { target, state: State::Visible };
         // What the last job left in front is as good as any page: only what it does not show is worth a navigation.
         if self.holds(vec![condition.clone()]).await.is_ok_and(|holds| holds == [true]) {
             return Ok(true);
         }
-        self.page.goto(&self.plan.start, self.until(SIGN_IN_TIME)).await?;
+        self.attempt.front.page.goto(&self.plan.start, self.until(SIGN_IN_TIME)).await?;
         match self.first_of(vec![condition], STILL_IN_TIME).await {
             Ok(_) => Ok(true),
-            Err(Trouble::Refused(_)) => Ok(false),
+            Err(StepError::Refused(_)) => Ok(false),
             Err(other) => Err(other),
         }
     }
 
     async fn sign_in(&mut self, steps: &[PlannedStep], signed_in: &Locator) -> Result<(), Failure> {
         self.steps(steps).await.map_err(|failed| failed.failure)?;
-        let target = self.scope.target(signed_in, false)?;
+        let target = self.attempt.scope.target(signed_in, false)?;
         let condition = Condition { target, state: State::Visible };
         match self.first_of(vec![condition], SIGN_IN_TIME).await {
             Ok(_) => Ok(()),
-            Err(trouble) => {
-                let failure = self.explain(trouble).await.failure;
+            Err(error) => {
+                let failure = self.page().explain(error).await.failure;
                 let failure = match failure.code {
                     Code::TargetMissing => Failure {
                         message: format!("after the steps of the sign-in nothing shows that one is signed in: {}", failure.message),
@@ -123,19 +122,19 @@ impl Run<'_> {
             return Ok(());
         };
         let place = source.place(tenant.equals.span);
-        let expected = self.scope.text(&tenant.equals)?;
-        let target = self.scope.target(&tenant.text_of, false)?;
+        let expected = self.attempt.scope.text(&tenant.equals)?;
+        let target = self.attempt.scope.target(&tenant.text_of, false)?;
         let shown = match self.ask(Ask::Text { target, attribute: None }, SIGN_IN_TIME).await {
             Ok(Answer::Text { text }) => text,
             Ok(_) => String::new(),
-            Err(trouble) => return Err(self.explain(trouble).await.failure.at("login.tenant", place)),
+            Err(error) => return Err(self.page().explain(error).await.failure.at("login.tenant", place)),
         };
         if crate::plan::diff::folded(&shown) == crate::plan::diff::folded(&expected) {
             return Ok(());
         }
         Err(Failure::new(
             Code::WrongTenant,
-            format!("the page belongs to `{}`, not to `{expected}`", self.mask.text(&shown)),
+            format!("the page belongs to `{}`, not to `{expected}`", self.credentials.mask().text(&shown)),
         )
         .hint("see the integration's settings and what the service account can see")
         .at("login.tenant", place))
@@ -168,11 +167,7 @@ pub async fn tokens(
         SendToken::Storage => TokenPlace::Storage,
         SendToken::Query => return Ok(Vec::new()),
     };
-    let mut known = BTreeMap::new();
-    for (name, reference) in references {
-        let secret = secrets.fetch(reference).await.map_err(|error| not_to_be_had(name, &error))?;
-        known.insert(name.clone(), secret);
-    }
+    let known = fetch_all(secrets, references).await?;
     let value = value_of(token, &plan.scope, &known)?;
     let origin = plan.start.origin().ascii_serialization();
     Ok(vec![driver::Token { origin, place, name: token.name.value.clone(), value }])
@@ -183,16 +178,10 @@ fn value_of(token: &Token, scope: &Scope, secrets: &BTreeMap<String, Secret>) ->
     let named = template::names(&token.value.value).unwrap_or_default();
     let mut missing = named.iter().filter_map(|name| name.strip_prefix("secret."));
     if let Some(name) = missing.find(|name| !secrets.contains_key(*name)) {
-        return Err(Failure::new(Code::SecretMissing, format!("the service account has no secret `{name}`"))
-            .hint(format!("give a reference: secrets: {{ {name}: env:NAME }}")));
+        let message = format!("the service account has no secret `{name}`");
+        return Err(no_secret(Code::SecretMissing, message, name));
     }
     let known: serde_json::Map<String, Value> =
         secrets.iter().map(|(name, secret)| (name.clone(), Value::from(secret.expose()))).collect();
     scope.text_with(&token.value, "secret", Value::Object(known)).map(Secret::new)
-}
-
-/// A secret that no provider gives.
-pub(super) fn not_to_be_had(name: &str, error: &SecretError) -> Failure {
-    let message = format!("the secret `{name}` of the service account is not to be had: {error}");
-    Failure::new(Code::SecretMissing, message).hint("see the worker's environment and `secrets_root`")
 }

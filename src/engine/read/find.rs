@@ -1,13 +1,16 @@
 //! Reading records: one user, all users, all entitlements.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::time::Instant;
 
 use super::{
-    page::Trouble,
-    run::{Run, STEP_TIME, ms},
-    walk::{LOOK_AGAIN, READ_TIME, Row},
+    super::{
+        limits::{POLL, READ_TIME, SEARCH_TIME, STEP_TIME},
+        page::StepError,
+        run::{Run, ms},
+    },
+    rows::Row,
 };
 use crate::{
     contract::{Code, Completeness, Failure, UserRecord},
@@ -21,14 +24,11 @@ use crate::{
     query::{Ask, Condition, Key, Refusal, RefusalKind, State},
 };
 
-/// How long a search within the same page may take to show before its list is read anyway.
-const SEARCH_TIME: Duration = Duration::from_millis(1_500);
-
 impl Run<'_> {
     /// Looks for the user of the job by a fresh read. `None` is the app's own word that there is nobody.
-    pub(super) async fn find_user(&mut self) -> Result<Option<UserRecord>, Failure> {
+    pub(crate) async fn find_user(&mut self) -> Result<Option<UserRecord>, Failure> {
         let begun = Instant::now();
-        let source = std::sync::Arc::clone(&self.plan.playbook);
+        let source = Arc::clone(&self.plan.playbook);
         let playbook = &source.playbook;
         let Some(find) = &playbook.find_user else {
             return Err(Failure::new(Code::PlaybookInvalid, "nothing says how a user is found"));
@@ -44,7 +44,7 @@ impl Run<'_> {
         };
         let (rows, pages) = match looked {
             Ok(rows) => rows,
-            Err(trouble) => return Err(self.explain(trouble).await.failure.at("find_user", place)),
+            Err(error) => return Err(self.page().explain(error).await.failure.at("find_user", place)),
         };
         self.emit(EventKind::UserRead { found: !rows.is_empty(), pages, ms: ms(begun) });
         match rows.as_slice() {
@@ -56,8 +56,8 @@ impl Run<'_> {
                         let who = self.plan.subject.as_ref().map_or(String::new(), |s| s.value.clone());
                         match self.open_detail(view, detail, &who, row.clone()).await {
                             Ok(row) => row,
-                            Err(trouble) => {
-                                return Err(self.explain(trouble).await.failure.at("find_user", place));
+                            Err(error) => {
+                                return Err(self.page().explain(error).await.failure.at("find_user", place));
                             }
                         }
                     }
@@ -77,7 +77,7 @@ impl Run<'_> {
         }
     }
 
-    pub(super) fn identity(&self) -> &str {
+    pub(crate) fn identity(&self) -> &str {
         self.plan.subject.as_ref().map_or_else(
             || {
                 self.plan
@@ -97,23 +97,23 @@ impl Run<'_> {
         view: &View,
         find: &FindUser,
         search: &Search,
-    ) -> Result<(Vec<Row>, u32), Trouble> {
+    ) -> Result<(Vec<Row>, u32), StepError> {
         self.open_view(view).await?;
-        let into = self.scope.target(&search.into, false)?;
-        let value = serde_json::Value::from(self.scope.text(&search.value)?);
+        let into = self.attempt.scope.target(&search.into, false)?;
+        let value = serde_json::Value::from(self.attempt.scope.text(&search.value)?);
         self.set_control(into.clone(), &value, STEP_TIME).await?;
         // Reading the field back left it; the key has to arrive in it.
         self.ask(Ask::Edit { target: into }, STEP_TIME).await?;
         let key = search.press.as_ref().map_or(Key::Enter, |key| key.value);
-        let asked_at = self.page.url();
-        self.page.press(key, self.until(STEP_TIME)).await?;
-        self.typed_into = None;
+        let asked_at = self.attempt.front.page.url();
+        self.attempt.front.page.press(key, self.until(STEP_TIME)).await?;
+        self.attempt.front.typed_into = None;
         self.settle().await?;
         // A new address is a new page: all that it shows belongs to the search.
-        let renewed = self.page.url() != asked_at;
-        let mut any = vec![Condition { target: self.scope.user_record()?, state: State::Visible }];
+        let renewed = self.attempt.front.page.url() != asked_at;
+        let mut any = vec![Condition { target: self.attempt.scope.user_record()?, state: State::Visible }];
         if let Some(absent) = &find.absent {
-            any.push(Condition { target: self.scope.target(absent, false)?, state: State::Visible });
+            any.push(Condition { target: self.attempt.scope.target(absent, false)?, state: State::Visible });
         }
         let counted =
             self.total_target(view)?.map(|(target, ..)| Condition { target, state: State::Visible });
@@ -132,13 +132,13 @@ impl Run<'_> {
                     }
                     // It was there, and is not now: a list that is still changing proves nothing.
                     if Instant::now() >= until {
-                        break Err(Trouble::Refused(Refusal {
+                        break Err(StepError::Refused(Refusal {
                             kind: RefusalKind::NotFound,
                             message: "the user's record comes and goes".to_owned(),
                             candidates: Vec::new(),
                         }));
                     }
-                    tokio::time::sleep(LOOK_AGAIN).await;
+                    tokio::time::sleep(POLL).await;
                 }
                 other => break other,
             }
@@ -147,38 +147,38 @@ impl Run<'_> {
             Ok(index) if index < proofs => Ok((Vec::new(), 1)),
             // Others match too: that the user is not among them is proved by reading all of them.
             Ok(_) => self.walk_from_here(view, find).await,
-            Err(Trouble::Refused(refusal)) if counted.is_some() => {
-                let list = Condition { target: self.scope.container(view)?, state: State::Visible };
+            Err(StepError::Refused(refusal)) if counted.is_some() => {
+                let list = Condition { target: self.attempt.scope.container(view)?, state: State::Visible };
                 // A page without a list is one that says that there is nobody, in other words.
                 if renewed && self.holds(vec![list]).await? != [true] {
                     return Err(self.nobody_was_shown("the search", refusal).await);
                 }
                 match self.walk_from_here(view, find).await {
-                    Err(Trouble::Refused(_)) => Err(self.nobody_was_shown("the search", refusal).await),
+                    Err(StepError::Refused(_)) => Err(self.nobody_was_shown("the search", refusal).await),
                     walked => walked,
                 }
             }
-            Err(Trouble::Refused(refusal)) => Err(self.nobody_was_shown("the search", refusal).await),
+            Err(StepError::Refused(refusal)) => Err(self.nobody_was_shown("the search", refusal).await),
             Err(other) => Err(other),
         }
     }
 
     /// Where the address already says who: their page, or the app's word that there is nobody.
-    async fn look(&mut self, view: &View, absent: &Locator) -> Result<(Vec<Row>, u32), Trouble> {
+    async fn look(&mut self, view: &View, absent: &Locator) -> Result<(Vec<Row>, u32), StepError> {
         self.open_view(view).await?;
-        let proofs = [self.scope.user_record()?, self.scope.target(absent, false)?];
+        let proofs = [self.attempt.scope.user_record()?, self.attempt.scope.target(absent, false)?];
         let any = proofs.map(|target| Condition { target, state: State::Visible }).into();
         match self.first_of(any, READ_TIME).await {
             Ok(0) => Ok((self.rows_of_user(view).await?, 1)),
             Ok(_) => Ok((Vec::new(), 1)),
-            Err(Trouble::Refused(refusal)) => Err(self.nobody_was_shown("the page", refusal).await),
+            Err(StepError::Refused(refusal)) => Err(self.nobody_was_shown("the page", refusal).await),
             Err(other) => Err(other),
         }
     }
 
     /// Neither the user nor the app's word that there is nobody.
-    async fn nobody_was_shown(&mut self, what: &str, refusal: Refusal) -> Trouble {
-        let failure = self.explain(Trouble::Refused(refusal)).await.failure;
+    async fn nobody_was_shown(&mut self, what: &str, refusal: Refusal) -> StepError {
+        let failure = self.page().explain(StepError::Refused(refusal)).await.failure;
         let code = if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
         let message = format!("{what} showed neither the user nor that there is nobody: {}", failure.message);
         Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
@@ -187,18 +187,18 @@ impl Run<'_> {
     }
 
     /// Without a search: page by page, until the user shows or everything has been read.
-    async fn walk_for_user(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Row>, u32), Trouble> {
+    async fn walk_for_user(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Row>, u32), StepError> {
         self.open_view(view).await?;
         self.walk_from_here(view, find).await
     }
 
-    async fn rows_of_user(&mut self, view: &View) -> Result<Vec<Row>, Trouble> {
+    async fn rows_of_user(&mut self, view: &View) -> Result<Vec<Row>, StepError> {
         let rows = self.records(view).await?;
         Ok(self.only_mine(view, rows))
     }
 
     /// Those with the exact identity; compared here again, whatever the page compared.
-    pub(super) fn only_mine(&self, view: &View, rows: Vec<Row>) -> Vec<Row> {
+    pub(crate) fn only_mine(&self, view: &View, rows: Vec<Row>) -> Vec<Row> {
         let Some(subject) = &self.plan.subject else { return Vec::new() };
         let Some(column) = view.columns.names().position(|name| name == subject.attribute) else {
             return Vec::new();
@@ -209,8 +209,8 @@ impl Run<'_> {
     }
 
     /// Every user of the plan's view, and how complete that is.
-    pub(super) async fn read_list(&mut self) -> Result<(Vec<UserRecord>, Completeness), Failure> {
-        let source = std::sync::Arc::clone(&self.plan.playbook);
+    pub(crate) async fn read_list(&mut self) -> Result<(Vec<UserRecord>, Completeness), Failure> {
+        let source = Arc::clone(&self.plan.playbook);
         let name = self
             .plan
             .view
@@ -220,7 +220,7 @@ impl Run<'_> {
     }
 
     /// Every user of a view.
-    pub(super) async fn read_users(
+    pub(crate) async fn read_users(
         &mut self,
         source: &crate::plan::Source,
         name: &str,
@@ -228,9 +228,10 @@ impl Run<'_> {
         let view = source.view(name)?;
         let walked = match self.walk_with_details(view).await {
             Ok(walked) => walked,
-            Err(trouble) => {
+            Err(error) => {
                 return Err(self
-                    .explain(trouble)
+                    .page()
+                    .explain(error)
                     .await
                     .failure
                     .at(format!("views.{name}"), source.place(view.open.span)));
@@ -257,11 +258,11 @@ impl Run<'_> {
     }
 
     /// Every entitlement that the app shows: type, value, display. Of `kinds`, where only those matter.
-    pub(super) async fn read_entitlements(
+    pub(crate) async fn read_entitlements(
         &mut self,
         kinds: Option<&[&str]>,
     ) -> Result<Vec<(String, String, Option<String>)>, Failure> {
-        let source = std::sync::Arc::clone(&self.plan.playbook);
+        let source = Arc::clone(&self.plan.playbook);
         let playbook = &source.playbook;
         let mut found = Vec::new();
         let listed = playbook.operations.get("entitlement.list");
@@ -274,9 +275,10 @@ impl Run<'_> {
             }
             let walked = match self.walk(view).await {
                 Ok(walked) => walked,
-                Err(trouble) => {
+                Err(error) => {
                     return Err(self
-                        .explain(trouble)
+                        .page()
+                        .explain(error)
                         .await
                         .failure
                         .at(format!("views.{}", name.value), source.place(view.open.span)));

@@ -6,37 +6,36 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    origin::{Origin, StepFailure},
-    page::{Trouble, refusal_failure, unexpected},
-    run::Run,
+    super::{
+        limits::{FOUND_AGAIN, INPUT_TIME},
+        page::{StepError, gone, unexpected},
+        run::Run,
+    },
+    value::{of_playbook, text, texts, truth},
 };
 use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
-    playbook::{At, FormValue, Locator, Names, template},
-    query::{Answer, Ask, By, Control, ControlKind, Key, Query, RefusalKind, Target, TextMatch},
+    playbook::{At, FormValue, Locator, Names},
+    query::{Answer, Ask, By, Control, ControlKind, Key, Query, Target, TextMatch},
     secret::Secret,
 };
 
-/// How often a field is looked for again that the page took away under the hand: drawing itself anew, say. Not for
-/// ever: what a page does with each word that is typed must not be done without end.
-const FOUND_AGAIN: u32 = 3;
-
 impl Run<'_> {
     /// Many controls by label. What the job does not carry leaves its control alone.
-    pub(super) async fn form(
+    pub(crate) async fn form(
         &mut self,
         values: &Names<FormValue>,
         inside: Option<&Locator>,
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         for (label, value) in values.iter() {
             let value = match value {
                 FormValue::Clear => Value::from(""),
-                FormValue::Text(text) => self.scope.value(text)?,
-                FormValue::Many(many) => {
-                    Value::from(many.iter().map(|text| self.scope.text(text)).collect::<Result<Vec<_>, _>>()?)
-                }
+                FormValue::Text(text) => self.attempt.scope.value(text)?,
+                FormValue::Many(many) => Value::from(
+                    many.iter().map(|text| self.attempt.scope.text(text)).collect::<Result<Vec<_>, _>>()?,
+                ),
             };
             let leave = match &value {
                 Value::Null => true,
@@ -48,9 +47,11 @@ impl Run<'_> {
             if leave {
                 continue;
             }
-            let name = TextMatch::Exact(self.scope.text(label)?);
+            let name = TextMatch::Exact(self.attempt.scope.text(label)?);
             let target = match inside {
-                Some(locator) => inside_of(self.scope.target(locator, false)?, Query::new(By::Label(name))),
+                Some(locator) => {
+                    inside_of(self.attempt.scope.target(locator, false)?, Query::new(By::Label(name)))
+                }
                 None => Target::from(Query::new(By::Label(name))),
             };
             let place = self.plan.playbook.place(label.span);
@@ -59,10 +60,10 @@ impl Run<'_> {
                 Some(FormValue::Many(many)) => many,
                 Some(FormValue::Clear) | None => &[],
             };
-            if let Err(trouble) = self.set_control(target, &value, within).await {
-                return Err(match of_playbook(trouble, texts) {
-                    Trouble::Known(failed) => {
-                        Trouble::Known(failed.at(format!("form: {}", label.value), place))
+            if let Err(error) = self.set_control(target, &value, within).await {
+                return Err(match of_playbook(error, texts) {
+                    StepError::Known(failed) => {
+                        StepError::Known(failed.at(format!("form: {}", label.value), place))
                     }
                     other => other,
                 });
@@ -72,29 +73,29 @@ impl Run<'_> {
     }
 
     /// Makes one control say this, whatever kind it is.
-    pub(super) async fn set_control(
+    pub(crate) async fn set_control(
         &mut self,
         target: Target,
         value: &Value,
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let until = self.until(within);
         let mut again = 0;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.set_once(target.clone(), value, left).await {
-                Err(Trouble::Gone(_)) if again < FOUND_AGAIN && Instant::now() < until => again += 1,
+                Err(StepError::Gone(_)) if again < FOUND_AGAIN && Instant::now() < until => again += 1,
                 done => return done,
             }
         }
     }
 
-    async fn set_once(&mut self, target: Target, value: &Value, within: Duration) -> Result<(), Trouble> {
+    async fn set_once(&mut self, target: Target, value: &Value, within: Duration) -> Result<(), StepError> {
         let control = self.edit(target.clone(), within).await?;
         match control.kind {
             ControlKind::Text => {
                 self.type_into(&control, &text(value)).await?;
-                self.typed_into = Some(target);
+                self.attempt.front.typed_into = Some(target);
                 Ok(())
             }
             ControlKind::Password => {
@@ -147,18 +148,18 @@ impl Run<'_> {
     }
 
     /// A secret: typed, and only on an origin that the playbook lists. Of what was typed only the length is read.
-    pub(super) async fn type_secret(
+    pub(crate) async fn type_secret(
         &mut self,
         target: Target,
         secret: &Secret,
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let until = self.until(within);
         let mut again = 0;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match self.type_secret_once(target.clone(), secret, left).await {
-                Err(Trouble::Gone(_)) if again < FOUND_AGAIN && Instant::now() < until => again += 1,
+                Err(StepError::Gone(_)) if again < FOUND_AGAIN && Instant::now() < until => again += 1,
                 done => return done,
             }
         }
@@ -169,7 +170,7 @@ impl Run<'_> {
         target: Target,
         secret: &Secret,
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         let control = self.edit(target.clone(), within).await?;
         if !self.plan.origins.contains(&control.origin) {
             let message = format!(
@@ -188,7 +189,7 @@ impl Run<'_> {
             .into());
         }
         self.before_input().await?;
-        self.page.insert_text(secret.expose(), Instant::now() + within).await?;
+        self.attempt.front.page.insert_text(secret.expose(), Instant::now() + within).await?;
         let read = self.value_of(&control).await?;
         if read.length != secret.expose().chars().count() {
             return Err(Failure::new(
@@ -197,36 +198,36 @@ impl Run<'_> {
             )
             .into());
         }
-        self.typed_into = Some(target);
+        self.attempt.front.typed_into = Some(target);
         Ok(())
     }
 
-    pub(super) async fn edit(&mut self, target: Target, within: Duration) -> Result<Control, Trouble> {
+    pub(crate) async fn edit(&mut self, target: Target, within: Duration) -> Result<Control, StepError> {
         match self.ask(Ask::Edit { target }, within).await? {
             Answer::Control(control) => Ok(control),
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn value_of(&mut self, control: &Control) -> Result<Control, Trouble> {
-        let read = self.ask_once(Ask::Value { token: control.token }, Duration::from_secs(5)).await;
+    async fn value_of(&mut self, control: &Control) -> Result<Control, StepError> {
+        let read = self.ask_once(Ask::Value { token: control.token }, INPUT_TIME).await;
         match read.map_err(gone)? {
             Answer::Control(control) => Ok(control),
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn type_into(&mut self, control: &Control, wanted: &str) -> Result<(), Trouble> {
+    async fn type_into(&mut self, control: &Control, wanted: &str) -> Result<(), StepError> {
         let same = |shown: &str| folded(shown) == folded(wanted);
         if control.values.first().is_some_and(|shown| same(shown)) {
             return Ok(());
         }
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + INPUT_TIME;
         self.before_input().await?;
         if wanted.is_empty() {
-            self.page.press(Key::Backspace, deadline).await?;
+            self.attempt.front.page.press(Key::Backspace, deadline).await?;
         } else {
-            self.page.insert_text(wanted, deadline).await?;
+            self.attempt.front.page.insert_text(wanted, deadline).await?;
         }
         let read = self.value_of(control).await?;
         let shown = read.values.first().map_or("", String::as_str);
@@ -241,10 +242,10 @@ impl Run<'_> {
         .into())
     }
 
-    async fn set_native(&mut self, control: &Control, wanted: Vec<String>) -> Result<(), Trouble> {
+    async fn set_native(&mut self, control: &Control, wanted: Vec<String>) -> Result<(), StepError> {
         self.before_input().await?;
         let ask = Ask::Set { token: control.token, values: wanted };
-        match self.ask_once(ask, Duration::from_secs(5)).await.map_err(gone)? {
+        match self.ask_once(ask, INPUT_TIME).await.map_err(gone)? {
             Answer::Control(_) => Ok(()),
             other => Err(unexpected(&other)),
         }
@@ -256,7 +257,7 @@ impl Run<'_> {
         control: &Control,
         wanted: bool,
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         if control.checked == Some(wanted) {
             return Ok(());
         }
@@ -279,38 +280,6 @@ impl Run<'_> {
     }
 }
 
-/// A value that stands in the playbook itself: that the app does not take it is not the requester's fault.
-pub(super) fn of_playbook(trouble: Trouble, texts: &[At<String>]) -> Trouble {
-    let fixed = |text: &At<String>| template::names(&text.value).is_ok_and(|names| names.is_empty());
-    if texts.is_empty() || !texts.iter().all(fixed) {
-        return trouble;
-    }
-    let failure = match trouble {
-        Trouble::Refused(refusal) if refusal.kind == RefusalKind::NoSuchOption => refusal_failure(&refusal),
-        Trouble::Known(StepFailure { failure, origin: Origin::Playbook })
-            if matches!(failure.code, Code::InvalidValue | Code::UnknownEntitlement) =>
-        {
-            failure
-        }
-        other => return other,
-    };
-    let authors = Failure::new(Code::TargetMissing, failure.message)
-        .hint("the playbook itself names this value: name one that the app takes");
-    let failure = Failure { step: failure.step, at: failure.at, page_said: failure.page_said, ..authors };
-    Trouble::Known(StepFailure { failure, origin: Origin::Playbook })
-}
-
-/// Of a field that was found before, `not_found` says that it is there no longer, and `covered` that something else took
-/// the focus from it.
-fn gone(trouble: Trouble) -> Trouble {
-    match trouble {
-        Trouble::Refused(refusal) if matches!(refusal.kind, RefusalKind::NotFound | RefusalKind::Covered) => {
-            Trouble::Gone(refusal)
-        }
-        other => other,
-    }
-}
-
 /// What is in a frame, or inside an element that may itself be in one.
 fn inside_of(outer: Target, query: Query) -> Target {
     let mut outer = outer;
@@ -322,40 +291,11 @@ fn inside_of(outer: Target, query: Query) -> Target {
     Target { frame, ..Target::from(Query { within: Some(Box::new(outer)), ..query }) }
 }
 
-fn no_option(control: &Control, wanted: &str) -> Trouble {
+fn no_option(control: &Control, wanted: &str) -> StepError {
     Failure::new(
         Code::InvalidValue,
         format!("{} has no `{wanted}`; it has: {}", control.element, control.options.join(", ")),
     )
     .hint("send a value that the app offers")
     .into()
-}
-
-pub(super) fn text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", "),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
-}
-
-pub(super) fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(items) => items.iter().map(text).collect(),
-        Value::String(text) if text.is_empty() => Vec::new(),
-        other => vec![text(other)],
-    }
-}
-
-fn truth(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(b) => Some(*b),
-        Value::String(text) => match text.trim().to_lowercase().as_str() {
-            "true" | "yes" | "on" => Some(true),
-            "false" | "no" | "off" | "" => Some(false),
-            _ => None,
-        },
-        _ => None,
-    }
 }

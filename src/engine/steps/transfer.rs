@@ -6,9 +6,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    form::{of_playbook, texts},
-    page::Trouble,
-    run::Run,
+    super::{limits::POLL, page::StepError, run::Run},
+    value::{of_playbook, texts},
 };
 use crate::{
     contract::{Code, Failure},
@@ -17,19 +16,16 @@ use crate::{
     query::{Control, Target},
 };
 
-/// Between two looks at the boxes.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
 impl Run<'_> {
     /// Makes exactly these stand in the second box.
-    pub(super) async fn move_options(&mut self, moved: &Move, within: Duration) -> Result<(), Trouble> {
-        let wanted = match self.scope.value(&moved.options)? {
+    pub(crate) async fn move_options(&mut self, moved: &Move, within: Duration) -> Result<(), StepError> {
+        let wanted = match self.attempt.scope.value(&moved.options)? {
             Value::Null => return Ok(()),
             Value::String(text) if text.is_empty() => return Ok(()),
             value => texts(&value),
         };
-        let from = self.scope.target(&moved.from, false)?;
-        let into = self.scope.target(&moved.into, false)?;
+        let from = self.attempt.scope.target(&moved.from, false)?;
+        let into = self.attempt.scope.target(&moved.into, false)?;
         let until = Instant::now() + within;
         // Boxes may fill themselves after they are there.
         let (missing, unwanted) = loop {
@@ -48,7 +44,7 @@ impl Run<'_> {
                 let refused = unknown_option(code, &offered, &chosen, unknown);
                 return Err(of_playbook(refused, std::slice::from_ref(&moved.options)));
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL).await;
         };
         self.across(&missing, &from, &into, &moved.by, within).await?;
         self.across(&unwanted, &into, &from, &moved.back, within).await
@@ -62,12 +58,12 @@ impl Run<'_> {
         into: &Target,
         by: &Locator,
         within: Duration,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), StepError> {
         if options.is_empty() {
             return Ok(());
         }
         self.set_control(from.clone(), &Value::from(options.to_vec()), within).await?;
-        let by = self.scope.target(by, false)?;
+        let by = self.attempt.scope.target(by, false)?;
         self.press_on(by, within).await?;
         self.settle().await?;
         let until = Instant::now() + within;
@@ -80,7 +76,7 @@ impl Run<'_> {
                     .hint("see whether `by` and `back` name the arrows of these two boxes")
                     .into());
             }
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 }
@@ -89,7 +85,7 @@ fn has(box_: &Control, option: &str) -> bool {
     box_.options.iter().any(|shown| folded(shown) == folded(option))
 }
 
-fn unknown_option(code: Code, offered: &Control, chosen: &Control, wanted: &str) -> Trouble {
+fn unknown_option(code: Code, offered: &Control, chosen: &Control, wanted: &str) -> StepError {
     const MOST: usize = 12;
     let mut there: Vec<&str> = offered.options.iter().take(MOST).map(String::as_str).collect();
     let more = offered.options.len().saturating_sub(MOST);

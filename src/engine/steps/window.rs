@@ -6,10 +6,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    action::Flow,
-    origin::StepFailure,
-    page::{Trouble, unexpected},
-    run::Run,
+    super::{
+        limits::{CLOSING_TIME, DIALOG_TIME, POLL},
+        origin::StepFailure,
+        page::{ExpectedDialog, Front, StepError, unexpected},
+        run::Run,
+    },
+    Flow,
 };
 use crate::{
     contract::{Code, Failure},
@@ -23,45 +26,31 @@ use crate::{
     query::{Answer, Ask, ControlKind, File},
 };
 
-/// How long a window may take to close when its steps are done.
-const CLOSING_TIME: Duration = Duration::from_secs(10);
-/// How long a dialog may take to come up after the step that raises it.
-const DIALOG_TIME: Duration = Duration::from_secs(3);
-/// Between two looks whether a window is open.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
-/// A native dialog that the next step shall raise.
-#[derive(Debug, Clone)]
-pub(super) struct Expected {
-    /// For people.
-    says: Option<String>,
-    at: String,
-}
-
 impl Run<'_> {
     /// Readies the answer to the dialog that the next step raises.
-    pub(super) fn answer(&mut self, answer: &AnswerDialog, planned: &PlannedStep) -> Result<(), Trouble> {
-        let says = answer.says.as_ref().map(|name: &Name| self.scope.named(name, true)).transpose()?;
-        let text = answer.text.as_ref().map(|text| self.scope.text(text)).transpose()?;
-        let shown = answer.says.as_ref().map(|name| self.scope.text(&name.text)).transpose()?;
-        self.page.allow(Allowed::Dialog { says, accept: answer.with == Reply::Accept, text });
-        self.dismissed = None;
-        self.dialog = Some(Expected { says: shown, at: planned.at.clone() });
+    pub(crate) fn answer(&mut self, answer: &AnswerDialog, planned: &PlannedStep) -> Result<(), StepError> {
+        let says =
+            answer.says.as_ref().map(|name: &Name| self.attempt.scope.named(name, true)).transpose()?;
+        let text = answer.text.as_ref().map(|text| self.attempt.scope.text(text)).transpose()?;
+        let shown = answer.says.as_ref().map(|name| self.attempt.scope.text(&name.text)).transpose()?;
+        self.attempt.front.page.allow(Allowed::Dialog { says, accept: answer.with == Reply::Accept, text });
+        self.attempt.front.dismissed = None;
+        self.attempt.front.dialog = Some(ExpectedDialog { says: shown, at: planned.at.clone() });
         Ok(())
     }
 
     /// The dialog has to have come, and to have said what it should.
-    pub(super) async fn answered(&mut self, expected: Option<Expected>) -> Result<(), Trouble> {
+    pub(crate) async fn answered(&mut self, expected: Option<ExpectedDialog>) -> Result<(), StepError> {
         let Some(expected) = expected else { return Ok(()) };
-        if self.dismissed.is_none()
-            && let Ok(Came::Dialog { .. }) = self.page.came(Instant::now() + DIALOG_TIME).await
+        if self.attempt.front.dismissed.is_none()
+            && let Ok(Came::Dialog { .. }) = self.attempt.front.page.came(Instant::now() + DIALOG_TIME).await
         {
             return Ok(());
         }
-        self.page.allow(Allowed::Nothing);
-        self.notices()?;
+        self.attempt.front.page.allow(Allowed::Nothing);
+        self.page().report_notices()?;
         let wanted = expected.says.map_or_else(String::new, |says| format!(" that says `{says}`"));
-        let failure = match self.dismissed.take() {
+        let failure = match self.attempt.front.dismissed.take() {
             // Nothing was agreed to: the app has done nothing.
             Some(said) => StepFailure::by_app(
                 Failure::new(
@@ -78,24 +67,24 @@ impl Run<'_> {
     }
 
     /// Does steps in the window that another step opens.
-    pub(super) async fn popup(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, Trouble> {
-        self.page.allow(Allowed::Popup);
+    pub(crate) async fn popup(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, StepError> {
+        self.attempt.front.page.allow(Allowed::Popup);
         if self.block(planned, 0).await? == Flow::Stop {
             return Ok(Flow::Stop);
         }
-        let Ok(Came::Popup(window)) = self.page.came(self.until(within)).await else {
-            self.page.allow(Allowed::Nothing);
+        let Ok(Came::Popup(window)) = self.attempt.front.page.came(self.until(within)).await else {
+            self.attempt.front.page.allow(Allowed::Nothing);
             return Err(Failure::new(Code::UnexpectedPage, "no window came up")
                 .hint("if the app goes on in the same window, leave out `popup`")
                 .into());
         };
-        let opener = std::mem::replace(&mut self.page, Arc::clone(&window));
+        let opener = std::mem::replace(&mut self.attempt.front, Front::new(Arc::clone(&window)));
         let done = self.block(planned, 1).await;
         if done.is_err() && window.is_open() {
             self.picture("failed", Some(&planned.id)).await;
-            self.pictured = true;
+            self.attempt.pictured = true;
         }
-        self.page = opener;
+        self.attempt.front = opener;
         match done {
             // Closed before the steps were through: it was not needed any longer.
             Err(_) if !window.is_open() => {}
@@ -107,34 +96,34 @@ impl Run<'_> {
         }
         let until = self.until(CLOSING_TIME);
         while window.is_open() && Instant::now() < until {
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL).await;
         }
         if window.is_open() {
             window.close().await;
-            self.drift.push("a window was left open by the app, and closed".to_owned());
+            self.notes.remark("a window was left open by the app, and closed".to_owned());
         }
         self.settle().await?;
         Ok(Flow::On)
     }
 
     /// Keeps the file that a step makes the page give.
-    pub(super) async fn download(
+    pub(crate) async fn download(
         &mut self,
         download: &Download,
         planned: &PlannedStep,
         within: Duration,
-    ) -> Result<Flow, Trouble> {
+    ) -> Result<Flow, StepError> {
         let max_bytes = template::size(&download.max.value).unwrap_or(1 << 20);
-        self.page.allow(Allowed::Download { max_bytes });
+        self.attempt.front.page.allow(Allowed::Download { max_bytes });
         if self.block(planned, 0).await? == Flow::Stop {
             return Ok(Flow::Stop);
         }
-        let file = match self.page.came(self.until(within)).await {
+        let file = match self.attempt.front.page.came(self.until(within)).await {
             Ok(Came::Download(file)) => file,
             Ok(_) => return Err(Failure::new(Code::UnexpectedPage, "no file came").into()),
             Err(error) => {
-                self.page.allow(Allowed::Nothing);
-                self.notices()?;
+                self.attempt.front.page.allow(Allowed::Nothing);
+                self.page().report_notices()?;
                 let message = format!("no file of at most {} came: {error}", download.max.value);
                 return Err(Failure::new(Code::UnexpectedPage, message)
                     .hint("see whether `by` starts the download, and whether it is larger than `max`")
@@ -142,27 +131,27 @@ impl Run<'_> {
             }
         };
         if let Some(name) = &planned.step.modifiers.name {
-            let text = self.mask.text(&String::from_utf8_lossy(&file.content));
-            self.scope.set(&name.value, Value::from(text));
+            let text = self.credentials.mask().text(&String::from_utf8_lossy(&file.content));
+            self.attempt.scope.set(&name.value, Value::from(text));
         }
         self.keep_file("download", Some(&planned.id), &file).await;
         Ok(Flow::On)
     }
 
-    pub(super) async fn upload(&mut self, upload: &Upload, within: Duration) -> Result<(), Trouble> {
+    pub(crate) async fn upload(&mut self, upload: &Upload, within: Duration) -> Result<(), StepError> {
         let file = match (&upload.file, &upload.name, &upload.content) {
             (Some(path), ..) => self.plan.playbook.file(&path.value).map_err(|reason| {
                 let message = format!("`{}` of the playbook's folder cannot be read: {reason}", path.value);
-                Failure::new(Code::PlaybookInvalid, message).at("upload", self.scope.place(path.span))
+                Failure::new(Code::PlaybookInvalid, message).at("upload", self.attempt.scope.place(path.span))
             })?,
             (None, Some(name), Some(content)) => File {
-                name: self.scope.text(name)?,
+                name: self.attempt.scope.text(name)?,
                 media_type: "text/plain".to_owned(),
-                content: self.scope.text(content)?.into_bytes(),
+                content: self.attempt.scope.text(content)?.into_bytes(),
             },
             _ => return Err(Failure::new(Code::PlaybookInvalid, "`upload` of nothing").into()),
         };
-        let target = self.scope.target(&upload.into, false)?;
+        let target = self.attempt.scope.target(&upload.into, false)?;
         let frame = target.frame.clone();
         let control = match self.ask(Ask::Edit { target }, within).await? {
             Answer::Control(control) => control,
@@ -174,12 +163,12 @@ impl Run<'_> {
                 .hint("name the file input itself: { label: … }")
                 .into());
         }
-        self.page.upload(&frame, control.token, &[file], self.until(within)).await?;
+        self.attempt.front.page.upload(&frame, control.token, &[file], self.until(within)).await?;
         self.settle().await
     }
 
     /// The steps of a module, which see what they are given and nothing else.
-    pub(super) async fn module(&mut self, call: &Use, planned: &PlannedStep) -> Result<Flow, Trouble> {
+    pub(crate) async fn module(&mut self, call: &Use, planned: &PlannedStep) -> Result<Flow, StepError> {
         let source = Arc::clone(&self.plan.playbook);
         let name = &call.module.value;
         let Some((loaded, module)) =
@@ -187,18 +176,18 @@ impl Run<'_> {
         else {
             return Err(Failure::new(Code::PlaybookInvalid, format!("there is no module `{name}`")).into());
         };
-        let with = self.scope.parameters(module, call)?;
-        let inner = self.scope.inside(loaded, with);
-        let outer = std::mem::replace(&mut self.scope, inner);
-        let watch = self.watch.clone();
-        let screens = self.watched_screens(&module.screens);
-        self.watch.splice(0..0, screens);
+        let with = self.attempt.scope.parameters(module, call)?;
+        let inner = self.attempt.scope.inside(loaded, with);
+        let outer = std::mem::replace(&mut self.attempt.scope, inner);
+        let watched = self.attempt.watch.with(self.watched_screens(&module.screens));
         let done = self.block(planned, 0).await;
-        // What an identity provider says to the last step may show only while the app is waited for.
-        if !self.signing_in {
-            self.watch = watch;
+        // An identity provider may answer the last step only after it, while the app is waited for.
+        if self.attempt.watch.is_signing_in() {
+            watched.keep();
+        } else {
+            drop(watched);
         }
-        self.scope = outer;
+        self.attempt.scope = outer;
         done
     }
 }

@@ -1,20 +1,19 @@
 //! Pictures: taken where the job asks for them, and withheld where a secret shows.
 
-use std::time::Duration;
-
 use base64::prelude::{BASE64_STANDARD, Engine};
 use tokio::time::Instant;
 
-use super::run::Run;
+use super::{
+    limits::{FACTS_TIME, KEEPING_TIME, PICTURE_TIME},
+    page::millis,
+    run::Run,
+};
 use crate::{
     contract::{Evidence, EvidenceKind},
     event::EventKind,
     ports::evidence::EvidenceError,
     query::{Answer, Ask, File, Question},
 };
-
-const PICTURE_TIME: Duration = Duration::from_secs(10);
-const KEEPING_TIME: Duration = Duration::from_secs(10);
 
 impl Run<'_> {
     /// Takes a picture and keeps it. That it could not be taken or kept is noted, and changes nothing else.
@@ -33,11 +32,11 @@ impl Run<'_> {
         match self.clean_picture().await {
             Ok(png) => {
                 evidence.bytes = png.len() as u64;
-                let number = self.conclusion.evidence.len() + 1;
+                let number = self.attempt.conclusion.evidence.len() + 1;
                 let name = format!("{}.{number}.{}.png", self.plan.job, reason.replace(' ', "_"));
                 self.keep(&mut evidence, &name, &png).await;
                 // One that is not kept says why instead.
-                if evidence.reference.is_some() && evidence.bytes < self.world.evidence.inline_below() {
+                if evidence.reference.is_some() && evidence.bytes < self.environment.evidence.inline_below() {
                     evidence.inline = Some(BASE64_STANDARD.encode(&png));
                 }
             }
@@ -48,7 +47,7 @@ impl Run<'_> {
             reference: evidence.reference.clone(),
             bytes: evidence.bytes,
         });
-        self.conclusion.evidence.push(evidence);
+        self.attempt.conclusion.evidence.push(evidence);
     }
 
     /// Keeps a file that the app gave.
@@ -65,18 +64,18 @@ impl Run<'_> {
             inline: None,
             withheld: None,
         };
-        let shown = self.mask.text(&String::from_utf8_lossy(&file.content));
+        let shown = self.credentials.mask().text(&String::from_utf8_lossy(&file.content));
         if shown.as_bytes() != file.content && shown.contains("[masked]") {
             evidence.withheld = Some("a secret stands in it".to_owned());
         } else {
             self.keep(&mut evidence, &name, &file.content).await;
         }
-        self.conclusion.evidence.push(evidence);
+        self.attempt.conclusion.evidence.push(evidence);
     }
 
     /// Gives it to the store. One that is full is told of in the result; one that hangs holds up no job for long.
     async fn keep(&self, evidence: &mut Evidence, name: &str, bytes: &[u8]) {
-        let keeping = self.world.evidence.keep(name, bytes);
+        let keeping = self.environment.evidence.keep(name, bytes);
         match tokio::time::timeout(KEEPING_TIME, keeping).await {
             Ok(Ok(kept)) => {
                 evidence.sha256 = kept.sha256;
@@ -93,22 +92,28 @@ impl Run<'_> {
     /// The page may repaint while its picture is taken: it is looked at before and after.
     async fn clean_picture(&mut self) -> Result<Vec<u8>, String> {
         self.shows_no_secret().await?;
-        let png = self.page.screenshot(Instant::now() + PICTURE_TIME).await.map_err(|e| e.to_string())?;
+        let png = self
+            .attempt
+            .front
+            .page
+            .screenshot(Instant::now() + PICTURE_TIME)
+            .await
+            .map_err(|e| e.to_string())?;
         self.shows_no_secret().await?;
         Ok(png)
     }
 
     async fn shows_no_secret(&mut self) -> Result<(), String> {
-        if self.mask.is_empty() {
+        if self.credentials.mask().is_empty() {
             return Ok(());
         }
         let question = Question {
-            ask: Ask::Contains { needles: self.mask.needles() },
+            ask: Ask::Contains { needles: self.credentials.mask().needles() },
             frame: Vec::new(),
-            within: 1_000,
+            within: millis(FACTS_TIME),
             watch: Vec::new(),
         };
-        match self.page.ask(&question, Instant::now() + PICTURE_TIME).await {
+        match self.attempt.front.page.ask(&question, Instant::now() + PICTURE_TIME).await {
             Ok(Answer::Contains { contains: false }) => Ok(()),
             Ok(_) => Err("a secret shows on the page".to_owned()),
             Err(error) => Err(format!("whether a secret shows on the page could not be told: {error}")),

@@ -3,9 +3,13 @@
 use tokio::time::Instant;
 
 use super::{
-    page::{Trouble, unexpected},
-    run::Run,
-    walk::{LOOK_AGAIN, MORE_TIME, READ_TIME, Read, Row, Walked, within_bounds},
+    super::{
+        limits::{MORE_TIME, POLL, READ_TIME},
+        page::{StepError, unexpected},
+        run::Run,
+    },
+    rows::{Row, RowsRead, Walked},
+    within_bounds,
 };
 use crate::{
     contract::{Code, Failure},
@@ -15,7 +19,7 @@ use crate::{
 
 /// Why scrolling stopped.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Stop {
+enum ScanEnd {
     /// At the end, with all there is.
     End,
     /// Something that was looked for is in front.
@@ -28,38 +32,38 @@ enum Stop {
 
 impl Run<'_> {
     /// All records of a list that scrolls.
-    pub(super) async fn scan_all(&mut self, view: &View, mut read: Read) -> Result<Walked, Trouble> {
+    pub(crate) async fn scan_all(&mut self, view: &View, mut read: RowsRead) -> Result<Walked, StepError> {
         let (pages, stop) = self.scan(view, &mut read, &[]).await?;
         let stopped_by = match stop {
-            Stop::End | Stop::Found => "last_page",
-            Stop::Missing => "missing_records",
-            Stop::Max => "max_pages",
+            ScanEnd::End | ScanEnd::Found => "last_page",
+            ScanEnd::Missing => "missing_records",
+            ScanEnd::Max => "max_pages",
         };
         Ok(Walked {
             rows: read.rows,
             pages,
             shown: read.shown,
-            last_page_seen: stop == Stop::End,
+            last_page_seen: stop == ScanEnd::End,
             stopped_by,
         })
     }
 
     /// Scrolls until the user shows: the record, or none where the app says that there is nobody. `None`: neither, and
     /// the list is over.
-    pub(super) async fn scan_for_user(
+    pub(crate) async fn scan_for_user(
         &mut self,
         view: &View,
         find: &FindUser,
-        read: &mut Read,
-    ) -> Result<(u32, Option<Vec<Row>>), Trouble> {
-        let frame = self.scope.container(view)?.frame;
+        read: &mut RowsRead,
+    ) -> Result<(u32, Option<Vec<Row>>), StepError> {
+        let frame = self.attempt.scope.container(view)?.frame;
         let absent = match &find.absent {
             Some(absent) => {
-                Some(Condition { target: self.scope.target(absent, false)?, state: State::Visible })
+                Some(Condition { target: self.attempt.scope.target(absent, false)?, state: State::Visible })
             }
             None => None,
         };
-        let mut until = vec![Condition { target: self.scope.user_record()?, state: State::Visible }];
+        let mut until = vec![Condition { target: self.attempt.scope.user_record()?, state: State::Visible }];
         until.extend(absent.clone().filter(|absent| absent.target.frame == frame));
         let give_up = self.until(READ_TIME);
         loop {
@@ -70,7 +74,7 @@ impl Run<'_> {
             }
             let (pages, stop) = self.scan(view, read, &until).await?;
             match stop {
-                Stop::Found => {
+                ScanEnd::Found => {
                     let page = self.records(view).await?;
                     let mine = self.only_mine(view, page);
                     if !mine.is_empty() {
@@ -81,9 +85,9 @@ impl Run<'_> {
                         return Ok((pages, None));
                     }
                 }
-                Stop::End => return Ok((pages, None)),
-                Stop::Max => return Err(too_many(view, pages)),
-                Stop::Missing => {
+                ScanEnd::End => return Ok((pages, None)),
+                ScanEnd::Max => return Err(too_many(view, pages)),
+                ScanEnd::Missing => {
                     let message = format!("{} records were read, and others never came", read.rows.len());
                     return Err(Failure::new(Code::ListIncomplete, message).into());
                 }
@@ -95,11 +99,11 @@ impl Run<'_> {
     async fn scan(
         &mut self,
         view: &View,
-        read: &mut Read,
+        read: &mut RowsRead,
         until: &[Condition],
-    ) -> Result<(u32, Stop), Trouble> {
+    ) -> Result<(u32, ScanEnd), StepError> {
         self.scroll_back(view).await?;
-        let ask = Ask::Scan { view: self.scope.view(view)?, key: read.key, until: until.to_vec() };
+        let ask = Ask::Scan { view: self.attempt.scope.view(view)?, key: read.key, until: until.to_vec() };
         let most = view.pages.as_ref().map_or(1, |pages| pages.max.value);
         let mut windows = 1;
         let mut went_on = Instant::now();
@@ -115,36 +119,36 @@ impl Run<'_> {
                 read.shown = self.total(view).await?;
             }
             if scanned.stopped {
-                return Ok((windows, Stop::Found));
+                return Ok((windows, ScanEnd::Found));
             }
             if read.rows.len() > before || scanned.moves > 0 {
                 went_on = Instant::now();
             }
             if u64::from(windows) > most {
-                return Ok((windows, Stop::Max));
+                return Ok((windows, ScanEnd::Max));
             }
             let is_all = |total: u64| total > 0 && total <= read.rows.len() as u64;
             if scanned.end && self.total(view).await?.is_some_and(is_all) {
-                return Ok((windows, Stop::End));
+                return Ok((windows, ScanEnd::End));
             }
             // Whoever reads users is one: a list that shows nobody has not come yet.
             let nobody = read.rows.is_empty() && read.key.is_some();
             let waits = scanned.busy || !scanned.end;
             let patience = if waits || nobody { READ_TIME } else { MORE_TIME };
             if went_on.elapsed() >= patience || self.until(patience) <= Instant::now() {
-                return Ok((windows, if waits { Stop::Missing } else { Stop::End }));
+                return Ok((windows, if waits { ScanEnd::Missing } else { ScanEnd::End }));
             }
             if scanned.moves == 0 {
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(POLL).await;
             }
         }
     }
 }
 
-fn too_many(view: &View, pages: u32) -> Trouble {
+fn too_many(view: &View, pages: u32) -> StepError {
     let bounds = view.pages.as_ref().map(|paging| within_bounds(paging, pages));
     match bounds {
-        Some(Err(trouble)) => trouble,
+        Some(Err(error)) => error,
         _ => Failure::new(Code::ListIncomplete, "the list does not end").into(),
     }
 }

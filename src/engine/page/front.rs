@@ -1,0 +1,33 @@
+//! The page in front, and what is known of it only while it is there.
+
+use std::sync::Arc;
+
+use crate::{ports::driver::Page, query::Target};
+
+/// The page or window that the steps act on. A window has a `Front` of its own.
+pub(crate) struct Front {
+    pub(crate) page: Arc<dyn Page>,
+    /// The frame of the last question about an element. What was found there is asked about again.
+    pub(crate) frame: Vec<Target>,
+    /// The field that was typed into last, until something else is pressed. Reading it back has left it.
+    pub(crate) typed_into: Option<Target>,
+    /// A native dialog that the next step is expected to raise.
+    pub(crate) dialog: Option<ExpectedDialog>,
+    /// The text of the last native dialog that was dismissed.
+    pub(crate) dismissed: Option<String>,
+}
+
+/// A native dialog that the next step is expected to raise.
+#[derive(Debug, Clone)]
+pub(crate) struct ExpectedDialog {
+    /// Its text, for people.
+    pub(crate) says: Option<String>,
+    /// The place of its step.
+    pub(crate) at: String,
+}
+
+impl Front {
+    pub(crate) fn new(page: Arc<dyn Page>) -> Self {
+        Self { page, frame: Vec::new(), typed_into: None, dialog: None, dismissed: None }
+    }
+}

@@ -1,0 +1,126 @@
+//! Why a step could not be done, and that in the words of the contract.
+
+use super::super::origin::StepFailure;
+use crate::{
+    contract::{Code, Failure},
+    ports::driver::DriverError,
+    query::{Answer, Refusal, RefusalKind},
+};
+
+/// Why a step could not be done.
+#[derive(Debug, Clone)]
+pub(crate) enum StepError {
+    /// The page refused, and why.
+    Refused(Refusal),
+    /// What was found a moment ago is not on the page any more. It may be found again.
+    Gone(Refusal),
+    /// The driver could not ask the page.
+    Driver(DriverError),
+    /// Already in the words of the contract.
+    Known(StepFailure),
+}
+
+impl From<DriverError> for StepError {
+    fn from(error: DriverError) -> Self {
+        StepError::Driver(error)
+    }
+}
+
+impl From<Failure> for StepError {
+    fn from(failure: Failure) -> Self {
+        StepError::Known(failure.into())
+    }
+}
+
+impl From<StepFailure> for StepError {
+    fn from(failed: StepFailure) -> Self {
+        StepError::Known(failed)
+    }
+}
+
+impl StepError {
+    /// A refusal without candidates.
+    pub(crate) fn refused(kind: RefusalKind, message: impl Into<String>) -> Self {
+        StepError::Refused(Refusal { kind, message: message.into(), candidates: Vec::new() })
+    }
+
+    /// In the words of the contract.
+    pub(crate) fn known(self) -> StepFailure {
+        match self {
+            StepError::Known(failed) => failed,
+            StepError::Driver(error) => driver_failure(&error).into(),
+            StepError::Refused(refusal) | StepError::Gone(refusal) => refusal_failure(&refusal).into(),
+        }
+    }
+}
+
+/// Of a field that was found before, `not_found` says that it is not there any more, and `covered` that something else
+/// took the focus from it.
+pub(crate) fn gone(error: StepError) -> StepError {
+    match error {
+        StepError::Refused(refusal)
+            if matches!(refusal.kind, RefusalKind::NotFound | RefusalKind::Covered) =>
+        {
+            StepError::Gone(refusal)
+        }
+        other => other,
+    }
+}
+
+/// The page gave an answer to another question.
+pub(crate) fn unexpected(answer: &Answer) -> StepError {
+    let name = serde_json::to_value(answer).ok().and_then(|v| v["answer"].as_str().map(str::to_owned));
+    let message = format!("the page answered another question: {}", name.unwrap_or_default());
+    Failure::new(Code::Internal, message).into()
+}
+
+fn driver_failure(error: &DriverError) -> Failure {
+    let (code, hint) = match error {
+        DriverError::Timeout(_) => (Code::AppUnavailable, "the app was slow or hung: try again later"),
+        DriverError::Navigated => {
+            (Code::UnexpectedPage, "the page went away by itself: wait with `expect` for what comes after")
+        }
+        DriverError::Blocked { .. } => {
+            (Code::OriginViolation, "if that place belongs to the app, add its origin to `origins`")
+        }
+        DriverError::NavigationFailed { .. } => {
+            (Code::NavigationFailed, "see whether the address opens by hand")
+        }
+        DriverError::PageCrashed | DriverError::PageClosed | DriverError::BrowserGone(_) => {
+            (Code::BrowserLost, "the next job gets a new browser: try again")
+        }
+        DriverError::Protocol(_) => (Code::Internal, "please report this with the trace"),
+    };
+    Failure::new(code, error.to_string()).hint(hint)
+}
+
+pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
+    let (code, hint) = match refusal.kind {
+        RefusalKind::NotFound | RefusalKind::Hidden => (
+            Code::TargetMissing,
+            "if the page changed, name what is there now; if it is slow, give a longer `timeout`",
+        ),
+        RefusalKind::NoSuchColumn => (Code::TargetMissing, "name the column as its header reads"),
+        RefusalKind::BadSelector => (Code::TargetMissing, "find it by role, label or text"),
+        RefusalKind::NotEditable => {
+            (Code::TargetMissing, "name the control itself, or click what opens it first")
+        }
+        RefusalKind::Ambiguous | RefusalKind::Disagree => (
+            Code::TargetAmbiguous,
+            "narrow it: `in:` a dialog or row, `has:` something that only one of them has",
+        ),
+        RefusalKind::Disabled | RefusalKind::Moving => {
+            (Code::TargetCovered, "wait with `expect` for what enables it")
+        }
+        RefusalKind::Covered => {
+            (Code::TargetCovered, "put what covers it under `overlays`, with how to close it")
+        }
+        RefusalKind::NoSuchOption => (Code::InvalidValue, "send a value that the app offers"),
+    };
+    let mut message = refusal.message.clone();
+    if !refusal.candidates.is_empty() {
+        message.push_str("; there: ");
+        message.push_str(&refusal.candidates.join(", "));
+    }
+    Failure::new(code, message).hint(hint)
+}

@@ -1,0 +1,22 @@
+//! Reading records: one user, all users, all entitlements.
+
+mod find;
+mod rows;
+mod scan;
+mod walk;
+
+use super::page::StepError;
+use crate::{
+    contract::{Code, Failure},
+    playbook::syntax::Pages,
+};
+
+fn within_bounds(paging: &Pages, pages: u32) -> Result<(), StepError> {
+    if u64::from(pages) < paging.max.value {
+        return Ok(());
+    }
+    let message = format!("the list has more pages than the playbook's `max: {}`", paging.max.value);
+    Err(Failure::new(Code::ListIncomplete, message)
+        .hint("raise `pages.max`, or search instead of walking")
+        .into())
+}

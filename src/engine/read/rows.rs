@@ -1,0 +1,89 @@
+//! The rows of a view, as they are read: page by page, growing, or through a window that scrolls.
+
+use std::collections::BTreeMap;
+
+use crate::playbook::syntax::View;
+
+/// What a record shows, in the order of the view's columns; those of its own page last.
+pub(crate) type Row = Vec<Option<String>>;
+
+/// All rows of a view, over all its pages.
+pub(crate) struct Walked {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) pages: u32,
+    pub(crate) shown: Option<u64>,
+    pub(crate) last_page_seen: bool,
+    pub(crate) stopped_by: &'static str,
+}
+
+/// The records read so far, however the list shows them.
+pub(crate) struct RowsRead {
+    pub(crate) rows: Vec<Row>,
+    /// Where the identity stands, if the view reads it.
+    pub(crate) key: Option<usize>,
+    /// Those that the list showed before, by identity: a list that scrolls shows them again.
+    known: BTreeMap<String, usize>,
+    /// The page that was read last.
+    pub(crate) page: Vec<Row>,
+    pub(crate) way: Way,
+    /// How many the app said there are, when the first of them had come.
+    pub(crate) shown: Option<u64>,
+}
+
+/// How a list goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// One page after the other, each with records of its own.
+    Pages,
+    /// More records below those that are there.
+    Grows,
+    /// A window that moves over the records.
+    Scrolls,
+}
+
+impl RowsRead {
+    pub(crate) fn new(view: &View, identity: &str) -> Self {
+        let way = match &view.pages {
+            Some(pages) if pages.scroll.is_some() => Way::Scrolls,
+            Some(pages) if pages.more.is_some() => Way::Grows,
+            _ => Way::Pages,
+        };
+        let key = view.columns.names().position(|name| name == identity);
+        Self { rows: Vec::new(), key, known: BTreeMap::new(), page: Vec::new(), way, shown: None }
+    }
+
+    pub(crate) fn add(&mut self, page: Vec<Row>) {
+        self.page.clone_from(&page);
+        match self.way {
+            Way::Pages => self.rows.extend(page),
+            Way::Grows => self.rows = page,
+            Way::Scrolls => {
+                for row in page {
+                    let key = match self.key.and_then(|key| row.get(key).cloned().flatten()) {
+                        Some(identity) => identity,
+                        None => row.iter().flatten().cloned().collect::<Vec<_>>().join("\u{1f}"),
+                    };
+                    // A row that is still empty is read when it has come.
+                    if key.trim().is_empty() {
+                        continue;
+                    }
+                    let next = self.rows.len();
+                    let at = *self.known.entry(key).or_insert(next);
+                    match self.rows.get_mut(at) {
+                        Some(before) => *before = row,
+                        None => self.rows.push(row),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Is there a row that has not come yet?
+    pub(crate) fn waits(&self, page: &[Row]) -> bool {
+        let empty = |row: &Row| match self.key {
+            Some(key) => row.get(key).and_then(Option::as_deref).is_none_or(|shown| shown.trim().is_empty()),
+            None => row.iter().flatten().all(|shown| shown.trim().is_empty()),
+        };
+        self.way == Way::Scrolls && page.iter().any(empty)
+    }
+}

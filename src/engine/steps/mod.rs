@@ -1,0 +1,245 @@
+//! Steps, one after the other: modifiers, commits, questions to the page, and what comes in their way.
+
+mod act;
+mod choose;
+mod form;
+mod one_time_code;
+mod press;
+mod transfer;
+mod value;
+mod window;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    commit::CommitStep,
+    limits::{PROBE_TIME, SETTLE_TIME, STEP_TIME},
+    origin::StepFailure,
+    page::{Interrupted, PageReply, StepError, WatchAction, unexpected},
+    run::{Run, ms},
+};
+use crate::{
+    contract::{Code, EvidencePolicy, Failure, Mode},
+    duration,
+    event::EventKind,
+    plan::{self, PlannedStep},
+    ports::driver::DriverError,
+    query::{Answer, Ask, Condition, RefusalKind},
+};
+
+/// Whether the steps go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    On,
+    /// A plan stops before its commit.
+    Stop,
+}
+
+impl Run<'_> {
+    /// Runs steps in order. A failure names the step that it happened in.
+    pub(super) async fn steps(&mut self, steps: &[PlannedStep]) -> Result<Flow, StepFailure> {
+        for planned in steps {
+            let begun = Instant::now();
+            self.may_go_on().map_err(|failure| StepFailure::from(planned.blame(failure)))?;
+            let what = planned.step.title();
+            self.emit(EventKind::StepStarted { step: planned.id.clone(), at_line: planned.at.clone(), what });
+            let failed = match Box::pin(self.step(planned)).await {
+                Ok(Flow::Stop) => return Ok(Flow::Stop),
+                Ok(Flow::On) => None,
+                Err(error) => Some(self.page().explain(error).await.at(&planned.id, &planned.at)),
+            };
+            self.emit(EventKind::StepEnded {
+                step: planned.id.clone(),
+                ms: ms(begun),
+                failed: failed.as_ref().map(|failed| failed.failure.code),
+            });
+            if let Some(failed) = failed {
+                return Err(failed);
+            }
+            if self.plan.evidence == EvidencePolicy::All && !self.attempt.watch.is_signing_in() {
+                self.picture("step", Some(&planned.id)).await;
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    /// Before the commit a job ends at its deadline, or when its delivery is lost.
+    fn may_go_on(&self) -> Result<(), Failure> {
+        if self.attempt.commit.reached() {
+            return Ok(());
+        }
+        if Instant::now() >= self.environment.deadline {
+            return Err(Failure::new(Code::DeadlinePassed, "the time for the job is over"));
+        }
+        match self.environment.gate.is_open() {
+            true => Ok(()),
+            false => Err(Failure::new(Code::QueueLost, "the job no longer belongs to this worker")),
+        }
+    }
+
+    /// One step, with its modifiers.
+    async fn step(&mut self, planned: &PlannedStep) -> Result<Flow, StepError> {
+        let modifiers = &planned.step.modifiers;
+        if let Some(condition) = &modifiers.when
+            && !self.is_so(condition).await?
+        {
+            return Ok(Flow::On);
+        }
+        if let Some(condition) = &modifiers.unless
+            && self.is_so(condition).await?
+        {
+            return Ok(Flow::On);
+        }
+        if planned.commits() && self.plan.mode == Mode::Plan {
+            self.picture("planned", Some(&planned.id)).await;
+            return Ok(Flow::Stop);
+        }
+        let within =
+            modifiers.timeout.as_ref().and_then(|t| duration::in_playbook(&t.value)).unwrap_or(STEP_TIME);
+        let acted = match planned.commits() {
+            true => self.commit_step(planned, within).await,
+            false => self.with_dialog(planned, within).await,
+        };
+        match acted {
+            Err(StepError::Refused(refusal))
+                if modifiers.optional
+                    && matches!(refusal.kind, RefusalKind::NotFound | RefusalKind::Hidden) =>
+            {
+                Ok(Flow::On)
+            }
+            done => done,
+        }
+    }
+
+    /// A step after whose first input the app may have changed.
+    async fn commit_step(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, StepError> {
+        if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
+            self.picture("before_commit", Some(&planned.id)).await;
+        }
+        if Instant::now() >= self.environment.deadline {
+            let late = "the time for the job is over, just before the commit";
+            return Err(Failure::new(Code::DeadlinePassed, late).into());
+        }
+        let outer = self.attempt.commit.replace(Some(CommitStep::new(&planned.id, &planned.at)));
+        let acted = self.with_dialog(planned, within).await;
+        // Where the page is already as the step wants it, no input was needed: the commit counts as made all the same.
+        let acted = match acted {
+            Ok(flow) if !self.attempt.commit.reached() => self.before_input().await.map(|()| flow),
+            done => done,
+        };
+        self.attempt.commit.replace(outer);
+        acted
+    }
+
+    /// Acts, and waits for the native dialog that the step before has announced.
+    async fn with_dialog(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, StepError> {
+        let dialog = self.attempt.front.dialog.take();
+        let flow = self.act(planned, within).await?;
+        self.answered(dialog).await.map(|()| flow)
+    }
+
+    /// The steps inside a step.
+    async fn block(&mut self, planned: &PlannedStep, index: usize) -> Result<Flow, StepError> {
+        match planned.blocks.get(index) {
+            Some(steps) => Box::pin(self.steps(steps)).await.map_err(StepError::Known),
+            None => Ok(Flow::On),
+        }
+    }
+
+    /// Asks a question that may be asked again in another document. Overlays are put away, screens end it.
+    pub(super) async fn ask(&mut self, ask: Ask, within: Duration) -> Result<Answer, StepError> {
+        self.ask_until_answered(&ask, within, true).await
+    }
+
+    /// Asks a question about something that this document holds (a token).
+    pub(super) async fn ask_once(&mut self, ask: Ask, within: Duration) -> Result<Answer, StepError> {
+        self.ask_until_answered(&ask, within, false).await
+    }
+
+    /// The only place where a question leads to steps: what comes in its way is put away, and it is asked again.
+    async fn ask_until_answered(
+        &mut self,
+        ask: &Ask,
+        within: Duration,
+        again: bool,
+    ) -> Result<Answer, StepError> {
+        let until = self.until(within);
+        loop {
+            match self.page().ask(ask, until, again).await? {
+                PageReply::Answer(answer) => return Ok(answer),
+                PageReply::Interrupted(Interrupted { watch: WatchAction::Overlay(index), text }) => {
+                    Box::pin(self.put_away(index, &text)).await?;
+                }
+                PageReply::Interrupted(Interrupted { watch: WatchAction::Screen(code), text }) => {
+                    return Err(self.screen(code, &text).into());
+                }
+            }
+        }
+    }
+
+    /// Puts an overlay away with its own steps.
+    async fn put_away(&mut self, index: usize, text: &str) -> Result<(), StepError> {
+        let source = Arc::clone(&self.plan.playbook);
+        let Some(overlay) = source.playbook.overlays.get(index) else { return Ok(()) };
+        let shown = self.credentials.mask().text(text);
+        let max = overlay.max.as_ref().map_or(3, |max| max.value);
+        if self.attempt.watch.overlay_came_up(index) > max {
+            let message = format!("an overlay came up more than {max} times: {shown}");
+            return Err(Failure::new(Code::TargetCovered, message).into());
+        }
+        let steps = plan::number(&source, &overlay.steps, &format!("overlays[{index}].do"));
+        let unwatched = self.attempt.watch.suspend();
+        // An overlay belongs to the playbook, also while the steps of a module run.
+        let scope = std::mem::replace(&mut self.attempt.scope, self.plan.scope.clone());
+        let frame = self.attempt.front.frame.clone();
+        let done = self.steps(&steps).await;
+        self.attempt.front.frame = frame;
+        self.attempt.scope = scope;
+        drop(unwatched);
+        done?;
+        self.emit(EventKind::OverlayPutAway { when: shown });
+        Ok(())
+    }
+
+    /// What a screen of the playbook means.
+    fn screen(&self, code: Code, text: &str) -> StepFailure {
+        let shown = self.credentials.mask().text(text);
+        let failure = Failure::new(code, code.meaning()).page_said(shown);
+        StepFailure::by_app(match self.credentials.clock_hint() {
+            Some(hint) if code == Code::MfaRejected => failure.hint(hint),
+            _ => failure,
+        })
+    }
+
+    /// Lets what the last input has set off begin, then looks whether the app reports something.
+    pub(super) async fn settle(&mut self) -> Result<(), StepError> {
+        let probe = Ask::Probe { conditions: Vec::new(), settle: true };
+        match self.ask(probe, SETTLE_TIME).await {
+            // A window that has closed itself reports nothing more.
+            Err(StepError::Driver(DriverError::PageClosed)) => Ok(()),
+            done => done.map(drop),
+        }
+    }
+
+    /// Which of these are so now?
+    pub(super) async fn holds(&mut self, conditions: Vec<Condition>) -> Result<Vec<bool>, StepError> {
+        match self.ask(Ask::Probe { conditions, settle: false }, PROBE_TIME).await? {
+            Answer::Holds { holds } => Ok(holds),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Waits until one of these is so. Returns which.
+    pub(super) async fn first_of(
+        &mut self,
+        any: Vec<Condition>,
+        within: Duration,
+    ) -> Result<usize, StepError> {
+        match self.ask(Ask::Await { any }, within).await? {
+            Answer::Which { index } => Ok(index),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
