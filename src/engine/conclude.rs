@@ -1,11 +1,11 @@
-//! How a job ended: a pure function of what was seen.
+//! How a job ends: a pure function of what the steps and the read-back have shown.
 
 use super::origin::{Origin, StepFailure};
 use crate::contract::{
     Change, Class, Code, Completeness, Entitled, Evidence, Failure, Outcome, Timings, UserRecord, Verified,
 };
 
-/// What a run came to.
+/// The end of a run, and everything that it has read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conclusion {
     pub outcome: Option<Outcome>,
@@ -21,27 +21,27 @@ pub struct Conclusion {
     pub evidence: Vec<Evidence>,
     pub timings: Timings,
     pub drift: Vec<String>,
-    /// The commit step was begun: the app may have changed.
+    /// An input of the commit step was sent: the app may have changed.
     pub commit_reached: bool,
-    /// What came of the commit could not be read from where it was made: from a fresh page it may be.
+    /// The page of the commit could not be read afterwards. A fresh page may show the user.
     pub unread: bool,
-    /// The session may be in any state: it is not used again.
+    /// The session may be in any state. The worker discards it.
     pub discard_session: bool,
 }
 
-/// What is known after the commit step was begun.
+/// What the read-back after a commit has shown.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// The read-back shows what was asked for.
+    /// It shows what the job asks for.
     Seen,
-    /// It could be read, and does not show it.
+    /// It does not show what the job asks for, but these differences.
     NotSeen(Vec<Change>),
-    /// It could not be read.
+    /// Nothing could be read.
     Unreadable(Failure),
 }
 
-/// The outcome of a write whose commit was begun, and whether the app has changed. `answered`: how the steps ended.
-/// `differs`: the read-back shows another user than before.
+/// The outcome of a write whose commit was reached, whether the app has changed, and the error. `answered`: how the steps
+/// ended. `differs`: the read-back shows another user than before.
 pub(super) fn conclude(
     answered: Result<(), StepFailure>,
     verdict: Verdict,
@@ -50,11 +50,11 @@ pub(super) fn conclude(
     match (answered, verdict) {
         (_, Verdict::Seen) => (Outcome::Succeeded, true, None),
         (Ok(()), Verdict::NotSeen(changes)) => (Outcome::Failed, true, Some(mismatch(&changes))),
-        // The app refused, and the read-back shows how much it has done all the same.
+        // The app refused. The read-back shows whether it did something all the same.
         (Err(refusal), Verdict::NotSeen(_)) if refusal.is_refusal() => {
             (Outcome::Failed, differs, Some(refusal.failure))
         }
-        // The commit took effect, and the playbook could not be followed to its end.
+        // The commit took effect, but the steps after it could not be done.
         (Err(ours), Verdict::NotSeen(_)) if ours.origin == Origin::Playbook && differs => {
             (Outcome::Failed, true, Some(ours.failure))
         }
@@ -65,7 +65,7 @@ pub(super) fn conclude(
     }
 }
 
-/// Is it the page or its browser that could not be read? A sign-in that was refused is not tried again.
+/// Was it the page or its browser that could not be read? After a refused sign-in nothing is tried again.
 pub(super) fn unread(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Unreadable(failure) if failure.class == Class::Environment)
 }
@@ -80,12 +80,12 @@ fn mismatch(changes: &[Change]) -> Failure {
         .collect();
     Failure::new(
         Code::VerifyMismatch,
-        format!("the commit was made, but the read-back differs: {}", differences.join("; ")),
+        format!("the commit was made, but the app shows something else: {}", differences.join("; ")),
     )
-    .hint("look at the pictures before and after the commit; then at the step that should have set it")
+    .hint("compare the pictures before and after the commit; then see the step that should have set it")
 }
 
-/// How a failure before any commit ends a job.
+/// The outcome of a job that fails before its commit.
 pub fn outcome_of(failure: &Failure) -> Outcome {
     match (failure.code, failure.class) {
         (Code::DeadlinePassed, _) => Outcome::Expired,

@@ -1,4 +1,4 @@
-//! Pictures: taken where the job asks for them, and withheld where a secret shows.
+//! Evidence: pictures and files that the job asks for. They are withheld if they show a secret.
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Takes a picture and keeps it. That it could not be taken or kept is noted, and changes nothing else.
+    /// Takes a picture and keeps it. A failure is noted in the evidence, and changes nothing else.
     pub(super) async fn picture(&mut self, reason: &str, step: Option<&str>) {
         let mut evidence = Evidence {
             kind: EvidenceKind::Screenshot,
@@ -35,7 +35,7 @@ impl Run<'_> {
                 let number = self.attempt.conclusion.evidence.len() + 1;
                 let name = format!("{}.{number}.{}.png", self.plan.job, reason.replace(' ', "_"));
                 self.keep(&mut evidence, &name, &png).await;
-                // One that is not kept says why instead.
+                // A picture that is not kept is not sent either.
                 if evidence.reference.is_some() && evidence.bytes < self.environment.evidence.inline_below() {
                     evidence.inline = Some(BASE64_STANDARD.encode(&png));
                 }
@@ -50,7 +50,7 @@ impl Run<'_> {
         self.attempt.conclusion.evidence.push(evidence);
     }
 
-    /// Keeps a file that the app gave.
+    /// Keeps a file that the app has sent.
     pub(super) async fn keep_file(&mut self, reason: &str, step: Option<&str>, file: &File) {
         let name = format!("{}.{reason}.{}", self.plan.job, file.name.rsplit('.').next().unwrap_or("bin"));
         let mut evidence = Evidence {
@@ -66,14 +66,14 @@ impl Run<'_> {
         };
         let shown = self.credentials.mask().text(&String::from_utf8_lossy(&file.content));
         if shown.as_bytes() != file.content && shown.contains("[masked]") {
-            evidence.withheld = Some("a secret stands in it".to_owned());
+            evidence.withheld = Some("it contains a secret".to_owned());
         } else {
             self.keep(&mut evidence, &name, &file.content).await;
         }
         self.attempt.conclusion.evidence.push(evidence);
     }
 
-    /// Gives it to the store. One that is full is told of in the result; one that hangs holds up no job for long.
+    /// Gives a file to the store. The result shows if the store refuses it or takes too long.
     async fn keep(&self, evidence: &mut Evidence, name: &str, bytes: &[u8]) {
         let keeping = self.environment.evidence.keep(name, bytes);
         match tokio::time::timeout(KEEPING_TIME, keeping).await {
@@ -89,7 +89,7 @@ impl Run<'_> {
         }
     }
 
-    /// The page may repaint while its picture is taken: it is looked at before and after.
+    /// Takes a picture of a page without secrets. The page may change in the meantime: it is checked before and after.
     async fn clean_picture(&mut self) -> Result<Vec<u8>, String> {
         self.shows_no_secret().await?;
         let png = self
@@ -115,8 +115,8 @@ impl Run<'_> {
         };
         match self.attempt.front.page.ask(&question, Instant::now() + PICTURE_TIME).await {
             Ok(Answer::Contains { contains: false }) => Ok(()),
-            Ok(_) => Err("a secret shows on the page".to_owned()),
-            Err(error) => Err(format!("whether a secret shows on the page could not be told: {error}")),
+            Ok(_) => Err("the page shows a secret".to_owned()),
+            Err(error) => Err(format!("the page could not be searched for secrets: {error}")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who a failure comes from. After a commit only the app's own word says that nothing was done.
+//! Who a failure comes from. After a commit, only a refusal of the app itself means that nothing was done.
 
 use crate::contract::{Class, Code, Failure};
 
@@ -31,7 +31,7 @@ impl StepFailure {
         Self { failure, origin: Origin::Environment }
     }
 
-    /// Is it a refusal, and not the loss of an answer? An app that only says that it is broken has refused nothing.
+    /// Is it a refusal of the app? A lost answer is not, and neither is an error of the app.
     pub fn is_refusal(&self) -> bool {
         let refuses = matches!(
             self.failure.class,

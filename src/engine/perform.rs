@@ -40,7 +40,7 @@ impl Run<'_> {
         let mut ready = self.session(session).await;
         if ready.as_ref().is_err_and(|failure| failure.code == Code::SessionExpired) {
             // It ended between being seen and being used.
-            self.notes.remark("the app ended the session at its beginning; it was renewed");
+            self.notes.remark("the app ended the session before its first use; it was renewed");
             self.begin_again(session);
             ready = self.session(session).await;
         }
@@ -52,7 +52,7 @@ impl Run<'_> {
             && !self.attempt.commit.reached()
         {
             // Nothing has been changed yet: one new sign-in, and all of it again.
-            self.notes.remark("the app ended the session midway; it was renewed");
+            self.notes.remark("the app ended the session during the job; it was renewed");
             self.begin_again(session);
             let renewed = self.session(session).await;
             self.pictured_if_failed(renewed, "sign_in").await?;
@@ -116,9 +116,9 @@ impl Run<'_> {
             (gone > most).then(|| {
                 Failure::new(
                     Code::SafeguardTripped,
-                    format!("{} users were read, {} are known: {gone} would be removed, at most {most} may be", users.len(), guard.known_users),
+                    format!("{} users were read, {} are known: {gone} would be removed, but only {most} may be", users.len(), guard.known_users),
                 )
-                .hint("look whether the app hides people (filters, rights); then raise `safeguard.max_removed_percent`")
+                .hint("see whether the app hides users (filters, permissions); then raise `safeguard.max_removed_percent`")
             })
         });
         if refused.is_some() {

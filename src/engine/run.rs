@@ -1,4 +1,4 @@
-//! One run, and who owns what in it. Each of its nouns is in a file of its own; its deeds are in the other files.
+//! One run and its parts. Each part has a file of its own. What a run does is in `perform`, `write`, `read` and `steps`.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Signing in, and whether one still is.
+//! Signing in, and the check whether the session is still signed in.
 
 use std::collections::BTreeMap;
 
@@ -28,11 +28,11 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// A signed-in session in the right tenant. True: it was signed in before.
+    /// Makes sure that the session is signed in, in the right tenant. Returns whether it was signed in before.
     pub(super) async fn session(&mut self, session: &mut Session) -> Result<bool, Failure> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
         let Some(login) = &source.playbook.login else {
-            return Err(Failure::new(Code::PlaybookInvalid, "nothing says how to sign in"));
+            return Err(Failure::new(Code::PlaybookInvalid, "the playbook has no `login`"));
         };
         if session.signed_in {
             let still = self.still_signed_in(&login.signed_in).await;
@@ -52,8 +52,8 @@ impl Run<'_> {
                 self.enter_with(token).await?;
                 Vec::new()
             }
-            // Refused at the desk.
-            _ => return Err(Failure::new(Code::PlaybookInvalid, "the app has no such sign-in")),
+            // The plan was refused already.
+            _ => return Err(Failure::new(Code::PlaybookInvalid, "the playbook does not have this sign-in")),
         };
         let signing_in = self.attempt.watch.signing_in();
         let signed = self.sign_in(&steps, &login.signed_in).await;
@@ -64,7 +64,7 @@ impl Run<'_> {
         Ok(false)
     }
 
-    /// A token is in the context already, or goes with the first address.
+    /// Opens the app with a token. The context carries the token already, or the address does.
     async fn enter_with(&mut self, token: &Token) -> Result<(), Failure> {
         let mut url = self.plan.start.clone();
         if token.send == SendToken::Query {
@@ -82,7 +82,7 @@ impl Run<'_> {
     async fn still_signed_in(&mut self, signed_in: &Locator) -> Result<bool, StepError> {
         let target = self.attempt.scope.target(signed_in, false)?;
         let condition = Condition { target, state: State::Visible };
-        // What the last job left in front is as good as any page: only what it does not show is worth a navigation.
+        // The page that the last job has left may show it. Only if it does not, the start page is opened.
         if self.holds(vec![condition.clone()]).await.is_ok_and(|holds| holds == [true]) {
             return Ok(true);
         }
@@ -104,10 +104,10 @@ impl Run<'_> {
                 let failure = self.page().explain(error).await.failure;
                 let failure = match failure.code {
                     Code::TargetMissing => Failure {
-                        message: format!("after the steps of the sign-in nothing shows that one is signed in: {}", failure.message),
+                        message: format!("after the sign-in the page does not show `signed_in`: {}", failure.message),
                         ..Failure::new(Code::UnexpectedPage, "")
                             .page_said(failure.page_said.unwrap_or_default())
-                            .hint("if the picture is of somebody signed in, put into `signed_in` what it shows; if the app says why not, add its words to `screens` with a code (bad_credentials, mfa_required, …)")
+                            .hint("if the picture shows that the sign-in worked, put what it shows into `signed_in`; if the app shows an error, add its text to `screens` with a code (bad_credentials, mfa_required, …)")
                     },
                     _ => failure,
                 };
@@ -116,7 +116,7 @@ impl Run<'_> {
         }
     }
 
-    /// Never act in the wrong space.
+    /// Refuses a page of another tenant.
     async fn tenant(&mut self, source: &crate::plan::Source) -> Result<(), Failure> {
         let Some(tenant) = source.playbook.login.as_ref().and_then(|l| l.tenant.as_ref()) else {
             return Ok(());
@@ -136,7 +136,7 @@ impl Run<'_> {
             Code::WrongTenant,
             format!("the page belongs to `{}`, not to `{expected}`", self.credentials.mask().text(&shown)),
         )
-        .hint("see the integration's settings and what the service account can see")
+        .hint("check the integration's settings, and which tenants the service account can open")
         .at("login.tenant", place))
     }
 }
@@ -149,7 +149,7 @@ fn locator_span(locator: &Locator) -> crate::playbook::Span {
     }
 }
 
-/// The token that lets the context in, where the plan signs in by one that a browser carries.
+/// The token that the browser context carries, where the plan signs in with one.
 pub async fn tokens(
     plan: &Plan,
     secrets: &dyn Secrets,
@@ -173,7 +173,7 @@ pub async fn tokens(
     Ok(vec![driver::Token { origin, place, name: token.name.value.clone(), value }])
 }
 
-/// The value of a token, made of its template.
+/// The value of a token, rendered from its template.
 fn value_of(token: &Token, scope: &Scope, secrets: &BTreeMap<String, Secret>) -> Result<Secret, Failure> {
     let named = template::names(&token.value.value).unwrap_or_default();
     let mut missing = named.iter().filter_map(|name| name.strip_prefix("secret."));

@@ -1,4 +1,4 @@
-//! Writes: what every one of them is wrapped in, so that authors write only the clicks.
+//! Writes: precheck, act, commit, verify. Authors write only the steps.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::{
     playbook::syntax::{Becomes, Values},
 };
 
-/// Which entitlements the user shall have in the end, by kind.
+/// The entitlements that the user has after the job, by kind.
 type Wanted = BTreeMap<String, Vec<String>>;
 
 impl Run<'_> {
@@ -65,7 +65,7 @@ impl Run<'_> {
         let verdict = self.verify(before.as_ref(), &wanted, refused).await;
         self.attempt.conclusion.timings.verify_ms = ms(begun);
         let differs = !matches!(verdict, Verdict::Unreadable(_)) && self.attempt.conclusion.after != before;
-        // That an invitation went out again shows in no record: only the app's answer tells.
+        // No record shows that an invitation was sent again. Only the app's answer does.
         let unproved = self.plan.operation == Operation::InviteResend && answered.is_err();
         let verdict = if unproved { Verdict::NotSeen(Vec::new()) } else { verdict };
         if let Err(failed) = &answered {
@@ -85,7 +85,7 @@ impl Run<'_> {
         })
     }
 
-    /// Entitlements that only the app knows are looked up there before anything is done.
+    /// Looks up entitlements that only the app knows, before anything is done.
     async fn discover(&mut self) -> Result<(), Failure> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
         let wished = self.plan.desired.entitlements.wished();
@@ -112,7 +112,7 @@ impl Run<'_> {
                 )
                 .hint(match there.is_empty() {
                     true => {
-                        format!("its pages showed no {kind} at all: see what `entitlement.list` reads")
+                        format!("its pages show no {kind} at all: see what `entitlement.list` reads")
                     }
                     false => format!("it has: {}", some_of(value, &there)),
                 }));
@@ -121,7 +121,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Only reads and compares: `no_change` where it is as the job wants it.
+    /// Reads and compares. `no_change` if the user is as the job wants.
     pub(super) async fn compare(&mut self) -> Result<Outcome, Failure> {
         let begun = Instant::now();
         let found = self.find_user().await;
@@ -140,7 +140,7 @@ impl Run<'_> {
         Err(Failure::new(Code::VerifyMismatch, message))
     }
 
-    /// What is still to be done; empty when the app is as the job wants it.
+    /// What remains to be done. Empty if the app is as the job wants.
     fn remaining(&self, shown: Option<&UserRecord>, wanted: &Wanted) -> Vec<Change> {
         let presence = |is: bool, shall: bool| Change {
             attribute: "userName".into(),
@@ -154,7 +154,7 @@ impl Run<'_> {
             (Some(record), _) => {
                 let Some(view) = self.view() else { return Vec::new() };
                 let mut open = self.plan.desired.differs(&self.plan.playbook.playbook, view, record, wanted);
-                // Somebody who has to accept first is not active, and need not be.
+                // A user who has to accept an invitation first is not active, and need not be.
                 if self.plan.becomes == Some(Becomes::PendingExternal) && invited(record) {
                     open.retain(|change| change.attribute != "active");
                 }
@@ -168,9 +168,9 @@ impl Run<'_> {
         playbook.find_user.as_ref().and_then(|find| playbook.views.get(&find.view.value))
     }
 
-    /// Is it so already, or can it not be at all?
+    /// The outcome where nothing has to be done, or the failure where nothing can be done.
     fn already(&mut self, before: Option<&UserRecord>, wanted: &Wanted) -> Result<Option<Outcome>, Failure> {
-        // Of somebody who is there already only what the job sends is compared, not what a new user would get.
+        // A user who is there already is compared only with what the job sends, not with defaults for new users.
         let mut open = self.remaining(before, wanted);
         if before.is_some() {
             open.retain(|change| !self.plan.desired.defaulted.contains(&change.attribute));
@@ -180,29 +180,29 @@ impl Run<'_> {
             (Operation::UserCreate, Some(_)) if !open.is_empty() => {
                 let differs: Vec<&str> = open.iter().map(|c| c.attribute.as_str()).collect();
                 let message =
-                    format!("`{}` exists already and differs: {}", self.subject(), differs.join(", "));
+                    format!("`{}` already exists and differs: {}", self.subject(), differs.join(", "));
                 self.attempt.conclusion.changes = open;
-                return Err(
-                    Failure::new(Code::UserExists, message).hint("decide whether to update: see `changes`")
-                );
+                return Err(Failure::new(Code::UserExists, message)
+                    .hint("see `changes`, and decide whether to update the user"));
             }
             (Operation::UserCreate, Some(record)) if invited(record) => {
                 return Ok(Some(Outcome::PendingExternal));
             }
             (Operation::UserDelete | Operation::InviteCancel, None) => return Ok(Some(Outcome::NoChange)),
             (Operation::InviteResend | Operation::InviteCancel, Some(record)) if !invited(record) => {
-                let message = format!("`{}` has accepted already: there is no invitation", self.subject());
-                return Err(Failure::new(Code::PreconditionFailed, message)
-                    .hint("a user who is there is removed by user.delete"));
+                let message = format!("`{}` has already accepted the invitation", self.subject());
+                return Err(
+                    Failure::new(Code::PreconditionFailed, message).hint("remove the user with user.delete")
+                );
             }
-            // It is sent again: nothing of the record will tell.
+            // It is sent again. The record does not show that.
             (Operation::InviteResend, Some(_)) => return Ok(None),
             (_, None) => return Err(self.not_found()),
             (Operation::UserDisable | Operation::UserEnable, Some(record)) if record.active.is_none() => {
                 let pending = record.pending.clone().unwrap_or_else(|| "unknown".to_owned());
                 return Err(Failure::new(
                     Code::PreconditionFailed,
-                    format!("the user is neither active nor not: {pending}"),
+                    format!("the app shows the user neither as active nor as inactive: {pending}"),
                 ));
             }
             (_, Some(_)) => {}
@@ -211,7 +211,7 @@ impl Run<'_> {
         Ok(self.attempt.conclusion.changes.is_empty().then_some(Outcome::NoChange))
     }
 
-    /// The last holder of a protected entitlement keeps it. That it is not the last is read, never assumed.
+    /// Keeps a protected entitlement with its last holder. Other holders are read, never assumed.
     async fn protect_last(&mut self, before: Option<&UserRecord>, wanted: &Wanted) -> Result<(), Failure> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
         let gone = matches!(self.plan.operation, Operation::UserDelete | Operation::UserDisable);
@@ -230,20 +230,20 @@ impl Run<'_> {
         });
         if !others {
             let sure = if completeness.complete {
-                "nobody else has it"
+                "no other active user has it"
             } else {
-                "whether anybody else has it could not be read"
+                "the list of users is incomplete, so another holder is not proved"
             };
             return Err(Failure::new(
                 Code::ProtectedPrincipal,
-                format!("`{}` holds {what}, and {sure}", self.subject()),
+                format!("`{}` has {what}, and {sure}", self.subject()),
             )
-            .hint("give it to somebody else first"));
+            .hint("give it to another user first"));
         }
-        // The row that the steps act on was left: it is read again.
+        // The steps act on the user's row, which the reading has left: it is read again.
         match self.find_user().await? {
             Some(again) if again == *record => Ok(()),
-            _ => Err(Failure::new(Code::PreconditionFailed, "the user changed while it was read")),
+            _ => Err(Failure::new(Code::PreconditionFailed, "the user changed while the app was read")),
         }
     }
 
@@ -255,7 +255,7 @@ impl Run<'_> {
             .collect()
     }
 
-    /// Reads again, freshly, until it shows what was asked for or the time is over.
+    /// Reads the user again until the app shows what was asked for, or the time is over.
     async fn verify(&mut self, before: Option<&UserRecord>, wanted: &Wanted, refused: bool) -> Verdict {
         let until = self.until(self.plan.playbook.playbook.settle_time());
         let mut pause = READ_AGAIN;
@@ -282,7 +282,7 @@ impl Run<'_> {
                 }
                 return Verdict::Seen;
             }
-            // An app that has refused will not change its mind; one that has not answered may be slow.
+            // An app that has refused does not change its mind. One that has not answered may be slow.
             if refused || Instant::now() + pause >= until {
                 return Verdict::NotSeen(open);
             }
@@ -291,7 +291,7 @@ impl Run<'_> {
         }
     }
 
-    /// What the job is about to change.
+    /// The attributes that the job changes.
     fn touched(&self, wanted: &Wanted) -> Vec<String> {
         let desired = &self.plan.desired;
         let active = desired.active.map(|_| "active".to_owned());
@@ -299,12 +299,12 @@ impl Run<'_> {
     }
 }
 
-/// Has the person not accepted yet?
+/// Was the user invited, and has not accepted yet?
 fn invited(record: &UserRecord) -> bool {
     record.active.is_none() && record.pending.is_some()
 }
 
-/// Those that there are: all, or those that come nearest to what was wanted, and how many more.
+/// The values that the app has: all, or those nearest to the wanted one and the number of the others.
 fn some_of(wanted: &str, there: &[&str]) -> String {
     const MOST: usize = 20;
     if there.len() <= MOST {

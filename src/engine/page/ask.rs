@@ -16,7 +16,7 @@ use crate::{
     query::{Answer, Ask, Condition, Question, RefusalKind, State, Target},
 };
 
-/// What came of a question.
+/// The reply to a question: an answer, or what is in its way.
 pub(crate) enum PageReply<T = Answer> {
     Answer(T),
     Interrupted(Interrupted),

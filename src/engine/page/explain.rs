@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Conversation<'_> {
-    /// Turns an error into a failure that says what the page shows instead. Never fails.
+    /// Turns an error into a failure with what the page shows instead. Never fails.
     pub(crate) async fn explain(&mut self, error: StepError) -> StepFailure {
         let StepFailure { mut failure, mut origin } = error.known();
         if failure.page_said.is_some() || failure.code == Code::BrowserLost {

@@ -54,8 +54,8 @@ impl StepError {
     }
 }
 
-/// Of a field that was found before, `not_found` says that it is not there any more, and `covered` that something else
-/// took the focus from it.
+/// A field that was found before is gone: after `not_found` it is not on the page any more, after `covered` it has lost
+/// the focus to another element.
 pub(crate) fn gone(error: StepError) -> StepError {
     match error {
         StepError::Refused(refusal)
@@ -77,19 +77,20 @@ pub(crate) fn unexpected(answer: &Answer) -> StepError {
 fn driver_failure(error: &DriverError) -> Failure {
     let (code, hint) = match error {
         DriverError::Timeout(_) => (Code::AppUnavailable, "the app was slow or hung: try again later"),
-        DriverError::Navigated => {
-            (Code::UnexpectedPage, "the page went away by itself: wait with `expect` for what comes after")
-        }
+        DriverError::Navigated => (
+            Code::UnexpectedPage,
+            "the page changed before the step was done: wait with `expect` for what comes next",
+        ),
         DriverError::Blocked { .. } => {
-            (Code::OriginViolation, "if that place belongs to the app, add its origin to `origins`")
+            (Code::OriginViolation, "if this address belongs to the app, add its origin to `origins`")
         }
         DriverError::NavigationFailed { .. } => {
-            (Code::NavigationFailed, "see whether the address opens by hand")
+            (Code::NavigationFailed, "try to open the address in a browser")
         }
         DriverError::PageCrashed | DriverError::PageClosed | DriverError::BrowserGone(_) => {
             (Code::BrowserLost, "the next job gets a new browser: try again")
         }
-        DriverError::Protocol(_) => (Code::Internal, "please report this with the trace"),
+        DriverError::Protocol(_) => (Code::Internal, "please report this, with the trace"),
     };
     Failure::new(code, error.to_string()).hint(hint)
 }
@@ -113,7 +114,7 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
             (Code::TargetCovered, "wait with `expect` for what enables it")
         }
         RefusalKind::Covered => {
-            (Code::TargetCovered, "put what covers it under `overlays`, with how to close it")
+            (Code::TargetCovered, "list what covers it under `overlays`, with the steps that close it")
         }
         RefusalKind::NoSuchOption => (Code::InvalidValue, "send a value that the app offers"),
     };

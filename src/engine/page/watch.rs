@@ -67,12 +67,12 @@ impl Watch {
         self.changed(|state| drop(state.rules.splice(0..0, screens)))
     }
 
-    /// Signs in until the guard is dropped. What a module adds meanwhile is watched for until then.
+    /// Signs in until the guard is dropped. Screens that a module adds are watched for until then.
     pub(crate) fn signing_in(&self) -> WatchGuard {
         self.changed(|state| state.is_signing_in = true)
     }
 
-    /// Counts an overlay. Returns how many times it has come up.
+    /// Counts an overlay. Returns how many times it has appeared.
     pub(crate) fn overlay_came_up(&mut self, index: usize) -> u64 {
         self.overlays_used.get_mut(index).map_or(0, |used| {
             *used += 1;

@@ -25,13 +25,13 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Looks for the user of the job by a fresh read. `None` is the app's own word that there is nobody.
+    /// Reads the user of the job afresh. `None`: the app itself shows that it has no such user.
     pub(crate) async fn find_user(&mut self) -> Result<Option<UserRecord>, Failure> {
         let begun = Instant::now();
         let source = Arc::clone(&self.plan.playbook);
         let playbook = &source.playbook;
         let Some(find) = &playbook.find_user else {
-            return Err(Failure::new(Code::PlaybookInvalid, "nothing says how a user is found"));
+            return Err(Failure::new(Code::PlaybookInvalid, "the playbook has no `find_user`"));
         };
         let view = source.view(&find.view.value)?;
         let place = source.place(find.view.span);
@@ -72,7 +72,7 @@ impl Run<'_> {
                     rows.len()
                 ),
             )
-            .hint("a person has to say which one is meant")
+            .hint("a person has to decide which user is meant")
             .at("find_user", place)),
         }
     }
@@ -91,7 +91,7 @@ impl Run<'_> {
         )
     }
 
-    /// By the app's own search: the record, or the app's word that there is nobody.
+    /// Uses the app's search. Returns the record, or nothing where the app shows that there is none.
     async fn search(
         &mut self,
         view: &View,
@@ -102,14 +102,14 @@ impl Run<'_> {
         let into = self.attempt.scope.target(&search.into, false)?;
         let value = serde_json::Value::from(self.attempt.scope.text(&search.value)?);
         self.set_control(into.clone(), &value, STEP_TIME).await?;
-        // Reading the field back left it; the key has to arrive in it.
+        // Reading the field back has left it. The key has to arrive in it.
         self.ask(Ask::Edit { target: into }, STEP_TIME).await?;
         let key = search.press.as_ref().map_or(Key::Enter, |key| key.value);
         let asked_at = self.attempt.front.page.url();
         self.attempt.front.page.press(key, self.until(STEP_TIME)).await?;
         self.attempt.front.typed_into = None;
         self.settle().await?;
-        // A new address is a new page: all that it shows belongs to the search.
+        // A page with a new address shows the answer to the search, and nothing older.
         let renewed = self.attempt.front.page.url() != asked_at;
         let mut any = vec![Condition { target: self.attempt.scope.user_record()?, state: State::Visible }];
         if let Some(absent) = &find.absent {
@@ -130,11 +130,11 @@ impl Run<'_> {
                     if !rows.is_empty() {
                         return Ok((rows, 1));
                     }
-                    // It was there, and is not now: a list that is still changing proves nothing.
+                    // The record was there, and is gone. A list that still changes proves nothing.
                     if Instant::now() >= until {
                         break Err(StepError::Refused(Refusal {
                             kind: RefusalKind::NotFound,
-                            message: "the user's record comes and goes".to_owned(),
+                            message: "the user's record appears and disappears".to_owned(),
                             candidates: Vec::new(),
                         }));
                     }
@@ -145,11 +145,11 @@ impl Run<'_> {
         };
         match shown {
             Ok(index) if index < proofs => Ok((Vec::new(), 1)),
-            // Others match too: that the user is not among them is proved by reading all of them.
+            // Other users match the search. Only all of them together prove that the user is not among them.
             Ok(_) => self.walk_from_here(view, find).await,
             Err(StepError::Refused(refusal)) if counted.is_some() => {
                 let list = Condition { target: self.attempt.scope.container(view)?, state: State::Visible };
-                // A page without a list is one that says that there is nobody, in other words.
+                // A new page without a list shows in other words that there is nobody.
                 if renewed && self.holds(vec![list]).await? != [true] {
                     return Err(self.nobody_was_shown("the search", refusal).await);
                 }
@@ -163,7 +163,7 @@ impl Run<'_> {
         }
     }
 
-    /// Where the address already says who: their page, or the app's word that there is nobody.
+    /// Opens an address of the user's own. It shows the user, or that there is none.
     async fn look(&mut self, view: &View, absent: &Locator) -> Result<(Vec<Row>, u32), StepError> {
         self.open_view(view).await?;
         let proofs = [self.attempt.scope.user_record()?, self.attempt.scope.target(absent, false)?];
@@ -176,17 +176,17 @@ impl Run<'_> {
         }
     }
 
-    /// Neither the user nor the app's word that there is nobody.
+    /// The page shows neither the user nor that there is none.
     async fn nobody_was_shown(&mut self, what: &str, refusal: Refusal) -> StepError {
         let failure = self.page().explain(StepError::Refused(refusal)).await.failure;
         let code = if failure.code == Code::TargetMissing { Code::ListIncomplete } else { failure.code };
-        let message = format!("{what} showed neither the user nor that there is nobody: {}", failure.message);
+        let message = format!("{what} showed neither the user nor `absent`: {}", failure.message);
         Failure { message, page_said: failure.page_said, ..Failure::new(code, "") }
-            .hint("if the app says it in other words, put them into `find_user.absent`")
+            .hint("if the app shows another text when it finds nobody, put it into `find_user.absent`")
             .into()
     }
 
-    /// Without a search: page by page, until the user shows or everything has been read.
+    /// Without a search: reads page by page, until the user is there or everything was read.
     async fn walk_for_user(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Row>, u32), StepError> {
         self.open_view(view).await?;
         self.walk_from_here(view, find).await
@@ -197,7 +197,7 @@ impl Run<'_> {
         Ok(self.only_mine(view, rows))
     }
 
-    /// Those with the exact identity; compared here again, whatever the page compared.
+    /// The rows with the exact identity. They are compared here again, whatever the page has compared.
     pub(crate) fn only_mine(&self, view: &View, rows: Vec<Row>) -> Vec<Row> {
         let Some(subject) = &self.plan.subject else { return Vec::new() };
         let Some(column) = view.columns.names().position(|name| name == subject.attribute) else {
@@ -208,7 +208,7 @@ impl Run<'_> {
             .collect()
     }
 
-    /// Every user of the plan's view, and how complete that is.
+    /// Every user of the plan's view, and how complete the list is.
     pub(crate) async fn read_list(&mut self) -> Result<(Vec<UserRecord>, Completeness), Failure> {
         let source = Arc::clone(&self.plan.playbook);
         let name = self
@@ -246,7 +246,7 @@ impl Run<'_> {
         let counted = walked.shown.is_none_or(|shown| shown == rows);
         let identities: String = keys.iter().flat_map(|key| [key.as_str(), "\n"]).collect();
         let completeness = Completeness {
-            // Nobody at all is never the whole truth: whoever reads is a user.
+            // An empty list is never complete: the service account itself is a user.
             complete: walked.last_page_seen && distinct && counted && walked.shown.is_some() && rows > 0,
             pages: walked.pages,
             shown: walked.shown,
@@ -257,7 +257,7 @@ impl Run<'_> {
         Ok((users, completeness))
     }
 
-    /// Every entitlement that the app shows: type, value, display. Of `kinds`, where only those matter.
+    /// Every entitlement that the app shows: type, value, display. With `kinds`, only views that show one of these.
     pub(crate) async fn read_entitlements(
         &mut self,
         kinds: Option<&[&str]>,
@@ -292,7 +292,7 @@ impl Run<'_> {
     }
 }
 
-/// What one record of a view tells of entitlements.
+/// The entitlements in one record of a view.
 fn entitlements_of(
     playbook: &Playbook,
     view: &View,
@@ -305,7 +305,7 @@ fn entitlements_of(
         let column = view.columns.get(wanted)?;
         cell.as_deref().or(column.without.as_deref()).map(|cell| diff::meaning(column, &diff::folded(cell)))
     };
-    // A column that is called like a kind holds entitlements of that kind.
+    // A column with the name of a kind contains entitlements of that kind.
     for ((name, column), cell) in cells() {
         if playbook.entitlements.get(&name.value).is_some() {
             let shown = diff::folded(cell.as_deref().unwrap_or_default());

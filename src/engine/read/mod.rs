@@ -15,8 +15,8 @@ fn within_bounds(paging: &Pages, pages: u32) -> Result<(), StepError> {
     if u64::from(pages) < paging.max.value {
         return Ok(());
     }
-    let message = format!("the list has more pages than the playbook's `max: {}`", paging.max.value);
+    let message = format!("the list has more pages than `max: {}` of the playbook allows", paging.max.value);
     Err(Failure::new(Code::ListIncomplete, message)
-        .hint("raise `pages.max`, or search instead of walking")
+        .hint("raise `pages.max`, or give `find_user` a search")
         .into())
 }

@@ -1,10 +1,10 @@
-//! The rows of a view, as they are read: page by page, growing, or through a window that scrolls.
+//! The rows of a view as they are read: page by page, in a list that grows, or in a list that scrolls.
 
 use std::collections::BTreeMap;
 
 use crate::playbook::syntax::View;
 
-/// What a record shows, in the order of the view's columns; those of its own page last.
+/// What a record shows, in the order of the view's columns. The columns of its own page are last.
 pub(crate) type Row = Vec<Option<String>>;
 
 /// All rows of a view, over all its pages.
@@ -16,28 +16,28 @@ pub(crate) struct Walked {
     pub(crate) stopped_by: &'static str,
 }
 
-/// The records read so far, however the list shows them.
+/// The records that were read so far.
 pub(crate) struct RowsRead {
     pub(crate) rows: Vec<Row>,
-    /// Where the identity stands, if the view reads it.
+    /// The column of the identity, if the view has it.
     pub(crate) key: Option<usize>,
-    /// Those that the list showed before, by identity: a list that scrolls shows them again.
+    /// The rows by identity. A list that scrolls shows them more than once.
     known: BTreeMap<String, usize>,
     /// The page that was read last.
     pub(crate) page: Vec<Row>,
     pub(crate) way: Way,
-    /// How many the app said there are, when the first of them had come.
+    /// The number of records that the app showed when the first of them were read.
     pub(crate) shown: Option<u64>,
 }
 
-/// How a list goes on.
+/// How a list continues.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// One page after the other, each with records of its own.
+    /// In pages, each with records of its own.
     Pages,
-    /// More records below those that are there.
+    /// With more records below those that are there.
     Grows,
-    /// A window that moves over the records.
+    /// It draws only the records in front, and is scrolled.
     Scrolls,
 }
 
@@ -63,7 +63,7 @@ impl RowsRead {
                         Some(identity) => identity,
                         None => row.iter().flatten().cloned().collect::<Vec<_>>().join("\u{1f}"),
                     };
-                    // A row that is still empty is read when it has come.
+                    // A row that is still empty is read later.
                     if key.trim().is_empty() {
                         continue;
                     }
@@ -78,7 +78,7 @@ impl RowsRead {
         }
     }
 
-    /// Is there a row that has not come yet?
+    /// Is there a row that is still empty?
     pub(crate) fn waits(&self, page: &[Row]) -> bool {
         let empty = |row: &Row| match self.key {
             Some(key) => row.get(key).and_then(Option::as_deref).is_none_or(|shown| shown.trim().is_empty()),

@@ -1,4 +1,4 @@
-//! Going through a list that shows a window over its records, and more of them as it is scrolled.
+//! Reading a list that draws only the records in front: it is scrolled, part by part.
 
 use tokio::time::Instant;
 
@@ -20,13 +20,13 @@ use crate::{
 /// Why scrolling stopped.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ScanEnd {
-    /// At the end, with all there is.
+    /// The end was reached, and everything was read.
     End,
-    /// Something that was looked for is in front.
+    /// What was looked for is in front.
     Found,
-    /// There are records that never came.
+    /// Some records were never drawn.
     Missing,
-    /// The list has more windows than the playbook allows.
+    /// The list has more parts than the playbook allows.
     Max,
 }
 
@@ -48,8 +48,8 @@ impl Run<'_> {
         })
     }
 
-    /// Scrolls until the user shows: the record, or none where the app says that there is nobody. `None`: neither, and
-    /// the list is over.
+    /// Scrolls until the user is there. Returns the record, or no record where the app shows that there is none. `None`: the
+    /// list ended, and showed neither.
     pub(crate) async fn scan_for_user(
         &mut self,
         view: &View,
@@ -80,7 +80,7 @@ impl Run<'_> {
                     if !mine.is_empty() {
                         return Ok((pages, Some(mine)));
                     }
-                    // The app says that there is nobody, or the record went away again.
+                    // The app shows that there is nobody, or the record is gone again.
                     if Instant::now() >= give_up {
                         return Ok((pages, None));
                     }
@@ -88,14 +88,15 @@ impl Run<'_> {
                 ScanEnd::End => return Ok((pages, None)),
                 ScanEnd::Max => return Err(too_many(view, pages)),
                 ScanEnd::Missing => {
-                    let message = format!("{} records were read, and others never came", read.rows.len());
+                    let message =
+                        format!("{} records were read; the app did not show the others", read.rows.len());
                     return Err(Failure::new(Code::ListIncomplete, message).into());
                 }
             }
         }
     }
 
-    /// Reads window after window into `read`, from the first one on.
+    /// Reads part after part into `read`, from the start of the list.
     async fn scan(
         &mut self,
         view: &View,
@@ -131,7 +132,7 @@ impl Run<'_> {
             if scanned.end && self.total(view).await?.is_some_and(is_all) {
                 return Ok((windows, ScanEnd::End));
             }
-            // Whoever reads users is one: a list that shows nobody has not come yet.
+            // The service account itself is a user: a list without any user is not complete yet.
             let nobody = read.rows.is_empty() && read.key.is_some();
             let waits = scanned.busy || !scanned.end;
             let patience = if waits || nobody { READ_TIME } else { MORE_TIME };

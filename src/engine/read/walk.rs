@@ -1,4 +1,4 @@
-//! Going through a view: its pages, what comes by scrolling, and the page that each record has of its own.
+//! Reading a view: its pages, and the page of each record.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -47,7 +47,7 @@ impl Run<'_> {
         }
     }
 
-    /// The records of a page whose rows have all come. `some`: there have to be some.
+    /// The records of a page, when none of its rows is empty any more. `some`: there has to be one.
     async fn whole_page(&mut self, view: &View, read: &RowsRead, some: bool) -> Result<Vec<Row>, StepError> {
         let until = self.until(READ_TIME);
         loop {
@@ -60,7 +60,7 @@ impl Run<'_> {
         }
     }
 
-    /// From the page in front on, until the user shows or everything has been read.
+    /// Reads from the page in front on, until the user is there or everything was read.
     pub(crate) async fn walk_from_here(
         &mut self,
         view: &View,
@@ -97,11 +97,11 @@ impl Run<'_> {
         }
         let count = read.rows.len() as u64;
         match self.total(view).await? {
-            // "0 people" may be what a page says before it knows: where it has words for nobody, they are waited for.
+            // A page may show "0 people" before it has loaded. If the playbook has `absent`, only that proves it.
             Some(total) if total == count && (count > 0 || find.absent.is_none()) => Ok((Vec::new(), pages)),
             total => Err(Failure::new(
                 Code::ListIncomplete,
-                format!("{count} records were read on {pages} pages, {} are said to be there: that the user is not among them proves nothing",
+                format!("{count} records were read on {pages} pages, but the app shows {} as their number: this does not prove that the user is absent",
                     total.map_or("an unknown number".to_owned(), |t| t.to_string())),
             )
             .into()),
@@ -117,7 +117,7 @@ impl Run<'_> {
         self.ask(Ask::Scroll { target, to: ScrollTo::Start }, READ_TIME).await.map(drop)
     }
 
-    /// Goes on to the next page. False: this was the last one.
+    /// Opens the next page. Returns false after the last one.
     async fn next_page(&mut self, view: &View, pages: u32, read: &mut RowsRead) -> Result<bool, StepError> {
         let Some(paging) = &view.pages else { return Ok(false) };
         let next = paging.next.as_ref().or(paging.more.as_ref());
@@ -129,7 +129,7 @@ impl Run<'_> {
                 return within_bounds(paging, pages).map(|()| true);
             }
             Some(next) => {
-                // Where pages are links with their numbers.
+                // The links to pages may have their numbers as names.
                 self.attempt.scope.set("page", Value::from(pages + 1));
                 self.attempt.scope.target(next, false)?
             }
@@ -148,7 +148,7 @@ impl Run<'_> {
         self.press_on(next, STEP_TIME).await?;
         self.settle().await?;
         if read.way == Way::Pages {
-            // A page that changes in place shows the old records for a while.
+            // A page that changes in place still shows the old records for a while.
             let until = self.until(READ_TIME);
             while self.records(view).await? == read.page {
                 if Instant::now() >= until {
@@ -159,7 +159,7 @@ impl Run<'_> {
             }
         }
         if read.way == Way::Grows {
-            // The same page, with more on it: when they have come is seen by their number.
+            // The same page gets more records: their number shows when they have arrived.
             let until = self.until(READ_TIME);
             while self.records(view).await?.len() <= before && Instant::now() < until {
                 tokio::time::sleep(POLL).await;
@@ -168,7 +168,7 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Scrolls on. False: everything has been seen, or nothing more comes.
+    /// Scrolls on. Returns false when everything was seen, or nothing more arrives.
     async fn scroll_on(&mut self, view: &View, read: &mut RowsRead) -> Result<bool, StepError> {
         let target = self.attempt.scope.container(view)?;
         let until = self.until(MORE_TIME);
@@ -178,7 +178,7 @@ impl Run<'_> {
                 Answer::Scrolled { moved: false } => {}
                 other => return Err(unexpected(&other)),
             }
-            // At the end of what is there: more may be on its way.
+            // This is the end of the list so far. More records may arrive.
             let page = self.whole_page(view, read, false).await?;
             read.add(page);
             let all = self.total(view).await?.is_some_and(|total| total <= read.rows.len() as u64);
@@ -189,7 +189,7 @@ impl Run<'_> {
         }
     }
 
-    /// The text that says how many records there are, and what stands before and after the number.
+    /// The text with the number of records, and what is before and after the number.
     pub(crate) fn total_target(&self, view: &View) -> Result<Option<(Target, String, String)>, Failure> {
         let Some(Locator::Find(find)) = view.pages.as_ref().and_then(|p| p.total.as_ref()) else {
             return Ok(None);
@@ -203,7 +203,7 @@ impl Run<'_> {
         Ok(Some((target, before.to_owned(), after.to_owned())))
     }
 
-    /// How many records the app says there are.
+    /// The number of records that the app shows.
     pub(crate) async fn total(&mut self, view: &View) -> Result<Option<u64>, StepError> {
         let Some((target, before, after)) = self.total_target(view)? else { return Ok(None) };
         let text = match self.ask(Ask::Text { target, attribute: None }, STEP_TIME).await? {
@@ -223,7 +223,7 @@ impl Run<'_> {
         let (mut pages, mut shown) = (0, None);
         let (last_page_seen, stopped_by) = loop {
             pages += 1;
-            // Whoever reads users is one: a list that shows nobody has not come yet.
+            // The service account itself is a user: a list without any user is not complete yet.
             let some = pages == 1 && read.key.is_some();
             let page = self.whole_page(view, &read, some).await?;
             read.add(page);
@@ -242,7 +242,7 @@ impl Run<'_> {
         Ok(Walked { rows: read.rows, pages, shown, last_page_seen, stopped_by })
     }
 
-    /// All records of a view, with what each shows on a page of its own.
+    /// All records of a view, with what the page of each record shows.
     pub(crate) async fn walk_with_details(&mut self, view: &View) -> Result<Walked, StepError> {
         let mut walked = self.walk(view).await?;
         let (Some(detail), Some(key)) =
@@ -261,7 +261,7 @@ impl Run<'_> {
         Ok(walked)
     }
 
-    /// Goes where the list shows this record.
+    /// Opens the page of the list that shows this record.
     async fn show_record(&mut self, view: &View, detail: &Detail, who: &str) -> Result<(), StepError> {
         let Some(column) = view.columns.get(self.identity()) else { return Ok(()) };
         let target = self.attempt.scope.inside_record(view, column, who, &detail.open)?;
@@ -282,13 +282,13 @@ impl Run<'_> {
                 return Ok(());
             }
             if !self.next_page(view, pages, &mut read).await? {
-                let message = format!("`{who}` was in the list, and is not there any more");
+                let message = format!("`{who}` was in the list before, and is not there now");
                 return Err(Failure::new(Code::ListIncomplete, message).into());
             }
         }
     }
 
-    /// Opens the page of the record of this identity, and reads it. It stays in front.
+    /// Opens the page of the record with this identity, and reads it. The page stays in front.
     pub(crate) async fn open_detail(
         &mut self,
         view: &View,
@@ -298,7 +298,11 @@ impl Run<'_> {
     ) -> Result<Row, StepError> {
         let identity = self.identity().to_owned();
         let (Some(column), Some(there)) = (view.columns.get(&identity), detail.columns.get(&identity)) else {
-            return Err(Failure::new(Code::PlaybookInvalid, "a detail page without its identity").into());
+            return Err(Failure::new(
+                Code::PlaybookInvalid,
+                "the page of a record does not show its identity",
+            )
+            .into());
         };
         let shown = row.get(view.columns.names().position(|name| name == identity).unwrap_or_default());
         let shown = shown.cloned().flatten().unwrap_or_else(|| who.to_owned());
@@ -308,7 +312,7 @@ impl Run<'_> {
         let page = self.attempt.scope.detail_record(detail, there, &shown)?;
         let came = self.first_of(vec![Condition { target: page, state: State::Visible }], READ_TIME).await;
         if let Err(error) = came {
-            // Is it the person who is missing there, or what should hold them? Then that is what has to be mended.
+            // If the element around the record is missing too, the error names that element.
             let holder = Condition {
                 target: self.attempt.scope.target(&detail.within, false)?,
                 state: State::Visible,
@@ -337,7 +341,7 @@ impl Run<'_> {
         }
     }
 
-    /// The records of a view, as a list of maps for templates.
+    /// The records of a view, as a list of objects for templates.
     pub(crate) async fn collect_view(&mut self, name: &str) -> Result<Value, StepError> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
         let view = source.view(name)?;
@@ -360,9 +364,9 @@ impl Run<'_> {
     }
 }
 
-/// The number in a text, by what stands before and after it; `*` stands for anything.
+/// The number in a text, between what is before and after it. `*` means any text.
 fn number_in(text: &str, before: &str, after: &str) -> Option<u64> {
-    // What comes before takes as little as it can: no digit of the number.
+    // The text before the number is matched as short as possible, so that it takes no digit of the number.
     let around = |part: &str| regex::escape(&part.replace('\u{a0}', " ")).replace(r"\*", ".*?");
     let pattern = format!("(?s)^{}({NUMBER}){}$", around(before.trim_start()), around(after.trim_end()));
     let found = regex::Regex::new(&pattern).ok()?.captures(text)?;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Does what the step says, its modifiers aside.
+    /// Does one step, without its modifiers.
     pub(crate) async fn act(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, StepError> {
         let modifiers = &planned.step.modifiers;
         match &planned.step.action {
@@ -151,7 +151,7 @@ impl Run<'_> {
             if times >= repeat.max.value {
                 let message = format!("`until` of `repeat` is still not so after {times} times");
                 return Err(Failure::new(Code::TargetMissing, message)
-                    .hint("raise `max`, or see whether the steps bring it about")
+                    .hint("raise `max`, or see whether the steps lead to it")
                     .into());
             }
             times += 1;
@@ -167,27 +167,26 @@ impl Run<'_> {
         self.go(&text, within).await
     }
 
-    /// Opens an address, relative to `start`; never off the playbook's origins.
+    /// Opens an address, relative to `start`. It must be on an origin of the playbook.
     pub(crate) async fn go(&mut self, address: &str, within: Duration) -> Result<(), StepError> {
-        let url = self
-            .plan
-            .start
-            .join(address)
-            .map_err(|e| Failure::new(Code::InvalidValue, format!("`{address}` is no address: {e}")))?;
+        let url =
+            self.plan.start.join(address).map_err(|e| {
+                Failure::new(Code::InvalidValue, format!("`{address}` is not an address: {e}"))
+            })?;
         let origin = url.origin().ascii_serialization();
         if !self.plan.origins.contains(&origin) {
             return Err(Failure::new(
                 Code::OriginViolation,
-                format!("`{origin}` is none of the playbook's origins"),
+                format!("`{origin}` is not one of the playbook's origins"),
             )
-            .hint("if that place belongs to the app, add it to `origins`")
+            .hint("if this origin belongs to the app, add it to `origins`")
             .into());
         }
         let until = self.until(within.max(STEP_TIME));
         self.attempt.front.typed_into = None;
         loop {
             match self.attempt.front.page.goto(&url, until).await {
-                // The page was on its way elsewhere: what the last step set off ends first.
+                // The last step has started another navigation, which ends first.
                 Err(DriverError::Navigated) if Instant::now() < until => {}
                 done => break done?,
             }
@@ -219,7 +218,7 @@ impl Run<'_> {
             ResolvedCondition::Known(true) => Ok(()),
             ResolvedCondition::Known(false) => Err(Failure::new(
                 Code::PreconditionFailed,
-                "what the step expects of the job's data, or of what was read, is not so",
+                "the job's data, or what was read, is not what the step expects",
             )
             .into()),
             ResolvedCondition::Page(condition) => self.first_of(vec![condition], within).await.map(drop),
@@ -241,7 +240,7 @@ impl Run<'_> {
                 let until = self.until(within);
                 while !self.known(&mixed).await? {
                     if Instant::now() >= until {
-                        let message = "what the step expects did not come about";
+                        let message = "the page does not show what the step expects";
                         return Err(Failure::new(Code::TargetMissing, message).into());
                     }
                     tokio::time::sleep(POLL).await;
@@ -251,7 +250,7 @@ impl Run<'_> {
         }
     }
 
-    /// Is it so now? ResolvedCondition once, without waiting.
+    /// Is this so now? The page is asked once, without waiting.
     pub(crate) async fn is_so(&mut self, condition: &Condition) -> Result<bool, StepError> {
         let asked = self.attempt.scope.condition(condition)?;
         self.known(&asked).await

@@ -1,4 +1,4 @@
-//! An app's own drop-downs and lists (ARIA combobox, listbox): opened by a click, narrowed by typing, chosen from by
+//! An app's own drop-downs and lists (ARIA combobox, listbox): opened by a click, narrowed by typing, chosen from with
 //! another click, and read back.
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Chooses one option, or makes exactly these the chosen ones where there may be several.
+    /// Chooses one option. Where several can be chosen, chooses exactly the wanted ones.
     pub(crate) async fn choose(
         &mut self,
         target: Target,
@@ -39,7 +39,7 @@ impl Run<'_> {
         if opens {
             self.press_on(target.clone(), within).await?;
         }
-        // Whether it takes several shows only in its list.
+        // Only the open list shows whether several can be chosen.
         let any_option = Condition { target: option(&target, None), state: State::Visible };
         let listed = self.first_of(vec![any_option], OPENING_TIME.min(within)).await.is_ok();
         let control = if listed { self.edit(target.clone(), within).await? } else { control.clone() };
@@ -59,7 +59,7 @@ impl Run<'_> {
                 format!("{} takes one value: `{}`", control.element, text(value)),
             )
             .hint(if wanted.is_empty() {
-                "it cannot be cleared: choose the option that says so"
+                "it cannot be cleared: choose the option that means nothing"
             } else {
                 "send one value"
             })
@@ -79,7 +79,7 @@ impl Run<'_> {
         self.shows(target, wanted, within).await
     }
 
-    /// Presses an option; where it does not show, typing its name first brings it.
+    /// Presses an option. If it is not in the list, typing its name brings it there.
     async fn press_option(
         &mut self,
         target: &Target,
@@ -90,7 +90,7 @@ impl Run<'_> {
         let option = option(target, Some(wanted));
         let there = Condition { target: option.clone(), state: State::Visible };
         if control.editable && self.holds(vec![there.clone()]).await? != [true] {
-            // Few lists are searched for all that their options say: less of it finds more. Only the very option is pressed.
+            // Many lists search only a part of an option's text: a shorter text finds more. Only the exact option is pressed.
             for typed in narrowing(wanted) {
                 self.edit(target.clone(), within).await?;
                 self.before_input().await?;
@@ -123,7 +123,7 @@ impl Run<'_> {
                     format!("{} shows {}, not {}", control.element, joined(&control.values), joined(wanted));
                 return Err(Failure::new(Code::TargetCovered, message).into());
             }
-            // Some lists close with every choice.
+            // Some lists close after every choice.
             let any_option = Condition { target: option(&target, None), state: State::Visible };
             if !lists && self.holds(vec![any_option]).await? != [true] {
                 self.press_on(target.clone(), within).await?;
@@ -132,18 +132,18 @@ impl Run<'_> {
             self.settle().await?;
             control = self.listed(&target, within).await?;
         }
-        // Leaving it closes its list, which would be in the way of what comes next.
+        // Leaving the control closes its list, which would cover what the next step needs.
         self.ask_once(Ask::Value { token: control.token }, INPUT_TIME).await.map(drop)
     }
 
-    /// The control with its whole list open.
+    /// Opens the whole list of a control.
     async fn listed(&mut self, target: &Target, within: Duration) -> Result<Control, StepError> {
         let control = self.edit(target.clone(), within).await?;
         if control.kind == ControlKind::Listbox || (!control.options.is_empty() && control.length == 0) {
             return Ok(control);
         }
         if control.length > 0 {
-            // What was typed hides what does not match it.
+            // The typed text hides the options that do not match it.
             self.before_input().await?;
             self.attempt.front.page.press(crate::query::Key::Backspace, self.until(within)).await?;
         } else {
@@ -154,7 +154,7 @@ impl Run<'_> {
         self.edit(target.clone(), within).await
     }
 
-    /// Waits until the control shows what was chosen.
+    /// Waits until the control shows the chosen option.
     async fn shows(&mut self, target: Target, wanted: &str, within: Duration) -> Result<(), StepError> {
         let until = self.until(SHOWING_TIME);
         loop {
@@ -176,7 +176,7 @@ impl Run<'_> {
     }
 }
 
-/// What is typed to bring an option: all of it, what stands before its details, its first word.
+/// What is typed to bring an option: the whole text, the part before its details, its first word.
 fn narrowing(option: &str) -> impl Iterator<Item = &str> {
     let name = option.split(['(', '<', ',', '|', '–', '—']).next().map(str::trim);
     let word = option.split_whitespace().next();
@@ -188,7 +188,7 @@ fn narrowing(option: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// An option of a list that is open, by its name; any without one.
+/// An option of an open list, by its name. Without a name: any option.
 fn option(target: &Target, name: Option<&str>) -> Target {
     let name = name.map(|name| TextMatch::Exact(folded(name)));
     let query = Query::new(By::Role { role: "option".into(), name });

@@ -22,7 +22,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Many controls by label. What the job does not carry leaves its control alone.
+    /// Fills controls by label. A control without a value in the job stays as it is.
     pub(crate) async fn form(
         &mut self,
         values: &Names<FormValue>,
@@ -72,7 +72,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Makes one control say this, whatever kind it is.
+    /// Sets one control to a value, whatever kind it is.
     pub(crate) async fn set_control(
         &mut self,
         target: Target,
@@ -111,7 +111,11 @@ impl Run<'_> {
                 let wanted = truth(value).ok_or_else(|| {
                     Failure::new(
                         Code::InvalidValue,
-                        format!("{} is ticked or not: `{}` is neither", control.element, text(value)),
+                        format!(
+                            "{} is a checkbox, and `{}` is neither true nor false",
+                            control.element,
+                            text(value)
+                        ),
                     )
                 })?;
                 self.tick(target, &control, wanted, within).await
@@ -147,7 +151,7 @@ impl Run<'_> {
         }
     }
 
-    /// A secret: typed, and only on an origin that the playbook lists. Of what was typed only the length is read.
+    /// Types a secret, only on an origin of the playbook. Only the length of the field is read back.
     pub(crate) async fn type_secret(
         &mut self,
         target: Target,
@@ -174,17 +178,17 @@ impl Run<'_> {
         let control = self.edit(target.clone(), within).await?;
         if !self.plan.origins.contains(&control.origin) {
             let message = format!(
-                "{} is on {}, which is none of the playbook's origins",
+                "{} is on {}, which is not one of the playbook's origins",
                 control.element, control.origin
             );
             return Err(Failure::new(Code::OriginViolation, message)
-                .hint("a secret is typed on the playbook's origins only")
+                .hint("a secret is only typed on the playbook's origins")
                 .into());
         }
         if !matches!(control.kind, ControlKind::Text | ControlKind::Password) {
             return Err(Failure::new(
                 Code::TargetMissing,
-                format!("{} is nothing to type into", control.element),
+                format!("{} is not a text field", control.element),
             )
             .into());
         }
@@ -194,7 +198,10 @@ impl Run<'_> {
         if read.length != secret.expose().chars().count() {
             return Err(Failure::new(
                 Code::TargetCovered,
-                format!("{} took {} characters of another number", control.element, read.length),
+                format!(
+                    "{} contains {} characters, not as many as the secret has",
+                    control.element, read.length
+                ),
             )
             .into());
         }
@@ -238,7 +245,7 @@ impl Run<'_> {
             Code::InvalidValue,
             format!("{} was given `{wanted}` and shows `{shown}`", control.element),
         )
-        .hint("the field formats or shortens what is typed: send the value as the app shows it")
+        .hint("the field changes what is typed: send the value as the app shows it")
         .into())
     }
 
@@ -267,11 +274,8 @@ impl Run<'_> {
             return Ok(());
         }
         let state = if wanted { "ticked" } else { "cleared" };
-        Err(Failure::new(
-            Code::TargetCovered,
-            format!("{} did not become {state} by a click", control.element),
-        )
-        .into())
+        Err(Failure::new(Code::TargetCovered, format!("{} was clicked, and is not {state}", control.element))
+            .into())
     }
 
     fn within(&self, group: &Target, role: &str, name: &str) -> Target {
@@ -280,7 +284,7 @@ impl Run<'_> {
     }
 }
 
-/// What is in a frame, or inside an element that may itself be in one.
+/// A target inside a frame, or inside an element that may itself be in a frame.
 fn inside_of(outer: Target, query: Query) -> Target {
     let mut outer = outer;
     let mut frame = std::mem::take(&mut outer.frame);

@@ -186,7 +186,7 @@ impl Run<'_> {
         let shown = self.credentials.mask().text(text);
         let max = overlay.max.as_ref().map_or(3, |max| max.value);
         if self.attempt.watch.overlay_came_up(index) > max {
-            let message = format!("an overlay came up more than {max} times: {shown}");
+            let message = format!("an overlay appeared more than {max} times: {shown}");
             return Err(Failure::new(Code::TargetCovered, message).into());
         }
         let steps = plan::number(&source, &overlay.steps, &format!("overlays[{index}].do"));

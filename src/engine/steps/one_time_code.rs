@@ -1,4 +1,4 @@
-//! One-time codes (TOTP, RFC 6238): never the same one twice, and none that is about to expire.
+//! One-time codes (TOTP, RFC 6238): each is entered once, and none that is about to expire.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,7 @@ use crate::{
     secret::Secret,
 };
 
-/// A secret as apps give it: base32 (with or without spaces), or an `otpauth://totp/…` address.
+/// Reads a secret as apps show it: base32 (with or without spaces), or an `otpauth://totp/…` address.
 fn totp(secret: &Secret) -> Option<Totp> {
     let text = secret.expose().trim();
     if text.starts_with("otpauth://") {
@@ -40,21 +40,21 @@ impl Run<'_> {
         let Some(totp) = totp(&secret) else {
             let message = format!("the secret `{name}` is neither base32 nor an otpauth:// address");
             return Err(Failure::new(Code::SecretMissing, message)
-                .hint("copy what the app showed beside its QR code")
+                .hint("copy the text that the app shows next to its QR code")
                 .into());
         };
         let target = self.attempt.scope.target(&enter.into, false)?;
-        // What cannot be filled needs no code.
+        // A code is taken only when its field is there.
         self.ask(Ask::Edit { target: target.clone() }, within).await?;
         let (wait, step) = self.environment.codes.take(&secret, now(), totp.step());
         if wait > 0 {
             let begins = Instant::now() + Duration::from_secs(wait);
             if begins >= self.environment.deadline {
-                let message = format!("the next one-time code is {wait} s away, after the job's deadline");
+                let message = format!("the next one-time code begins in {wait} s, after the job's deadline");
                 return Err(Failure::new(Code::DeadlinePassed, message).into());
             }
             self.emit(EventKind::Noticed { what: format!("waiting {wait} s for the next one-time code") });
-            // Only time makes the next code.
+            // The next code begins at this time, not earlier.
             tokio::time::sleep_until(begins).await;
         }
         let code = Secret::new(totp.generate(step * totp.step()).to_string());

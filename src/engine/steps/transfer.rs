@@ -1,4 +1,4 @@
-//! Two boxes with arrows between them: what is chosen stands in the one, what can be chosen in the other.
+//! Transfer lists: one box with the options, one with the chosen ones, and buttons between them.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Makes exactly these stand in the second box.
+    /// Moves options until `into` contains exactly the wanted ones.
     pub(crate) async fn move_options(&mut self, moved: &Move, within: Duration) -> Result<(), StepError> {
         let wanted = match self.attempt.scope.value(&moved.options)? {
             Value::Null => return Ok(()),
@@ -27,7 +27,7 @@ impl Run<'_> {
         let from = self.attempt.scope.target(&moved.from, false)?;
         let into = self.attempt.scope.target(&moved.into, false)?;
         let until = Instant::now() + within;
-        // Boxes may fill themselves after they are there.
+        // A box may be filled after it is shown.
         let (missing, unwanted) = loop {
             let offered = self.edit(from.clone(), within).await?;
             let chosen = self.edit(into.clone(), within).await?;
@@ -50,7 +50,7 @@ impl Run<'_> {
         self.across(&unwanted, &into, &from, &moved.back, within).await
     }
 
-    /// Marks these in one box, and clicks until they stand in the other.
+    /// Marks options in one box, presses the button, and waits until the other box contains them.
     async fn across(
         &mut self,
         options: &[String],
@@ -71,9 +71,10 @@ impl Run<'_> {
             let there = self.edit(into.clone(), within).await?;
             let Some(left) = options.iter().find(|one| !has(&there, one)) else { return Ok(()) };
             if Instant::now() >= until {
-                let message = format!("`{left}` was marked and moved, but is not in {}", there.element);
+                let message =
+                    format!("`{left}` was marked and moved, but {} does not contain it", there.element);
                 return Err(Failure::new(Code::TargetCovered, message)
-                    .hint("see whether `by` and `back` name the arrows of these two boxes")
+                    .hint("see whether `by` and `back` name the buttons between these two boxes")
                     .into());
             }
             tokio::time::sleep(POLL).await;

@@ -41,7 +41,7 @@ pub(crate) fn truth(value: &Value) -> Option<bool> {
     }
 }
 
-/// A value that stands in the playbook itself: that the app does not take it is not the requester's fault.
+/// The error for a value that the playbook itself names. If the app does not take it, the author has to change it.
 pub(crate) fn of_playbook(error: StepError, texts: &[At<String>]) -> StepError {
     let fixed = |text: &At<String>| template::names(&text.value).is_ok_and(|names| names.is_empty());
     if texts.is_empty() || !texts.iter().all(fixed) {
@@ -57,7 +57,7 @@ pub(crate) fn of_playbook(error: StepError, texts: &[At<String>]) -> StepError {
         other => return other,
     };
     let authors = Failure::new(Code::TargetMissing, failure.message)
-        .hint("the playbook itself names this value: name one that the app takes");
+        .hint("the playbook itself names this value: change it to one that the app takes");
     let failure = Failure { step: failure.step, at: failure.at, page_said: failure.page_said, ..authors };
     StepError::Known(StepFailure { failure, origin: Origin::Playbook })
 }

@@ -1,4 +1,4 @@
-//! What a step sets off beside its page: windows, native dialogs, downloads; and the steps of modules.
+//! What a step opens besides its page: windows, native dialogs, files. And the steps of modules.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Readies the answer to the dialog that the next step raises.
+    /// Prepares the answer to the dialog that the next step raises.
     pub(crate) fn answer(&mut self, answer: &AnswerDialog, planned: &PlannedStep) -> Result<(), StepError> {
         let says =
             answer.says.as_ref().map(|name: &Name| self.attempt.scope.named(name, true)).transpose()?;
@@ -39,7 +39,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The dialog has to have come, and to have said what it should.
+    /// Checks that the dialog was raised, with the expected text.
     pub(crate) async fn answered(&mut self, expected: Option<ExpectedDialog>) -> Result<(), StepError> {
         let Some(expected) = expected else { return Ok(()) };
         if self.attempt.front.dismissed.is_none()
@@ -49,24 +49,24 @@ impl Run<'_> {
         }
         self.attempt.front.page.allow(Allowed::Nothing);
         self.page().report_notices()?;
-        let wanted = expected.says.map_or_else(String::new, |says| format!(" that says `{says}`"));
+        let wanted = expected.says.map_or_else(String::new, |says| format!(" with the text `{says}`"));
         let failure = match self.attempt.front.dismissed.take() {
-            // Nothing was agreed to: the app has done nothing.
+            // The dialog was dismissed: the app has done nothing.
             Some(said) => StepFailure::by_app(
                 Failure::new(
                     Code::PreconditionFailed,
-                    format!("a dialog{wanted} was expected; the one that came was dismissed: {said}"),
+                    format!("a dialog{wanted} was expected; another one was raised, and dismissed: {said}"),
                 )
-                .hint("see whom it is about; if the app only says it in other words, change `says`"),
+                .hint("see which user the dialog is about; if only its words differ, change `says`"),
             ),
-            None => Failure::new(Code::UnexpectedPage, format!("no dialog{wanted} came up"))
+            None => Failure::new(Code::UnexpectedPage, format!("no dialog{wanted} was raised"))
                 .hint("put `answer` directly before the step that raises the dialog")
                 .into(),
         };
         Err(failure.at("answer", expected.at).into())
     }
 
-    /// Does steps in the window that another step opens.
+    /// Runs steps in the window that another step opens.
     pub(crate) async fn popup(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, StepError> {
         self.attempt.front.page.allow(Allowed::Popup);
         if self.block(planned, 0).await? == Flow::Stop {
@@ -74,8 +74,8 @@ impl Run<'_> {
         }
         let Ok(Came::Popup(window)) = self.attempt.front.page.came(self.until(within)).await else {
             self.attempt.front.page.allow(Allowed::Nothing);
-            return Err(Failure::new(Code::UnexpectedPage, "no window came up")
-                .hint("if the app goes on in the same window, leave out `popup`")
+            return Err(Failure::new(Code::UnexpectedPage, "no window was opened")
+                .hint("if the app continues in the same window, leave out `popup`")
                 .into());
         };
         let opener = std::mem::replace(&mut self.attempt.front, Front::new(Arc::clone(&window)));
@@ -86,7 +86,7 @@ impl Run<'_> {
         }
         self.attempt.front = opener;
         match done {
-            // Closed before the steps were through: it was not needed any longer.
+            // The app closed the window before the last step. It is not needed any more.
             Err(_) if !window.is_open() => {}
             Ok(Flow::On) => {}
             other => {
@@ -100,13 +100,13 @@ impl Run<'_> {
         }
         if window.is_open() {
             window.close().await;
-            self.notes.remark("a window was left open by the app, and closed".to_owned());
+            self.notes.remark("the app left a window open; it was closed".to_owned());
         }
         self.settle().await?;
         Ok(Flow::On)
     }
 
-    /// Keeps the file that a step makes the page give.
+    /// Keeps the file that a step downloads.
     pub(crate) async fn download(
         &mut self,
         download: &Download,
@@ -120,13 +120,13 @@ impl Run<'_> {
         }
         let file = match self.attempt.front.page.came(self.until(within)).await {
             Ok(Came::Download(file)) => file,
-            Ok(_) => return Err(Failure::new(Code::UnexpectedPage, "no file came").into()),
+            Ok(_) => return Err(Failure::new(Code::UnexpectedPage, "no file was downloaded").into()),
             Err(error) => {
                 self.attempt.front.page.allow(Allowed::Nothing);
                 self.page().report_notices()?;
-                let message = format!("no file of at most {} came: {error}", download.max.value);
+                let message = format!("no file of at most {} was downloaded: {error}", download.max.value);
                 return Err(Failure::new(Code::UnexpectedPage, message)
-                    .hint("see whether `by` starts the download, and whether it is larger than `max`")
+                    .hint("see whether `by` starts the download, and whether the file is larger than `max`")
                     .into());
             }
         };
@@ -149,7 +149,7 @@ impl Run<'_> {
                 media_type: "text/plain".to_owned(),
                 content: self.attempt.scope.text(content)?.into_bytes(),
             },
-            _ => return Err(Failure::new(Code::PlaybookInvalid, "`upload` of nothing").into()),
+            _ => return Err(Failure::new(Code::PlaybookInvalid, "`upload` without a file").into()),
         };
         let target = self.attempt.scope.target(&upload.into, false)?;
         let frame = target.frame.clone();
@@ -158,7 +158,7 @@ impl Run<'_> {
             other => return Err(unexpected(&other)),
         };
         if control.kind != ControlKind::File {
-            let message = format!("{} takes no file", control.element);
+            let message = format!("{} does not take a file", control.element);
             return Err(Failure::new(Code::TargetMissing, message)
                 .hint("name the file input itself: { label: … }")
                 .into());
@@ -167,7 +167,7 @@ impl Run<'_> {
         self.settle().await
     }
 
-    /// The steps of a module, which see what they are given and nothing else.
+    /// Runs the steps of a module. They see only the parameters of the call.
     pub(crate) async fn module(&mut self, call: &Use, planned: &PlannedStep) -> Result<Flow, StepError> {
         let source = Arc::clone(&self.plan.playbook);
         let name = &call.module.value;
