@@ -1,4 +1,4 @@
-//! Evidence in a folder: files named after what they are, with their digest told.
+//! Keeps evidence in a folder. A file is named after its job and its reason; its digest is returned.
 
 use std::path::PathBuf;
 
@@ -6,19 +6,19 @@ use async_trait::async_trait;
 
 use crate::ports::evidence::{EvidenceError, EvidenceStore, Kept};
 
-/// A folder of evidence.
+/// A folder for evidence.
 pub struct Folder {
     root: PathBuf,
     inline_below: u64,
 }
 
 impl Folder {
-    /// The folder is made when the first thing is kept.
+    /// The folder is created with the first file.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), inline_below: 0 }
     }
 
-    /// Pictures of fewer bytes are sent along, too.
+    /// Pictures with fewer bytes are sent in the result, too.
     #[must_use]
     pub fn inline_below(self, bytes: u64) -> Self {
         Self { inline_below: bytes, ..self }
@@ -30,7 +30,7 @@ impl EvidenceStore for Folder {
     async fn keep(&self, name: &str, bytes: &[u8]) -> Result<Kept, EvidenceError> {
         let refuse = |e: std::io::Error| EvidenceError(format!("{}: {e}", self.root.display()));
         let sha256 = crate::digest::sha256(bytes);
-        // Ids come from outside: nothing of them may become a path.
+        // Ids come from outside: they must not become paths.
         let safe: String = name
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' })
@@ -44,7 +44,7 @@ impl EvidenceStore for Folder {
             Err(error) => Err(error),
         };
         if let Err(error) = written {
-            // Half a picture is of no use, and would take the room that the next one needs.
+            // Half a picture is useless, and takes the space of the next one.
             let _ = tokio::fs::remove_file(&partial).await;
             return Err(refuse(error));
         }

@@ -1,13 +1,18 @@
-//! `seatwright cancel`: a job that is not wanted any more.
+//! `seatwright cancel`: asks the workers not to do a job.
 
 use super::{Exit, parts::BrokerArguments, terminal::error};
 use crate::adapters::amqp;
 
-/// Tell the workers that a job is not wanted any more. It is not done if nothing of it was committed yet; its result says
-/// what became of it.
+/// Ask the workers not to do a job.
 ///
-/// Exit code 0: told; 1: no worker is listening; 3: no broker.
+/// A job that has committed nothing yet is not done, and its result says `cancelled`. After its commit, a job is finished
+/// and has its usual result.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  The workers have the request.
+  1  No worker is listening.
+  3  Not ready: the configuration or the broker cannot be used.")]
 pub(super) struct CancelCommand {
     /// The id of the job.
     job: String,
@@ -18,12 +23,15 @@ pub(super) struct CancelCommand {
 impl CancelCommand {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         if amqp::cancel(&self.broker.url()?, &self.job).await? {
-            println!("told: if nothing of {} was committed yet, its result will say `cancelled`", self.job);
+            println!(
+                "the workers have the request: if {} has committed nothing yet, its result will say `cancelled`",
+                self.job
+            );
             return Ok(Exit::Done);
         }
         error(format_args!(
-            "no worker is listening: nobody was told, and {} will be done when one is there.\nStart a worker \
-             and cancel it again.",
+            "no worker is listening, so {} is not cancelled: the next worker will do it.\nStart a worker, and cancel \
+             the job again.",
             self.job
         ));
         Ok(Exit::NotDone)

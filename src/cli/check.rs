@@ -1,4 +1,4 @@
-//! `seatwright check`: everything that is wrong with playbooks.
+//! `seatwright check`: prints all findings in playbooks.
 
 use std::{
     io::Write,
@@ -17,21 +17,25 @@ use crate::{
     worker::playbooks::{load_all, load_file, load_modules},
 };
 
-/// Say everything that is wrong with playbooks, all at once, before a browser opens.
-///
-/// Exit code 0: they can be played (warnings are allowed); 1: at least one cannot; 3: they cannot be read.
+/// Check playbooks and modules, and print all findings at once. No browser is needed.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  The playbooks can be played. There may be warnings.
+  1  At least one playbook has an error; with --strict, or a warning.
+  3  Not ready: a file or a folder cannot be read.")]
 pub(super) struct CheckCommand {
-    /// Playbook files, or folders with one folder an app.
+    /// Playbooks, modules, or folders with one folder per app.
     #[arg(default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
     paths: Vec<PathBuf>,
-    /// Warnings count as errors.
+    /// Treat warnings as errors.
     #[arg(long)]
     strict: bool,
-    /// For people, for programs, or for the code view of a forge (SARIF 2.1.0).
+    /// How findings are printed.
     #[arg(long, value_enum, default_value = "human")]
     format: Format,
-    /// Where the reference is published; findings link into it. Without it: `docs/reference` above the playbooks.
+    /// The address of the reference, for example https://docs.example/reference. Findings link to it. Without it: the
+    /// folder docs/reference above the playbooks, if there is one.
     #[arg(long, value_name = "URL", env = "SEATWRIGHT_REFERENCE")]
     reference: Option<String>,
 }
@@ -39,8 +43,11 @@ pub(super) struct CheckCommand {
 /// How findings are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
+    /// For people: each finding with its place in the file.
     Human,
+    /// For programs: one JSON object.
     Json,
+    /// For code hosts such as GitHub: SARIF 2.1.0.
     Sarif,
 }
 
@@ -50,31 +57,32 @@ impl CheckCommand {
         for path in &self.paths {
             if path.is_dir() && !path.join("playbook.yaml").is_file() {
                 all.extend(load_all(path)?.into_iter().map(|(_, loaded)| loaded));
-                all.extend(load_modules(path).into_values().map(|module| shown(&module)));
+                all.extend(load_modules(path).into_values().map(|module| as_loaded(&module)));
             } else {
                 let file = if path.is_dir() { path.join("playbook.yaml") } else { path.clone() };
                 let unreadable = |e| anyhow::anyhow!("{} cannot be read: {e}", file.display());
                 let text = String::from_utf8_lossy(&std::fs::read(&file).map_err(unreadable)?).into_owned();
                 all.push(if text.lines().any(|line| line.starts_with("module:")) {
-                    shown(&load_module(&file.to_string_lossy(), &text))
+                    as_loaded(&load_module(&file.to_string_lossy(), &text))
                 } else {
                     load_file(&file).map_err(unreadable)?
                 });
             }
         }
-        all.par_iter_mut().for_each(hold_against_scenarios);
+        all.par_iter_mut().for_each(note_unplayed);
         let count = |severity| {
             all.iter().flat_map(|l| &l.findings).filter(|f| f.finding.severity() == severity).count()
         };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        let reference = self.reference.clone().or_else(|| self.paths.first().and_then(|path| beside(path)));
+        let reference =
+            self.reference.clone().or_else(|| self.paths.first().and_then(|path| reference_above(path)));
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         let printed = match self.format {
             Format::Human => human(&mut out, &all, reference.as_deref(), errors, warnings),
             Format::Json => writeln!(out, "{:#}", findings::json(&all, reference.as_deref())),
             Format::Sarif => writeln!(out, "{:#}", findings::sarif(&all, reference.as_deref())),
         };
-        // Whoever reads may have heard enough.
+        // The reader may have closed the pipe.
         if let Err(error) = printed.and_then(|()| out.flush())
             && error.kind() != std::io::ErrorKind::BrokenPipe
         {
@@ -84,17 +92,17 @@ impl CheckCommand {
     }
 }
 
-/// Where there are scenarios, a playbook is as good as what they play of it. What is wrong with their file itself,
-/// `seatwright test` tells.
-fn hold_against_scenarios(loaded: &mut Loaded) {
-    let beside = Path::new(&loaded.path).with_file_name("scenarios.yaml");
-    if let Ok(text) = std::fs::read_to_string(beside) {
+/// Adds a finding for each operation that no scenario plays, if the playbook has scenarios. `seatwright test` reports
+/// what is wrong with the scenarios themselves.
+fn note_unplayed(loaded: &mut Loaded) {
+    let scenarios = Path::new(&loaded.path).with_file_name("scenarios.yaml");
+    if let Ok(text) = std::fs::read_to_string(scenarios) {
         loaded.note_unplayed(&scenario::played(&text));
     }
 }
 
-/// A module's findings are shown as a playbook's.
-fn shown(module: &LoadedModule) -> Loaded {
+/// A module in the shape of a playbook, so that its findings are printed in the same way.
+fn as_loaded(module: &LoadedModule) -> Loaded {
     Loaded {
         path: module.path.clone(),
         source: module.source.clone(),
@@ -124,8 +132,8 @@ fn human(
     writeln!(out, "{} checked: {errors}, {warnings}", counted(all.len(), "file"))
 }
 
-/// The reference of a checkout, as an address.
-fn beside(path: &Path) -> Option<String> {
+/// The address of docs/reference in a checkout.
+fn reference_above(path: &Path) -> Option<String> {
     let path = path.canonicalize().ok()?;
     let folder =
         path.ancestors().map(|a| a.join("docs/reference")).find(|f| f.join("findings.md").is_file())?;

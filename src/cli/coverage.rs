@@ -1,22 +1,27 @@
-//! `seatwright coverage`: what the scenarios leave out.
+//! `seatwright coverage`: shows what the scenarios leave out.
 
 use std::path::PathBuf;
 
 use super::{Exit, suites::load_suites, terminal::counted};
 use crate::{contract::Operation, scenario::coverage, worker::playbooks::Playbooks};
 
-/// Which states of which operations have a scenario.
+/// Show which common states of each operation have a scenario, and which do not.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  Every state has a scenario.
+  1  At least one state has none, or a scenarios.yaml has errors.
+  3  Not ready: a file or a folder cannot be read.")]
 pub(super) struct CoverageCommand {
-    /// Only these apps.
+    /// Only these apps, for example ledgerly.
     apps: Vec<String>,
-    /// One folder an app, each with a playbook.yaml and a scenarios.yaml.
+    /// The folder of the playbooks, one folder per app: DIR/ledgerly/playbook.yaml and scenarios.yaml.
     #[arg(long, value_name = "DIR", default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
     playbooks: PathBuf,
-    /// One folder a fixture site.
+    /// The folder of the fixture sites, one folder per site: DIR/ledgerly/site.yaml.
     #[arg(long, value_name = "DIR", default_value = "fixtures/sites")]
     sites: PathBuf,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -31,7 +36,7 @@ impl CoverageCommand {
             playbooks.of(app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
         }
         let wanted = |app: &str| self.apps.is_empty() || self.apps.iter().any(|name| name == app);
-        // What a check refuses has nothing to cover yet, unless it has scenarios: then it is an error.
+        // A playbook with errors and without scenarios is left out. With scenarios, it is an error.
         let mut apps: Vec<&str> =
             playbooks.apps().filter(|(_, playable)| *playable).map(|(app, _)| app).collect();
         apps.extend(suites.iter().map(|suite| suite.app.as_str()));

@@ -1,51 +1,62 @@
-//! `seatwright dead`: what could not be done, and back to its lane with it.
+//! `seatwright dead`: shows dead letters, and publishes them to their lanes again.
 
 use jiff::Timestamp;
 
 use super::{Exit, parts::BrokerArguments, terminal::error};
 use crate::adapters::amqp::{DeadLetter, DeadLetters};
 
-/// Look at what could not be done (the queue `seatwright.dead`), and give it back to its lane.
+/// Show the jobs that could not be done (the queue `seatwright.dead`), or publish them again.
 ///
-/// Looking removes nothing. Exit code 0: done; 1: something was not found, or could not be replayed; 3: no broker.
+/// Showing removes nothing.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct DeadCommand {
     #[command(subcommand)]
     action: DeadAction,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  Done.
+  1  A job was not found, or could not be published again.
+  3  Not ready: the configuration or the broker cannot be used.";
+
 #[derive(Debug, clap::Subcommand)]
 enum DeadAction {
-    /// One line for each: job, lane, age, reason. The oldest first.
+    /// Print one line per job: id, lane, age, reason. The oldest is first.
+    #[command(after_help = EXIT_CODES)]
     List {
         #[command(flatten)]
         broker: BrokerArguments,
-        /// Look at no more than this.
+        /// Read at most this number of messages.
         #[arg(long, value_name = "COUNT", default_value_t = 200)]
         limit: usize,
     },
-    /// All that is known of one, with its body.
+    /// Print everything that is known of one job, with its body.
+    #[command(after_help = EXIT_CODES)]
     Show {
-        /// The id of the job, as `list` shows it.
+        /// The id of the job, as `list` prints it.
         job: String,
         #[command(flatten)]
         broker: BrokerArguments,
-        /// Look at no more than this.
+        /// Read at most this number of messages.
         #[arg(long, value_name = "COUNT", default_value_t = 1000)]
         limit: usize,
     },
-    /// Publish again, each to its lane, and only then remove. What is wrong with a job should be mended first: a playbook,
-    /// a configuration, the app.
+    /// Publish jobs to their lanes again, and then remove them from `seatwright.dead`.
+    ///
+    /// First fix what was wrong: the playbook, the configuration or the app.
+    #[command(after_help = EXIT_CODES)]
     Replay {
-        /// The ids of the jobs, as `list` shows them.
+        /// The ids of the jobs, as `list` prints them.
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         jobs: Vec<String>,
-        /// All that are there.
+        /// Replay every job.
         #[arg(long)]
         all: bool,
         #[command(flatten)]
         broker: BrokerArguments,
-        /// Look at no more than this.
+        /// Read at most this number of messages.
         #[arg(long, value_name = "COUNT", default_value_t = 1000)]
         limit: usize,
     },
@@ -60,9 +71,9 @@ impl DeadCommand {
                     println!("{}", line(letter));
                 }
                 match (dead.letters().next(), dead.more) {
-                    (None, _) => println!("nothing: every job that came was answered"),
+                    (None, _) => println!("there are no dead letters"),
                     (_, 0) => {}
-                    (_, more) => println!("… and {more} more: --limit COUNT"),
+                    (_, more) => println!("… and {more} more: `--limit COUNT` reads them, too"),
                 }
                 dead.close().await;
                 Ok(Exit::Done)
@@ -78,7 +89,9 @@ impl DeadCommand {
                 if found {
                     return Ok(Exit::Done);
                 }
-                error(format_args!("there is no {job} on seatwright.dead: see `seatwright dead list`"));
+                error(format_args!(
+                    "seatwright.dead has no job {job}: `seatwright dead list` prints the ids"
+                ));
                 Ok(Exit::NotDone)
             }
             DeadAction::Replay { jobs, all, broker, limit } => {
@@ -98,10 +111,10 @@ async fn replay(url: &str, jobs: &[String], all: bool, limit: usize) -> anyhow::
         }
         missing.retain(|job| **job != letter.job);
         match dead.replay(number).await {
-            Ok(()) => println!("{} is on its lane {} again", letter.job, lane(letter)),
+            Ok(()) => println!("{} is published to lane {} again", letter.job, lane(letter)),
             Err(failure) => {
                 good = false;
-                error(format_args!("{} stays where it is: {failure}", letter.job));
+                error(format_args!("{} stays on seatwright.dead: {failure}", letter.job));
             }
         }
     }
@@ -109,10 +122,10 @@ async fn replay(url: &str, jobs: &[String], all: bool, limit: usize) -> anyhow::
     dead.close().await;
     for job in missing {
         good = false;
-        error(format_args!("there is no {job} on seatwright.dead: see `seatwright dead list`"));
+        error(format_args!("seatwright.dead has no job {job}: `seatwright dead list` prints the ids"));
     }
     if more > 0 {
-        error(format_args!("{more} more were not looked at: --limit COUNT"));
+        error(format_args!("{more} more messages were not read: `--limit COUNT` reads them, too"));
     }
     Ok(if good { Exit::Done } else { Exit::NotDone })
 }
@@ -128,12 +141,12 @@ fn line(letter: &DeadLetter) -> String {
 
 fn whole(letter: &DeadLetter) -> String {
     let body = match &letter.body {
-        None => "withheld: it held a secret in clear".to_owned(),
+        None => "withheld: it contained a secret in plain text".to_owned(),
         Some(body) => serde_json::from_slice::<serde_json::Value>(body)
             .and_then(|value| serde_json::to_string_pretty(&value))
             .unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned()),
     };
-    let at = letter.since.map_or_else(|| "nobody wrote down".to_owned(), |at| at.to_string());
+    let at = letter.since.map_or_else(|| "unknown".to_owned(), |at| at.to_string());
     format!(
         "job     {}\nlane    {}\nsince   {at} ({})\nreason  {}\n{body}",
         letter.job,
@@ -143,7 +156,7 @@ fn whole(letter: &DeadLetter) -> String {
     )
 }
 
-/// How long it has been there: the largest unit alone.
+/// How long a message has been there, in its largest unit.
 fn age(letter: &DeadLetter) -> String {
     let Some(since) = letter.since else { return "?".to_owned() };
     let age = Timestamp::now().duration_since(since).as_secs();

@@ -1,4 +1,4 @@
-//! `seatwright doctor`: what is wrong, and how to mend it.
+//! `seatwright doctor`: shows what is missing on this machine, and how to fix it.
 
 use std::path::PathBuf;
 
@@ -8,16 +8,19 @@ use super::{
 };
 use crate::{ports::driver::Launch, worker::playbooks::Playbooks};
 
-/// Look whether this machine can work: Chromium and its sandbox, the broker, the playbooks. Says what is wrong and how
-/// to mend it; changes nothing.
+/// Check whether this machine is ready: Chromium and its sandbox, the broker, the playbooks.
 ///
-/// Exit code 0: all is well; 3: something is missing.
+/// For each problem, the doctor prints how to fix it. It changes nothing.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  Everything is ready.
+  3  Something is missing.")]
 pub(super) struct DoctorCommand {
-    /// The folder with one folder an app.
+    /// The folder of the playbooks, one folder per app: DIR/ledgerly/playbook.yaml.
     #[arg(long, value_name = "DIR", default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
     playbooks: PathBuf,
-    /// The broker to look at: amqp://user:password@host:5672.
+    /// The broker to check, for example amqp://user:password@127.0.0.1:5672. Without it, no broker is checked.
     #[arg(long, value_name = "URL", env = "SEATWRIGHT_BROKER", hide_env_values = true)]
     broker: Option<String>,
     #[command(flatten)]
@@ -27,9 +30,9 @@ pub(super) struct DoctorCommand {
 impl DoctorCommand {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let mut well = true;
-        let mut tell = |good: bool, what: &str, said: String| {
+        let mut report = |good: bool, what: &str, text: String| {
             well &= good;
-            let mut lines = said.lines();
+            let mut lines = text.lines();
             println!("{} {what}: {}", if good { "ok   " } else { "wrong" }, lines.next().unwrap_or_default());
             for line in lines {
                 println!("      {line}");
@@ -38,20 +41,20 @@ impl DoctorCommand {
         match ChromiumLauncher(self.browser.options()).launch().await {
             Ok(browser) => {
                 let sandbox = if self.browser.allow_no_sandbox {
-                    "WITHOUT its sandbox, as asked"
+                    "WITHOUT its sandbox, because of --allow-no-sandbox"
                 } else {
                     "with its sandbox"
                 };
-                tell(true, "browser", format!("{} starts, {sandbox}", browser.version()));
+                report(true, "browser", format!("{} starts, {sandbox}", browser.version()));
                 browser.close().await;
             }
-            Err(reason) => tell(false, "browser", reason),
+            Err(reason) => report(false, "browser", reason),
         }
         match &self.broker {
-            None => tell(true, "broker", "none was named (--broker URL)".to_owned()),
+            None => report(true, "broker", "not checked, because none is named (--broker URL)".to_owned()),
             Some(url) => match crate::adapters::amqp::probe(url).await {
-                Ok(said) => tell(true, "broker", said),
-                Err(reason) => tell(false, "broker", reason),
+                Ok(answer) => report(true, "broker", answer),
+                Err(reason) => report(false, "broker", reason),
             },
         }
         match Playbooks::read(&self.playbooks) {
@@ -59,25 +62,25 @@ impl DoctorCommand {
                 let mut any = false;
                 for (app, good) in playbooks.apps() {
                     any = true;
-                    let said = if good {
+                    let text = if good {
                         "can be played".to_owned()
                     } else {
-                        format!("has errors\nrun `seatwright check {}/{app}`", self.playbooks.display())
+                        format!("has errors\nRun `seatwright check {}/{app}`", self.playbooks.display())
                     };
-                    tell(good, &format!("playbook {app}"), said);
+                    report(good, &format!("playbook {app}"), text);
                 }
                 if !any {
-                    tell(
+                    report(
                         false,
                         "playbooks",
                         format!(
-                            "{} has none\nname the folder that has one folder an app: --playbooks DIR",
+                            "{} contains no playbook\nName the folder that has one folder per app: --playbooks DIR",
                             self.playbooks.display()
                         ),
                     );
                 }
             }
-            Err(error) => tell(false, "playbooks", error.to_string()),
+            Err(error) => report(false, "playbooks", error.to_string()),
         }
         Ok(if well { Exit::Done } else { Exit::NotReady })
     }

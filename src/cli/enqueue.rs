@@ -1,4 +1,4 @@
-//! `seatwright enqueue`: what a gateway does, by hand.
+//! `seatwright enqueue`: publishes jobs by hand, as a gateway does.
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
@@ -14,26 +14,29 @@ use crate::{
 };
 
 /// Publish jobs, show their progress, and wait for their results.
-///
-/// Exit code 0: every job succeeded or changed nothing; 1: at least one did not; 3: no broker, or no result in time.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  Every job succeeded or changed nothing.
+  1  At least one job did not.
+  3  Not ready: the broker or a file is missing, or a result did not arrive in time.")]
 pub(super) struct EnqueueCommand {
-    /// Job files, published in this order.
+    /// Job files (JSON). They are published in this order.
     #[arg(required = true)]
     jobs: Vec<PathBuf>,
-    /// A worker's configuration: it knows the broker, and the lane of each integration.
+    /// The worker's configuration. It has the address of the broker, and the lane of each integration.
     #[arg(long, value_name = "FILE", env = "SEATWRIGHT_CONFIG", required_unless_present = "broker")]
     config: Option<PathBuf>,
-    /// The broker: amqp://user:password@host:5672.
+    /// The address of the broker, for example amqp://user:password@127.0.0.1:5672. It overrides the configuration.
     #[arg(long, value_name = "URL", env = "SEATWRIGHT_BROKER", hide_env_values = true)]
     broker: Option<String>,
-    /// The lane, where no configuration knows it.
+    /// The lane of jobs whose integration is not in the configuration, for example acme.
     #[arg(long, value_name = "LANE", default_value = "unknown")]
     lane: String,
     /// How long to wait for all results, in seconds.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     wait: u64,
-    /// Print the whole results as JSON, one a line.
+    /// Print the whole results as JSON, one per line.
     #[arg(long)]
     json: bool,
 }
@@ -44,14 +47,14 @@ impl EnqueueCommand {
         let url = match (&self.broker, &config) {
             (Some(url), _) => url.clone(),
             (None, Some(config)) => config.broker_url().map_err(anyhow::Error::msg)?,
-            (None, None) => anyhow::bail!("no broker: give --broker or --config"),
+            (None, None) => anyhow::bail!("no broker is named: give --broker URL or --config FILE"),
         };
         let lanes: Vec<String> = config.iter().flat_map(|c| c.service_accounts.keys().cloned()).collect();
         let mut client = Client::connect(&url, &lanes).await?;
         let mut waiting = BTreeSet::new();
         for path in &self.jobs {
             let body = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
-            // It is the worker that judges a job: what cannot be read is published all the same.
+            // Only the worker judges jobs: a file that is not a job is published, too.
             let value: Value = serde_json::from_slice(&body).unwrap_or_default();
             let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
             let id = value["id"].as_str().unwrap_or(&name).to_owned();
@@ -69,7 +72,7 @@ impl EnqueueCommand {
             Err(_) => {
                 let missing = waiting.into_iter().collect::<Vec<_>>().join(", ");
                 anyhow::bail!(
-                    "no result within {} s of: {missing}; is a worker running for this lane?",
+                    "no result of {missing} within {} s.\nIs a worker of this lane running? `seatwright lanes` shows stopped lanes; `--wait SECONDS` waits longer",
                     self.wait
                 )
             }
@@ -98,14 +101,16 @@ impl EnqueueCommand {
                         result.outcome,
                         Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal
                     );
-                    // A long list comes in parts, in order.
+                    // A long list arrives in parts, in order.
                     if result.part.as_ref().is_none_or(|part| part.number == part.of) {
                         waiting.remove(&result.job);
                     }
                     let text = if self.json { serde_json::to_string(&result)? } else { summary(&result) };
                     progress.suspend(|| println!("{text}"));
                 }
-                Heard::Other(text) => progress.suspend(|| note(format_args!("not a result: {text}"))),
+                Heard::Other(text) => {
+                    progress.suspend(|| note(format_args!("a message that is not a result: {text}")))
+                }
             }
         }
         progress.finish_and_clear();

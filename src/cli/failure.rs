@@ -1,17 +1,17 @@
-//! Why a job was not done, for the one who wrote the playbook.
+//! Shows why a job failed, for the author of the playbook.
 
 use std::path::Path;
 
 use crate::contract::{Evidence, Failure};
 
-/// What went wrong, where, what was there instead, what to try: a line each. `folder` is that of the app's playbook.
+/// What failed, in which step, what the page shows, and what to try: one line each. `folder` has the playbook of the app.
 pub(super) fn lines(error: &Failure, folder: &Path) -> Vec<String> {
     let mut lines = vec![format!("{}: {}", error.code, error.message)];
     if let (Some(step), Some(at)) = (&error.step, &error.at) {
         lines.push(format!("in {step}, {at}{}", line_of(folder, at)));
     }
-    if let Some(said) = &error.page_said {
-        lines.push(format!("on the page: {said}"));
+    if let Some(text) = &error.page_said {
+        lines.push(format!("on the page: {text}"));
     }
     if let Some(hint) = &error.hint {
         lines.push(format!("try: {hint}"));
@@ -19,19 +19,19 @@ pub(super) fn lines(error: &Failure, folder: &Path) -> Vec<String> {
     lines
 }
 
-/// Where the pictures are.
+/// The path of each picture.
 pub(super) fn pictures(evidence: &[Evidence], folder: &Path) -> Vec<String> {
     let kept = evidence.iter().filter_map(|e| e.reference.as_ref());
     kept.map(|name| format!("picture: {}", folder.join(name).display())).collect()
 }
 
-/// The line of the playbook that a step begins in.
+/// The line of the playbook in which a step begins.
 fn line_of(folder: &Path, at: &str) -> String {
     let mut parts = at.split(':');
     let (Some(file), Some(line)) = (parts.next(), parts.next().and_then(|n| n.parse::<usize>().ok())) else {
         return String::new();
     };
-    // A module stands beside the playbooks.
+    // Modules are next to the folders of the apps.
     let path = if file.contains('/') { folder.join("..").join(file) } else { folder.join(file) };
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().nth(line.saturating_sub(1)).map_or_else(String::new, |line| format!(": {}", line.trim()))

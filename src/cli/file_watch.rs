@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_saved_new_or_gone_is_told_once() {
+    fn a_saved_new_or_deleted_file_is_reported_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = |name: &str| folder.path().join("app").join(name);
         std::fs::create_dir(folder.path().join("app")).expect("a folder");

@@ -1,15 +1,15 @@
-//! Findings for programs: JSON, and SARIF 2.1.0 for the code view of a forge.
+//! Findings for programs: JSON, and SARIF 2.1.0 for code hosts.
 
 use serde_json::{Value, json};
 
 use crate::playbook::{Diagnostic, Finding, Loaded, Severity};
 
-/// Where the reference tells about a finding.
+/// The address of a finding in the reference.
 pub(super) fn address(finding: Finding, reference: &str) -> String {
     format!("{}/findings.md#{}", reference.trim_end_matches('/'), finding.code().to_lowercase())
 }
 
-/// One object a finding, with its place in lines and columns from 1.
+/// One object per finding. Lines and columns start at 1.
 pub(super) fn json(all: &[Loaded], reference: Option<&str>) -> Value {
     let findings = all.iter().flat_map(|loaded| loaded.findings.iter().map(move |f| (loaded, f)));
     let findings = findings.map(|(loaded, found)| {
@@ -44,7 +44,7 @@ fn end(loaded: &Loaded, found: &Diagnostic) -> usize {
     found.span.end.min(loaded.source.len()).max(found.span.start)
 }
 
-/// A SARIF log: every kind of finding is a rule, every finding a result with its region.
+/// A SARIF log. Each kind of finding is a rule, each finding is a result with its region.
 pub(super) fn sarif(all: &[Loaded], reference: Option<&str>) -> Value {
     let rules: Vec<Value> = Finding::ALL.iter().map(|finding| rule(*finding, reference)).collect();
     let results: Vec<Value> =
@@ -80,9 +80,9 @@ fn result(loaded: &Loaded, found: &Diagnostic) -> Value {
     let (line, column) = loaded.line_column(found.span.start);
     let (end_line, end_column) = loaded.line_column(end(loaded, found));
     let index = Finding::ALL.iter().position(|finding| *finding == found.finding);
-    let said = [Some(&found.message), found.label.as_ref(), found.help.as_ref()];
-    let text = said.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ");
-    // Relative to where it runs, as forges want it; absolute paths are addresses of their own.
+    let texts = [Some(&found.message), found.label.as_ref(), found.help.as_ref()];
+    let text = texts.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join("; ");
+    // Relative to the current folder, as code hosts expect it. An absolute path becomes a file: address.
     let uri = match url::Url::from_file_path(&loaded.path) {
         Ok(url) => url.to_string(),
         Err(()) => loaded.path.trim_start_matches("./").replace('%', "%25").replace(' ', "%20"),

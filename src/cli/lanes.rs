@@ -1,20 +1,23 @@
-//! `seatwright lanes`: which lanes are stopped, and why; and to let one go on.
+//! `seatwright lanes`: shows the lanes that are stopped, and why, and resumes them.
 
 use std::path::PathBuf;
 
 use super::{Exit, parts::journal_of};
 use crate::ports::journal::Journal;
 
-/// Show the lanes that are stopped, or let one go on.
+/// Show the lanes that are stopped, or resume one.
 ///
-/// A lane stops when the app refuses its service account, so that a wrong password is tried once and not until the account is
-/// locked. Its jobs wait in their queue. An account that jobs bring along is stopped by itself (`LANE/INTEGRATION/USER`): they
-/// are answered with what it was refused for, and the lane goes on. Exit code 0: done; 1: that lane was not stopped; 3: no journal.
+/// A lane stops when the app refuses its service account. So a wrong password is tried once, and the app does not lock
+/// the account. The jobs of a stopped lane wait in their queue.
+///
+/// If a job brings its own service account, only this account is stopped: LANE/INTEGRATION/USER. Its jobs fail with the
+/// same error, and the lane goes on.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(super) struct LanesCommand {
     #[command(subcommand)]
     action: Option<LanesAction>,
-    /// The worker's configuration: it knows the journal.
+    /// The worker's configuration. It has the address of the journal.
     #[arg(
         long,
         global = true,
@@ -25,11 +28,18 @@ pub(super) struct LanesCommand {
     config: PathBuf,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  Done.
+  1  The lane was not stopped.
+  3  Not ready: the configuration or the journal cannot be read.";
+
 #[derive(Debug, clap::Subcommand)]
 enum LanesAction {
-    /// Take jobs of a lane again, once what stopped it is mended.
+    /// Take jobs of a lane again, after you have fixed what stopped it.
+    #[command(after_help = EXIT_CODES)]
     Resume {
-        /// A name under `service_accounts`; behind it `/INTEGRATION/USER` of an account that jobs bring along.
+        /// The lane, for example acme; or LANE/INTEGRATION/USER for an account that jobs bring along.
         lane: String,
     },
 }
@@ -49,10 +59,10 @@ impl LanesCommand {
                 Ok(Exit::Done)
             }
             Some(LanesAction::Resume { lane }) => Ok(if journal.resume_lane(&lane).await? {
-                println!("{lane}: jobs are taken again within a few seconds");
+                println!("{lane} is resumed: its jobs are taken within a few seconds");
                 Exit::Done
             } else {
-                println!("{lane} was not stopped; `seatwright lanes` shows those that are");
+                println!("{lane} was not stopped: `seatwright lanes` shows the stopped lanes");
                 Exit::NotDone
             }),
         }

@@ -1,4 +1,4 @@
-//! Which adapters stand behind the ports.
+//! The adapters behind the ports, and the arguments that choose them.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,10 +21,11 @@ use crate::{
 /// Which browser is started, and how.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BrowserArguments {
-    /// The Chromium to start; without it, the first that is found.
+    /// The Chromium program, for example /usr/bin/chromium. Without it: the first that is found, the headless shell
+    /// before the full browser.
     #[arg(long, value_name = "PROGRAM", env = "SEATWRIGHT_BROWSER")]
     pub browser: Option<PathBuf>,
-    /// Start Chromium without its sandbox. Only for tests and demos: a page that breaks out of its renderer is in
+    /// Start Chromium without its sandbox: only for tests and trials. A page that breaks out of Chromium then controls
     /// your account.
     #[arg(long, env = "SEATWRIGHT_ALLOW_NO_SANDBOX", value_parser = BoolishValueParser::new())]
     pub allow_no_sandbox: bool,
@@ -58,10 +59,10 @@ pub(super) fn broker_of(config: &Config, file: &Path) -> anyhow::Result<String> 
 /// Which broker.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BrokerArguments {
-    /// A worker's configuration, which knows the broker.
+    /// The worker's configuration. It has the address of the broker.
     #[arg(long, value_name = "FILE", default_value = "seatwright.yaml", env = "SEATWRIGHT_CONFIG")]
     config: PathBuf,
-    /// Or the broker itself: amqp://user:password@host:5672.
+    /// The address of the broker, instead of --config. For example amqp://user:password@127.0.0.1:5672.
     #[arg(long, value_name = "URL", env = "SEATWRIGHT_BROKER", hide_env_values = true)]
     broker: Option<String>,
 }
@@ -72,12 +73,12 @@ impl BrokerArguments {
             return Ok(url.clone());
         }
         let config = Config::read(&self.config)
-            .map_err(|e| anyhow::anyhow!("{e}; or name the broker: --broker URL"))?;
+            .map_err(|e| anyhow::anyhow!("{e}.\nOr name the broker: --broker URL"))?;
         config.broker_url().map_err(|reason| anyhow::anyhow!("{}: {reason}", self.config.display()))
     }
 }
 
-/// Starts Chromium with the page script in it.
+/// Starts Chromium, with the script that runs inside each page.
 pub(super) struct ChromiumLauncher(pub ChromiumOptions);
 
 #[async_trait]

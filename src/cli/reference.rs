@@ -1,6 +1,6 @@
-//! `docs/reference/`: what can be said of the language and the contract from their types.
+//! Writes `docs/reference/` from the types of the language and the contract.
 //!
-//! Examples of findings are the folders of `tests/language`, which are run: so the bad one is bad, the good one good.
+//! The examples of findings are the folders of `tests/language`. They are tests: the bad one has the finding, the good one has not.
 
 mod examples;
 
@@ -23,7 +23,7 @@ use crate::{
 
 const GENERATED: &str = "<!-- Generated from the types by `make schemas`. -->\n\n";
 
-/// Every page: its name, and its text. The examples are read below this folder.
+/// Every page: its file name and its text. The examples are read from this folder.
 pub fn reference(language: &Path) -> std::io::Result<Vec<(&'static str, String)>> {
     let playbook = schema::playbook();
     Ok(vec![
@@ -47,29 +47,29 @@ fn page(title: &str) -> String {
 
 fn index() -> String {
     let mut page = page("Reference");
-    page.push_str("How a playbook is written, step by step, is told in the [guide](../guide.md); what things mean together, in [playbook.md](../playbook.md); what to do when it does not work, in [trouble.md](../trouble.md). Here each thing is told by itself.\n\n| page | tells |\n|---|---|\n");
-    for (file, tells) in [
+    page.push_str("To write a playbook step by step, follow the [guide](../guide.md). [playbook.md](../playbook.md) explains how the parts work together. [trouble.md](../trouble.md) helps when a playbook does not work. The pages here describe each part alone.\n\n| page | describes |\n|---|---|\n");
+    for (file, describes) in [
         ("playbook.md", "the sections of `playbook.yaml`, and of a module"),
         ("steps.md", "the steps, their keys and modifiers"),
         ("locators.md", "how elements are found, and the conditions"),
-        ("views.md", "how records are read, and one user is found"),
+        ("views.md", "how records are read, and how one user is found"),
         ("login.md", "the ways to sign in"),
         ("operations.md", "the operations, and the attributes of a user"),
         ("scenarios.md", "the keys of `scenarios.yaml`"),
-        ("sites.md", "the keys of a fixture site's `site.yaml`, and the faults"),
-        ("findings.md", "what `seatwright check` finds, with a bad and a good example of each"),
+        ("sites.md", "the keys of `site.yaml` of a fixture site, and the faults"),
+        ("findings.md", "the findings of `seatwright check`, each with a bad and a good example"),
         ("errors.md", "the error codes of results"),
     ] {
-        let _ = writeln!(page, "| [{file}]({file}) | {tells} |");
+        let _ = writeln!(page, "| [{file}]({file}) | {describes} |");
     }
     page
 }
 
 fn sections(schema: &Value) -> String {
     let mut page = page("The sections of a playbook");
-    page.push_str("A playbook is `playbooks/<app>/playbook.yaml`; a module that several share is a file such as `playbooks/idp/gatehouse.yaml`.\n");
+    page.push_str("A playbook is the file `playbooks/<app>/playbook.yaml`. A module is a file that several playbooks use, such as `playbooks/idp/gatehouse.yaml`.\n");
     for (name, property) in properties(schema) {
-        let needed = if required(schema, name) { " Needed." } else { "" };
+        let needed = if required(schema, name) { " Required." } else { "" };
         let _ = write!(page, "\n## {name}\n\n{}{needed}\n", description(property));
         if let Some((_, _, example)) = SECTIONS.iter().find(|(section, ..)| section == name) {
             let _ = write!(page, "\n```yaml\n{name}:\n{}\n```\n", indented(example));
@@ -94,7 +94,7 @@ fn sections(schema: &Value) -> String {
 
 fn steps(schema: &Value) -> String {
     let mut page = page("Steps");
-    page.push_str("A step has one action, and modifiers.\n");
+    page.push_str("A step has one action, and it can have modifiers.\n");
     let kinds = [
         ("fill", "Fill"),
         ("choose", "Choose"),
@@ -116,13 +116,13 @@ fn steps(schema: &Value) -> String {
             table(&mut page, schema, kind);
         }
     }
-    page.push_str("\n## when\n\nOne of two ways, by what is visible or by the job's data: `do` where it is so, `else` where it is not.\n\n```yaml\n- when: { label: One-time code }\n  do: [ { enter_code: { into: { label: One-time code }, from: totp } } ]\n```\n\n## Modifiers\n\n| key | says |\n|---|---|\n");
+    page.push_str("\n## when\n\nChooses between two lists of steps, by what is visible or by the data of the job. `do` runs if the condition is true, `else` if it is not.\n\n```yaml\n- when: { label: One-time code }\n  do: [ { enter_code: { into: { label: One-time code }, from: totp } } ]\n```\n\n## Modifiers\n\n| key | means |\n|---|---|\n");
     for (name, property) in properties(&schema["definitions"]["Step"]) {
         if !STEPS.iter().any(|(key, ..)| key == name) {
             let _ = writeln!(page, "| `{name}` | {} |", description(property));
         }
     }
-    page.push_str("\n## Keys\n\n`press` knows ");
+    page.push_str("\n## Keys\n\n`press` accepts ");
     page.push_str(&list(words_of(&schema["definitions"]["Key"])));
     page.push_str(".\n");
     page
@@ -130,15 +130,15 @@ fn steps(schema: &Value) -> String {
 
 fn locators() -> String {
     let mut page = page("Locators");
-    page.push_str("A locator says what a person sees, and finds exactly one element. It finds in one way: by a role with its accessible name, or by one of the other keys.\n\n## Roles\n\nRoles are those of WAI-ARIA 1.2; names are exact after white-space folding, `~` is any name, `{ matches: \"Pay *\" }` a pattern.\n\n| role | is |\n|---|---|\n");
+    page.push_str("A locator describes what a person sees, and finds exactly one element: by a role with its accessible name, or by one of the other keys.\n\n## Roles\n\nThe roles are those of WAI-ARIA 1.2. A name must match exactly, except for white space. `~` is any name, `{ matches: \"Pay *\" }` is a pattern.\n\n| role | is |\n|---|---|\n");
     for role in ROLES {
         let _ = writeln!(page, "| `{role}` | {} |", words::role(role));
     }
-    page.push_str("\n## Other keys\n\n| key | says | example |\n|---|---|---|\n");
+    page.push_str("\n## Other keys\n\n| key | finds | example |\n|---|---|---|\n");
     for (key, says, example) in words::LOCATOR_KEYS {
         let _ = writeln!(page, "| `{key}` | {says} | `{example}` |");
     }
-    page.push_str("\n## Conditions\n\nWhere something is asked (`expect`, `when`, `unless`, `until`), a locator says that such an element is visible. Beside that:\n\n| key | is so when |\n|---|---|\n");
+    page.push_str("\n## Conditions\n\nIn a condition (`expect`, `when`, `unless`, `until`), a locator means that the element is visible. The other conditions:\n\n| key | is true when |\n|---|---|\n");
     for (key, says) in CONDITIONS {
         let _ = writeln!(page, "| `{key}` | {says} |");
     }
@@ -147,7 +147,7 @@ fn locators() -> String {
 
 fn views(schema: &Value) -> String {
     let mut page = page("Views");
-    page.push_str("A view says where records are, and how to read them.\n");
+    page.push_str("A view describes where the records are, and how to read them.\n");
     for (title, name) in [
         ("A view", "View"),
         ("Rows", "Rows"),
@@ -165,14 +165,12 @@ fn views(schema: &Value) -> String {
 
 fn login(schema: &Value) -> String {
     let mut page = page("Signing in");
-    page.push_str(
-        "The integration's service account says which way is taken: `password`, `sso` or `token`.\n",
-    );
+    page.push_str("The service account of the integration chooses the way: `password`, `sso` or `token`.\n");
     for (title, name) in [("login", "Login"), ("tenant", "Tenant"), ("token", "Token")] {
         let _ = write!(page, "\n## {title}\n\n");
         table(&mut page, schema, name);
     }
-    page.push_str("\nA token is sent by one of: ");
+    page.push_str("\nA token is sent in one of these ways: ");
     page.push_str(&list(words_of(&schema["definitions"]["SendToken"])));
     page.push_str(".\n");
     page
@@ -180,13 +178,13 @@ fn login(schema: &Value) -> String {
 
 fn operations(schema: &Value) -> String {
     let mut page = page("Operations");
-    page.push_str("Every write is wrapped: the user is looked for, the steps are done, and the change is read back.\n\n");
+    page.push_str("Every write has three parts: Seatwright looks for the user, does the steps, and reads the change back.\n\n");
     table(&mut page, schema, "OperationSteps");
     for operation in Operation::ALL {
         let (says, example) = words::operation(*operation);
         let _ = write!(page, "\n## {operation}\n\n{says}\n\n```yaml\n{example}\n```\n");
     }
-    page.push_str("\n## Attributes\n\nOf a SCIM user (RFC 7643 §4.1).\n\n| attribute | is |\n|---|---|\n");
+    page.push_str("\n## Attributes\n\nThe attributes of a SCIM user (RFC 7643 §4.1).\n\n| attribute | is |\n|---|---|\n");
     for attribute in ATTRIBUTES {
         let _ = writeln!(page, "| `{attribute}` | {} |", words::attribute(attribute));
     }
@@ -196,7 +194,7 @@ fn operations(schema: &Value) -> String {
 fn scenarios() -> String {
     let schema = crate::scenario::schema();
     let mut page = page("Scenarios");
-    page.push_str("`playbooks/<app>/scenarios.yaml` says what must happen on the app's fixture site. What a scenario does not name has to be as before.\n\n");
+    page.push_str("`playbooks/<app>/scenarios.yaml` describes what must happen on the fixture site of the app. Everything that a scenario does not name must stay as it was.\n\n");
     rows(&mut page, &schema);
     for (title, name) in [
         ("A scenario", "Scenario"),
@@ -215,7 +213,7 @@ fn scenarios() -> String {
 fn sites() -> String {
     let schema = schema::of::<SiteFile>("");
     let mut page = page("Fixture sites");
-    page.push_str("A site is a folder: `site.yaml` beside pages, style sheets and scripts. How one is written is told in [sites.md](../sites.md). Expressions and templates are minijinja's.\n\n");
+    page.push_str("A site is a folder with `site.yaml`, pages, style sheets and scripts. [sites.md](../sites.md) explains how to write one. Expressions and templates are those of minijinja.\n\n");
     rows(&mut page, &schema);
     for (title, name) in [
         ("sign_in", "SignIn"),
@@ -236,13 +234,13 @@ fn sites() -> String {
         table(&mut page, &schema, name);
     }
     let schema = schema::of::<Fault>("");
-    page.push_str("\n## Faults\n\nThings go wrong when a scenario, or a post to `/_site/faults`, asks for it.\n\n```yaml\nfaults: [ { on: POST /members, do: drop_after, times: 1 } ]\n```\n\n| `do` | does | keys of its own |\n|---|---|---|\n");
+    page.push_str("\n## Faults\n\nA fault makes something go wrong, if a scenario or a POST to `/_site/faults` asks for it.\n\n```yaml\nfaults: [ { on: POST /members, do: drop_after, times: 1 } ]\n```\n\n| `do` | effect | its keys |\n|---|---|---|\n");
     let kinds = schema["definitions"]["Kind"]["oneOf"].as_array().into_iter().flatten();
-    for (kind, told) in Kind::ALL.iter().zip(kinds) {
+    for (kind, definition) in Kind::ALL.iter().zip(kinds) {
         let (name, needs, may) = kind.written();
-        let needed = needs.iter().map(|key| format!("`{key}`, needed"));
+        let needed = needs.iter().map(|key| format!("`{key}` (required)"));
         let keys: Vec<String> = needed.chain(may.iter().map(|key| format!("`{key}`"))).collect();
-        let _ = writeln!(page, "| `{name}` | {} | {} |", description(told), keys.join(", "));
+        let _ = writeln!(page, "| `{name}` | {} | {} |", description(definition), keys.join(", "));
     }
     page.push_str("\n## A fault\n\n");
     rows(&mut page, &schema);
@@ -251,7 +249,7 @@ fn sites() -> String {
 
 fn findings(language: &Path) -> std::io::Result<String> {
     let mut page = page("Findings");
-    page.push_str("An error forbids playing the playbook; a warning does not.\n\n| code | | what is wrong |\n|---|---|---|\n");
+    page.push_str("A playbook with an error is not played. A playbook with warnings is.\n\n| code | | what is wrong |\n|---|---|---|\n");
     for finding in Finding::ALL {
         let code = finding.code();
         let _ = writeln!(
@@ -277,7 +275,7 @@ fn findings(language: &Path) -> std::io::Result<String> {
 
 fn errors() -> String {
     let mut page = page("Error codes");
-    page.push_str("They decide what happens next; prose only explains.\n\n| code | class | retry | owner | SCIM | means |\n|---|---|---|---|---|---|\n");
+    page.push_str("Programs decide by the code. The message is for people.\n\n| code | class | retry | owner | SCIM | means |\n|---|---|---|---|---|---|\n");
     for code in Code::ALL {
         let scim = code.scim();
         let kind = scim.scim_type.map(|kind| format!(" {kind}")).unwrap_or_default();
@@ -301,15 +299,15 @@ fn severity(finding: Finding) -> &'static str {
     }
 }
 
-/// The keys of a definition with what they say.
+/// The keys of a definition, with their descriptions.
 fn table(page: &mut String, schema: &Value, name: &str) {
     rows(page, &schema["definitions"][name]);
 }
 
 fn rows(page: &mut String, definition: &Value) {
-    page.push_str("| key | says |\n|---|---|\n");
+    page.push_str("| key | means |\n|---|---|\n");
     for (name, property) in properties(definition) {
-        let needed = if required(definition, name) { " Needed." } else { "" };
+        let needed = if required(definition, name) { " Required." } else { "" };
         let _ = writeln!(page, "| `{name}` | {}{needed} |", description(property));
     }
 }

@@ -1,20 +1,20 @@
-//! Findings as people read them: the place underlined in the source.
+//! Shows findings to people: the place is underlined in the source.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::playbook::{Diagnostic, Loaded, Severity};
 
-/// One finding with its place in the source.
+/// Shows one finding of a playbook.
 pub fn finding(loaded: &Loaded, diagnostic: &Diagnostic, color: bool) -> String {
     finding_in(&loaded.path, &loaded.source, diagnostic, color)
 }
 
-/// One finding in any text.
+/// Shows one finding in any text.
 pub fn finding_in(path: &str, source: &str, diagnostic: &Diagnostic, color: bool) -> String {
     linked(path, source, diagnostic, color, None)
 }
 
-/// The same; on a terminal the code links to the reference.
+/// Shows one finding. With colours, its code links to the reference.
 pub(super) fn linked(
     path: &str,
     source: &str,
@@ -27,7 +27,7 @@ pub(super) fn linked(
         Severity::Warning => Level::WARNING,
     };
     let end = diagnostic.span.end.min(source.len()).max(diagnostic.span.start);
-    // What stands over several lines is marked where it begins.
+    // A place of several lines is marked in its first line.
     let text = source.get(diagnostic.span.start..end).unwrap_or_default();
     let end = text.find('\n').map_or(end, |line| diagnostic.span.start + line);
     let label = diagnostic.label.as_deref().unwrap_or_default();

@@ -23,23 +23,28 @@ use crate::{
     },
 };
 
-/// Do one job without a broker, and print its result as JSON. Progress goes to standard error.
+/// Do one job without a broker, and print its result as JSON.
 ///
-/// Exit code 0: succeeded, no_change or pending_external; 1: anything else; 3: no job file, no playbooks, or no Chromium.
+/// The progress goes to standard error. Pictures and a trace go into a folder.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  The outcome is succeeded, no_change or pending_external.
+  1  The job has another outcome.
+  3  Not ready: the job file, the playbooks, Chromium or its sandbox is missing.")]
 pub(super) struct RunCommand {
-    /// The job: a JSON file, or `-` for standard input.
+    /// The job, a JSON file, for example fixtures/jobs/create.json; or `-` for standard input.
     job: PathBuf,
-    /// The folder with one folder an app.
+    /// The folder of the playbooks, one folder per app: DIR/ledgerly/playbook.yaml.
     #[arg(long, value_name = "DIR", default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
     playbooks: PathBuf,
-    /// Where pictures and traces go.
+    /// The folder for pictures and traces.
     #[arg(long, value_name = "DIR", default_value = "out/evidence")]
     evidence: PathBuf,
-    /// The only folder that `file:` secrets are read from.
+    /// The folder of secrets that the job names as file:PATH. Without it, these secrets cannot be read.
     #[arg(long, value_name = "DIR")]
     secrets_root: Option<PathBuf>,
-    /// A setting of the integration, over those of the job: `port=4711`.
+    /// Set one setting of the integration, for example port=4711. It overrides the setting in the job. May be repeated.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
     #[command(flatten)]
@@ -49,7 +54,7 @@ pub(super) struct RunCommand {
 fn setting(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .ok_or_else(|| "write NAME=VALUE".to_owned())
+        .ok_or_else(|| "write NAME=VALUE, for example port=4711".to_owned())
 }
 
 impl RunCommand {
@@ -71,7 +76,7 @@ impl RunCommand {
                 let readers = Readers::default().with(Arc::new(Console));
                 let readers = match Trace::create(&self.evidence, &job.id) {
                     Ok(trace) => readers.with(Arc::new(trace)),
-                    // No evidence is no reason to leave a job undone: its result says what could not be kept.
+                    // A job is done without its evidence, too. Its result says what could not be kept.
                     Err(error) => {
                         note(format_args!(
                             "  no trace: {} cannot be written: {error}",
@@ -87,7 +92,7 @@ impl RunCommand {
             Err(refusal) => runner.refuse(&refusal, refusal.id.as_deref().unwrap_or("unknown")),
         };
         println!("{}", serde_json::to_string_pretty(&result)?);
-        // Again for people, where they look: at the end.
+        // Once more for people, who look at the end.
         if let Some(error) = &result.error {
             let folder = self.playbooks.join(result.app.as_deref().unwrap_or_default());
             let pictures = failure::pictures(&result.evidence, &self.evidence);

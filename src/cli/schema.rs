@@ -13,11 +13,16 @@ use crate::{contract, playbook::schema, scenario, site::SiteFile};
 /// Messages (job, result, event) have schemas in the dialect 2020-12. Files that people write (playbook, module,
 /// scenarios, site) have schemas in draft-07, because every editor understands it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  Done.
+  3  Not ready: a file cannot be read or written.")]
 pub(super) struct SchemaCommand {
     /// Which schema to print.
     #[arg(value_parser = NAMES, required_unless_present = "write")]
     name: Option<String>,
-    /// Write every schema into this folder, and the reference beside it, with the examples of tests/language: docs/schema.
+    /// Write all schemas into this folder, and the reference into DIR/../reference. Run it in the repository, for example
+    /// with docs/schema: the examples of the reference come from tests/language.
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
 }
@@ -38,7 +43,7 @@ impl SchemaCommand {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
         if let Some(folder) = &self.write {
             std::fs::create_dir_all(folder)
-                .with_context(|| format!("{} cannot be made", folder.display()))?;
+                .with_context(|| format!("{} cannot be created", folder.display()))?;
             for (name, schema) in all() {
                 let file = folder.join(format!("{name}.schema.json"));
                 std::fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&schema)?))
@@ -50,7 +55,7 @@ impl SchemaCommand {
                 .with_context(|| format!("the examples in {} cannot be read", language.display()))?;
             let reference = folder.join("../reference");
             std::fs::create_dir_all(&reference)
-                .with_context(|| format!("{} cannot be made", reference.display()))?;
+                .with_context(|| format!("{} cannot be created", reference.display()))?;
             for (name, text) in pages {
                 let page = reference.join(name);
                 std::fs::write(&page, text)

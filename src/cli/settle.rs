@@ -1,4 +1,4 @@
-//! `seatwright settle`: what ended `indeterminate`, and what became of it.
+//! `seatwright settle`: shows and settles the jobs that ended `indeterminate`.
 
 use std::path::PathBuf;
 
@@ -15,21 +15,26 @@ use crate::{
     ports::journal::{Journal, UnsettledJob},
 };
 
-/// Show the jobs that ended `indeterminate`, have one looked at, or say what became of it.
+/// Show the jobs that ended `indeterminate`, check one again, or record what became of it.
 ///
-/// Such a job holds its user: nothing else is done to them before it is known. A worker looks by itself; this is for what it
-/// cannot know. Exit code 0: done; 1: no such job is open; 3: no journal or no broker.
+/// After such a job it is not known whether the app made the change. No other job changes the same user until this job
+/// is settled. Workers check it again automatically. Use this command for what they cannot find out.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  Done.
+  1  There is no such unsettled job.
+  3  Not ready: the configuration, the journal or the broker cannot be used.")]
 pub(super) struct SettleCommand {
-    /// The job. Without it, all that are open are shown.
+    /// The id of the job. A worker checks it again. Without it: all unsettled jobs are shown.
     job: Option<String>,
-    /// You have looked: the app shows what the job wanted.
+    /// Record that the change was made. You have looked, and the app shows it.
     #[arg(long, requires = "job", conflicts_with = "not_done")]
     done: bool,
-    /// You have looked: the app does not show it, and it will not come.
+    /// Record that the change was not made. You have looked: the app does not show it, and it will not come later.
     #[arg(long, requires = "job")]
     not_done: bool,
-    /// The worker's configuration: it knows the journal and the broker.
+    /// The worker's configuration. It has the addresses of the journal and the broker.
     #[arg(long, value_name = "FILE", default_value = "seatwright.yaml", env = "SEATWRIGHT_CONFIG")]
     config: PathBuf,
 }
@@ -42,12 +47,12 @@ impl SettleCommand {
             let open = journal.all_unsettled(&lanes).await?;
             open.iter().for_each(|open| println!("{}", line(open)));
             if open.is_empty() {
-                println!("nothing is open");
+                println!("no job is unsettled");
             }
             return Ok(Exit::Done);
         };
         let Some(open) = journal.unsettled(job).await? else {
-            println!("{job} is not open: it did not end indeterminate, or it is settled");
+            println!("{job} is not unsettled: it did not end `indeterminate`, or it is settled already");
             return Ok(Exit::NotDone);
         };
         let outbox = outbox(&broker_of(&config, &self.config)?).await?;
@@ -56,15 +61,15 @@ impl SettleCommand {
                 outcome: if self.done { Outcome::Succeeded } else { Outcome::Failed },
                 changed: self.done,
                 error: if self.done { None } else { open.result.error.clone() },
-                drift: [open.result.drift.clone(), vec!["a person said what became of it".to_owned()]]
+                drift: [open.result.drift.clone(), vec!["a person recorded what became of it".to_owned()]]
                     .concat(),
                 finished_at: Timestamp::now(),
                 settled: true,
                 ..open.result.clone()
             };
-            // Kept first, as a worker does: what is told under one message id is one thing.
+            // Stored first, as a worker does: one message id must never stand for two results.
             if !journal.settle(job, &result).await? {
-                println!("{job} was settled by somebody else meanwhile");
+                println!("{job} was settled by a worker or another person in the meantime");
                 return Ok(Exit::NotDone);
             }
             println!("{job}: settled, {}", result.outcome);
@@ -72,13 +77,13 @@ impl SettleCommand {
                 Ok(()) => journal.published(&result).await?,
                 Err(failure) => {
                     error(format_args!(
-                        "{failure}; its result is kept, and a worker of its lane publishes it"
+                        "{failure}. The result is in the journal; a worker of the lane publishes it"
                     ));
                 }
             }
         } else {
             outbox.ask_to_settle(&open.entry.lane, job).await?;
-            println!("{job}: it is looked at in the turn of its lane, {}", open.entry.lane);
+            println!("{job}: a worker of lane {} checks it again after the jobs before it", open.entry.lane);
         }
         Ok(Exit::Done)
     }
@@ -87,11 +92,11 @@ impl SettleCommand {
 fn line(open: &UnsettledJob) -> String {
     let entry = &open.entry;
     let next = open.reconcile_at.map_or_else(
-        || "a person has to say what became of it".to_owned(),
-        |at| format!("it is looked at again at {at}"),
+        || "a person must record what became of it".to_owned(),
+        |at| format!("next check at {at}"),
     );
     format!(
-        "{}  {} {} in {} ({}), commit at {}, looked at {} times; {next}",
+        "{}  {} {} in {} ({}), commit at {}, checked {} times; {next}",
         entry.job,
         entry.operation,
         entry.user.as_deref().unwrap_or("-"),

@@ -1,4 +1,4 @@
-//! `seatwright site`: a fixture site to look at and to try playbooks on.
+//! `seatwright site`: serves a fixture site, to look at it and to try playbooks.
 
 use std::{
     io::ErrorKind,
@@ -14,15 +14,22 @@ use crate::{
     site::{Site, SiteError, SiteFile},
 };
 
-/// Serve a fixture site until it is interrupted. Its state is at /_site/state, as JSON.
+/// Serve a fixture site until you press Ctrl-C.
+///
+/// Only this machine can reach the site. The path /_site/state returns all its data as JSON.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  The site was stopped by a signal.
+  1  The site.yaml has errors.
+  3  Not ready: the site cannot be read, or the port is taken.")]
 pub(super) struct SiteCommand {
-    /// The site: its name, or its folder.
+    /// The name of the site, for example ledgerly; or its folder.
     name: PathBuf,
-    /// Where sites are looked for by name.
+    /// The folder of the fixture sites, one folder per site.
     #[arg(long, value_name = "DIR", default_value = "fixtures/sites")]
     sites: PathBuf,
-    /// Where it listens; port 0 takes a free one. It is never served beyond this machine.
+    /// The port to listen on. With 0, the system chooses a free port.
     #[arg(long, default_value_t = 4711)]
     port: u16,
 }
@@ -42,7 +49,7 @@ impl SiteCommand {
             other => other?,
         };
         println!(
-            "{} is served at {} (state: {}/_site/state); Ctrl-C ends it",
+            "{} is served at {} (its data: {}/_site/state). Ctrl-C stops it.",
             folder.display(),
             site.url(),
             site.url()
@@ -53,7 +60,7 @@ impl SiteCommand {
     }
 }
 
-/// Reads a site. What is wrong with the shape of its file is printed with its places: a site knows of none.
+/// Reads a site. Prints each error in the shape of site.yaml with its place, because the site itself knows no places.
 pub(super) fn open(folder: &Path) -> anyhow::Result<Option<Site>> {
     let file = folder.join("site.yaml");
     if let Ok(source) = std::fs::read_to_string(&file) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{render::linked, terminal::colors};
 use crate::scenario::{self, Problem, Suite};
 
-/// The scenarios of the apps, or `None` when something is wrong with them, which has been said.
+/// The scenarios of these apps, or of all apps. `None`: a file has errors, and they are printed.
 pub(super) fn load_suites(
     playbooks: &Path,
     sites: &Path,
@@ -16,7 +16,7 @@ pub(super) fn load_suites(
             if let Some(unknown) = apps.iter().find(|app| !suites.iter().any(|suite| suite.app == **app)) {
                 let known: Vec<&str> = suites.iter().map(|suite| suite.app.as_str()).collect();
                 let file = playbooks.join(unknown).join("scenarios.yaml");
-                anyhow::bail!("there is no {}; with scenarios are: {}", file.display(), known.join(", "));
+                anyhow::bail!("there is no {}.\nApps with scenarios: {}", file.display(), known.join(", "));
             }
             suites.retain(|suite| apps.is_empty() || apps.contains(&suite.app));
             Ok(Some(suites))

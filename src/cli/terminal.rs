@@ -1,11 +1,11 @@
-//! How commands write: colours only for a terminal, and a quiet end when the reader has gone.
+//! How commands print: colours only on a terminal, and a quiet end when the reader has closed the pipe.
 
 use std::{
     fmt::Display,
     io::{IsTerminal, Write},
 };
 
-/// Whether text for this stream gets colours: the stream is a terminal, and `NO_COLOR` is not set.
+/// Whether text for this stream has colours: the stream is a terminal, and `NO_COLOR` is not set.
 pub(super) fn colors(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
@@ -15,7 +15,7 @@ pub(super) fn error(text: impl Display) {
     note(format_args!("seatwright: {text}"));
 }
 
-/// Prints a line for people. A closed standard error changes nothing: the command goes on, and keeps its exit code.
+/// Prints a line for people. If standard error is closed, the command goes on and keeps its exit code.
 pub(super) fn note(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }

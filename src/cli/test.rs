@@ -1,4 +1,4 @@
-//! `seatwright test`: scenarios on fixture sites.
+//! `seatwright test`: plays scenarios on fixture sites.
 
 use std::{
     collections::BTreeMap,
@@ -27,39 +27,45 @@ use crate::{
     worker::playbooks::Playbooks,
 };
 
-/// Play scenarios.
+/// Play scenarios on fixture sites, and compare the results and the data of the sites with what is expected.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  Every scenario passed.
+  1  At least one scenario failed, no scenario was chosen, or a file has errors.
+  3  Not ready: a file, Chromium or its sandbox is missing.")]
 pub(super) struct TestCommand {
-    /// Only these apps.
+    /// Only these apps, for example ledgerly.
     apps: Vec<String>,
-    /// Only scenarios whose name, operation, tag or state contains this.
+    /// Only scenarios whose name or operation contains this text, or that have this tag or state. For example user.list.
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
-    /// How many are played side by side; without it, three for each processor: most of the time they wait.
-    #[arg(long, value_name = "N")]
+    /// How many scenarios run at the same time. Without it: three per processor, because a scenario mostly waits.
+    #[arg(long, value_name = "N", value_parser = super::at_least_one())]
     jobs: Option<usize>,
-    /// One folder an app, each with a playbook.yaml and a scenarios.yaml.
+    /// The folder of the playbooks, one folder per app: DIR/ledgerly/playbook.yaml and scenarios.yaml.
     #[arg(long, value_name = "DIR", default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]
     playbooks: PathBuf,
-    /// One folder a fixture site.
+    /// The folder of the fixture sites, one folder per site: DIR/ledgerly/site.yaml.
     #[arg(long, value_name = "DIR", default_value = "fixtures/sites")]
     sites: PathBuf,
-    /// Play on the real apps, and on their twins: both have to come to the same. Apps that have none are left out.
+    /// Play on real apps as well as on their fixture sites. Both must have the same result. Apps without a real app are
+    /// left out.
     #[arg(long)]
     real: bool,
-    /// One folder a real app.
+    /// The folder of the real apps, one folder per app.
     #[arg(long, value_name = "DIR", default_value = "fixtures/apps")]
     real_apps: PathBuf,
-    /// Where pictures go.
+    /// The folder for pictures.
     #[arg(long, value_name = "DIR", default_value = "out/test")]
     evidence: PathBuf,
-    /// Write a report for CI systems.
+    /// Write a JUnit report (XML) for CI systems into this file.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Write every result.
+    /// Write all results as JSON into this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Play again what is concerned whenever a file of an app or its site is saved.
+    /// Do not end. When you save a file of an app or of its site, play the scenarios of this app again.
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
@@ -71,9 +77,9 @@ impl TestCommand {
         let launcher = ChromiumLauncher(self.browser.options());
         let browser = OnceCell::new();
         let begin = || async { launcher.launch().await.map_err(|reason| anyhow::anyhow!(reason)) };
-        let ended = if self.watch {
+        let exit = if self.watch {
             tokio::select! {
-                ended = self.again_and_again(&browser, begin) => ended,
+                exit = self.play_on_save(&browser, begin) => exit,
                 interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Exit::Done).map_err(Into::into),
             }
         } else {
@@ -82,11 +88,11 @@ impl TestCommand {
         if let Some(browser) = browser.into_inner() {
             browser.close().await;
         }
-        ended
+        exit
     }
 
-    /// Plays, and plays what is concerned again whenever a file is saved. Never ends by itself.
-    async fn again_and_again<F: Future<Output = anyhow::Result<Arc<dyn Browser>>>>(
+    /// Plays, and plays the affected apps again whenever a file is saved. Never ends on its own.
+    async fn play_on_save<F: Future<Output = anyhow::Result<Arc<dyn Browser>>>>(
         &self,
         browser: &OnceCell<Arc<dyn Browser>>,
         begin: impl Fn() -> F,
@@ -97,18 +103,18 @@ impl TestCommand {
             if let Err(error) = self.play(&apps, browser, &begin).await {
                 println!("{error:#}");
             }
-            println!("waiting for a file to be saved; Ctrl-C ends it");
+            println!("waiting until a file is saved. Ctrl-C stops it.");
             let saved = watch.change().await;
             println!(
                 "\n{} was saved",
                 saved.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
             );
-            apps = self.concerned(&saved);
+            apps = self.affected(&saved);
         }
     }
 
-    /// The apps that a file belongs to; all that are asked for, where that cannot be told.
-    fn concerned(&self, saved: &[PathBuf]) -> Vec<String> {
+    /// The apps that the files belong to. If one belongs to none: all apps that were asked for.
+    fn affected(&self, saved: &[PathBuf]) -> Vec<String> {
         let suites = scenario::load(&self.playbooks, &self.sites).unwrap_or_default();
         let of = |suite: &Suite, path: &PathBuf| {
             path.starts_with(self.playbooks.join(&suite.app)) || path.starts_with(&suite.site)
@@ -148,22 +154,22 @@ impl TestCommand {
             .filter_map(|(suite, scenario)| Some((suite, sites.get(&suite.site)?, scenario)))
             .collect();
         if chosen.is_empty() {
-            println!("no scenario is meant by that: `seatwright coverage` lists what there is");
+            println!("no scenario matches: `seatwright coverage` lists the scenarios by operation and state");
             return Ok(Exit::NotDone);
         }
         let begun = Instant::now();
         let browser = browser.get_or_try_init(begin).await?;
-        let side_by_side =
+        let at_once =
             self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(3, |n| n.get() * 3));
         let stage = Stage {
             playbooks: Playbooks::read(&self.playbooks)?,
             launch: Arc::new(Same(Arc::clone(browser))),
             evidence: Arc::new(Folder::new(&self.evidence)),
-            apps: if self.real { Some(Apps::new(&self.real_apps, side_by_side)?) } else { None },
+            apps: if self.real { Some(Apps::new(&self.real_apps, at_once)?) } else { None },
         };
         let (all, color) = (chosen.len(), colors(&std::io::stdout()));
         let mut done = 0;
-        let reports = scenario::run(&stage, chosen, side_by_side, |report| {
+        let reports = scenario::run(&stage, chosen, at_once, |report| {
             done += 1;
             print(report, done, all, color, &self.evidence);
         })
@@ -201,7 +207,7 @@ impl TestCommand {
     }
 }
 
-/// Every scenario gets the same browser.
+/// Gives every scenario the same browser.
 struct Same(Arc<dyn Browser>);
 
 #[async_trait]

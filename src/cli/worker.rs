@@ -27,19 +27,27 @@ use crate::{
     },
 };
 
-/// Take jobs from the broker until it is stopped.
+/// Take jobs from the broker until the worker is stopped.
 ///
-/// SIGTERM or SIGINT: begin nothing new, finish what runs, publish, end. A second one: end at once; what ran will be
-/// delivered again. The broker may be missing at the start and go in the middle: it is waited for.
+/// The first SIGTERM or SIGINT: the worker takes no new job, finishes the running jobs, publishes their results, and
+/// ends. A second signal ends it at once; the broker then delivers the running jobs again. While the broker is not
+/// there, the worker waits for it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Environment:
+  SEATWRIGHT_LOG  How much is logged: info (the default), debug, or for example seatwright=debug.
+
+Exit codes:
+  0  The worker was stopped by a signal.
+  3  Not ready: the configuration, the playbooks, the journal or Chromium cannot be used.")]
 pub(super) struct WorkerCommand {
-    /// The worker's configuration.
+    /// The worker's configuration, described in docs/configuration.md.
     #[arg(long, value_name = "FILE", default_value = "seatwright.yaml", env = "SEATWRIGHT_CONFIG")]
     config: PathBuf,
-    /// How many jobs run at once; without it, as the configuration says.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(usize))]
+    /// How many jobs run at the same time, for example 4. Without it: `slots` in the configuration, which is 2 by default.
+    #[arg(long, value_name = "N", value_parser = super::at_least_one())]
     slots: Option<usize>,
-    /// Logs as JSON, one object a line.
+    /// Log JSON, one object per line.
     #[arg(long)]
     log_json: bool,
 }
@@ -98,12 +106,15 @@ impl WorkerCommand {
         Ok(Exit::Done)
     }
 
-    /// Answers questions about the worker's health, where the configuration has an address for them.
+    /// Serves `/livez` and `/readyz`, if the configuration has an address for them.
     async fn answer_health(&self, address: Option<SocketAddr>) -> anyhow::Result<watch::Sender<Health>> {
         let (health, latest) = watch::channel(Health::default());
         if let Some(address) = address {
             let listener = TcpListener::bind(address).await.map_err(|error| {
-                anyhow::anyhow!("{}: `health: {address}`: {error}", self.config.display())
+                anyhow::anyhow!(
+                    "{}: `health: {address}`: the worker cannot listen there: {error}",
+                    self.config.display()
+                )
             })?;
             tokio::spawn(answer(listener, latest));
         }
@@ -111,7 +122,7 @@ impl WorkerCommand {
     }
 }
 
-/// The first signal drains the worker, the second one ends it at once.
+/// The first signal drains the worker, the second signal ends it at once.
 fn stop_on_signals() -> std::io::Result<watch::Receiver<Shutdown>> {
     let (sender, stop) = watch::channel(Shutdown::None);
     let mut signals = super::StopSignals::new()?;
@@ -119,8 +130,8 @@ fn stop_on_signals() -> std::io::Result<watch::Receiver<Shutdown>> {
         for next in [Shutdown::Drain, Shutdown::Now] {
             signals.next().await;
             tracing::info!(
-                "asked to stop: {}",
-                if next == Shutdown::Drain { "finishing what runs" } else { "at once" }
+                "stopping: {}",
+                if next == Shutdown::Drain { "running jobs are finished" } else { "at once" }
             );
             sender.send_replace(next);
         }
@@ -133,23 +144,23 @@ fn log_playbooks(playbooks: &Playbooks) {
         if good {
             tracing::info!("playbook {app} is loaded");
         } else {
-            tracing::error!("playbook {app} has errors: its jobs are rejected; see `seatwright check`");
+            tracing::error!("playbook {app} has errors, and its jobs are rejected: run `seatwright check`");
         }
     }
 }
 
-/// A job's events go into its trace, and to those who read all jobs.
+/// Writes the events of a job into its trace, and passes them to those who read all jobs.
 fn readers(folder: PathBuf, also: Readers) -> impl Fn(&Job) -> Readers {
     move |job| match Trace::create(&folder, &job.id) {
         Ok(trace) => also.clone().with(Arc::new(trace)),
         Err(error) => {
-            tracing::warn!("no trace of {}: {error}", job.id);
+            tracing::warn!("the trace of {} cannot be written: {error}", job.id);
             also.clone()
         }
     }
 }
 
-/// A name that no other worker has, and that tells a person where to look.
+/// A name that no other worker has. It contains the host and the process id, so that people find the worker.
 fn name() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim();

@@ -1,4 +1,4 @@
-//! A line for each thing that happens, for people, on standard error.
+//! Shows the progress of a job to people, on standard error.
 
 use std::io::Write;
 
@@ -11,13 +11,13 @@ pub struct Console;
 impl Reader for Console {
     fn event(&self, event: &Event) {
         if let Some(line) = line(&event.kind) {
-            // A job goes on when nobody reads its progress.
+            // A job goes on when its progress cannot be written.
             let _ = writeln!(std::io::stderr(), "{line}");
         }
     }
 }
 
-/// What a person wants to know of an event; some are not worth a line.
+/// The line for an event. Some events have none.
 pub fn line(kind: &EventKind) -> Option<String> {
     Some(match kind {
         EventKind::Started { app, operation, integration } => format!("{operation} in {app} ({integration})"),
@@ -35,14 +35,14 @@ pub fn line(kind: &EventKind) -> Option<String> {
         EventKind::StepEnded { failed: Some(code), step, .. } => format!("  {step:<20} failed: {code}"),
         EventKind::StepEnded { .. } => return None,
         EventKind::CommitReached { .. } => "  commit: from here on the app may have changed".to_owned(),
-        EventKind::OverlayPutAway { when } => format!("  put away: {when}"),
+        EventKind::OverlayPutAway { when } => format!("  overlay closed: {when}"),
         EventKind::EvidenceKept { reason, reference: Some(reference), .. } => {
             format!("  picture ({reason}): {reference}")
         }
         EventKind::EvidenceKept { reason, reference: None, .. } => format!("  no picture ({reason})"),
         EventKind::Noticed { what } => format!("  the browser {what}"),
         EventKind::RetryScheduled { code, ms } => {
-            format!("  held for {ms} ms{}", code.map_or_else(String::new, |code| format!(": {code}")))
+            format!("  next try in {ms} ms{}", code.map_or_else(String::new, |code| format!(": {code}")))
         }
         EventKind::Received { .. }
         | EventKind::TakenUp { .. }

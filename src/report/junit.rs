@@ -1,21 +1,21 @@
-//! A report that CI systems read: JUnit's XML.
+//! A report for CI systems: JUnit XML.
 
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-/// One thing that was tried.
+/// One scenario that was played.
 pub struct JunitCase {
     pub suite: String,
     pub name: String,
-    /// Where it is written.
+    /// Its file and line.
     pub place: String,
     pub took: Duration,
-    /// Why it failed.
+    /// Why it failed; `None`: it passed.
     pub failed: Option<String>,
 }
 
-/// The report.
+/// The report as XML.
 pub fn report(cases: &[JunitCase]) -> Result<String, quick_junit::SerializeError> {
     let mut report = Report::new("seatwright");
     let mut suites: Vec<TestSuite> = Vec::new();

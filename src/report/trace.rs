@@ -1,4 +1,4 @@
-//! The event stream on disk, one JSON object a line. The commit is in it before it is made.
+//! The events of a job on disk, one JSON object per line. The commit is in the file before it is made.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,7 +14,7 @@ use crate::event::{Event, EventKind, Reader};
 pub struct Trace(Mutex<File>);
 
 impl Trace {
-    /// Begins, or goes on with, the trace of a job.
+    /// Opens the trace of a job. An existing trace is continued.
     pub fn create(folder: &Path, job: &str) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let safe: String = job
@@ -31,8 +31,8 @@ impl Reader for Trace {
     fn event(&self, event: &Event) {
         let Ok(line) = serde_json::to_string(event) else { return };
         if let Ok(mut file) = self.0.lock() {
-            // In one go: who is killed, or writes beside another, leaves whole lines. A trace that cannot be written never
-            // fails a job.
+            // One write per line: a killed process leaves whole lines, and two writers do not mix theirs. A job does not
+            // fail because of its trace.
             let _ = file.write_all(format!("{line}\n").as_bytes());
             if matches!(event.kind, EventKind::CommitReached { .. }) {
                 let _ = file.sync_data();

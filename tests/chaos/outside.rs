@@ -128,7 +128,7 @@ async fn struck(
         Blow::TermTwice => {
             worker.signal("TERM");
             worker.signal("CONT");
-            worker.says("asked to stop");
+            worker.says("stopping: running jobs are finished");
             worker.signal("TERM");
         }
     }

@@ -1,4 +1,4 @@
-// What an author sees in an editor: the real YAML language server, our schema, our playbooks.
+// What an author sees in an editor, with the real YAML language server, our schemas and our playbooks.
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, existsSync } from "node:fs";
 import path from "node:path";
@@ -9,7 +9,7 @@ const read = (file) => readFileSync(path.join(root, file), "utf8");
 const modeline = "# yaml-language-server: $schema=../../docs/schema/playbook.draft-07.schema.json\n";
 const everything = modeline + read("tests/language/everything/playbook.yaml");
 let number = 0;
-/// A file of its own for each text: the server keeps what it has seen.
+/// A new file for each text, because the server keeps what it has seen.
 const file = () => `playbooks/editor${++number}/playbook.yaml`;
 const within = (text, from, to) => {
   assert.ok(text.includes(from), `the example has ${from}`);
@@ -29,7 +29,7 @@ test("inside click, the locators are offered with their explanation", async () =
     assert.match(words(button.documentation), /`button`/);
     const labels = offered.map((item) => item.label);
     for (const key of ["link", "dialog", "label", "text", "testid", "in"]) assert.ok(labels.includes(key), key);
-    assert.ok(!labels.includes("commit"), "a modifier of the step is no key of a locator");
+    assert.ok(!labels.includes("commit"), "a modifier of the step is not a key of a locator");
   }
 });
 
@@ -48,14 +48,14 @@ test("an unknown key is underlined, alone", async () => {
   assert.deepEqual(locator.diagnostics.map((d) => d.message), ["Property buton is not allowed."]);
 });
 
-test("two things in one are told in our words", async () => {
+test("two actions in one step have our own message", async () => {
   const step = await server.open(file(), within(everything, "- click: save", "- click: save\n        open: /"));
   assert.match(step.diagnostics[0].message, /^A step has exactly one action/);
   const locator = await server.open(file(), within(everything, "- click: save", "- click: { button: Save, link: Save }"));
   assert.match(locator.diagnostics[0].message, /^A locator finds an element in one way/);
 });
 
-test("what has every word of the language has nothing wrong with it", async () => {
+test("the playbook with every word of the language has no diagnostics", async () => {
   assert.deepEqual((await server.open(file(), everything)).diagnostics, []);
 });
 
@@ -70,7 +70,7 @@ test("steps, codes, operations and attributes are offered", async () => {
   assert.ok((await offers("  absent: { text: Nobody found }", "  a|~|")).includes("absent"));
 });
 
-test("every shipped playbook names the schema, and the editor finds nothing wrong", async () => {
+test("every shipped playbook names its schema and has no diagnostics", async () => {
   let seen = 0;
   for (const folder of readdirSync(path.join(root, "playbooks"))) {
     const name = `playbooks/${folder}/playbook.yaml`;

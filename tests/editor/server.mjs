@@ -1,4 +1,4 @@
-// The real YAML language server over its pipes: a file in, what an author would see out.
+// Talks to the real YAML language server: gets a file, returns what an author would see.
 import { spawn } from "node:child_process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import path from "node:path";
@@ -29,29 +29,29 @@ export class Server {
         },
       },
     });
-    server.tell("initialized", {});
+    server.notify("initialized", {});
     // Only the schema that the file itself names.
     const yaml = { validate: true, hover: true, completion: true, schemaStore: { enable: false }, ...settings };
-    server.tell("workspace/didChangeConfiguration", { settings: { yaml } });
+    server.notify("workspace/didChangeConfiguration", { settings: { yaml } });
     return server;
   }
 
-  /** Opens a text as this file; gives back what the server finds wrong. */
+  /** Opens a text as this file. Returns the diagnostics of the server. */
   async open(file, text) {
     const uri = pathToFileURL(path.join(root, file)).href;
     const wrong = new Promise((done) => this.awaited.set(uri, done));
-    this.tell("textDocument/didOpen", { textDocument: { uri, languageId: "yaml", version: 1, text } });
+    this.notify("textDocument/didOpen", { textDocument: { uri, languageId: "yaml", version: 1, text } });
     return { uri, text, diagnostics: await wrong };
   }
 
-  /** What is offered at the mark `|` of the text. */
+  /** Returns what the server offers at the mark `|~|` in the text. */
   async complete(file, marked) {
     const { document, position } = await this.at(file, marked);
     const list = await this.ask("textDocument/completion", { textDocument: { uri: document.uri }, position });
     return list.items ?? list;
   }
 
-  /** What is said of the word at the mark. */
+  /** Returns the explanation of the word at the mark. */
   async hover(file, marked) {
     const { document, position } = await this.at(file, marked);
     const hover = await this.ask("textDocument/hover", { textDocument: { uri: document.uri }, position });
@@ -67,7 +67,7 @@ export class Server {
   async stop() {
     const ended = new Promise((done) => this.child.once("exit", done));
     await this.ask("shutdown", null);
-    this.tell("exit", null);
+    this.notify("exit", null);
     await ended;
   }
 
@@ -79,7 +79,7 @@ export class Server {
     });
   }
 
-  tell(method, params) {
+  notify(method, params) {
     this.send({ method, params });
   }
 
@@ -107,7 +107,7 @@ export class Server {
       this.awaited.get(uri)?.(diagnostics);
       this.awaited.delete(uri);
     } else if (message.method && message.id !== undefined) {
-      // What the server asks of an editor: nothing is set otherwise than told.
+      // The server asks for the settings of the editor: it has no others.
       const items = message.params?.items;
       const result = message.method === "workspace/configuration" ? items.map(() => null) : null;
       this.send({ id: message.id, result });

@@ -1,4 +1,4 @@
-//! What `seatwright check` prints: for people, for programs, and for the code view of a forge.
+//! The output of `seatwright check`: for people, for programs, and for code hosts.
 
 use std::{fs, path::Path};
 
@@ -18,7 +18,7 @@ fn check(arguments: &[&str], code: i32) -> String {
 }
 
 #[test]
-fn sarif_says_where_and_what_and_links_to_the_reference() {
+fn sarif_has_places_and_messages_and_links_to_the_reference() {
     let schema = fs::read_to_string(root().join("tests/check/sarif.schema.json")).expect("the schema");
     let schema =
         jsonschema::draft202012::new(&serde_json::from_str(&schema).expect("JSON")).expect("a schema");
@@ -81,7 +81,7 @@ fn json_has_every_finding_with_its_place() {
 }
 
 #[test]
-fn people_are_told_the_sum_and_modules_are_looked_at_too() {
+fn the_summary_counts_files_and_modules_are_checked_too() {
     assert!(check(&["playbooks"], 0).ends_with(" 0 errors, 0 warnings\n"));
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir_all(folder.path().join("idp")).expect("a folder");

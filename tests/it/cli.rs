@@ -1,4 +1,4 @@
-//! The command line: what it prints, and how it ends.
+//! The command line: its output and its exit codes.
 
 use crate::support::{PASSWORD, member, root, site};
 use assert_cmd::Command;
@@ -18,7 +18,7 @@ fn ended(command: &mut Command) -> (i32, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_job_is_done_without_a_broker_and_its_result_is_as_published() {
+async fn a_job_without_a_broker_prints_the_result_that_a_worker_publishes() {
     let site = site("ledgerly").await;
     let evidence = tempfile::tempdir().expect("a folder");
     let run = |job: &str| {
@@ -95,7 +95,7 @@ fn without_chromium_or_its_sandbox_nothing_begins() {
 }
 
 #[test]
-fn a_taken_port_of_a_site_is_told_with_a_way_out() {
+fn a_taken_port_of_a_site_is_reported_with_a_way_out() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     let (code, out, error) = ended(seatwright().args(["site", "ledgerly", "--port", &port]));
@@ -106,7 +106,7 @@ fn a_taken_port_of_a_site_is_told_with_a_way_out() {
 }
 
 #[test]
-fn playbooks_are_checked_with_an_exit_code() {
+fn check_has_an_exit_code() {
     let (code, out, _) = ended(seatwright().args(["check", "playbooks"]));
     assert_eq!((code, out.contains("0 errors, 0 warnings")), (0, true), "{out}");
     let (code, out, _) = ended(seatwright().args(["check", "tests/language/p032-commit-outside-identity"]));
@@ -116,36 +116,37 @@ fn playbooks_are_checked_with_an_exit_code() {
 }
 
 #[test]
-fn a_worker_without_its_configuration_says_what_to_write() {
+fn a_worker_reports_what_is_wrong_with_its_configuration() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("seatwright.yaml");
-    let told = |text: &str| {
+    let refused = |text: &str| {
         std::fs::write(&file, text).expect("written");
         ended(seatwright().arg("worker").arg("--config").arg(&file))
     };
     let (code, _, err) = ended(seatwright().args(["worker", "--config", "/nowhere.yaml"]));
     assert_eq!((code, err.contains("/nowhere.yaml")), (3, true), "{err}");
-    let (code, _, err) = told("slotz: 1\n");
+    let (code, _, err) = refused("slotz: 1\n");
     assert_eq!((code, err.contains("slotz")), (3, true), "{err}");
-    let (_, _, err) = told(
+    let (_, _, err) = refused(
         "service_accounts: { acme: { username: x } }\nintegrations: { i: { app: a, service_account: acm } }\n",
     );
     assert!(err.contains("did you mean `acme`?"), "{err}");
-    let (_, _, err) = told("service_accounts: { acme: { username: x, secrets: { password: hunter2 } } }\n");
+    let (_, _, err) =
+        refused("service_accounts: { acme: { username: x, secrets: { password: hunter2 } } }\n");
     assert!(err.contains("reference") && !err.contains("hunter2"), "{err}");
-    let (_, _, err) = told("slots: 2\n");
+    let (_, _, err) = refused("slots: 2\n");
     assert!(err.contains("broker.url"), "{err}");
 }
 
 #[test]
-fn help_teaches_and_completions_complete() {
+fn each_command_has_help_and_completions() {
     let (code, out, _) = ended(seatwright().arg("--help"));
     assert_eq!(code, 0);
     for command in ["worker", "run", "enqueue", "check", "schema", "site", "doctor", "completions"] {
         assert!(out.contains(command), "{command} is not in the help");
         let (code, help, _) = ended(seatwright().args([command, "--help"]));
         assert_eq!(code, 0);
-        assert!(help.len() > 100, "{command} --help teaches nothing");
+        assert!(help.len() > 100, "{command} --help is too short");
     }
     assert!(out.contains("Exit codes"));
     let (code, out, _) = ended(seatwright().args(["completions", "bash"]));
@@ -155,7 +156,7 @@ fn help_teaches_and_completions_complete() {
 }
 
 #[test]
-fn the_doctor_finds_what_is_missing() {
+fn the_doctor_reports_what_is_missing() {
     let (code, out, _) =
         ended(seatwright().args(["doctor", "--allow-no-sandbox", "--broker", "amqp://127.0.0.1:1"]));
     assert_eq!(code, 3);
@@ -194,7 +195,7 @@ fn a_closed_pipe_ends_a_command_quietly() {
 }
 
 #[test]
-fn a_log_that_is_no_terminal_has_no_colours() {
+fn a_log_that_is_not_a_terminal_has_no_colours() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("seatwright.yaml");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -231,7 +232,7 @@ fn the_environment_names_the_playbooks_of_every_command() {
     assert!(format!("{out}{err}").contains("lonely/scenarios.yaml"), "{out}{err}");
     let (_, out, _) = run(&["doctor", "--browser", "/nowhere"]);
     assert!(out.contains("playbook lonely"), "{out}");
-    // What stands on the command line comes before the environment.
+    // The command line overrides the environment.
     let (code, out, _) = run(&["check", "playbooks/ledgerly"]);
     assert_eq!((code, out.contains("lonely")), (0, false), "{out}");
 }

@@ -1,4 +1,4 @@
-//! The contract as others see it: schemas, samples, and what is refused.
+//! The contract from outside: schemas, samples, and refused jobs.
 
 use std::{fs, path::Path};
 
@@ -24,7 +24,7 @@ fn samples(folder: &str) -> Vec<(String, Value)> {
     all
 }
 
-/// A JSON Schema validator that is not ours.
+/// Validates with a library that we did not write.
 fn validator(name: &str) -> jsonschema::Validator {
     let text = fs::read_to_string(root().join(format!("docs/schema/{name}.schema.json")))
         .expect("a committed schema");
@@ -32,30 +32,30 @@ fn validator(name: &str) -> jsonschema::Validator {
 }
 
 #[test]
-fn the_committed_schemas_are_those_of_the_types() {
+fn the_committed_schemas_match_the_types() {
     let schemas = seatwright::cli::schemas();
     let files = fs::read_dir(root().join("docs/schema")).expect("the folder").count();
-    assert_eq!(files, schemas.len(), "docs/schema has a file that nobody generates");
+    assert_eq!(files, schemas.len(), "docs/schema has a file that is not generated");
     for (name, schema) in schemas {
         let committed = fs::read_to_string(root().join(format!("docs/schema/{name}.schema.json")))
             .expect("a committed schema");
         let generated = format!("{}\n", serde_json::to_string_pretty(&schema).expect("JSON"));
-        assert!(committed == generated, "docs/schema/{name}.schema.json is old: run `make schemas`");
+        assert!(committed == generated, "docs/schema/{name}.schema.json is out of date: run `make schemas`");
     }
 }
 
 #[test]
-fn the_committed_reference_is_that_of_the_types() {
+fn the_committed_reference_matches_the_types() {
     let pages = seatwright::cli::reference(&root().join("tests/language")).expect("the examples");
     for (name, generated) in pages {
         let page = root().join("docs/reference").join(name);
         let committed = fs::read_to_string(page).expect("a committed page");
-        assert!(committed == generated, "docs/reference/{name} is old: run `make schemas`");
+        assert!(committed == generated, "docs/reference/{name} is out of date: run `make schemas`");
     }
 }
 
 #[test]
-fn every_sample_is_what_its_schema_and_its_type_say() {
+fn every_sample_matches_its_schema_and_its_type() {
     for (folder, schema) in [("jobs", "job"), ("results", "result"), ("events", "event")] {
         let validator = validator(schema);
         for (name, sample) in samples(folder) {
@@ -99,7 +99,7 @@ fn every_operation_and_code_has_one_name() {
 }
 
 #[test]
-fn a_long_list_travels_in_parts_and_nobody_is_lost() {
+fn a_long_list_is_sent_in_parts_and_no_user_is_lost() {
     let text = fs::read_to_string(root().join("fixtures/results/list.json")).expect("a sample");
     let mut whole: JobResult = serde_json::from_str(&text).expect("a result");
     let one = whole.users.as_ref().and_then(|u| u.first()).expect("a user").clone();
@@ -114,8 +114,8 @@ fn a_long_list_travels_in_parts_and_nobody_is_lost() {
     let mut ids = std::collections::BTreeSet::new();
     for (number, part) in (1..).zip(&parts) {
         assert!(serde_json::to_vec(part).expect("JSON").len() <= 64 * 1024);
-        let told = part.part.as_ref().expect("which part");
-        assert_eq!((told.number, told.of as usize), (number, parts.len()));
+        let which = part.part.as_ref().expect("which part");
+        assert_eq!((which.number, which.of as usize), (number, parts.len()));
         assert!(ids.insert(part.message_id()), "each part has an id of its own");
     }
     let joined: Vec<_> = parts.into_iter().flat_map(|p| p.users.unwrap_or_default()).collect();
@@ -123,7 +123,7 @@ fn a_long_list_travels_in_parts_and_nobody_is_lost() {
 }
 
 #[test]
-fn pictures_travel_as_far_as_there_is_room_and_the_last_ones_tell_most() {
+fn pictures_are_sent_while_there_is_space_and_the_last_ones_go_first() {
     let text = fs::read_to_string(root().join("fixtures/results/create.json")).expect("a sample");
     let mut bare: JobResult = serde_json::from_str(&text).expect("a result");
     let size = |result: &JobResult| serde_json::to_vec(result).expect("JSON").len();
@@ -149,7 +149,7 @@ fn pictures_travel_as_far_as_there_is_room_and_the_last_ones_tell_most() {
 }
 
 #[test]
-fn what_is_refused_is_refused_with_its_place_and_without_its_secret() {
+fn a_refusal_names_the_place_and_repeats_no_secret() {
     let good = json!({
         "id": "1", "app": "ledgerly", "operation": "user.get", "integration": { "id": "i" },
         "user": { "userName": "ada@acme.example" },
@@ -236,13 +236,13 @@ fn what_is_refused_is_refused_with_its_place_and_without_its_secret() {
 }
 
 proptest::proptest! {
-    /// Whatever comes, it is a job or a refusal.
+    /// Every body is a job or a refusal.
     #[test]
     fn no_body_breaks_the_reader(body in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
         let _ = Job::parse(&body);
     }
 
-    /// Nor does a body that is nearly a job.
+    /// So is a body that is almost a job.
     #[test]
     fn no_broken_job_breaks_the_reader(at in 0usize..400, byte in proptest::num::u8::ANY) {
         let mut body = fs::read(root().join("fixtures/jobs/create.json")).expect("a sample");
@@ -252,9 +252,9 @@ proptest::proptest! {
     }
 }
 
-/// `docs/asyncapi.yaml` names the messages as the code does, and points at what is there.
+/// `docs/asyncapi.yaml` has the message names of the code, and its references exist.
 #[test]
-fn the_asyncapi_document_says_what_the_code_says() {
+fn the_asyncapi_document_matches_the_code() {
     let folder = root().join("docs");
     let text = fs::read_to_string(folder.join("asyncapi.yaml")).expect("the document");
     let document: Value = serde_saphyr::from_str(&text).expect("YAML");

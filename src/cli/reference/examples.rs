@@ -1,10 +1,10 @@
-//! A bad and a good example of a finding, cut to where they differ.
+//! A bad and a good example of a finding, cut to the lines that differ.
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
 use crate::playbook::Finding;
 
-/// Appends the report, the bad lines and the good ones: of the first folder of this finding that has both.
+/// Appends the bad lines, their report, and the good lines, from the first folder of this finding that has both.
 pub(super) fn of(finding: Finding, language: &Path, page: &mut String) -> std::io::Result<()> {
     let prefix = format!("{}-", finding.code().to_lowercase());
     let mut folders: Vec<_> =
@@ -28,7 +28,7 @@ pub(super) fn of(finding: Finding, language: &Path, page: &mut String) -> std::i
     Ok(())
 }
 
-/// The lines of each that the other does not have (longest common subsequence).
+/// The lines of each that the other does not have (by the longest common subsequence).
 fn differing(a: &[&str], b: &[&str]) -> (BTreeSet<usize>, BTreeSet<usize>) {
     let mut longest = vec![vec![0usize; b.len() + 1]; a.len() + 1];
     for i in (0..a.len()).rev() {
@@ -53,7 +53,7 @@ fn differing(a: &[&str], b: &[&str]) -> (BTreeSet<usize>, BTreeSet<usize>) {
             j += 1;
         }
     }
-    // Where lines are only taken away or only added, the other shows the same place.
+    // If lines are only removed or only added, the other text shows the same place.
     if only_a.is_empty() {
         only_a.extend(neighbours(a, b, &only_b));
     }
@@ -63,7 +63,7 @@ fn differing(a: &[&str], b: &[&str]) -> (BTreeSet<usize>, BTreeSet<usize>) {
     (only_a, only_b)
 }
 
-/// The lines around a gap: the one before, and the one behind it.
+/// The lines around a gap: the line before it, and the line after it.
 fn neighbours(here: &[&str], there: &[&str], added: &BTreeSet<usize>) -> Vec<usize> {
     let mut found = Vec::new();
     let mut skipped = 0;
@@ -78,7 +78,7 @@ fn neighbours(here: &[&str], there: &[&str], added: &BTreeSet<usize>) -> Vec<usi
     found
 }
 
-/// These lines, the keys that they stand under, and the lines beside them; `…` for what is left out.
+/// These lines, the keys above them, and their neighbours. `…` marks what is left out.
 fn excerpt(lines: &[&str], wanted: &BTreeSet<usize>) -> String {
     let mut shown = BTreeSet::new();
     for &line in wanted {

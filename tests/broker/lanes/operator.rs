@@ -91,7 +91,7 @@ async fn dead_letters_are_listed_and_replayed_once() {
 
     // One goes back, once.
     let (code, printed, said) = seatwright(url, &["dead", "replay", "poison"]).await;
-    assert_eq!((code, printed.trim()), (0, "poison is on its lane acme again"), "{said}");
+    assert_eq!((code, printed.trim()), (0, "poison is published to lane acme again"), "{said}");
     let again = delivery(&mut *epoch).await;
     assert_eq!(again.body, job.to_string().as_bytes());
     assert_eq!((again.lane.as_str(), again.kind.as_deref()), ("acme", Some("seatwright.job.v1")));
@@ -100,13 +100,13 @@ async fn dead_letters_are_listed_and_replayed_once() {
     dead(url, 3).await;
     let (code, _, said) = seatwright(url, &["dead", "replay", "poison"]).await;
     assert_eq!(code, 1);
-    assert!(said.contains("there is no poison"), "{said}");
+    assert!(said.contains("no job poison"), "{said}");
 
     // All, but what was withheld.
     dead(url, 3).await;
     let (code, printed, said) = seatwright(url, &["dead", "replay", "--all"]).await;
     assert_eq!((code, printed.lines().count()), (1, 2), "{printed}{said}");
-    assert!(said.contains("secret stays where it is") && said.contains("withheld"), "{said}");
+    assert!(said.contains("secret stays on seatwright.dead") && said.contains("withheld"), "{said}");
     for body in ["{ not JSON", "\"worn\""] {
         let again = delivery(&mut *epoch).await;
         assert_eq!(again.body, body.as_bytes());
