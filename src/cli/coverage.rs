@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use super::{Exit, suites::load_suites, terminal::counted};
-use crate::{contract::Operation, scenario::coverage, worker::playbooks::Playbooks};
+use crate::{
+    contract::{Failure, Operation},
+    scenario::coverage,
+    worker::playbooks::Playbooks,
+};
 
 /// Show which common states of each operation have a scenario, and which do not.
 #[derive(Debug, clap::Args)]
@@ -33,7 +37,7 @@ impl CoverageCommand {
         };
         let playbooks = Playbooks::read(&self.playbooks)?;
         for app in &self.apps {
-            playbooks.of(app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+            playbooks.of(app).map_err(refused)?;
         }
         let wanted = |app: &str| self.apps.is_empty() || self.apps.iter().any(|name| name == app);
         // A playbook with errors and without scenarios is left out. With scenarios, it is an error.
@@ -47,7 +51,7 @@ impl CoverageCommand {
         let mut all = serde_json::Map::new();
         for app in &apps {
             let suite = suites.iter().find(|suite| suite.app == *app);
-            let source = playbooks.of(app).map_err(|failure| anyhow::anyhow!("{failure}"))?;
+            let source = playbooks.of(app).map_err(refused)?;
             let operations: Vec<Operation> = source
                 .playbook
                 .operations
@@ -90,5 +94,13 @@ impl CoverageCommand {
             println!("{}, {}", counted(apps.len(), "app"), counted(holes_of_all, "hole"));
         }
         Ok(if holes_of_all == 0 { Exit::Done } else { Exit::NotDone })
+    }
+}
+
+/// Why the playbook of an app cannot be used, with what to try.
+fn refused(failure: Failure) -> anyhow::Error {
+    match failure.hint {
+        Some(hint) => anyhow::anyhow!("{}: {hint}", failure.message),
+        None => anyhow::anyhow!("{}", failure.message),
     }
 }

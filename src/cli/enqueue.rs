@@ -109,7 +109,7 @@ impl EnqueueCommand {
                     progress.suspend(|| println!("{text}"));
                 }
                 Heard::Other(text) => {
-                    progress.suspend(|| note(format_args!("a message that is not a result: {text}")))
+                    progress.suspend(|| note(format_args!("a message that is not a result: {text}")));
                 }
             }
         }

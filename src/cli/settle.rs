@@ -15,7 +15,7 @@ use crate::{
     ports::journal::{Journal, UnsettledJob},
 };
 
-/// Show the jobs that ended `indeterminate`, check one again, or record what became of it.
+/// Show the jobs that ended `indeterminate`, check one again, or record its outcome.
 ///
 /// After such a job it is not known whether the app made the change. No other job changes the same user until this job
 /// is settled. Workers check it again automatically. Use this command for what they cannot find out.
@@ -47,12 +47,14 @@ impl SettleCommand {
             let open = journal.all_unsettled(&lanes).await?;
             open.iter().for_each(|open| println!("{}", line(open)));
             if open.is_empty() {
-                println!("no job is unsettled");
+                println!("there is no unsettled job");
             }
             return Ok(Exit::Done);
         };
         let Some(open) = journal.unsettled(job).await? else {
-            println!("{job} is not unsettled: it did not end `indeterminate`, or it is settled already");
+            println!(
+                "there is no unsettled job {job}: it did not end `indeterminate`, or it is settled already"
+            );
             return Ok(Exit::NotDone);
         };
         let outbox = outbox(&broker_of(&config, &self.config)?).await?;
@@ -61,8 +63,7 @@ impl SettleCommand {
                 outcome: if self.done { Outcome::Succeeded } else { Outcome::Failed },
                 changed: self.done,
                 error: if self.done { None } else { open.result.error.clone() },
-                drift: [open.result.drift.clone(), vec!["a person recorded what became of it".to_owned()]]
-                    .concat(),
+                drift: [open.result.drift.clone(), vec!["a person recorded the outcome".to_owned()]].concat(),
                 finished_at: Timestamp::now(),
                 settled: true,
                 ..open.result.clone()
@@ -91,10 +92,9 @@ impl SettleCommand {
 
 fn line(open: &UnsettledJob) -> String {
     let entry = &open.entry;
-    let next = open.reconcile_at.map_or_else(
-        || "a person must record what became of it".to_owned(),
-        |at| format!("next check at {at}"),
-    );
+    let next = open
+        .reconcile_at
+        .map_or_else(|| "a person must record the outcome".to_owned(), |at| format!("next check at {at}"));
     format!(
         "{}  {} {} in {} ({}), commit at {}, checked {} times; {next}",
         entry.job,

@@ -41,7 +41,7 @@ pub(super) struct TestCommand {
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
     /// How many scenarios run at the same time. Without it: three per processor, because a scenario mostly waits.
-    #[arg(long, value_name = "N", value_parser = super::at_least_one())]
+    #[arg(long, value_name = "N", value_parser = super::at_least_one)]
     jobs: Option<usize>,
     /// The folder of the playbooks, one folder per app: DIR/ledgerly/playbook.yaml and scenarios.yaml.
     #[arg(long, value_name = "DIR", default_value = "playbooks", env = "SEATWRIGHT_PLAYBOOKS")]

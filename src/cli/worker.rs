@@ -45,7 +45,7 @@ pub(super) struct WorkerCommand {
     #[arg(long, value_name = "FILE", default_value = "seatwright.yaml", env = "SEATWRIGHT_CONFIG")]
     config: PathBuf,
     /// How many jobs run at the same time, for example 4. Without it: `slots` in the configuration, which is 2 by default.
-    #[arg(long, value_name = "N", value_parser = super::at_least_one())]
+    #[arg(long, value_name = "N", value_parser = super::at_least_one)]
     slots: Option<usize>,
     /// Log JSON, one object per line.
     #[arg(long)]

@@ -14,8 +14,8 @@ pub trait Secrets: Send + Sync {
 /// Why a secret cannot be read. Never contains a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    #[error("{reference} is not there: {reason}")]
+    #[error("{reference}: {reason}")]
     Missing { reference: String, reason: String },
-    #[error("{reference}: no provider for this scheme is configured")]
+    #[error("{reference}: secrets can only be read from env:NAME and file:PATH")]
     NoProvider { reference: String },
 }

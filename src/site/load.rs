@@ -26,7 +26,7 @@ pub struct Site {
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
     #[error(
-        "{file} cannot be read: {reason}\nname a folder with a site.yaml in it, such as fixtures/sites/ledgerly"
+        "{file} cannot be read: {reason}.\nName a site, for example ledgerly, or a folder that contains a site.yaml"
     )]
     Unreadable { file: String, reason: String },
     #[error("{file}: {reason}")]

@@ -678,7 +678,7 @@ async fn a_missing_program_is_told_with_what_to_do() {
     let error = fails(ChromiumOptions { executable: Some("/nowhere/chromium".into()), ..off() }).await;
     assert_eq!(
         error.to_string(),
-        "Chromium is not there: looked for /nowhere/chromium.\n\
+        "Chromium was not found: looked for /nowhere/chromium.\n\
          Install it (Debian: apt-get install chromium-headless-shell), \
          or name the program: `--browser PROGRAM`, in seatwright.yaml `browser.executable`"
     );

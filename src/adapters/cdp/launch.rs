@@ -33,15 +33,15 @@ pub enum Sandbox {
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
     #[error(
-        "Chromium is not there: looked for {}.\nInstall it (Debian: apt-get install chromium-headless-shell), or name \
+        "Chromium was not found: looked for {}.\nInstall it (Debian: apt-get install chromium-headless-shell), or name \
          the program: `--browser PROGRAM`, in seatwright.yaml `browser.executable`",
         list(looked_for)
     )]
     NotFound { looked_for: Vec<PathBuf> },
     #[error(
-        "Chromium has no sandbox: {reason}.\nWithout it, a page that breaks out of Chromium controls your account. Run \
-         seatwright as an ordinary user, on a kernel that allows user namespaces.\nFor a trial or a test, if you trust \
-         every page that it opens: `--allow-no-sandbox`, in seatwright.yaml `browser.allow_no_sandbox: true`"
+        "Chromium cannot use its sandbox: {reason}.\nWithout the sandbox, a page that breaks out of Chromium controls \
+         your account. Run seatwright as an ordinary user, on a kernel that allows user namespaces.\nFor a trial or a \
+         test with pages that you trust: `--allow-no-sandbox`, in seatwright.yaml `browser.allow_no_sandbox: true`"
     )]
     SandboxUnavailable { reason: String },
     #[error("{} ended while starting: {reason}.\nIts last output:\n{stderr}", program.display())]
@@ -108,7 +108,7 @@ fn is_program(path: &Path) -> bool {
 /// Refuses a start that cannot work.
 pub(super) fn check_sandbox(sandbox: Sandbox) -> Result<(), LaunchError> {
     if sandbox == Sandbox::Required && rustix::process::geteuid().is_root() {
-        let reason = "you run it as root".to_owned();
+        let reason = "seatwright runs as root".to_owned();
         return Err(LaunchError::SandboxUnavailable { reason });
     }
     Ok(())
