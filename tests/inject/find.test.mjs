@@ -82,13 +82,13 @@ test("within, has, text, nth", () => on(`
   assert.deepEqual(await page.probe(text("y", { within: role("dialog", "A") }), [text("z", { within: role("dialog", "A") }), "hidden"]), [true, true], "a condition looks into all of them");
 }));
 
-test("text beside a query is held whole, not as a part of something longer", () => on(`
+test("the text of a query is matched as a whole, not as a part of a longer text", () => on(`
   <p data-is=1>Remove nada@x?</p><p data-is=2>Remove ada@x.org?</p><p data-is=3>Remove ada@x.</p><p data-is=4>Remove a-ada@x</p><p data-is=5>Remove Ada@x</p>`, async (page) => {
   assert.equal(await said(page, css("p", { text: { exact: "ada@x" } })), "3");
   assert.equal((await page.text(css("p", { text: { contains: "ada@x" } }))).kind, "ambiguous");
 }));
 
-test("alternatives: the first that resolves; all the same where they must agree", () => on(`
+test("alternatives: the first that resolves; if they must agree, one element", () => on(`
   <button data-testid=invite data-is=one>Invite</button><button data-testid=other data-is=two>Other</button><button>Twin</button><button>Twin</button>`, async (page) => {
   assert.equal(await said(page, [role("button", "Nope"), role("button", "Twin"), testId("other")]), "two");
   assert.equal((await page.aim({ any: [role("button", "Invite"), testId("invite"), role("button", "Nope")], agree: true })).answer, "aimed");

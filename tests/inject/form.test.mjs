@@ -62,7 +62,7 @@ test("a password: its length, never itself", () => on('<label>Password <input ty
   assert.equal((await page.text(label("Password"))).text, "");
 }));
 
-test("change is told when the control is left, once, and its outcome is read", () => on(`
+test("leaving a control fires change once, and the result is read", () => on(`
   <script>window.log = []</script><label>Phone <input onchange="log.push('change'); this.value = this.value.replace(/\\D/g, '')" onblur="log.push('blur')"></label>`, async (page) => {
   assert.deepEqual((await typed(page, label("Phone"), "030 12")).values, ["03012"]);
   assert.deepEqual(await page.main("log"), ["change", "blur"]);
@@ -153,7 +153,7 @@ test("one option of a group, by its name in it", () => on("<fieldset><legend>Rol
   assert.deepEqual((await value(page, token)).values, ["Admin"]);
 }));
 
-test("an app's own combobox tells what it offers once it is open", () => on(`<input role=combobox aria-label=Team aria-controls=l onclick="l.hidden = false"><ul id=l role=listbox hidden><li role=option>Red<li role=option aria-selected=true>Blue</ul>`, async (page) => {
+test("a combobox of the app returns its options when it is open", () => on(`<input role=combobox aria-label=Team aria-controls=l onclick="l.hidden = false"><ul id=l role=listbox hidden><li role=option>Red<li role=option aria-selected=true>Blue</ul>`, async (page) => {
   assert.deepEqual((await page.edit(label("Team"))).options, []);
   await page.click(label("Team"));
   assert.deepEqual((await page.edit(label("Team"))).options, ["Red", "Blue"]);

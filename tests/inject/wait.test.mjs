@@ -74,7 +74,7 @@ test("the script again in the same world changes nothing", () => on("<button>Go<
   assert.equal((await page.ask({ ask: "verdict", token: aimed.token }, 1000)).hit, true);
 }));
 
-test("a page that wrote itself anew is guarded again", () => on("<p>old</p>", async (page) => {
+test("a page that rewrote itself is guarded again", () => on("<p>old</p>", async (page) => {
   await page.main(`document.open(); document.write("<button onclick='this.textContent += 1'>New</button>"); document.close()`);
   const aimed = await page.aim(role("button", "New"), LONG);
   await page.main(`document.body.insertAdjacentHTML("afterbegin", "<p style=height:300px></p>")`);

@@ -324,7 +324,7 @@ async fn a_page_rendered_ahead_takes_no_place() {
 }
 
 #[tokio::test]
-async fn going_somewhere_within_the_document_loads_it_anew() {
+async fn opening_another_fragment_loads_the_document_again() {
     let visit = Visit::at("/").await;
     visit.go("/#somewhere").await;
     assert_eq!(visit.page.url(), visit.site.url("/#somewhere").as_str());
@@ -333,7 +333,7 @@ async fn going_somewhere_within_the_document_loads_it_anew() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_is_told() {
+async fn a_failed_navigation_is_explained() {
     let visit = Visit::at("/").await;
     // Bound, so that no other program takes the port, but nothing listens.
     let closed = tokio::net::TcpSocket::new_v4().expect("a socket");
@@ -385,7 +385,7 @@ async fn a_server_that_does_not_answer_is_given_up_by_the_deadline() {
 // ---- what comes up unasked ----------------------------------------------------------------------
 
 #[tokio::test]
-async fn dialogs_are_dismissed_and_told() {
+async fn dialogs_are_dismissed_with_a_notice() {
     let visit = Visit::at("/").await;
     let dialog = |kind: &str, message: &str| Notice::DialogDismissed {
         kind: kind.to_owned(),
@@ -417,7 +417,7 @@ async fn dialogs_are_dismissed_and_told() {
 }
 
 #[tokio::test]
-async fn windows_are_closed_and_told() {
+async fn windows_are_closed_with_a_notice() {
     let visit = Visit::at("/").await;
     let opened = || Notice::PopupClosed { url: visit.site.url("/opened").to_string() };
     for round in 0..5 {
@@ -511,7 +511,7 @@ async fn the_fence_stands_around_frames_of_other_sites() {
 }
 
 #[tokio::test]
-async fn what_is_no_origin_is_refused() {
+async fn an_invalid_origin_is_refused() {
     let browser = launch().await;
     let options = ContextOptions { origins: vec!["app.example".to_owned()], ..ContextOptions::default() };
     let error = browser.open(options).await.err();
@@ -674,7 +674,7 @@ async fn fails(options: ChromiumOptions) -> LaunchError {
 }
 
 #[tokio::test]
-async fn a_missing_program_is_told_with_what_to_do() {
+async fn a_missing_program_is_reported_with_advice() {
     let error = fails(ChromiumOptions { executable: Some("/nowhere/chromium".into()), ..off() }).await;
     assert_eq!(
         error.to_string(),
@@ -685,7 +685,7 @@ async fn a_missing_program_is_told_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn without_a_sandbox_nothing_is_started_unless_told_so() {
+async fn without_a_sandbox_no_browser_starts_unless_it_is_allowed() {
     if !rustix::process::geteuid().is_root() {
         let options = ChromiumOptions::default();
         let browser = Chromium::launch(options, SCRIPT).await.expect("a browser with a sandbox");
@@ -708,7 +708,7 @@ fn script(folder: &Path, text: &str) -> Option<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_program_that_dies_at_once_is_told_with_its_last_words() {
+async fn a_program_that_dies_at_once_is_reported_with_its_output() {
     let folder = tempfile::tempdir().expect("a folder");
     let executable = script(folder.path(), "echo one >&2; echo no such library >&2; exit 127");
     let error = fails(ChromiumOptions { executable, ..off() }).await;

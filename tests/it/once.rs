@@ -227,7 +227,7 @@ async fn without_it_chromium_sends_a_post_again() {
 
 /// While a new connection is being opened, Chromium uses one that becomes free in the meantime.
 #[tokio::test]
-async fn what_is_answered_meanwhile_does_not_carry_it() {
+async fn a_connection_that_becomes_free_is_not_used() {
     let visit = Visit::begin().await;
     let page = visit.fresh_page().await;
     click(&*page, "warm").await;

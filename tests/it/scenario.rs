@@ -111,7 +111,7 @@ fn apps_of(case: &str) -> String {
 }
 
 #[test]
-fn that_nobody_is_there_in_other_words_is_told_with_those_words() {
+fn another_message_for_an_empty_list_is_quoted() {
     let other_words = |source: String| {
         assert!(source.contains("absent: { heading: No people match }"));
         source.replace("heading: No people match }", "heading: Nobody was found }")
@@ -123,7 +123,7 @@ fn that_nobody_is_there_in_other_words_is_told_with_those_words() {
 }
 
 #[test]
-fn that_a_persons_page_has_nothing_of_that_name_is_told_with_what_it_has() {
+fn a_missing_region_of_a_page_is_reported_with_the_existing_ones() {
     let another_name = |source: String| {
         assert!(source.contains("in: { region: Profile }"));
         source.replace("in: { region: Profile }", "in: { region: Person }")
@@ -185,7 +185,7 @@ fn a_file_that_is_saved_is_played_again() {
 }
 
 #[test]
-fn a_broken_file_is_told_whole_and_nothing_is_played() {
+fn all_findings_of_a_broken_file_are_reported_and_nothing_is_played() {
     let case = Case::new("broken", |source| source);
     let (code, said) = case.test(&[]);
     assert_eq!(code, 1, "{said}");

@@ -186,7 +186,7 @@ async fn faults_happen_where_and_as_often_as_they_were_asked_for() {
 }
 
 #[tokio::test]
-async fn pages_are_covered_made_anew_and_changed() {
+async fn pages_are_covered_redrawn_and_changed() {
     let site = site("ledgerly").await;
     let visitor = Visitor::of(&site);
     control(
@@ -291,7 +291,7 @@ async fn reads_lag_behind_a_write_that_was_made() {
 }
 
 #[tokio::test]
-async fn a_fault_that_cannot_be_is_told() {
+async fn an_invalid_fault_is_refused() {
     let site = site("ledgerly").await;
     for (fault, said) in [
         (json!({ "on": "POST /member", "do": "lag" }), "`POST /member` would never happen"),
@@ -403,7 +403,7 @@ fn a_broken_site_says_what_is_wrong() {
 }
 
 #[test]
-fn a_misspelt_key_is_told_with_its_place() {
+fn a_misspelt_key_is_reported_with_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
     let source = std::fs::read_to_string(crate::support::root().join("fixtures/sites/ledgerly/site.yaml"))
         .expect("a site");

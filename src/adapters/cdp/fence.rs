@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_origin_is_refused() {
+    fn an_invalid_origin_is_refused() {
         assert_eq!(Fence::new(&["app.example".into()]).err().as_deref(), Some("app.example"));
         assert!(Fence::default().allows("https://anything.example"));
     }

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_nobody_holds_is_removed() {
+    fn only_unlocked_profiles_are_removed() {
         let place = tempfile::tempdir().expect("a folder");
         let held = Profile::new_in(place.path()).expect("a profile");
         let orphan = place.path().join(format!("{PREFIX}orphan"));

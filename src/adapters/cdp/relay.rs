@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_is_kept_for_that_address_is_ended_and_what_is_asked_hears_nothing_until_it_was_sent() {
+    async fn kept_connections_end_and_pending_answers_wait_until_the_request_is_sent() {
         let (mut server, other) = (echo().await, echo().await);
         let relay = Relay::through(Matcher::builder().build()).await.expect("ports");
         let rules = relay.rules();

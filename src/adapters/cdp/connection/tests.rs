@@ -34,7 +34,7 @@ fn soon() -> Instant {
 }
 
 #[tokio::test]
-async fn answers_find_who_waits_whatever_comes_between() {
+async fn answers_reach_their_calls_in_any_order() {
     let (connection, notebook, mut browser) = start();
     let first = connection.call(None, "A.a", json!({}));
     let second = connection.call(None, "A.b", json!({}));
@@ -59,7 +59,7 @@ async fn answers_find_who_waits_whatever_comes_between() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_call_that_was_given_up() {
+async fn a_call_that_was_given_up_is_not_pending() {
     let (connection, _notebook, _browser) = start();
     let call = connection.call(None, "A.a", json!({}));
     assert_eq!(connection.waiting(), 1);
