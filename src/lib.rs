@@ -18,6 +18,8 @@ pub mod duration;
 pub mod engine;
 /// The one stream of events of a run.
 pub mod event;
+/// Did you mean: the known word that is most similar.
+pub mod nearest;
 /// Playbook + job → what will be done.
 pub mod plan;
 /// The language: text → tree with places → checked playbook and its findings.

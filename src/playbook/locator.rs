@@ -270,7 +270,7 @@ impl Parts {
             "exact" => self.exact = Some(map.next_value()?),
             unknown => {
                 let known = ROLES.iter().chain(FORMS).chain(&["in", "has", "under", "nth", "exact"]).copied();
-                let advice = match super::diagnostic::nearest(unknown, known) {
+                let advice = match crate::nearest::nearest(unknown, known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "write an ARIA role (button, link, heading, …), label, text, testid, placeholder, title, \
                              css or xpath"

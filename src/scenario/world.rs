@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::suite::{After, Changes, WorldUpdate};
-use crate::playbook::nearest;
+use crate::nearest::nearest;
 
 /// Makes changes to a world; the error names a change that matches nothing.
 pub(super) fn change(world: &mut Value, changes: &Changes) -> Result<(), String> {

@@ -69,7 +69,7 @@ impl Playbooks {
                 })
             }
             None => Err(Failure::new(Code::UnknownApp, format!("there is no playbook for `{app}`")).hint(
-                match playbook::nearest(app, self.sources.keys().map(String::as_str)) {
+                match crate::nearest::nearest(app, self.sources.keys().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => {
                         format!("known apps: {}", self.sources.keys().cloned().collect::<Vec<_>>().join(", "))

@@ -18,17 +18,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("event", &["contract"]),
     ("secret", &[]),
     ("query", &[]),
+    ("nearest", &[]),
     ("ports", &["contract", "query", "secret"]),
-    ("playbook", &["contract", "digest", "duration", "query"]),
+    ("playbook", &["contract", "digest", "duration", "nearest", "query"]),
     ("plan", &["contract", "playbook", "query"]),
     ("engine", &["contract", "digest", "duration", "event", "playbook", "plan", "ports", "query", "secret"]),
     ("adapters", &["config", "contract", "digest", "ports", "query", "secret"]),
-    ("config", &["contract", "duration"]),
-    ("scenario", &["contract", "event", "playbook", "ports", "secret", "site", "worker"]),
+    ("config", &["contract", "duration", "nearest"]),
+    ("scenario", &["contract", "event", "nearest", "playbook", "ports", "secret", "site", "worker"]),
     ("site", &[]),
     ("report", &["contract", "event"]),
     ("telemetry", &[]),
-    ("worker", &["config", "contract", "digest", "engine", "event", "plan", "playbook", "ports"]),
+    ("worker", &["config", "contract", "digest", "engine", "event", "nearest", "plan", "playbook", "ports"]),
     (
         "cli",
         &[
@@ -66,7 +67,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms without IO and without async.
-const PURE: &[&str] = &["contract", "digest.rs", "duration.rs", "query", "playbook", "plan", "event.rs"];
+const PURE: &[&str] =
+    &["contract", "digest.rs", "duration.rs", "nearest.rs", "query", "playbook", "plan", "event.rs"];
 
 /// How many files take part in circles of imports.
 const IN_CIRCLES: usize = 35;

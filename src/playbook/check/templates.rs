@@ -1,11 +1,14 @@
 //! Rules about templates: which names are known at a place.
 
 use super::{ATTRIBUTES, Checker, place::Place};
-use crate::playbook::{
-    at::{At, Span},
-    diagnostic::{Finding, nearest},
-    syntax::Token,
-    template::{self, TemplateError},
+use crate::{
+    nearest::nearest,
+    playbook::{
+        at::{At, Span},
+        diagnostic::Finding,
+        syntax::Token,
+        template::{self, TemplateError},
+    },
 };
 
 impl Checker<'_> {
