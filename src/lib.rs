@@ -1,6 +1,6 @@
 //! Seatwright manages users in apps that have no API for it.
 //!
-//! The map, in reading order. `tests/house.rs` holds which room may import which.
+//! The map, in reading order. `tests/it/house.rs` holds which room may import which.
 
 /// What is behind the doors: Chromium, RabbitMQ, databases, files.
 pub mod adapters;

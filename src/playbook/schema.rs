@@ -2,7 +2,7 @@
 //!
 //! The types define keys and shapes. This file adds explanations and snippets for the editor, and the rules of the reader that
 //! types do not express (one action in a step, numbers as texts).
-//! `tests/schema.rs` holds both to the same answers.
+//! `tests/it/schema.rs` holds both to the same answers.
 
 mod snippets;
 

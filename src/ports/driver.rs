@@ -1,7 +1,7 @@
 //! The interface of a browser driver. The questions to a page are in `query`.
 //!
 //! Finding, judging and waiting happen *inside* the page: a driver only carries an [`Ask`] there, returns the
-//! [`Answer`], and sends real input events. The conformance suite (`tests/driver.rs`) defines what a question means;
+//! [`Answer`], and sends real input events. The conformance suite (`tests/it/driver.rs`) defines what a question means;
 //! every driver passes it.
 //!
 //! This module must not know playbooks, jobs, or any adapter.

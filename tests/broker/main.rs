@@ -1,4 +1,4 @@
-//! Every test that needs RabbitMQ or PostgreSQL and kills no process of them at random: `cargo nextest run --test broker`.
+//! Every test that needs RabbitMQ or PostgreSQL, except for the fault bench (`tests/chaos`): `cargo nextest run --test broker`.
 
 #[path = "../servers/mod.rs"]
 mod servers;

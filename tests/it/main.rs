@@ -1,4 +1,4 @@
-//! Every test that needs no broker and no database server, in one program: one link instead of eighteen.
+//! Every test that needs no broker and no database server, in one program, which is linked once.
 //!
 //! `cargo nextest run house` runs one suite, `cargo nextest run --test it` all of them.
 
