@@ -3,7 +3,7 @@
 use crate::{
     contract::{Code, Failure},
     playbook::{Loaded, Playbook, Span, syntax::View},
-    query::File,
+    query::{File, same},
 };
 
 /// A playbook without errors, with its text for places.
@@ -54,13 +54,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Is this the identity of the subject? The whole text is compared, with white space folded.
+    /// Whether this is the identity of the subject: see [`same`].
     pub fn is(&self, shown: &str) -> bool {
-        let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        if self.ignore_case {
-            folded(shown).to_lowercase() == folded(&self.value).to_lowercase()
-        } else {
-            folded(shown) == folded(&self.value)
-        }
+        same(shown, &self.value, self.ignore_case)
     }
 }

@@ -6,12 +6,14 @@
 mod answer;
 mod input;
 mod question;
+mod same;
 mod target;
 mod view;
 
 pub use answer::{Answer, Control, ControlKind, PageFacts, Records, Refusal, RefusalKind, Scanned};
 pub use input::{File, Key, Point};
 pub use question::{Ask, Question, ScrollTo};
+pub use same::{canonical, same, visible};
 pub use target::{
     BETWEEN, By, ColumnAt, Condition, NUMBER, Query, RecordQuery, Rows, State, Target, TextMatch,
     stands_alone,

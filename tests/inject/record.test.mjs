@@ -1,5 +1,6 @@
 // Records: tables, grids, lists, cards; identities compared whole.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { cell, css, header, label, on, record, role, rows, testId, text } from "./page.mjs";
 
@@ -16,6 +17,18 @@ test("identities are compared whole", () => on(`<table aria-label=T><tr><th>Emai
   assert.equal((await page.text(ada("dup@x"))).kind, "ambiguous");
   const near = await page.text(ada("nadda@x"));
   assert.deepEqual([near.kind, near.message, near.candidates[0]], ["not_found", 'no record "nadda@x"', '"nada@x"']);
+}));
+
+test("who is who: the table of pairs, as the engine has it", () => on(`<table aria-label=T><thead><tr><th>Email<tbody><tr><td id=shown></table>`, async (page) => {
+  const pairs = JSON.parse(readFileSync(new URL("same.json", import.meta.url), "utf8"));
+  assert.ok(pairs.length >= 40);
+  for (const { one, other, same, same_ignoring_case, why } of pairs) {
+    await page.main(`document.getElementById("shown").textContent = ${JSON.stringify(one)}`);
+    for (const [ignoreCase, wanted] of [[false, same], [true, same_ignoring_case]]) {
+      const found = await page.text(ada(other, ignoreCase));
+      assert.equal(found.answer === "text", wanted, `${why}, ${ignoreCase ? "ignoring case" : "with case"}`);
+    }
+  }
 }));
 
 test("a record by an element of it", () => on(`

@@ -129,7 +129,7 @@ function byRecord(record, scope, wanted, how) {
   // A hidden record has no cells to read.
   if (how.hidden) return [];
   const containers = how.lenient ? any(record.rows.within, scope) : [one(record.rows.within, scope)];
-  const same = record.ignore_case ? (text) => fold(text).toLowerCase() : fold;
+  const same = (text) => canonical(text, record.ignore_case);
   const identity = same(record.equals);
   return containers.flatMap((container) => {
     const read = reader(record.column, container);

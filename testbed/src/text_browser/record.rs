@@ -6,7 +6,7 @@ use super::{
     text::{Matcher, bare_header, fold, nearest, quote, say_match},
 };
 use seatwright::query::{
-    BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View,
+    BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View, same,
 };
 
 /// A table as people see it: which cell stands in which column.
@@ -63,13 +63,9 @@ impl Document {
 
     /// The records that show this identity.
     pub(super) fn by_record(&self, record: &RecordQuery, scope: Option<Id>) -> Result<Vec<Id>, Miss> {
-        let same = |text: &str| match record.ignore_case {
-            true => fold(text).to_lowercase(),
-            false => fold(text),
-        };
         let identities = self.identities(record, scope)?.into_iter();
-        let wanted = same(&record.equals);
-        Ok(identities.filter(|(_, identity)| same(identity) == wanted).map(|(row, _)| row).collect())
+        let is_meant = |shown: &str| same(shown, &record.equals, record.ignore_case);
+        Ok(identities.filter(|(_, identity)| is_meant(identity)).map(|(row, _)| row).collect())
     }
 
     pub(super) fn near_records(&self, record: &RecordQuery, scope: Option<Id>) -> Result<Vec<String>, Miss> {
