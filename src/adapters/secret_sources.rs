@@ -44,11 +44,17 @@ impl LocalSecrets {
         if size > MAX_BYTES {
             return Err(missing(format!("the file has {size} bytes; the limit is {MAX_BYTES}")));
         }
-        let mut text = tokio::fs::read_to_string(&real).await.map_err(|e| missing(e.to_string()))?;
-        let secret = Secret::new(text.trim_end_matches(['\r', '\n']).to_owned());
-        text.zeroize();
-        Ok(secret)
+        let text = tokio::fs::read_to_string(&real).await.map_err(|e| missing(e.to_string()))?;
+        plain(text).ok_or_else(|| missing("the file is empty".to_owned()))
     }
+}
+
+/// A secret without what tools put around it: a byte order mark in front, line ends behind. `None`: nothing is left.
+fn plain(mut text: String) -> Option<Secret> {
+    let bare = text.trim_start_matches('\u{FEFF}').trim_end_matches(['\r', '\n']);
+    let secret = (!bare.trim().is_empty()).then(|| Secret::new(bare.to_owned()));
+    text.zeroize();
+    secret
 }
 
 #[async_trait]
@@ -56,12 +62,34 @@ impl Secrets for LocalSecrets {
     async fn fetch(&self, reference: &SecretRef) -> Result<Secret, SecretError> {
         let (scheme, rest) = reference.parts();
         match scheme {
-            "env" => std::env::var(rest).map(Secret::new).map_err(|_| SecretError::Missing {
-                reference: reference.as_str().to_owned(),
-                reason: "the environment of this process has no such variable".to_owned(),
-            }),
+            "env" => {
+                let missing = |reason: &str| SecretError::Missing {
+                    reference: reference.as_str().to_owned(),
+                    reason: reason.to_owned(),
+                };
+                let text = std::env::var(rest)
+                    .map_err(|_| missing("the environment of this process has no such variable"))?;
+                plain(text).ok_or_else(|| missing("the variable is empty"))
+            }
             "file" => self.file(reference, rest).await,
             _ => Err(SecretError::NoProvider { reference: reference.as_str().to_owned() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_tools_put_around_a_secret_is_no_part_of_it() {
+        let read = |text: &str| plain(text.to_owned()).map(|secret| secret.expose().to_owned());
+        for text in ["correct horse", "correct horse\n", "correct horse\r\n", "\u{FEFF}correct horse\r\n"] {
+            assert_eq!(read(text).as_deref(), Some("correct horse"), "{text:?}");
+        }
+        assert_eq!(read(" spaced ").as_deref(), Some(" spaced "), "blanks may belong to it");
+        for empty in ["", "\n", "\r\n", "\u{FEFF}", " \n"] {
+            assert_eq!(read(empty), None, "{empty:?}");
         }
     }
 }

@@ -226,10 +226,25 @@ impl<'de> Deserialize<'de> for SecretRef {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "moment")]
     pub not_before: Option<Timestamp>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "moment")]
     pub deadline: Option<Timestamp>,
+}
+
+/// A date and time of RFC 3339. One so late that no clock of ours reaches it (`9999-12-31T23:59:59Z`, as some systems
+/// write "never") is the latest that there is.
+fn moment<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    let late = || {
+        let pieces = jiff::fmt::temporal::Pieces::parse(&text).ok()?;
+        let has_time = pieces.time().is_some() && pieces.offset().is_some();
+        (has_time && pieces.date() >= jiff::civil::date(9999, 12, 30)).then_some(Timestamp::MAX)
+    };
+    match text.parse() {
+        Ok(time) => Ok(Some(time)),
+        Err(error) => late().map(Some).ok_or_else(|| serde::de::Error::custom(error)),
+    }
 }
 
 /// A limit for the removal of many users at once.
@@ -306,7 +321,7 @@ impl Job {
             refusal.safe_to_keep = false;
             return Err(Box::new(refusal));
         }
-        let job: Job = serde_path_to_error::deserialize(&value).map_err(|e| {
+        let job: Job = serde_path_to_error::deserialize(&assigned(&value)).map_err(|e| {
             let pointer = pointer(e.path());
             // A faulty value near the secrets may be a secret: it is neither repeated nor kept.
             if pointer.starts_with("/service_account") {
@@ -389,6 +404,18 @@ fn secret_in_clear(value: &Value) -> Option<String> {
         }
     }
     None
+}
+
+/// The job without its nulls: an attribute that is null is the same as one that is absent (RFC 7643 §2.5).
+fn assigned(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(key, value)| (key.clone(), assigned(value))).collect())
+        }
+        Value::Array(items) => items.iter().filter(|item| !item.is_null()).map(assigned).collect(),
+        other => other.clone(),
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::limits::CODE_MARGIN;
 use crate::{
@@ -100,13 +101,37 @@ pub(super) fn no_secret(code: Code, message: String, name: &str) -> Failure {
 /// The last time step that each secret gave a one-time code of. It outlives sessions: a code is valid for one sign-in.
 #[derive(Debug, Default)]
 pub struct Codes {
-    used: Mutex<BTreeMap<[u8; 32], u64>>,
+    used: Mutex<BTreeMap<[u8; 32], Used>>,
+}
+
+/// The last code of a secret.
+#[derive(Debug, Clone, Copy)]
+struct Used {
+    step: u64,
+    /// The time when it was taken, by the wall clock and by a clock that never goes back.
+    wall: u64,
+    at: Instant,
+}
+
+impl Used {
+    /// The step in the time of the wall clock now. A wall clock that was set back shifts the step back too.
+    fn step_by(&self, now: u64, at: Instant, period: u64) -> u64 {
+        let expected = self.wall + at.saturating_duration_since(self.at).as_secs();
+        let set_back = expected.saturating_sub(now) / period;
+        self.step.saturating_sub(set_back)
+    }
 }
 
 impl Codes {
     /// Takes the first time step (seconds since 1970 / period) that is still valid and was not used. Returns the seconds
-    /// until it begins, and the step.
-    pub(super) fn take(&self, secret: &Secret, now: u64, period: u64) -> (u64, u64) {
+    /// until it begins, and the step. Nothing is taken if the wait is longer than `patience` (seconds).
+    pub(super) fn take(
+        &self,
+        secret: &Secret,
+        (now, at): (u64, Instant),
+        period: u64,
+        patience: u64,
+    ) -> (u64, u64) {
         let key = Sha256::digest(secret.expose().as_bytes()).into();
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let mut step = now / period;
@@ -114,21 +139,30 @@ impl Codes {
             step += 1;
         }
         if let Some(last) = used.get(&key) {
-            step = step.max(last + 1);
+            step = step.max(last.step_by(now, at, period) + 1);
         }
-        used.insert(key, step);
-        ((step * period).saturating_sub(now), step)
+        let wait = (step * period).saturating_sub(now);
+        if wait <= patience {
+            used.insert(key, Used { step, wall: now, at });
+        }
+        (wait, step)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn no_code_is_given_twice_and_none_that_is_about_to_expire() {
         let codes = Codes::default();
         let secret = Secret::new("JBSWY3DPEHPK3PXP".to_owned());
+        let begin = Instant::now();
+        let take = |secret: &Secret, now: u64, passed: u64| {
+            codes.take(secret, (now, begin + Duration::from_secs(passed)), 30, 60)
+        };
         let table = [
             // (now, wait, step)
             (60, 0, 2),
@@ -138,9 +172,23 @@ mod tests {
             (238, 2, 8),
         ];
         for (now, wait, step) in table {
-            assert_eq!(codes.take(&secret, now, 30), (wait, step), "at {now}");
+            assert_eq!(take(&secret, now, now - 60), (wait, step), "at {now}");
         }
         let other = Secret::new("KRSXG5CTMVRXEZLU".to_owned());
-        assert_eq!(codes.take(&other, 239, 30), (1, 8), "another secret has codes of its own");
+        assert_eq!(take(&other, 239, 179), (1, 8), "another secret has codes of its own");
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_takes_the_codes_back_with_it() {
+        let codes = Codes::default();
+        let secret = Secret::new("JBSWY3DPEHPK3PXP".to_owned());
+        let begin = Instant::now();
+        let at = |passed| begin + Duration::from_secs(passed);
+        assert_eq!(codes.take(&secret, (7_200, at(0)), 30, 60), (0, 240));
+        // Two hours back, ten seconds later: the next period, not the one in two hours.
+        assert_eq!(codes.take(&secret, (10, at(10)), 30, 60), (20, 1));
+        // Nor is a code used up that nobody waited for.
+        assert_eq!(codes.take(&secret, (11, at(11)), 30, 5), (49, 2));
+        assert_eq!(codes.take(&secret, (12, at(12)), 30, 60), (48, 2));
     }
 }

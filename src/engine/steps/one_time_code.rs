@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
-use totp_rs::{Builder, Totp};
+use totp_rs::{Algorithm, Builder, Totp};
 
 use super::super::{credentials::no_secret, page::StepError, run::Run};
 use crate::{
@@ -14,15 +14,54 @@ use crate::{
     secret::Secret,
 };
 
-/// Reads a secret as apps show it: base32 (with or without spaces), or an `otpauth://totp/…` address.
+/// Reads a secret as apps show it: base32 (with or without spaces), or an `otpauth://totp/…` address. Of the address only what
+/// makes the code counts: label and issuer are captions, and apps write them as they like.
 fn totp(secret: &Secret) -> Option<Totp> {
     let text = secret.expose().trim();
-    if text.starts_with("otpauth://") {
-        return Totp::from_url_unchecked(text).ok();
+    let is_address = text.get(..10).is_some_and(|scheme| scheme.eq_ignore_ascii_case("otpauth://"));
+    if !is_address {
+        return Some(Builder::new().with_secret(base32(text)?).build_noncompliant());
     }
+    let (_, query) = text.split_once('?')?;
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let mut builder = Builder::new();
+    let mut found = false;
+    for (key, value) in pairs {
+        match key.to_ascii_lowercase().as_str() {
+            "secret" => {
+                builder = builder.with_secret(base32(&value)?);
+                found = true;
+            }
+            "algorithm" => {
+                let plain = value.to_ascii_uppercase().replace(['-', '_'], "");
+                builder = builder.with_algorithm(match plain.trim_start_matches("HMAC") {
+                    "SHA1" | "" => Algorithm::SHA1,
+                    "SHA256" => Algorithm::SHA256,
+                    "SHA512" => Algorithm::SHA512,
+                    _ => return None,
+                });
+            }
+            "digits" if !value.is_empty() => {
+                let digits = value.trim().parse().ok().filter(|digits| (6..=8).contains(digits))?;
+                builder = builder.with_digits(digits);
+            }
+            "period" if !value.is_empty() => {
+                let period = value.trim().parse().ok().filter(|period| (5..=600).contains(period))?;
+                builder = builder.with_step_duration(period);
+            }
+            _ => {}
+        }
+    }
+    found.then(|| builder.build_noncompliant())
+}
+
+/// Base32 (RFC 4648) as people copy it: in groups, in small letters, with or without padding.
+fn base32(text: &str) -> Option<totp_rs::Secret> {
     let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-' && *c != '=').collect();
-    let bytes = totp_rs::Secret::try_from_base32(plain.to_uppercase()).ok()?;
-    Some(Builder::new().with_secret(bytes).build_noncompliant())
+    if plain.is_empty() {
+        return None;
+    }
+    totp_rs::Secret::try_from_base32(plain.to_uppercase()).ok()
 }
 
 fn now() -> u64 {
@@ -46,10 +85,12 @@ impl Run<'_> {
         let target = self.attempt.scope.target(&enter.into, false)?;
         // A code is taken only when its field is there.
         self.ask(Ask::Edit { target: target.clone() }, within).await?;
-        let (wait, step) = self.environment.codes.take(&secret, now(), totp.step());
+        let clocks = (now(), Instant::now());
+        let patience = self.environment.deadline.saturating_duration_since(clocks.1).as_secs();
+        let (wait, step) = self.environment.codes.take(&secret, clocks, totp.step(), patience);
         if wait > 0 {
-            let begins = Instant::now() + Duration::from_secs(wait);
-            if begins >= self.environment.deadline {
+            let begins = clocks.1 + Duration::from_secs(wait);
+            if wait > patience {
                 let message = format!("the next one-time code begins in {wait} s, after the job's deadline");
                 return Err(Failure::new(Code::DeadlinePassed, message).into());
             }
@@ -66,6 +107,29 @@ impl Run<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_read_as_real_apps_print_them() {
+        let plain = totp(&Secret::new("JBSWY3DPEHPK3PXP".to_owned())).expect("base32");
+        for address in [
+            "otpauth://totp/Example:alice@example.com?secret=JBSWY3DPEHPK3PXP&issuer=Example",
+            "otpauth://totp/Contoso:alice@contoso.com?secret=jbswy3dpehpk3pxp&issuer=Microsoft",
+            "otpauth://totp/http://git.example:3000:alice?secret=JBSWY3DPEHPK3PXP&issuer=http://git.example:3000",
+            "otpauth://totp/a?secret=JBSW%20Y3DP%20EHPK%203PXP&digits=6&period=30&algorithm=SHA1",
+            "OTPAUTH://TOTP/?SECRET=JBSWY3DPEHPK3PXP====",
+            "otpauth://totp/x?issuer=&secret=JBSWY3DPEHPK3PXP&algorithm=&digits=&period=&image=https://x.example/y.png",
+        ] {
+            let read = totp(&Secret::new(address.to_owned())).unwrap_or_else(|| panic!("{address} is read"));
+            assert_eq!(read.generate(59).to_string(), plain.generate(59).to_string(), "{address}");
+        }
+        let eight = "otpauth://totp/a?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&digits=8&period=30";
+        let eight = totp(&Secret::new(eight.to_owned())).expect("eight digits");
+        assert_eq!(eight.generate(59).to_string(), "94287082");
+        for wrong in ["otpauth://totp/a", "otpauth://totp/a?secret=", "otpauth://totp/a?secret=1", "", "x=1"]
+        {
+            assert!(totp(&Secret::new(wrong.to_owned())).is_none(), "{wrong}");
+        }
+    }
 
     #[test]
     fn codes_are_those_of_rfc_6238() {
