@@ -25,8 +25,10 @@ pub struct Node {
 #[derive(Debug, Clone)]
 pub enum Value {
     Null,
-    Bool(bool),
-    Number(serde_json::Number),
+    /// With its spelling: where a text is wanted, `True` is that text.
+    Bool(bool, String),
+    /// With its spelling: where a text is wanted, `1.10` is not `1.1`.
+    Number(serde_json::Number, String),
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
@@ -37,8 +39,8 @@ impl Value {
     pub(super) fn unexpected(&self) -> Unexpected<'_> {
         match self {
             Value::Null => Unexpected::Other("nothing"),
-            Value::Bool(b) => Unexpected::Bool(*b),
-            Value::Number(n) => n.as_f64().map_or(Unexpected::Other("number"), Unexpected::Float),
+            Value::Bool(b, _) => Unexpected::Bool(*b),
+            Value::Number(n, _) => n.as_f64().map_or(Unexpected::Other("number"), Unexpected::Float),
             Value::Text(s) => Unexpected::Str(s),
             Value::List(_) => Unexpected::Other("a list"),
             Value::Map(_) => Unexpected::Other("a map"),
@@ -98,7 +100,7 @@ pub fn parse_with(source: &str, aliases: usize) -> Result<Node, Diagnostic> {
             "check this line and the line above: indentation, quotes around `{{ … }}`, unclosed brackets",
         )
     })?;
-    Ok(node(tree))
+    Ok(node(tree, source))
 }
 
 /// The byte at a line and column, both from 1.
@@ -109,17 +111,26 @@ fn offset(source: &str, line: u64, column: u64) -> usize {
     before + rest.char_indices().nth(skip(column)).map_or(0, |(at, _)| at)
 }
 
-fn node(raw: Spanned<Raw>) -> Node {
+fn node(raw: Spanned<Raw>, source: &str) -> Node {
     let place = raw.referenced.span();
     let start = place.byte_offset().unwrap_or_else(|| place.offset()) as usize;
     let end = start + place.byte_len().unwrap_or_else(|| place.len()) as usize;
+    let spelling = |value: String| match source.get(start..end).map(str::trim) {
+        Some(spelled) if !spelled.is_empty() && !spelled.contains(char::is_whitespace) => spelled.to_owned(),
+        _ => value,
+    };
     let value = match raw.value {
         Raw::Null => Value::Null,
-        Raw::Bool(b) => Value::Bool(b),
-        Raw::Number(n) => Value::Number(n),
+        Raw::Bool(b) => Value::Bool(b, spelling(b.to_string())),
+        Raw::Number(n) => {
+            let text = spelling(n.to_string());
+            Value::Number(n, text)
+        }
         Raw::Text(s) => Value::Text(s),
-        Raw::List(items) => Value::List(items.into_iter().map(node).collect()),
-        Raw::Map(entries) => Value::Map(entries.into_iter().map(|(k, v)| (node(k), node(v))).collect()),
+        Raw::List(items) => Value::List(items.into_iter().map(|item| node(item, source)).collect()),
+        Raw::Map(entries) => {
+            Value::Map(entries.into_iter().map(|(k, v)| (node(k, source), node(v, source))).collect())
+        }
     };
     Node { value, span: Span { start, end } }
 }

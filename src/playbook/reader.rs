@@ -105,8 +105,8 @@ impl<'n> Deserializer<'n> for Reader<'n> {
     fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
         let result = match &self.node.value {
             Value::Null => visitor.visit_unit(),
-            Value::Bool(b) => visitor.visit_bool(*b),
-            Value::Number(n) => match (n.as_u64(), n.as_i64()) {
+            Value::Bool(b, _) => visitor.visit_bool(*b),
+            Value::Number(n, _) => match (n.as_u64(), n.as_i64()) {
                 (Some(n), _) => visitor.visit_u64(n),
                 (_, Some(n)) => visitor.visit_i64(n),
                 _ => visitor.visit_f64(n.as_f64().unwrap_or_default()),
@@ -123,12 +123,11 @@ impl<'n> Deserializer<'n> for Reader<'n> {
         self.located(result)
     }
 
-    /// A number or a boolean is accepted as a text: `Code: 42`.
+    /// A number or a boolean is accepted as a text, as it is spelled: `Code: 00420`.
     fn deserialize_str<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
         let result = match &self.node.value {
             Value::Text(s) => visitor.visit_borrowed_str(s),
-            Value::Number(n) => visitor.visit_string(n.to_string()),
-            Value::Bool(b) => visitor.visit_string(b.to_string()),
+            Value::Number(_, spelled) | Value::Bool(_, spelled) => visitor.visit_borrowed_str(spelled),
             other => Err(serde::de::Error::invalid_type(other.unexpected(), &"a text")),
         };
         self.located(result)
@@ -181,7 +180,7 @@ impl<'n> Deserializer<'n> for Reader<'n> {
                 value: None,
                 fields: Some(fields),
             }),
-            Value::List(_) | Value::Text(_) | Value::Bool(_) | Value::Number(_) => Err(
+            Value::List(_) | Value::Text(_) | Value::Bool(..) | Value::Number(..) => Err(
                 serde::de::Error::invalid_type(self.node.value.unexpected(), &keys_expected(fields).as_str()),
             ),
         };

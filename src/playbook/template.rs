@@ -2,7 +2,7 @@
 //!
 //! The result of a template is data: it is typed or compared, and never parsed as a locator, a selector or an origin.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, value::Serde};
 
@@ -22,7 +22,7 @@ pub enum TemplateError {
 
 fn environment() -> Environment<'static> {
     let mut env = Environment::new();
-    env.set_undefined_behavior(UndefinedBehavior::Strict);
+    env.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     env.set_fuel(Some(FUEL));
     env.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     env.add_filter("date", date);
@@ -59,33 +59,58 @@ pub fn names(source: &str) -> Result<BTreeSet<String>, TemplateError> {
     Ok(template.undeclared_variables(true).into_iter().collect())
 }
 
-/// The result of a template as text.
+/// The result of a template as text. A part of an absent value is absent too, so that `default` can replace it. A value
+/// that is absent in the end is [`TemplateError::Missing`].
 pub fn render(source: &str, scope: &serde_json::Value) -> Result<String, TemplateError> {
     if !source.contains("{{") && !source.contains("{%") {
         return Ok(source.to_owned());
     }
     let env = environment();
     let template = env.template_from_str(source).map_err(|e| bad(&e))?;
-    template.render(Value::from(Serde(scope))).map_err(|e| failed(source, scope, &e))
+    let whole = with_parents(&template.undeclared_variables(true), scope);
+    template.render(Value::from(Serde(&whole))).map_err(|e| failed(source, scope, &e))
 }
 
-/// The result of a template. A source of one `{{ … }}` may give any value, also a list or null; other sources give a text.
+/// The result of a template. A source of one `{{ … }}` may give any value, also a list, or null where a value that it
+/// needs is absent; other sources give a text.
 pub fn evaluate(source: &str, scope: &serde_json::Value) -> Result<serde_json::Value, TemplateError> {
     let inner = source.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
     match inner {
         Some(expression) if !expression.contains("}}") && !expression.contains("{{") => {
-            let mut env = environment();
-            // A missing value is allowed here: it leaves a control alone.
-            env.set_undefined_behavior(UndefinedBehavior::Chainable);
+            let env = environment();
             let compiled = env.compile_expression(expression).map_err(|e| bad(&e))?;
-            let value = compiled.eval(Value::from(Serde(scope))).map_err(|e| bad(&e))?;
-            if value.is_undefined() {
-                return Ok(serde_json::Value::Null);
+            let whole = with_parents(&compiled.undeclared_variables(true), scope);
+            match compiled.eval(Value::from(Serde(&whole))) {
+                Ok(value) if value.is_undefined() => Ok(serde_json::Value::Null),
+                Ok(value) => serde_json::to_value(&value).map_err(|e| TemplateError::Bad(e.to_string())),
+                // A missing value is allowed here: it leaves a control alone.
+                Err(error) if error.kind() == ErrorKind::UndefinedError => Ok(serde_json::Value::Null),
+                Err(error) => Err(bad(&error)),
             }
-            serde_json::to_value(&value).map_err(|e| TemplateError::Bad(e.to_string()))
         }
         _ => render(source, scope).map(serde_json::Value::from),
     }
+}
+
+/// The scope, in which what the names lie in is there, if only empty: `user.name` for `user.name.familyName`.
+fn with_parents(names: &HashSet<String>, scope: &serde_json::Value) -> serde_json::Value {
+    let mut whole = scope.clone();
+    for name in names {
+        let mut place = &mut whole;
+        let keys: Vec<&str> = name.split('.').collect();
+        // The first is a name of the language: whether it is known here is the check's business.
+        for (depth, key) in keys[..keys.len() - 1].iter().enumerate() {
+            let Some(map) = place.as_object_mut() else { break };
+            if depth == 0 && !map.contains_key(*key) {
+                break;
+            }
+            place = map.entry(*key).or_insert_with(|| serde_json::json!({}));
+            if place.is_null() {
+                *place = serde_json::json!({});
+            }
+        }
+    }
+    whole
 }
 
 fn failed(source: &str, scope: &serde_json::Value, error: &minijinja::Error) -> TemplateError {
@@ -127,6 +152,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_inside_something_absent_can_be_said_instead() {
+        let scope = json!({ "user": { "title": null } });
+        let both = "{{ user.name.familyName | default('n/a') }}, {{ user.name.givenName | default('n/a') }}";
+        assert_eq!(render(both, &scope), Ok("n/a, n/a".to_owned()));
+        assert_eq!(evaluate("{{ user.name.familyName | default('n/a') }}", &scope), Ok(json!("n/a")));
+        assert_eq!(evaluate("{{ user.name.familyName }}", &scope), Ok(json!(null)));
+        assert_eq!(
+            evaluate("{{ user.nickName | upper }}", &scope),
+            Ok(json!(null)),
+            "no empty text is made of it"
+        );
+        let missing = Err(TemplateError::Missing("user.name.familyName".to_owned()));
+        assert_eq!(render("Dr {{ user.name.familyName }}", &scope), missing);
+        assert_eq!(render("Dr {{ user.name.familyName | upper }}", &scope), missing);
+    }
 
     #[test]
     fn of_several_the_primary_one_is_taken() {

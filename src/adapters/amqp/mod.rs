@@ -81,13 +81,36 @@ async fn connect(url: &str, heartbeat: u16, name: &str) -> Result<Connection, Qu
             "this is not an AMQP address ({reason}): write amqp://user:password@host:5672"
         ))
     })?;
+    // The library knows names alone: of an IPv6 address it would make `localhost`, and send the password there.
+    if let Ok(Some(url::Host::Ipv6(address))) = url::Url::parse(url).as_ref().map(url::Url::host) {
+        uri.authority.host = address.to_string();
+    }
     uri.query.heartbeat = Some(heartbeat);
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     match tokio::time::timeout(CONNECT_TIME, Connection::connect_uri(uri, properties)).await {
         Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(QueueError::Unreachable(error.to_string())),
+        Ok(Err(error)) => Err(QueueError::Unreachable(with_advice(error.to_string()))),
         Err(_) => Err(QueueError::Unreachable(format!("no answer within {} s", CONNECT_TIME.as_secs()))),
     }
+}
+
+/// What the broker or its connection said, with what to do about it where that is known.
+fn with_advice(said: String) -> String {
+    let lower = said.to_lowercase();
+    let advice = if lower.contains("unknownissuer") || lower.contains("unknown issuer") {
+        "the broker's certificate is signed by a CA that this machine does not know: put the CA's PEM file into SSL_CERT_FILE"
+    } else if lower.contains("notvalidforname") || lower.contains("not valid for name") {
+        "the broker's certificate is made for another name: connect by a name that the certificate contains"
+    } else if lower.contains("certificate") && lower.contains("expired") {
+        "the broker's certificate has expired: renew it"
+    } else if lower.contains("vhost") {
+        "the virtual host is the part behind the last slash of the address (`/` is written %2F): see that it exists and that the user may use it"
+    } else if lower.contains("access_refused") || lower.contains("access refused") {
+        "the broker refuses the user name or the password"
+    } else {
+        return said;
+    };
+    format!("{said}: {advice}")
 }
 
 /// An outbox without a consumer, for commands that only publish.

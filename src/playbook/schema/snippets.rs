@@ -66,8 +66,8 @@ pub(super) fn snippet(label: &str, says: &str, example: &str) -> Option<Value> {
 fn body(node: &Node, next: &mut usize) -> Value {
     match &node.value {
         node::Value::Null => Value::Null,
-        node::Value::Bool(b) => Value::Bool(*b),
-        node::Value::Number(n) => Value::Number(n.clone()),
+        node::Value::Bool(b, _) => Value::Bool(*b),
+        node::Value::Number(n, _) => Value::Number(n.clone()),
         node::Value::Text(text) => {
             *next += 1;
             let text = text.replace('\\', "\\\\").replace('$', "\\$").replace('}', "\\}");
