@@ -16,7 +16,8 @@ use super::{
 use crate::{
     contract::Failure,
     playbook::{
-        Action, At, Condition, FormValue, Locator, Step, step::Use, syntax::FindUser, template, visit::Part,
+        Action, At, Condition, FormValue, Locator, Step, step::Use, syntax::FindUser, template,
+        visit::StepPart,
     },
 };
 
@@ -90,12 +91,12 @@ impl Known {
         let mut used = !matches!(step.action, Action::Form(_));
         for part in step.action.parts() {
             match part {
-                Part::Locator(locator) => self.locator(locator, 0)?,
-                Part::Text(text) => self.text(text)?,
-                Part::Value(text) => drop(self.value(text)?),
-                Part::Field(label, value) => used |= self.field(label, value)?,
-                Part::Condition(condition) => self.condition(condition)?,
-                Part::Block(..) => {}
+                StepPart::Locator(locator) => self.locator(locator, 0)?,
+                StepPart::Text(text) => self.text(text)?,
+                StepPart::Value(text) => drop(self.value(text)?),
+                StepPart::Field(label, value) => used |= self.field(label, value)?,
+                StepPart::Condition(condition) => self.condition(condition)?,
+                StepPart::Block(..) => {}
             }
         }
         if used && let Some(within) = &step.modifiers.within {

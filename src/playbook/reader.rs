@@ -22,40 +22,40 @@ pub type Findings = RefCell<Vec<Diagnostic>>;
 
 /// Reads a typed value from a tree and notes every fault. `None` when no value can be made of the tree.
 pub fn read<'n, T: Deserialize<'n>>(node: &'n Node, findings: &'n Findings) -> Option<T> {
-    T::deserialize(Reader { node, findings }).ok()
+    T::deserialize(NodeReader { node, findings }).ok()
 }
 
 #[derive(Clone, Copy)]
-struct Reader<'n> {
+struct NodeReader<'n> {
     node: &'n Node,
     findings: &'n Findings,
 }
 
 /// A fault: already noted, or still a message without a place.
 #[derive(Debug)]
-enum Fault {
+enum ReadError {
     Noted,
     Said(String),
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for ReadError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Fault::Noted => f.write_str("noted"),
-            Fault::Said(text) => f.write_str(text),
+            ReadError::Noted => f.write_str("noted"),
+            ReadError::Said(text) => f.write_str(text),
         }
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for ReadError {}
 
-impl serde::de::Error for Fault {
+impl serde::de::Error for ReadError {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Fault::Said(message.to_string())
+        ReadError::Said(message.to_string())
     }
 }
 
-impl<'n> Reader<'n> {
+impl<'n> NodeReader<'n> {
     fn child(self, node: &'n Node) -> Self {
         Self { node, findings: self.findings }
     }
@@ -65,9 +65,9 @@ impl<'n> Reader<'n> {
     }
 
     /// Adds the place of this node to a fault without a place.
-    fn located<T>(self, result: Result<T, Fault>) -> Result<T, Fault> {
+    fn located<T>(self, result: Result<T, ReadError>) -> Result<T, ReadError> {
         result.map_err(|fault| {
-            if let Fault::Said(message) = fault {
+            if let ReadError::Said(message) = fault {
                 // A visitor can choose another kind of finding with `finding|message`.
                 let (finding, message) = match message.strip_prefix("locator|") {
                     Some(rest) => (Finding::LocatorShape, rest.to_owned()),
@@ -84,7 +84,7 @@ impl<'n> Reader<'n> {
                     self.note(Diagnostic::new(finding, self.node.span, plain(&message)));
                 }
             }
-            Fault::Noted
+            ReadError::Noted
         })
     }
 
@@ -99,10 +99,10 @@ impl<'n> Reader<'n> {
     }
 }
 
-impl<'n> Deserializer<'n> for Reader<'n> {
-    type Error = Fault;
+impl<'n> Deserializer<'n> for NodeReader<'n> {
+    type Error = ReadError;
 
-    fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let result = match &self.node.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(b, _) => visitor.visit_bool(*b),
@@ -124,7 +124,7 @@ impl<'n> Deserializer<'n> for Reader<'n> {
     }
 
     /// A number or a boolean is accepted as a text, as it is spelled: `Code: 00420`.
-    fn deserialize_str<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_str<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let result = match &self.node.value {
             Value::Text(s) => visitor.visit_borrowed_str(s),
             Value::Number(_, spelled) | Value::Bool(_, spelled) => visitor.visit_borrowed_str(spelled),
@@ -133,15 +133,15 @@ impl<'n> Deserializer<'n> for Reader<'n> {
         self.located(result)
     }
 
-    fn deserialize_string<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_string<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_identifier<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_identifier<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         match &self.node.value {
             Value::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
@@ -152,7 +152,7 @@ impl<'n> Deserializer<'n> for Reader<'n> {
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, ReadError> {
         if name == AT {
             let Span { start, end } = self.node.span;
             return visitor.visit_seq(Placed { reader: self, numbers: [start, end], next: 0 });
@@ -165,7 +165,7 @@ impl<'n> Deserializer<'n> for Reader<'n> {
         _: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, ReadError> {
         let result = match &self.node.value {
             Value::Map(entries) => visitor.visit_map(Entries {
                 reader: self,
@@ -187,7 +187,7 @@ impl<'n> Deserializer<'n> for Reader<'n> {
         self.located(result)
     }
 
-    fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let none: &[(Node, Node)] = &[];
         let result = match &self.node.value {
             Value::Map(entries) => visitor.visit_map(Entries {
@@ -209,7 +209,7 @@ impl<'n> Deserializer<'n> for Reader<'n> {
         _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Fault> {
+    ) -> Result<V::Value, ReadError> {
         let Value::Text(name) = &self.node.value else {
             let fault =
                 serde::de::Error::invalid_type(self.node.value.unexpected(), &"one of the known words");
@@ -221,7 +221,7 @@ impl<'n> Deserializer<'n> for Reader<'n> {
                 Diagnostic::new(Finding::WrongShape, self.node.span, message)
                     .did_you_mean(name, variants.iter().copied()),
             );
-            return Err(Fault::Noted);
+            return Err(ReadError::Noted);
         }
         self.located(visitor.visit_enum(Word(name)))
     }
@@ -270,14 +270,14 @@ fn keys_expected(fields: &[&str]) -> String {
 }
 
 struct Items<'n> {
-    reader: Reader<'n>,
+    reader: NodeReader<'n>,
     items: std::slice::Iter<'n, Node>,
 }
 
 impl<'n> SeqAccess<'n> for Items<'n> {
-    type Error = Fault;
+    type Error = ReadError;
 
-    fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
         match self.items.next() {
             Some(item) => seed.deserialize(self.reader.child(item)).map(Some),
             None => Ok(None),
@@ -286,16 +286,16 @@ impl<'n> SeqAccess<'n> for Items<'n> {
 }
 
 struct Entries<'n> {
-    reader: Reader<'n>,
+    reader: NodeReader<'n>,
     entries: std::slice::Iter<'n, (Node, Node)>,
     value: Option<&'n Node>,
     fields: Option<&'static [&'static str]>,
 }
 
 impl<'n> MapAccess<'n> for Entries<'n> {
-    type Error = Fault;
+    type Error = ReadError;
 
-    fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+    fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
         for (key, value) in self.entries.by_ref() {
             if let (Some(fields), Value::Text(name)) = (self.fields, &key.value)
                 && !fields.contains(&name.as_str())
@@ -309,30 +309,30 @@ impl<'n> MapAccess<'n> for Entries<'n> {
         Ok(None)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'n>>(&mut self, seed: S) -> Result<S::Value, Fault> {
+    fn next_value_seed<S: DeserializeSeed<'n>>(&mut self, seed: S) -> Result<S::Value, ReadError> {
         match self.value.take() {
             Some(node) => seed.deserialize(self.reader.child(node)),
-            None => Err(Fault::Said("this key has no value".into())),
+            None => Err(ReadError::Said("this key has no value".into())),
         }
     }
 }
 
 /// The three elements that [`super::at::At`] reads.
 struct Placed<'n> {
-    reader: Reader<'n>,
+    reader: NodeReader<'n>,
     numbers: [usize; 2],
     next: usize,
 }
 
 impl<'n> SeqAccess<'n> for Placed<'n> {
-    type Error = Fault;
+    type Error = ReadError;
 
-    fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+    fn next_element_seed<T: DeserializeSeed<'n>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
         let index = self.next;
         self.next += 1;
         match self.numbers.get(index) {
             Some(number) => {
-                seed.deserialize(serde::de::value::U64Deserializer::<Fault>::new(*number as u64)).map(Some)
+                seed.deserialize(serde::de::value::U64Deserializer::<ReadError>::new(*number as u64)).map(Some)
             }
             None => seed.deserialize(self.reader).map(Some),
         }
@@ -342,31 +342,31 @@ impl<'n> SeqAccess<'n> for Placed<'n> {
 struct Word<'n>(&'n str);
 
 impl<'n> EnumAccess<'n> for Word<'n> {
-    type Error = Fault;
+    type Error = ReadError;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'n>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
-        let name = serde::de::value::StrDeserializer::<Fault>::new(self.0);
+    fn variant_seed<V: DeserializeSeed<'n>>(self, seed: V) -> Result<(V::Value, Self), ReadError> {
+        let name = serde::de::value::StrDeserializer::<ReadError>::new(self.0);
         seed.deserialize(name).map(|value| (value, self))
     }
 }
 
 impl<'n> VariantAccess<'n> for Word<'n> {
-    type Error = Fault;
+    type Error = ReadError;
 
-    fn unit_variant(self) -> Result<(), Fault> {
+    fn unit_variant(self) -> Result<(), ReadError> {
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'n>>(self, _: T) -> Result<T::Value, Fault> {
-        Err(Fault::Said("expected a single word".into()))
+    fn newtype_variant_seed<T: DeserializeSeed<'n>>(self, _: T) -> Result<T::Value, ReadError> {
+        Err(ReadError::Said("expected a single word".into()))
     }
 
-    fn tuple_variant<V: Visitor<'n>>(self, _: usize, _: V) -> Result<V::Value, Fault> {
-        Err(Fault::Said("expected a single word".into()))
+    fn tuple_variant<V: Visitor<'n>>(self, _: usize, _: V) -> Result<V::Value, ReadError> {
+        Err(ReadError::Said("expected a single word".into()))
     }
 
-    fn struct_variant<V: Visitor<'n>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Fault> {
-        Err(Fault::Said("expected a single word".into()))
+    fn struct_variant<V: Visitor<'n>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, ReadError> {
+        Err(ReadError::Said("expected a single word".into()))
     }
 }

@@ -14,7 +14,7 @@ use super::{
 
 /// One part of a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Part<'s> {
+pub enum StepPart<'s> {
     /// An element that the step uses.
     Locator(&'s Locator),
     /// A template that must give a text.
@@ -31,45 +31,47 @@ pub enum Part<'s> {
 
 impl Action {
     /// Every part of the action, in the order in which the engine uses them.
-    pub fn parts(&self) -> Vec<Part<'_>> {
+    pub fn parts(&self) -> Vec<StepPart<'_>> {
         match self {
-            Action::Open(address) => vec![Part::Text(address)],
+            Action::Open(address) => vec![StepPart::Text(address)],
             Action::Click(locator)
             | Action::Check(locator)
             | Action::Uncheck(locator)
             | Action::Hover(locator)
-            | Action::ScrollTo(locator) => vec![Part::Locator(locator)],
-            Action::Fill(fill) => {
-                std::iter::once(Part::Locator(&fill.into)).chain(fill.value.iter().map(Part::Text)).collect()
-            }
-            Action::Form(values) => values.iter().map(|(label, value)| Part::Field(label, value)).collect(),
-            Action::Choose(choose) => vec![Part::Locator(&choose.from), Part::Text(&choose.option)],
-            Action::Move(moved) => std::iter::once(Part::Value(&moved.options))
-                .chain([&moved.from, &moved.into, &moved.by, &moved.back].map(Part::Locator))
+            | Action::ScrollTo(locator) => vec![StepPart::Locator(locator)],
+            Action::Fill(fill) => std::iter::once(StepPart::Locator(&fill.into))
+                .chain(fill.value.iter().map(StepPart::Text))
                 .collect(),
-            Action::Expect(condition) => vec![Part::Condition(condition)],
+            Action::Form(values) => {
+                values.iter().map(|(label, value)| StepPart::Field(label, value)).collect()
+            }
+            Action::Choose(choose) => vec![StepPart::Locator(&choose.from), StepPart::Text(&choose.option)],
+            Action::Move(moved) => std::iter::once(StepPart::Value(&moved.options))
+                .chain([&moved.from, &moved.into, &moved.by, &moved.back].map(StepPart::Locator))
+                .collect(),
+            Action::Expect(condition) => vec![StepPart::Condition(condition)],
             Action::Capture(capture) => {
-                capture.text_of.iter().chain(&capture.of).map(Part::Locator).collect()
+                capture.text_of.iter().chain(&capture.of).map(StepPart::Locator).collect()
             }
-            Action::Upload(upload) => std::iter::once(Part::Locator(&upload.into))
-                .chain(upload.name.iter().chain(&upload.content).map(Part::Text))
+            Action::Upload(upload) => std::iter::once(StepPart::Locator(&upload.into))
+                .chain(upload.name.iter().chain(&upload.content).map(StepPart::Text))
                 .collect(),
-            Action::Download(download) => vec![Part::Block("by", from_ref(&download.by))],
-            Action::EnterCode(code) => vec![Part::Locator(&code.into)],
+            Action::Download(download) => vec![StepPart::Block("by", from_ref(&download.by))],
+            Action::EnterCode(code) => vec![StepPart::Locator(&code.into)],
             Action::Popup(popup) => {
-                vec![Part::Block("by", from_ref(&popup.by)), Part::Block("steps", &popup.steps)]
+                vec![StepPart::Block("by", from_ref(&popup.by)), StepPart::Block("steps", &popup.steps)]
             }
             Action::AnswerDialog(answer) => {
-                answer.says.iter().map(|says| &says.text).chain(&answer.text).map(Part::Text).collect()
+                answer.says.iter().map(|says| &says.text).chain(&answer.text).map(StepPart::Text).collect()
             }
             Action::Repeat(repeat) => {
-                vec![Part::Condition(&repeat.until), Part::Block("do", &repeat.steps)]
+                vec![StepPart::Condition(&repeat.until), StepPart::Block("do", &repeat.steps)]
             }
-            Action::Use(call) => call.with.iter().map(|(_, value)| Part::Value(value)).collect(),
+            Action::Use(call) => call.with.iter().map(|(_, value)| StepPart::Value(value)).collect(),
             Action::Branch(branch) => vec![
-                Part::Condition(&branch.condition),
-                Part::Block("do", &branch.then),
-                Part::Block("else", &branch.otherwise),
+                StepPart::Condition(&branch.condition),
+                StepPart::Block("do", &branch.then),
+                StepPart::Block("else", &branch.otherwise),
             ],
             Action::Press(_) | Action::Collect(_) | Action::Screenshot(_) => Vec::new(),
         }
@@ -78,7 +80,7 @@ impl Action {
     /// The steps inside, with the key that they are written under.
     pub fn blocks(&self) -> Vec<(&'static str, &[Step])> {
         let block = |part| match part {
-            Part::Block(key, steps) => Some((key, steps)),
+            StepPart::Block(key, steps) => Some((key, steps)),
             _ => None,
         };
         self.parts().into_iter().filter_map(block).collect()
@@ -87,18 +89,18 @@ impl Action {
 
 impl Step {
     /// Every part of the step: those of its modifiers, then those of its action.
-    pub fn parts(&self) -> Vec<Part<'_>> {
+    pub fn parts(&self) -> Vec<StepPart<'_>> {
         let modifiers = &self.modifiers;
-        let conditions = modifiers.when.iter().chain(&modifiers.unless).map(Part::Condition);
-        let within = modifiers.within.iter().map(Part::Locator);
+        let conditions = modifiers.when.iter().chain(&modifiers.unless).map(StepPart::Condition);
+        let within = modifiers.within.iter().map(StepPart::Locator);
         conditions.chain(within).chain(self.action.parts()).collect()
     }
 
     /// Every locator of the step itself, those in its conditions too.
     pub fn locators(&self) -> Vec<&Locator> {
         let locators = |part| match part {
-            Part::Locator(locator) => vec![locator],
-            Part::Condition(condition) => condition.locators(),
+            StepPart::Locator(locator) => vec![locator],
+            StepPart::Condition(condition) => condition.locators(),
             _ => Vec::new(),
         };
         self.parts().into_iter().flat_map(locators).collect()
@@ -107,10 +109,10 @@ impl Step {
     /// Every template of the step itself. Those of its locators are [`Locator::templates`].
     pub fn templates(&self) -> Vec<&At<String>> {
         let templates = |part| match part {
-            Part::Text(text) | Part::Value(text) => vec![text],
-            Part::Field(label, value) => std::iter::once(label).chain(value.templates()).collect(),
-            Part::Condition(condition) => condition.templates(),
-            Part::Locator(_) | Part::Block(..) => Vec::new(),
+            StepPart::Text(text) | StepPart::Value(text) => vec![text],
+            StepPart::Field(label, value) => std::iter::once(label).chain(value.templates()).collect(),
+            StepPart::Condition(condition) => condition.templates(),
+            StepPart::Locator(_) | StepPart::Block(..) => Vec::new(),
         };
         self.parts().into_iter().flat_map(templates).collect()
     }
