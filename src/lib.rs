@@ -1,10 +1,10 @@
 //! Seatwright manages users in apps that have no API for it.
 //!
-//! The map, in reading order. `tests/it/house.rs` holds which room may import which.
+//! The map, in reading order. `tests/it/house.rs` lists which room may import which.
 
-/// What is behind the doors: Chromium, RabbitMQ, databases, files.
+/// Implementations of the ports: Chromium, RabbitMQ, databases, files.
 pub mod adapters;
-/// The commands of the binary; here adapters are chosen.
+/// The commands of the program. Only this room chooses adapters.
 pub mod cli;
 /// `seatwright.yaml`.
 pub mod config;
@@ -24,7 +24,7 @@ pub mod nearest;
 pub mod plan;
 /// The language: text → tree with places → checked playbook and its findings.
 pub mod playbook;
-/// The doors to the world, in our words.
+/// Interfaces to the world, in our words.
 pub mod ports;
 /// What may be asked of a page, and what it answers: plain data.
 pub mod query;

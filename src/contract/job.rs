@@ -232,8 +232,8 @@ pub struct Window {
     pub deadline: Option<Timestamp>,
 }
 
-/// A date and time of RFC 3339. One so late that no clock of ours reaches it (`9999-12-31T23:59:59Z`, as some systems
-/// write "never") is the latest that there is.
+/// A date and time of RFC 3339. Some systems write `9999-12-31T23:59:59Z` for "never", which is later than a timestamp
+/// can be: it becomes the latest timestamp.
 fn moment<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let late = || {

@@ -50,7 +50,7 @@ pub(super) fn conclude(
     match (answered, verdict) {
         (_, Verdict::Seen) => (Outcome::Succeeded, true, None),
         (Ok(()), Verdict::NotSeen(changes)) => (Outcome::Failed, true, Some(mismatch(&changes))),
-        // The app refused. The read-back shows whether it did something all the same.
+        // The app refused. The read-back shows whether it still did something.
         (Err(refusal), Verdict::NotSeen(_)) if refusal.is_refusal() => {
             (Outcome::Failed, differs, Some(refusal.failure))
         }

@@ -97,7 +97,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The end of a wait: never after the job's deadline. What a commit has done is read all the same.
+    /// The end of a wait: never after the job's deadline. What a commit has done is still read after it.
     pub(super) fn until(&self, within: Duration) -> Instant {
         let grace = if self.attempt.commit.reached() { READ_BACK_GRACE } else { Duration::ZERO };
         (Instant::now() + within).min(self.environment.deadline + grace)

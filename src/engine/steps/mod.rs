@@ -124,7 +124,7 @@ impl Run<'_> {
         }
         let outer = self.attempt.commit.replace(Some(CommitStep::new(&planned.id, &planned.at)));
         let acted = self.with_dialog(planned, within).await;
-        // Where the page is already as the step wants it, no input was needed: the commit counts as made all the same.
+        // Where the page is already as the step wants it, no input was needed, and the commit still counts as made.
         let acted = match acted {
             Ok(flow) if !self.attempt.commit.reached() => self.before_input().await.map(|()| flow),
             done => done,
