@@ -331,9 +331,9 @@ impl<'n> SeqAccess<'n> for Placed<'n> {
         let index = self.next;
         self.next += 1;
         match self.numbers.get(index) {
-            Some(number) => {
-                seed.deserialize(serde::de::value::U64Deserializer::<ReadError>::new(*number as u64)).map(Some)
-            }
+            Some(number) => seed
+                .deserialize(serde::de::value::U64Deserializer::<ReadError>::new(*number as u64))
+                .map(Some),
             None => seed.deserialize(self.reader).map(Some),
         }
     }
