@@ -12,7 +12,7 @@ use std::{
 use futures_util::{StreamExt, stream};
 use seatwright::{
     adapters::{
-        amqp::{Client, Heard, Rabbit},
+        amqp::{Client, GatewayMessage, Rabbit},
         journal_sql::SqlJournal,
         secret_sources::LocalSecrets,
         store::Folder,
@@ -133,7 +133,7 @@ impl Run<'_> {
         let gather = async {
             let mut done = 0;
             while done < jobs {
-                if let Heard::Result(result) = client.next().await.expect("the broker stays") {
+                if let GatewayMessage::Result(result) = client.next().await.expect("the broker stays") {
                     assert!(
                         matches!(result.outcome, Outcome::Rejected | Outcome::Succeeded),
                         "{:?}",

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Exit, terminal::note};
 use crate::{
-    adapters::amqp::{Client, Heard},
+    adapters::amqp::{Client, GatewayMessage},
     config::Config,
     contract::{JobResult, Outcome, WireEvent},
 };
@@ -95,8 +95,8 @@ impl EnqueueCommand {
         while !waiting.is_empty() {
             progress.set_prefix(format!("{} waiting", waiting.len()));
             match client.next().await? {
-                Heard::Event(event) => progress.set_message(progress_line(&event)),
-                Heard::Result(result) => {
+                GatewayMessage::Event(event) => progress.set_message(progress_line(&event)),
+                GatewayMessage::Result(result) => {
                     good &= matches!(
                         result.outcome,
                         Outcome::Succeeded | Outcome::NoChange | Outcome::PendingExternal
@@ -108,7 +108,7 @@ impl EnqueueCommand {
                     let text = if self.json { serde_json::to_string(&result)? } else { summary(&result) };
                     progress.suspend(|| println!("{text}"));
                 }
-                Heard::Other(text) => {
+                GatewayMessage::Other(text) => {
                     progress.suspend(|| note(format_args!("a message that is not a result: {text}")));
                 }
             }

@@ -17,7 +17,7 @@ use lapin::{
     options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions},
 };
 use seatwright::{
-    adapters::amqp::{Client, Heard},
+    adapters::amqp::{Client, GatewayMessage},
     contract::{Code, JobResult, Outcome},
     site::RunningSite,
 };
@@ -97,7 +97,7 @@ async fn jobs_of_a_lane_are_done_in_order_and_a_drain_loses_none() {
     // The password has come back wrong from nowhere: the drain ends what runs, and says so.
     client.publish("acme", "user.list", "5", &job("5", "user.list", json!({}))).await.expect("it is stored");
     loop {
-        if let Heard::Event(event) = client.next().await.expect("the broker stays")
+        if let GatewayMessage::Event(event) = client.next().await.expect("the broker stays")
             && event.job == "5"
         {
             break;

@@ -113,7 +113,7 @@ pub async fn more_results(
     let mut more = Vec::new();
     let soon = std::time::Duration::from_millis(100);
     while let Ok(Ok(heard)) = tokio::time::timeout(soon, client.next()).await {
-        if let seatwright::adapters::amqp::Heard::Result(result) = heard {
+        if let seatwright::adapters::amqp::GatewayMessage::Result(result) = heard {
             more.push(*result);
         }
     }

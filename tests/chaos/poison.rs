@@ -61,7 +61,7 @@ async fn results_of_any(
     client: &mut seatwright::adapters::amqp::Client,
 ) -> Option<seatwright::contract::JobResult> {
     match client.next().await.expect("the broker stays") {
-        seatwright::adapters::amqp::Heard::Result(result) => Some(*result),
+        seatwright::adapters::amqp::GatewayMessage::Result(result) => Some(*result),
         _ => None,
     }
 }

@@ -20,7 +20,7 @@ use lapin::{
 };
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use seatwright::{
-    adapters::amqp::{Client, Heard},
+    adapters::amqp::{Client, GatewayMessage},
     contract::JobResult,
     site::{RunningSite, Site},
 };
@@ -381,12 +381,12 @@ pub async fn results(client: &mut Client, mut waiting: Vec<&str>) -> Vec<JobResu
     while !waiting.is_empty() {
         let heard = tokio::time::timeout(PATIENCE, client.next()).await;
         match heard.unwrap_or_else(|_| panic!("no result of {waiting:?}")).expect("the broker stays") {
-            Heard::Result(result) => {
+            GatewayMessage::Result(result) => {
                 waiting.retain(|id| *id != result.job);
                 all.push(*result);
             }
-            Heard::Event(_) => {}
-            Heard::Other(text) => panic!("neither event nor result: {text}"),
+            GatewayMessage::Event(_) => {}
+            GatewayMessage::Other(text) => panic!("neither event nor result: {text}"),
         }
     }
     all

@@ -27,7 +27,7 @@ pub struct Client {
 
 /// A message that the gateway receives.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Heard {
+pub enum GatewayMessage {
     Event(WireEvent),
     Result(Box<JobResult>),
     /// The text of any other message.
@@ -101,7 +101,7 @@ impl Client {
     }
 
     /// The next event or result.
-    pub async fn next(&mut self) -> Result<Heard, QueueError> {
+    pub async fn next(&mut self) -> Result<GatewayMessage, QueueError> {
         let delivery = tokio::select! {
             biased;
             event = self.events.next() => event,
@@ -113,11 +113,11 @@ impl Client {
             None => return Err(QueueError::Lost("the broker ended the consumer".to_owned())),
         };
         if let Ok(event) = serde_json::from_slice(&delivery.data) {
-            return Ok(Heard::Event(event));
+            return Ok(GatewayMessage::Event(event));
         }
         Ok(match serde_json::from_slice(&delivery.data) {
-            Ok(result) => Heard::Result(Box::new(result)),
-            Err(_) => Heard::Other(String::from_utf8_lossy(&delivery.data).into_owned()),
+            Ok(result) => GatewayMessage::Result(Box::new(result)),
+            Err(_) => GatewayMessage::Other(String::from_utf8_lossy(&delivery.data).into_owned()),
         })
     }
 

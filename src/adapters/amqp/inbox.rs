@@ -155,7 +155,7 @@ async fn watch(events: impl futures_util::Stream<Item = Event>, report: mpsc::Un
     let mut events = std::pin::pin!(events);
     while let Some(event) = events.next().await {
         match event {
-            // The broker's closing a channel of the outbox is an event of this kind too. The outbox replaces the channel.
+            // An error that closes only a channel of the outbox arrives here too. The outbox replaces that channel.
             Event::Error(error) if ends_the_connection(&error) => {
                 let _ = report.send(LaneEvent::Over(error.to_string()));
                 return;

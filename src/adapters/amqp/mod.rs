@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use lapin::{Connection, ConnectionProperties};
 
-pub use client::{Client, Heard};
+pub use client::{Client, GatewayMessage};
 pub use dead::{DeadLetter, DeadLetters, cancel};
 
 use crate::{
