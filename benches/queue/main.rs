@@ -47,7 +47,7 @@ async fn main() {
     let site = site.serve(([127, 0, 0, 1], 0).into()).await.expect("it is served");
     let playbooks = Playbooks::read(&root.join("playbooks")).expect("playbooks");
     println!(
-        "{JOBS} jobs each; `nothing`: refused at the desk, so only queue and journal; `sign-in`: a session is looked at"
+        "{JOBS} jobs each; `nothing`: refused before it runs, so only queue and journal; `sign-in`: a session is looked at"
     );
     println!("| lanes | published and confirmed | nothing | ratio | sign-in |");
     println!("|---|---|---|---|---|");

@@ -60,6 +60,11 @@ enum Next {
     },
 }
 
+impl Next {
+    /// After an error of the journal.
+    const JOURNAL_FAILED: Self = Self::Wait { pause: JOURNAL_PAUSE, away: JOURNAL_PAUSE };
+}
+
 /// A job that this worker has claimed.
 struct Claimed {
     attempt: Attempt,
@@ -186,7 +191,7 @@ impl DeliveryHandler {
     async fn claim(&self, received: &ReceivedJob<'_>, delivery: &Delivery) -> Result<Claimed, Next> {
         let job = received.job;
         let Some(outcome) = self.checked(self.journal.claim(&received.entry).await) else {
-            return Err(Next::Wait { pause: JOURNAL_PAUSE, away: JOURNAL_PAUSE });
+            return Err(Next::JOURNAL_FAILED);
         };
         let (attempt, unknown) = match outcome {
             ClaimOutcome::Begun(attempt) => (attempt, self.doubt(job, delivery, attempt)),
@@ -231,7 +236,7 @@ impl DeliveryHandler {
             }
             None => {
                 self.checked(self.journal.release(&job.id, attempt.number).await);
-                Err(Next::Wait { pause: JOURNAL_PAUSE, away: JOURNAL_PAUSE })
+                Err(Next::JOURNAL_FAILED)
             }
         }
     }
