@@ -333,6 +333,16 @@ async fn opening_another_fragment_loads_the_document_again() {
 }
 
 #[tokio::test]
+async fn what_is_read_comes_from_the_server_and_not_from_a_cache() {
+    let visit = Visit::at("/list").await;
+    for times in 1..=3 {
+        assert_eq!(text(&*visit.page, "#list", None).await, format!("read {times}"));
+        visit.go("/list").await;
+    }
+    visit.end().await;
+}
+
+#[tokio::test]
 async fn a_failed_navigation_is_explained() {
     let visit = Visit::at("/").await;
     // Bound, so that no other program takes the port, but nothing listens.

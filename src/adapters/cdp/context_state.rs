@@ -14,12 +14,7 @@ use std::{
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::{
-    events::{RequestInfo, RequestPaused},
-    fence::Fence,
-    relay::Relay,
-    target_session::TargetSession,
-};
+use super::{events::RequestPaused, fence::Fence, relay::Relay, target_session::TargetSession};
 use crate::ports::driver::{Token, TokenPlace};
 
 /// The state of one browser context.
@@ -110,19 +105,29 @@ impl ContextState {
         json!({"patterns": patterns, "handleAuthRequests": true})
     }
 
-    /// The header fields of a request, if they differ from those of the browser. A token goes to its own origin only.
-    pub(super) fn fields(&self, request: &RequestInfo) -> Option<serde_json::Value> {
-        self.headers().next()?;
+    /// The header fields of a request, if they differ from those of the browser. A token goes to its own origin only. What
+    /// the app's pages read comes from its server, not from a cache (RFC 9111 §5.2.1.4): a reading may follow a change.
+    pub(super) fn fields(&self, paused: &RequestPaused) -> Option<serde_json::Value> {
+        let request = &paused.request;
+        let reads =
+            request.method == "GET" && matches!(paused.resource_type.as_str(), "Document" | "XHR" | "Fetch");
+        let fresh = reads && self.allows(&request.url);
+        if !fresh && self.headers().next().is_none() {
+            return None;
+        }
         let origin = url::Url::parse(&request.url).map(|url| url.origin().ascii_serialization());
         let ours = |name: &str| self.headers().any(|token| token.name.eq_ignore_ascii_case(name));
         let mut fields: Vec<serde_json::Value> = request
             .headers
             .iter()
-            .filter(|(name, _)| !ours(name))
+            .filter(|(name, _)| !(ours(name) || fresh && name.eq_ignore_ascii_case("cache-control")))
             .map(|(name, value)| json!({"name": name, "value": value}))
             .collect();
         for token in self.headers().filter(|token| origin.as_ref().is_ok_and(|o| *o == token.origin)) {
             fields.push(json!({"name": token.name, "value": token.value.expose()}));
+        }
+        if fresh {
+            fields.push(json!({"name": "Cache-Control", "value": "no-cache"}));
         }
         Some(fields.into())
     }

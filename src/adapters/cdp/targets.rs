@@ -246,7 +246,7 @@ impl Targets {
         ) = &role
             && !blocked
         {
-            let params = match context.fields(&event.request) {
+            let params = match context.fields(event) {
                 Some(fields) => json!({"requestId": request, "headers": fields}),
                 None => json!({"requestId": request}),
             };

@@ -159,6 +159,15 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
              <button id=press onclick=\"out.textContent = 'pressed ' + inner.value\">Press</button><p id=out>nothing</p>",
         ),
         "/headers" => page(&format!("<h1 id=authorization>{authorization}</h1>")),
+        // A list from an address that may be cached for an hour.
+        "/list" => page(
+            "<script>fetch('/cached').then((answer) => answer.text()).then((text) => {
+             document.body.innerHTML = '<h1 id=list>' + text + '</h1>' })</script>",
+        ),
+        "/cached" => {
+            let times = seen.requests.lock().expect("unpoisoned").iter().filter(|one| one.contains("/cached?")).count();
+            ([(header::CACHE_CONTROL, "max-age=3600")], format!("read {times}")).into_response()
+        }
         "/strange" => {
             page(r#"<h1 id=strange></h1><script>strange.textContent = "a\ud800b\u0000c\u2028";</script>"#)
         }
