@@ -33,6 +33,9 @@ pub struct JobResult {
     pub changes: Vec<Change>,
     #[serde(default)]
     pub verified: Option<Verified>,
+    /// Attributes and kinds that were set, and that no page shows to the playbook. Nothing is claimed about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unverified: Vec<String>,
     #[serde(default)]
     pub error: Option<Failure>,
     /// `user.list`: the users.

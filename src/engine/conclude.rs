@@ -14,6 +14,8 @@ pub struct Conclusion {
     pub after: Option<UserRecord>,
     pub changes: Vec<Change>,
     pub verified: Option<Verified>,
+    /// Attributes and kinds that the job asks for and no view reads.
+    pub unverified: Vec<String>,
     pub error: Option<Failure>,
     pub users: Option<Vec<UserRecord>>,
     pub completeness: Option<Completeness>,

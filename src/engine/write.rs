@@ -17,7 +17,7 @@ use crate::{
     contract::{Change, Code, EvidencePolicy, Failure, Operation, Outcome, UserRecord, Verified},
     event::EventKind,
     plan::diff,
-    playbook::syntax::{Becomes, Values},
+    playbook::syntax::{Becomes, Values, View},
 };
 
 /// The entitlements that the user has after the job, by kind.
@@ -88,7 +88,7 @@ impl Run<'_> {
     /// Looks up entitlements that only the app knows, before anything is done.
     async fn discover(&mut self) -> Result<(), Failure> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
-        let wished = self.plan.desired.entitlements.wished();
+        let wished = self.plan.desired.entitlements.named();
         let unknown: Vec<(&String, &Vec<String>)> = wished
             .into_iter()
             .flat_map(|wished| wished.iter())
@@ -163,7 +163,7 @@ impl Run<'_> {
         }
     }
 
-    fn view(&self) -> Option<&crate::playbook::syntax::View> {
+    fn view(&self) -> Option<&View> {
         let playbook = &self.plan.playbook.playbook;
         playbook.find_user.as_ref().and_then(|find| playbook.views.get(&find.view.value))
     }
@@ -174,6 +174,19 @@ impl Run<'_> {
         let mut open = self.remaining(before, wanted);
         if before.is_some() {
             open.retain(|change| !self.plan.desired.defaulted.contains(&change.attribute));
+        }
+        if let Some(change) =
+            open.iter().find(|change| change.to.as_deref().is_some_and(|to| to.trim().is_empty()))
+            && self.plan.operation != Operation::UserCreate
+        {
+            let message = format!("`{}` cannot be cleared by an empty value", change.attribute);
+            return Err(Failure::new(Code::InvalidValue, message)
+                .hint("an empty value leaves a control alone; a form clears it with `null`"));
+        }
+        // Nothing is known of what the view does not read: it is done, and never called unchanged.
+        if before.is_some() && self.plan.operation != Operation::UserCreate {
+            let unread = self.unread(wanted);
+            open.extend(unread.into_iter().map(|attribute| Change { attribute, from: None, to: None }));
         }
         match (self.plan.operation, before) {
             (Operation::UserCreate, None) => {}
@@ -187,6 +200,16 @@ impl Run<'_> {
             }
             (Operation::UserCreate, Some(record)) if invited(record) => {
                 return Ok(Some(Outcome::PendingExternal));
+            }
+            // A new user was to have an account that works.
+            (Operation::UserCreate, Some(record)) if !is_active(record, self.view()) => {
+                let is = record.pending.clone().unwrap_or_else(|| "false".to_owned());
+                let message = format!("`{}` already exists, and is not active: {is}", self.subject());
+                let to = Some("true".to_owned());
+                self.attempt.conclusion.changes =
+                    vec![Change { attribute: "active".into(), from: Some(is), to }];
+                return Err(Failure::new(Code::UserExists, message)
+                    .hint("see `changes`, and decide whether to enable the user"));
             }
             (Operation::UserDelete | Operation::InviteCancel, None) => return Ok(Some(Outcome::NoChange)),
             (Operation::InviteResend | Operation::InviteCancel, Some(record)) if !invited(record) => {
@@ -224,7 +247,7 @@ impl Run<'_> {
         let (users, completeness) = self.read_users(&source, name).await?;
         let subject = self.plan.subject.clone();
         let others = users.iter().any(|user| {
-            user.active != Some(false)
+            is_active(user, source.view(name).ok())
                 && diff::held(user, &entitlement.kind).contains(&entitlement.value)
                 && subject.as_ref().is_some_and(|s| !s.is(&user.user_name))
         });
@@ -245,6 +268,11 @@ impl Run<'_> {
             Some(again) if again == *record => Ok(()),
             _ => Err(Failure::new(Code::PreconditionFailed, "the user changed while the app was read")),
         }
+    }
+
+    /// What the job wishes and the view of `find_user` does not read.
+    fn unread(&self, wanted: &Wanted) -> Vec<String> {
+        self.view().map_or_else(Vec::new, |view| self.plan.desired.unread(view, wanted))
     }
 
     fn template_values(&self, wanted: &Wanted) -> BTreeMap<String, serde_json::Value> {
@@ -277,6 +305,7 @@ impl Run<'_> {
             if open.is_empty() {
                 self.attempt.conclusion.verified =
                     Some(Verified { by: "find_user".into(), at: Timestamp::now() });
+                self.attempt.conclusion.unverified = self.unread(wanted);
                 if self.plan.evidence == EvidencePolicy::All {
                     self.picture("verified", None).await;
                 }
@@ -295,13 +324,19 @@ impl Run<'_> {
     fn touched(&self, wanted: &Wanted) -> Vec<String> {
         let desired = &self.plan.desired;
         let active = desired.active.map(|_| "active".to_owned());
-        desired.attributes.keys().cloned().chain(active).chain(wanted.keys().cloned()).collect()
+        let asked = desired.attributes.keys().cloned().chain(active).chain(wanted.keys().cloned());
+        asked.chain(self.plan.also_changes.iter().cloned()).collect()
     }
 }
 
-/// Was the user invited, and has not accepted yet?
+/// Was the user invited, and has not accepted yet? The playbook maps the app's word for it to `invited` or `pending`.
 fn invited(record: &UserRecord) -> bool {
-    record.active.is_none() && record.pending.is_some()
+    record.active.is_none() && matches!(record.pending.as_deref(), Some("invited" | "pending"))
+}
+
+/// Is the user active? Where the view does not read it, every user counts as active.
+fn is_active(record: &UserRecord, view: Option<&View>) -> bool {
+    record.active == Some(true) || view.is_some_and(|view| view.column("active").is_none())
 }
 
 /// The values that the app has: all, or those nearest to the wanted one and the number of the others.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     contract::{Code, Failure, Job, LoginMethod, Operation},
     playbook::{Span, Step, at::List, syntax::OperationSteps},
+    query::{same, visible},
 };
 
 /// Makes the plan, or returns the reason why the job is refused.
@@ -41,8 +42,9 @@ impl Compiler<'_> {
         let (start, mut origins) = address::start_and_origins(self.source, self.account, &settings)?;
         let desired = wish::desired(self.job, self.source, &body)?;
         self.required(&body)?;
-        let user =
+        let mut user =
             self.job.user.as_ref().map(|u| serde_json::to_value(u).unwrap_or_default()).unwrap_or(json!({}));
+        as_seen(&mut user, subject.as_ref());
         let values = json!({
             "user": user,
             "settings": settings,
@@ -74,6 +76,7 @@ impl Compiler<'_> {
             login: self.account.login,
             becomes: body.becomes.as_ref().map(|becomes| becomes.value),
             view: body.view.as_ref().map(|view| view.value.clone()),
+            also_changes: body.also_changes.iter().map(|name| name.value.clone()).collect(),
             safeguard: self.job.safeguard.clone(),
             scope,
             playbook: Arc::clone(self.source),
@@ -112,7 +115,7 @@ impl Compiler<'_> {
         let identity = self.source.playbook.identity.as_ref();
         let attribute = identity.map_or("userName", |i| i.attribute.value.as_str());
         let value = self.job.user.as_ref().and_then(|user| attribute_of(user, attribute));
-        match value.map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()) {
+        match value.and_then(|value| visible(&value)) {
             Some(value) => Ok(Some(Subject {
                 attribute: attribute.to_owned(),
                 value,
@@ -142,15 +145,19 @@ impl Compiler<'_> {
         else {
             return Ok(());
         };
-        let same = |name: &str| subject.is(name) || name.eq_ignore_ascii_case(&subject.value);
-        if same(self.account.username) {
+        let user = self.job.user.as_ref();
+        let mut names = vec![subject.value.as_str()];
+        names.extend(user.and_then(|user| user.user_name.as_deref()));
+        names.extend(user.into_iter().flat_map(|user| &user.emails).map(|email| email.value.as_str()));
+        let is_one_of = |name: &str| names.iter().any(|one| same(one, name, true));
+        if is_one_of(self.account.username) {
             return Err(Failure::new(
                 Code::ProtectedPrincipal,
                 "the user is the service account of this integration",
             )
             .hint("change the service account in the app itself"));
         }
-        if self.account.protected.iter().any(|name| same(name)) {
+        if self.account.protected.iter().any(|name| is_one_of(name)) {
             return Err(Failure::new(
                 Code::ProtectedPrincipal,
                 "the user is on the integration's `protected` list",
@@ -227,5 +234,116 @@ impl Compiler<'_> {
             LoginMethod::Sso => Some(("login.sso", login.sso.as_ref()?)),
             LoginMethod::Token => None,
         }
+    }
+}
+
+/// Types what identifies a person as it is compared: without invisible characters, and without blanks at its ends.
+fn as_seen(user: &mut Value, subject: Option<&Subject>) {
+    let clean = |value: &mut Value| {
+        if let Some(seen) = value.as_str().and_then(visible) {
+            *value = Value::from(seen);
+        }
+    };
+    if let Some(subject) = subject {
+        let pointer = format!("/{}", subject.attribute.replace('.', "/"));
+        user.pointer_mut(&pointer).into_iter().for_each(clean);
+    }
+    user.pointer_mut("/userName").into_iter().for_each(clean);
+    let emails = user.pointer_mut("/emails").and_then(Value::as_array_mut);
+    emails.into_iter().flatten().filter_map(|email| email.get_mut("value")).for_each(clean);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playbook::{At, Modules, load};
+
+    const PLAYBOOK: &str = r#"
+playbook: 1
+app: beacon
+version: 1.0.0
+start: https://app.example.com
+origins: [https://app.example.com]
+identity: externalId
+views:
+  people:
+    open: /people
+    rows: { in: { table: People } }
+    columns: { externalId: { column: No. }, userName: { column: User } }
+find_user: { view: people, absent: { text: Nobody } }
+login:
+  signed_in: { link: People }
+  password: [ { open: /login } ]
+operations:
+  user.delete:
+    steps:
+      - { click: { button: Delete, in: user row }, commit: true }
+  user.update:
+    changes: [displayName]
+    steps:
+      - { click: { button: Save, in: user row }, commit: true }
+"#;
+
+    fn plan(identity: &str, operation: &str, user: Value) -> Result<Plan, Failure> {
+        let text = PLAYBOOK.replace("identity: externalId", &format!("identity: {identity}"));
+        let loaded = load("playbook.yaml", "beacon", &text, &Modules::default());
+        let source = Arc::new(Source::new(loaded).expect("it can be played"));
+        let job: Job = serde_json::from_value(json!({
+            "id": "j-1", "app": "beacon", "operation": operation, "user": user,
+            "integration": { "id": "beacon-acme" },
+        }))
+        .expect("a job");
+        let account = Account {
+            username: "svc@acme.example",
+            login: LoginMethod::Password,
+            settings: &BTreeMap::new(),
+            protected: &["JÖRG@acme.example".to_owned()],
+        };
+        compile(&job, &source, &account)
+    }
+
+    #[test]
+    fn protected_users_are_known_by_every_identifier_and_spelling() {
+        let code = |identity: &str, user: Value| {
+            plan(identity, "user.delete", user).map_err(|refused| refused.code).err()
+        };
+        let protected = Some(Code::ProtectedPrincipal);
+        assert_eq!(
+            code("externalId", json!({ "externalId": "7", "userName": "svc@acme.example" })),
+            protected
+        );
+        assert_eq!(
+            code("externalId", json!({ "externalId": "7", "userName": "SVC@acme.example" })),
+            protected
+        );
+        let email = json!({ "externalId": "7", "emails": [{ "value": "svc@acme.example" }] });
+        assert_eq!(code("externalId", email), protected);
+        for spelling in ["jörg@acme.example", "jo\u{308}rg@acme.example", "J\u{200B}ÖRG@acme.example"] {
+            assert_eq!(code("userName", json!({ "userName": spelling })), protected, "{spelling}");
+        }
+        assert_eq!(code("externalId", json!({ "externalId": "7", "userName": "ada@acme.example" })), None);
+    }
+
+    #[test]
+    fn an_identity_is_typed_as_it_is_compared() {
+        let user =
+            json!({ "userName": " ada@\u{200B}acme.example ", "emails": [{ "value": "\u{FEFF}a@x " }] });
+        let done = plan("userName", "user.delete", user).expect("a plan");
+        assert_eq!(done.subject.map(|subject| subject.value).as_deref(), Some("ada@acme.example"));
+        let typed =
+            |template: &str| done.scope.text(&At { value: template.to_owned(), span: Span::default() });
+        let both = typed("{{ user.userName }}/{{ user.emails[0].value }}");
+        assert_eq!(both, Ok("ada@acme.example/a@x".to_owned()));
+        let nothing = plan("userName", "user.delete", json!({ "userName": " \u{200B} " }));
+        assert_eq!(nothing.map(drop).map_err(|refused| refused.code), Err(Code::MissingAttribute));
+    }
+
+    #[test]
+    fn an_attribute_of_an_extension_is_not_dropped_without_a_word() {
+        let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        let user = json!({ "externalId": "7", enterprise: { "department": "Sales" } });
+        let refused = plan("externalId", "user.update", user).expect_err("it cannot be changed here");
+        assert_eq!(refused.code, Code::InvalidValue);
+        assert!(refused.message.contains("department"), "{}", refused.message);
     }
 }

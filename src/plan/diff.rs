@@ -1,6 +1,6 @@
 //! Compares the record of a user with the wishes of the job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::{
         Playbook,
         syntax::{Column, EntitlementRule, View},
     },
-    query::BETWEEN,
+    query::{BETWEEN, same},
 };
 
 /// The state that the job wants for a user. Attributes that the job does not name are not compared.
@@ -38,11 +38,11 @@ pub enum Wish {
 }
 
 impl Wish {
-    /// The entitlements to set or add, by kind. `None` if the job only removes.
-    pub fn wished(&self) -> Option<&BTreeMap<String, Vec<String>>> {
+    /// Everything that the job names, by kind, also to take it away.
+    pub fn named(&self) -> Option<&BTreeMap<String, Vec<String>>> {
         match self {
-            Wish::Be(wanted) | Wish::Add(wanted) => Some(wanted),
-            Wish::Remove(_) | Wish::Nothing => None,
+            Wish::Be(named) | Wish::Add(named) | Wish::Remove(named) => Some(named),
+            Wish::Nothing => None,
         }
     }
 }
@@ -161,7 +161,15 @@ impl Desired {
         after
     }
 
-    /// The differences between the wish and a record. Attributes without a column are not compared.
+    /// The wished attributes and kinds that the view does not read. Nothing is known of them: neither that they differ, nor
+    /// that they are as wished.
+    pub fn unread(&self, view: &View, wanted: &BTreeMap<String, Vec<String>>) -> Vec<String> {
+        let active = self.active.map(|_| "active".to_owned());
+        let named = self.attributes.keys().cloned().chain(active).chain(wanted.keys().cloned());
+        named.filter(|name| view.column(name).is_none()).collect()
+    }
+
+    /// The differences between the wish and a record. For attributes without a column see [`Desired::unread`].
     pub fn differs(
         &self,
         playbook: &Playbook,
@@ -175,7 +183,7 @@ impl Desired {
                 continue;
             }
             let is = attribute_of(shown, attribute);
-            if is.as_deref().map(folded) != Some(folded(value)) {
+            if !is.as_deref().is_some_and(|is| same(is, value, ignores_case(attribute))) {
                 changes.push(Change { attribute: attribute.clone(), from: is, to: Some(value.clone()) });
             }
         }
@@ -200,12 +208,19 @@ impl Desired {
     }
 }
 
-/// Changed attributes outside of `touched`: another person changed them, or it is the wrong page.
+/// Whether upper and lower case are the same in an attribute (RFC 7643 §8.7.1: `caseExact` is false). Of other attributes a
+/// new spelling is a change that people want to see.
+fn ignores_case(attribute: &str) -> bool {
+    matches!(attribute, "userName" | "emails")
+}
+
+/// Changed attributes and entitlements outside of `touched`: another person or the app changed them, or it is the wrong page.
 pub fn untouched(before: &UserRecord, after: &UserRecord, touched: &[String]) -> Vec<Change> {
     let mut changes = Vec::new();
     for (attribute, was) in &before.attributes {
         let is = after.attributes.get(attribute);
-        if !touched.contains(attribute) && is != Some(was) {
+        let kept = is.is_some_and(|is| same(is, was, ignores_case(attribute)));
+        if !touched.contains(attribute) && !kept {
             changes.push(Change { attribute: attribute.clone(), from: Some(was.clone()), to: is.cloned() });
         }
     }
@@ -215,6 +230,15 @@ pub fn untouched(before: &UserRecord, after: &UserRecord, touched: &[String]) ->
         let text =
             |record: &UserRecord| record.active.map(|a| a.to_string()).or_else(|| record.pending.clone());
         changes.push(Change { attribute: "active".into(), from: text(before), to: text(after) });
+    }
+    let kinds: BTreeSet<&str> =
+        before.entitlements.iter().chain(&after.entitlements).map(|one| one.kind.as_str()).collect();
+    for kind in kinds.into_iter().filter(|kind| !touched.iter().any(|one| one == kind)) {
+        let (was, is) = (held(before, kind), held(after, kind));
+        if was != is {
+            let text = |values: Vec<String>| (!values.is_empty()).then(|| values.join(", "));
+            changes.push(Change { attribute: kind.to_owned(), from: text(was), to: text(is) });
+        }
     }
     changes
 }
@@ -254,4 +278,45 @@ pub fn loses_protected(
             display: None,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(attributes: &[(&str, &str)], groups: &[&str]) -> UserRecord {
+        UserRecord {
+            user_name: "ada@acme.example".into(),
+            active: Some(true),
+            attributes: attributes.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            entitlements: groups
+                .iter()
+                .map(|group| Entitlement { kind: "group".into(), value: (*group).into(), display: None })
+                .collect(),
+            ..UserRecord::default()
+        }
+    }
+
+    fn changed(before: &UserRecord, after: &UserRecord, touched: &[&str]) -> Vec<String> {
+        let touched: Vec<String> = touched.iter().map(|name| (*name).to_owned()).collect();
+        untouched(before, after, &touched).into_iter().map(|change| change.attribute).collect()
+    }
+
+    #[test]
+    fn everything_else_as_before_includes_entitlements() {
+        let before = record(&[("displayName", "Ada"), ("title", "Clerk")], &["Owners", "Sales"]);
+        let lost = record(&[("displayName", "Ada King"), ("title", "Clerk")], &["Sales"]);
+        assert_eq!(changed(&before, &lost, &["displayName"]), ["group"]);
+        assert_eq!(changed(&before, &lost, &["displayName", "group"]), [""; 0]);
+        assert_eq!(changed(&before, &before, &[]), [""; 0]);
+        let given = record(&[("displayName", "Ada"), ("title", "Boss")], &["Owners", "Sales", "Spies"]);
+        assert_eq!(changed(&before, &given, &[]), ["title", "group"]);
+    }
+
+    #[test]
+    fn apps_may_keep_addresses_in_small_letters() {
+        let sent = record(&[("emails", "Ada.Byron@Acme.example"), ("displayName", "Ada Byron")], &[]);
+        let kept = record(&[("emails", "ada.byron@acme.example"), ("displayName", "ada byron")], &[]);
+        assert_eq!(changed(&sent, &kept, &[]), ["displayName"], "a name has its spelling");
+    }
 }

@@ -133,6 +133,11 @@ impl Scope {
         template::render(&text.value, &self.values).map_err(|error| self.refused(text, error))
     }
 
+    /// The result of a template as an address: see [`template::render_address`].
+    pub fn address(&self, text: &At<String>) -> Result<String, Failure> {
+        template::render_address(&text.value, &self.values).map_err(|error| self.refused(text, error))
+    }
+
     /// The result of a template: a text, a list, or null.
     pub fn value(&self, text: &At<String>) -> Result<Value, Failure> {
         template::evaluate(&text.value, &self.values).map_err(|error| self.refused(text, error))

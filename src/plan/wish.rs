@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    diff::{Desired, Wish},
+    diff::{Desired, Wish, folded},
     source::Source,
 };
 use crate::{
@@ -37,7 +37,7 @@ pub(super) fn desired(job: &Job, source: &Source, body: &OperationSteps) -> Resu
         Operation::UserUpdate => {
             desired.attributes = attributes(job, source);
             desired.active = job.user.as_ref().and_then(|u| u.active);
-            changeable(source, body, &desired, &wished)?;
+            changeable(job, source, body, &desired, &wished)?;
             desired.entitlements = Wish::Be(wished);
         }
         Operation::UserDisable => desired.active = Some(false),
@@ -65,6 +65,7 @@ pub(super) fn entitlements(job: &Job, source: &Source) -> Result<BTreeMap<String
     let playbook = &source.playbook;
     let mut wished: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for Entitlement { kind, value, .. } in &job.entitlements {
+        let value = &folded(value);
         let Some(rule) = playbook.entitlements.get(kind) else {
             let known = playbook.entitlements.names().collect::<Vec<_>>().join(", ");
             return Err(Failure::new(
@@ -132,8 +133,19 @@ fn bounded(
     Ok(())
 }
 
+/// The extension attributes of the job: `urn:…:User.department`. No column reads them.
+fn extended(job: &Job) -> Vec<String> {
+    let extensions = job.user.iter().flat_map(|user| &user.extensions);
+    let named = extensions.flat_map(|(urn, value)| {
+        let attributes = value.as_object().into_iter().flatten();
+        attributes.map(move |(name, _)| format!("{urn}.{name}"))
+    });
+    named.collect()
+}
+
 /// Checks that `user.update` can change all wished attributes.
 fn changeable(
+    job: &Job,
     source: &Source,
     body: &OperationSteps,
     desired: &Desired,
@@ -141,9 +153,9 @@ fn changeable(
 ) -> Result<(), Failure> {
     let can: Vec<&str> = body.changes.iter().flatten().map(|c| c.value.as_str()).collect();
     let asked = desired.attributes.keys().chain(wished.keys()).map(String::as_str);
-    let asked = asked.chain(desired.active.map(|_| "active"));
-    for attribute in asked {
-        if !can.contains(&attribute) {
+    let asked = asked.chain(desired.active.map(|_| "active")).map(str::to_owned);
+    for attribute in asked.chain(extended(job)) {
+        if !can.contains(&attribute.as_str()) {
             let at = source.playbook.operations.iter().find(|(name, _)| name.value == "user.update");
             let place = at.map_or_else(String::new, |(name, _)| source.place(name.span));
             return Err(Failure::new(

@@ -284,7 +284,7 @@ impl Checker<'_> {
                 self.findings.push(finding);
             }
         }
-        for attribute in body.requires.iter().chain(body.changes.iter().flatten()) {
+        for attribute in body.requires.iter().chain(body.changes.iter().flatten()).chain(&body.also_changes) {
             let known = ATTRIBUTES.contains(&attribute.value.as_str())
                 || self.playbook.entitlements.get(&attribute.value).is_some();
             if !known {

@@ -107,7 +107,7 @@ fn refine(name: &str, definition: &mut Value) {
         _ => {}
     }
     if name == "OperationSteps" {
-        for key in ["requires", "changes"] {
+        for key in ["requires", "changes", "also_changes"] {
             definition["properties"][key]["items"]["examples"] = json!(ATTRIBUTES);
         }
     }

@@ -71,6 +71,44 @@ pub fn render(source: &str, scope: &serde_json::Value) -> Result<String, Templat
     template.render(Value::from(Serde(&whole))).map_err(|e| failed(source, scope, &e))
 }
 
+/// The result of a template as an address, or a part of one. Each value is percent-encoded, so that it stays one part of the
+/// path or of the query (RFC 3986 §2.1). A value that the address begins with is itself an address, and stays as it is, as
+/// does the result of the filter `urlencode`.
+pub fn render_address(source: &str, scope: &serde_json::Value) -> Result<String, TemplateError> {
+    if !source.contains("{{") && !source.contains("{%") {
+        return Ok(source.to_owned());
+    }
+    let mut env = environment();
+    let begins = std::sync::atomic::AtomicBool::new(source.trim_start().starts_with("{{"));
+    env.add_filter("urlencode", |value: Value| Value::from_safe_string(percent_encoded(&value.to_string())));
+    env.set_formatter(move |out, state, value| {
+        let is_address = begins.swap(false, std::sync::atomic::Ordering::Relaxed);
+        if value.is_none() {
+            return Err(minijinja::Error::new(ErrorKind::UndefinedError, "it gives nothing"));
+        }
+        if is_address || value.is_safe() || value.is_undefined() {
+            return minijinja::escape_formatter(out, state, value);
+        }
+        let encoded = percent_encoded(&value.to_string());
+        minijinja::escape_formatter(out, state, &Value::from_safe_string(encoded))
+    });
+    let template = env.template_from_str(source).map_err(|e| bad(&e))?;
+    let whole = with_parents(&template.undeclared_variables(true), scope);
+    template.render(Value::from(Serde(&whole))).map_err(|e| failed(source, scope, &e))
+}
+
+/// Everything encoded but unreserved characters (RFC 3986 §2.3), and `@` and `:`, which a path segment and a query may contain.
+fn percent_encoded(text: &str) -> String {
+    const KEPT: percent_encoding::AsciiSet = percent_encoding::NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~')
+        .remove(b'@')
+        .remove(b':');
+    percent_encoding::utf8_percent_encode(text, &KEPT).to_string()
+}
+
 /// The result of a template. A source of one `{{ … }}` may give any value, also a list, or null where a value that it
 /// needs is absent; other sources give a text.
 pub fn evaluate(source: &str, scope: &serde_json::Value) -> Result<serde_json::Value, TemplateError> {
@@ -168,6 +206,19 @@ mod tests {
         let missing = Err(TemplateError::Missing("user.name.familyName".to_owned()));
         assert_eq!(render("Dr {{ user.name.familyName }}", &scope), missing);
         assert_eq!(render("Dr {{ user.name.familyName | upper }}", &scope), missing);
+    }
+
+    #[test]
+    fn a_value_in_an_address_stays_one_part_of_it() {
+        let scope = json!({ "user": { "userName": "ada+ops/x?y&z#@acme.example" }, "start": "https://a.example/b", "id": 7 });
+        let render = |source: &str| render_address(source, &scope);
+        let encoded = "ada%2Bops%2Fx%3Fy%26z%23@acme.example";
+        assert_eq!(render("/users?q={{ user.userName }}"), Ok(format!("/users?q={encoded}")));
+        assert_eq!(render("/users/{{ user.userName }}/edit"), Ok(format!("/users/{encoded}/edit")));
+        assert_eq!(render("/users?q={{ user.userName | urlencode }}"), Ok(format!("/users?q={encoded}")));
+        assert_eq!(render("{{ start }}/users/{{ id }}"), Ok("https://a.example/b/users/7".to_owned()));
+        assert_eq!(render("/plain?a=b&c"), Ok("/plain?a=b&c".to_owned()));
+        assert_eq!(render("/u/{{ user.title }}"), Err(TemplateError::Missing("user.title".to_owned())));
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl TextMatch {
 }
 
 /// Digits, in groups or not: `1,204`.
-pub const NUMBER: &str = r"[0-9]+(?:[.,' \u{A0}\u{202F}][0-9]{3})*";
+pub const NUMBER: &str = r"(?:\d{1,2}(?:,\d{2})+,\d{3}|\d+(?:[.,'’٬ \u{A0}\u{2009}\u{202F}]\d{3})*)";
 
 /// Is the text between these two a whole word or address?
 pub fn stands_alone(before: &str, after: &str) -> bool {

@@ -25,6 +25,7 @@ pub(super) fn result_of(id: &str, conclusion: Conclusion) -> JobResult {
         after: conclusion.after,
         changes: conclusion.changes,
         verified: conclusion.verified,
+        unverified: conclusion.unverified,
         error: conclusion.error,
         users: conclusion.users,
         completeness: conclusion.completeness,

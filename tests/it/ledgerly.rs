@@ -476,3 +476,29 @@ async fn a_template_without_its_value_after_the_commit_does_not_deny_it() {
         bench.end().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_is_found_under_another_spelling_of_the_identity() {
+    let playbooks = Playbooks::read(&root().join("playbooks")).expect("the playbooks can be read");
+    let bench = Bench::with(playbooks, Arc::new(TextBrowsers)).await;
+    let disabled = bench.run("user.disable", who(" nada@acme\u{200B}.example ")).await;
+    assert_eq!((disabled.outcome, code(&disabled)), (Outcome::Succeeded, None), "{:?}", disabled.error);
+    assert_eq!(member(&bench.site, "nada@acme.example").expect("she is there")["status"], "Suspended");
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_create_for_a_suspended_user_is_not_called_unchanged() {
+    let playbooks = Playbooks::read(&root().join("playbooks")).expect("the playbooks can be read");
+    let bench = Bench::with(playbooks, Arc::new(TextBrowsers)).await;
+    let disabled = bench.run("user.disable", who("nada@acme.example")).await;
+    assert_eq!(disabled.outcome, Outcome::Succeeded, "{:?}", disabled.error);
+    let name = json!({ "givenName": "Nada", "familyName": "Byron" });
+    let user = json!({ "user": { "userName": "nada@acme.example", "name": name } });
+    let created = bench.run("user.create", user).await;
+    assert_eq!((created.outcome, code(&created)), (Outcome::Failed, Some(Code::UserExists)));
+    assert!(!created.changed);
+    assert_eq!(created.changes.first().map(|change| change.attribute.as_str()), Some("active"));
+    assert_eq!(member(&bench.site, "nada@acme.example").expect("she is there")["status"], "Suspended");
+    bench.end().await;
+}

@@ -46,7 +46,7 @@ function matcher(match, trim = (text) => text) {
 }
 
 /** Digits, in groups or not: `1,204`. */
-const NUMBER = "\\d+(?:[.,'\u00A0\u202F ]\\d{3})*";
+const NUMBER = "(?:\\p{Nd}{1,2}(?:,\\p{Nd}{2})+,\\p{Nd}{3}|\\p{Nd}+(?:[.,'\u2019\u066C \u00A0\u2009\u202F]\\p{Nd}{3})*)";
 /**
  * A predicate for a `TextMatch` that a text only has to contain. An exact one must be there as a whole, in the same case,
  * and not as a part of something longer: `ada@x` is not in `nada@x` nor in `ada@x.org`.

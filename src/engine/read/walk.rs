@@ -1,5 +1,6 @@
 //! Reading a view: its pages, and the page of each record.
 
+use icu_properties::{CodePointMapData, props::GeneralCategory};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -20,12 +21,14 @@ use crate::{
         locator::By,
         syntax::{Detail, FindUser, Until, View},
     },
-    query::{Answer, Ask, BETWEEN, By as Found, Condition, NUMBER, ScrollTo, State, Target, TextMatch},
+    query::{
+        Answer, Ask, BETWEEN, By as Found, Condition, NUMBER, ScrollTo, State, Target, TextMatch, canonical,
+    },
 };
 
 impl Run<'_> {
     pub(crate) async fn open_view(&mut self, view: &View) -> Result<(), StepError> {
-        let address = self.attempt.scope.text(&view.open)?;
+        let address = self.attempt.scope.address(&view.open)?;
         self.go(&address, STEP_TIME).await?;
         if let Some(steps) = &view.prepare {
             let source = std::sync::Arc::clone(&self.plan.playbook);
@@ -60,7 +63,8 @@ impl Run<'_> {
         }
     }
 
-    /// Reads from the page in front on, until the user is there or everything was read.
+    /// Reads everything from the page in front on. The identity may be there twice, so the first record does not end the
+    /// reading. Afterwards the page with the user's record is in front again.
     pub(crate) async fn walk_from_here(
         &mut self,
         view: &View,
@@ -68,6 +72,8 @@ impl Run<'_> {
     ) -> Result<(Vec<Row>, u32), StepError> {
         let mut pages = 0;
         let mut read = RowsRead::new(view, self.identity());
+        let mut mine = Vec::new();
+        let mut page_of_mine = 0;
         loop {
             if read.way == Way::Scrolls {
                 let (seen, mine) = self.scan_for_user(view, find, &mut read).await?;
@@ -78,7 +84,9 @@ impl Run<'_> {
                 break;
             }
             pages += 1;
-            if let Some(absent) = &find.absent {
+            if mine.is_empty()
+                && let Some(absent) = &find.absent
+            {
                 let condition =
                     Condition { target: self.attempt.scope.target(absent, false)?, state: State::Visible };
                 if self.holds(vec![condition]).await? == [true] {
@@ -86,14 +94,26 @@ impl Run<'_> {
                 }
             }
             let page = self.whole_page(view, &read, false).await?;
-            let mine = self.only_mine(view, page.clone());
-            if !mine.is_empty() {
-                return Ok((mine, pages));
+            let here = self.only_mine(view, page.clone());
+            // A list that grows shows the records of before, too.
+            if read.way == Way::Grows {
+                mine.clear();
             }
+            if !here.is_empty() {
+                page_of_mine = pages;
+                mine.extend(here);
+            }
+            self.not_cut_off(view, &page)?;
             read.add(page);
             if !self.next_page(view, pages, &mut read).await? {
                 break;
             }
+        }
+        if !mine.is_empty() {
+            if read.way == Way::Pages && mine.len() == 1 && page_of_mine < pages {
+                self.page_again(view, page_of_mine).await?;
+            }
+            return Ok((mine, pages));
         }
         let count = read.rows.len() as u64;
         match self.total(view).await? {
@@ -105,6 +125,42 @@ impl Run<'_> {
                     total.map_or("an unknown number".to_owned(), |t| t.to_string())),
             )
             .into()),
+        }
+    }
+
+    /// Opens the view again, and goes on to the page of this number.
+    async fn page_again(&mut self, view: &View, page: u32) -> Result<(), StepError> {
+        self.open_view(view).await?;
+        let mut read = RowsRead::new(view, self.identity());
+        for number in 1..page {
+            let rows = self.whole_page(view, &read, false).await?;
+            read.add(rows);
+            self.next_page(view, number, &mut read).await?;
+        }
+        Ok(())
+    }
+
+    /// An identity that the app shows cut off ("ada@acm…") may be the user's: it proves nothing.
+    fn not_cut_off(&self, view: &View, page: &[Row]) -> Result<(), StepError> {
+        let Some(subject) = &self.plan.subject else { return Ok(()) };
+        let Some(column) = view.columns.names().position(|name| name == subject.attribute) else {
+            return Ok(());
+        };
+        let wanted = canonical(&subject.value, true);
+        let may_be_mine = |shown: &str| {
+            let begin = shown.trim_end().strip_suffix('…').or_else(|| shown.trim_end().strip_suffix("..."));
+            begin.is_some_and(|begin| wanted.starts_with(&canonical(begin, true)))
+        };
+        let shown = page.iter().filter_map(|row| row.get(column)?.as_deref());
+        match shown.into_iter().find(|shown| may_be_mine(shown)) {
+            None => Ok(()),
+            Some(shown) => {
+                let message =
+                    format!("the app shows an identity cut off, as `{shown}`: it may be `{}`", subject.value);
+                Err(Failure::new(Code::ListIncomplete, message)
+                    .hint("read the whole identity from another element of the record, or from its own page (`detail`)")
+                    .into())
+            }
         }
     }
 
@@ -370,8 +426,19 @@ fn number_in(text: &str, before: &str, after: &str) -> Option<u64> {
     let around = |part: &str| regex::escape(&part.replace('\u{a0}', " ")).replace(r"\*", ".*?");
     let pattern = format!("(?s)^{}({NUMBER}){}$", around(before.trim_start()), around(after.trim_end()));
     let found = regex::Regex::new(&pattern).ok()?.captures(text)?;
-    let digits: String = found.get(1)?.as_str().chars().filter(char::is_ascii_digit).collect();
+    let digits: String = found.get(1)?.as_str().chars().filter_map(digit).collect();
     digits.parse().ok()
+}
+
+/// A decimal digit of any script. The ten digits of a script are neighbours (Unicode `Nd`), the zero first.
+fn digit(letter: char) -> Option<char> {
+    let kinds = CodePointMapData::<GeneralCategory>::new();
+    let is_digit = |letter: u32| kinds.get32(letter) == GeneralCategory::DecimalNumber;
+    if !is_digit(letter as u32) {
+        return None;
+    }
+    let before = (0..letter as u32).rev().take_while(|letter| is_digit(*letter)).count();
+    char::from_digit(u32::try_from(before % 10).ok()?, 10)
 }
 
 #[cfg(test)]
@@ -386,5 +453,11 @@ mod tests {
         assert_eq!(number_in("1-100 of 300 users in all", "* of ", " users*"), Some(300));
         assert_eq!(number_in("All 30 seats (of 30)", "All ", " seats*"), Some(30));
         assert_eq!(number_in("many users", "", " user*"), None);
+        for swiss in
+            ["1’234 users", "1'234 users", "1\u{202F}234 users", "1.234 users", "١٬٢٣٤ users", "१,२३४ users"]
+        {
+            assert_eq!(number_in(swiss, "", " users"), Some(1234), "{swiss}");
+        }
+        assert_eq!(number_in("12,34,567 users", "", " users"), Some(1_234_567), "as India groups");
     }
 }

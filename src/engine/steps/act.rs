@@ -163,7 +163,7 @@ impl Run<'_> {
     }
 
     async fn open(&mut self, address: &At<String>, within: Duration) -> Result<(), StepError> {
-        let text = self.attempt.scope.text(address)?;
+        let text = self.attempt.scope.address(address)?;
         self.go(&text, within).await
     }
 

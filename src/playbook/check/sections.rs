@@ -175,6 +175,20 @@ impl Checker<'_> {
             };
             self.note(Finding::BadColumn, says.span, message).help = Some(help.into());
         }
+        if column.value == "active" && view.rows.is_some() {
+            let means = |wanted: &str| {
+                at.map
+                    .iter()
+                    .flat_map(crate::playbook::Names::iter)
+                    .any(|(_, meaning)| meaning.value == wanted)
+            };
+            if at.column.is_some() && !(means("true") && means("false")) {
+                let message = "`active` needs the app's words for true and for false";
+                self.note(Finding::BadColumn, column.span, message).help = Some(
+                    "map them: `active: { column: Status, map: { Active: true, Suspended: false } }`".into(),
+                );
+            }
+        }
         let name = column.value.as_str();
         let known: Vec<&str> = if of_entitlements {
             ENTITLEMENT_COLUMNS.iter().copied().chain(self.playbook.entitlements.names()).collect()

@@ -27,6 +27,10 @@ pub struct OperationSteps {
     /// The attributes that `user.update` can change. A job that changes others is refused before a browser opens.
     #[serde(default)]
     pub changes: Option<Vec<At<String>>>,
+    /// Attributes and kinds that the app changes automatically with this operation. Without it, such a change is a
+    /// `verify_mismatch`.
+    #[serde(default)]
+    pub also_changes: Vec<At<String>>,
     /// The kinds of entitlements that a new user can get (user.create). A job that asks for others is refused before a browser
     /// opens.
     #[serde(default)]

@@ -38,6 +38,7 @@ pub fn result(job: &str, outcome: Outcome) -> JobResult {
         after: None,
         changes: Vec::new(),
         verified: None,
+        unverified: Vec::new(),
         error: None,
         users: None,
         completeness: None,
