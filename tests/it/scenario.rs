@@ -161,7 +161,7 @@ fn a_file_that_is_saved_is_played_again() {
             lines.by_ref().map(|line| line.expect("text")).take_while(|line| !line.contains(end)).collect();
         said.join("\n")
     };
-    let first = until("waiting for a file");
+    let first = until("waiting until a file is saved");
     assert!(first.contains("1 passed"), "{first}");
     let file = case.folder.path().join("playbooks/ledgerly/scenarios.yaml");
     let source = fs::read_to_string(&file).expect("scenarios");
@@ -172,12 +172,12 @@ fn a_file_that_is_saved_is_played_again() {
         fs::rename(&draft, &file).expect("saved");
     };
     save(&source.replace("code: bad_credentials", "code: no_seat, page_said: No"));
-    let second = until("waiting for a file");
+    let second = until("waiting until a file is saved");
     assert!(second.contains("playbooks/ledgerly/scenarios.yaml was saved"), "{second}");
     assert!(second.contains("1 failed"), "{second}");
     // A broken file is reported and does not end the watch.
     save("suite: 1\nsitte: ledgerly\n");
-    let third = until("waiting for a file");
+    let third = until("waiting until a file is saved");
     assert!(third.contains("did you mean `site`?"), "{third}");
     let pid = playing.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());

@@ -405,7 +405,7 @@ async fn a_newer_journal_is_refused(url: String) {
     value(&url, "UPDATE journal_meta SET version = 2 RETURNING version").await;
     let said = SqlJournal::open(&url).await.err().expect("it is newer").to_string();
     assert!(said.contains("version 2") && said.contains("knows version 1"), "{said}");
-    assert!(said.contains("a journal of its own"), "{said}");
+    assert!(said.contains("its own journal"), "{said}");
 }
 
 async fn every_text_goes_in(url: String) {

@@ -50,7 +50,7 @@ async fn dead_letters_are_listed_and_replayed_once() {
     let outbox = epoch.outbox();
     let (code, printed, _) = seatwright(url, &["dead", "list"]).await;
     assert_eq!(code, 0);
-    assert!(printed.contains("nothing"), "{printed}");
+    assert!(printed.contains("no dead letters"), "{printed}");
 
     let job = json!({ "id": "poison", "operation": "user.get", "user": { "userName": "ada@acme.example" } });
     outbox
