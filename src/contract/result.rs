@@ -193,6 +193,13 @@ pub struct UserRecord {
     pub attributes: BTreeMap<String, String>,
 }
 
+impl UserRecord {
+    /// Was the user invited, and has not accepted yet? The playbook maps the app's word for it to `invited` or `pending`.
+    pub fn is_invited(&self) -> bool {
+        self.active.is_none() && matches!(self.pending.as_deref(), Some("invited" | "pending"))
+    }
+}
+
 /// A difference in one attribute or entitlement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {

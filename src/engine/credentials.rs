@@ -140,6 +140,10 @@ impl Codes {
         }
         if let Some(last) = used.get(&key) {
             step = step.max(last.step_by(now, at, period) + 1);
+            // A small step back of the clock may lead to the very code that was used.
+            if step == last.step {
+                step += 1;
+            }
         }
         let wait = (step * period).saturating_sub(now);
         if wait <= patience {

@@ -16,8 +16,9 @@ use super::{
 use crate::{
     contract::{Change, Code, EvidencePolicy, Failure, Operation, Outcome, UserRecord, Verified},
     event::EventKind,
-    plan::diff,
+    plan::diff::{self, Wish},
     playbook::syntax::{Becomes, Values, View},
+    query::same,
 };
 
 /// The entitlements that the user has after the job, by kind.
@@ -31,6 +32,7 @@ impl Run<'_> {
         let found = self.find_user().await;
         self.attempt.conclusion.timings.precheck_ms = ms(begun);
         let before = found?;
+        self.guard_found(before.as_ref())?;
         self.attempt.conclusion.before = before.clone();
         let wanted = self.plan.desired.entitlements_after(&self.plan.playbook.playbook, before.as_ref());
         if let Some(outcome) = self.already(before.as_ref(), &wanted)? {
@@ -76,7 +78,7 @@ impl Run<'_> {
         self.attempt.conclusion.changed = changed;
         self.attempt.conclusion.discard_session = error.is_some();
         self.attempt.conclusion.error = error;
-        let waits = self.attempt.conclusion.after.as_ref().is_some_and(invited);
+        let waits = self.attempt.conclusion.after.as_ref().is_some_and(UserRecord::is_invited);
         Ok(match (outcome, self.plan.operation) {
             (Outcome::Succeeded, Operation::UserCreate | Operation::InviteResend) if waits => {
                 Outcome::PendingExternal
@@ -129,7 +131,16 @@ impl Run<'_> {
         let before = found?;
         let wanted = self.plan.desired.entitlements_after(&self.plan.playbook.playbook, before.as_ref());
         let open = self.remaining(before.as_ref(), &wanted);
+        let unread = if before.is_some() { self.unread(&wanted) } else { Vec::new() };
         self.attempt.conclusion.after = before;
+        if open.is_empty() && !unread.is_empty() {
+            let message = format!(
+                "no view reads {}: whether the app has what the job asks for is unknown",
+                unread.join(", ")
+            );
+            return Err(Failure::new(Code::ListIncomplete, message)
+                .hint("read it in a column of the view of `find_user`, if the app shows it"));
+        }
         if open.is_empty() {
             self.attempt.conclusion.verified =
                 Some(Verified { by: "find_user".into(), at: Timestamp::now() });
@@ -155,7 +166,7 @@ impl Run<'_> {
                 let Some(view) = self.view() else { return Vec::new() };
                 let mut open = self.plan.desired.differs(&self.plan.playbook.playbook, view, record, wanted);
                 // A user who has to accept an invitation first is not active, and need not be.
-                if self.plan.becomes == Some(Becomes::PendingExternal) && invited(record) {
+                if self.plan.becomes == Some(Becomes::PendingExternal) && record.is_invited() {
                     open.retain(|change| change.attribute != "active");
                 }
                 open
@@ -184,8 +195,12 @@ impl Run<'_> {
                 .hint("an empty value leaves a control alone; a form clears it with `null`"));
         }
         // Nothing is known of what the view does not read: it is done, and never called unchanged.
+        if before.is_some() {
+            self.attempt.conclusion.unverified = self.unread(wanted);
+        }
         if before.is_some() && self.plan.operation != Operation::UserCreate {
             let unread = self.unread(wanted);
+            self.depends_on_unread(&unread)?;
             open.extend(unread.into_iter().map(|attribute| Change { attribute, from: None, to: None }));
         }
         match (self.plan.operation, before) {
@@ -198,11 +213,13 @@ impl Run<'_> {
                 return Err(Failure::new(Code::UserExists, message)
                     .hint("see `changes`, and decide whether to update the user"));
             }
-            (Operation::UserCreate, Some(record)) if invited(record) => {
+            (Operation::UserCreate, Some(record)) if record.is_invited() => {
                 return Ok(Some(Outcome::PendingExternal));
             }
             // A new user was to have an account that works.
-            (Operation::UserCreate, Some(record)) if !is_active(record, self.view()) => {
+            (Operation::UserCreate, Some(record))
+                if self.plan.desired.active != Some(false) && !is_active(record, self.view()) =>
+            {
                 let is = record.pending.clone().unwrap_or_else(|| "false".to_owned());
                 let message = format!("`{}` already exists, and is not active: {is}", self.subject());
                 let to = Some("true".to_owned());
@@ -212,7 +229,7 @@ impl Run<'_> {
                     .hint("see `changes`, and decide whether to enable the user"));
             }
             (Operation::UserDelete | Operation::InviteCancel, None) => return Ok(Some(Outcome::NoChange)),
-            (Operation::InviteResend | Operation::InviteCancel, Some(record)) if !invited(record) => {
+            (Operation::InviteResend | Operation::InviteCancel, Some(record)) if record.active.is_some() => {
                 let message = format!("`{}` has already accepted the invitation", self.subject());
                 return Err(
                     Failure::new(Code::PreconditionFailed, message).hint("remove the user with user.delete")
@@ -237,7 +254,7 @@ impl Run<'_> {
     /// Keeps a protected entitlement with its last holder. Other holders are read, never assumed.
     async fn protect_last(&mut self, before: Option<&UserRecord>, wanted: &Wanted) -> Result<(), Failure> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
-        let gone = matches!(self.plan.operation, Operation::UserDelete | Operation::UserDisable);
+        let gone = self.plan.operation == Operation::UserDelete || self.plan.desired.active == Some(false);
         let Some(record) = before else { return Ok(()) };
         let Some(entitlement) = diff::loses_protected(&source.playbook, record, wanted, gone) else {
             return Ok(());
@@ -267,6 +284,47 @@ impl Run<'_> {
         match self.find_user().await? {
             Some(again) if again == *record => Ok(()),
             _ => Err(Failure::new(Code::PreconditionFailed, "the user changed while the app was read")),
+        }
+    }
+
+    /// Refuses to change the service account or a protected user, by what the app shows of the user who was found.
+    fn guard_found(&self, found: Option<&UserRecord>) -> Result<(), Failure> {
+        let Some(record) = found.filter(|_| self.plan.operation != Operation::UserCreate) else {
+            return Ok(());
+        };
+        let shown = ["userName", "emails"].into_iter().filter_map(|name| record.attributes.get(name));
+        let shown: Vec<&String> = shown.chain([&record.user_name]).collect();
+        let is_protected = |name: &&String| shown.iter().any(|one| same(one, name, true));
+        match self.plan.protected.iter().find(is_protected) {
+            None => Ok(()),
+            Some(name) => Err(Failure::new(
+                Code::ProtectedPrincipal,
+                format!(
+                    "the app shows this user as `{name}`, who is protected or the service account itself"
+                ),
+            )
+            .hint("change a protected user in the app itself")),
+        }
+    }
+
+    /// Adding to a list, or taking from it, needs to know what is in it.
+    fn depends_on_unread(&self, unread: &[String]) -> Result<(), Failure> {
+        let source = &self.plan.playbook;
+        let needs_all = |kind: &str| match &self.plan.desired.entitlements {
+            Wish::Remove(named) => named.contains_key(kind),
+            Wish::Add(named) => {
+                let many = source.playbook.entitlements.get(kind).is_some_and(|rule| rule.any_of.is_some());
+                many && named.contains_key(kind)
+            }
+            Wish::Be(_) | Wish::Nothing => false,
+        };
+        match unread.iter().find(|kind| needs_all(kind)) {
+            None => Ok(()),
+            Some(kind) => {
+                let message = format!("no column reads `{kind}`, so what the user has of it is unknown");
+                Err(Failure::new(Code::PlaybookInvalid, message)
+                    .hint("read it in a column of the view of `find_user`: otherwise the other values would be lost"))
+            }
         }
     }
 
@@ -325,13 +383,10 @@ impl Run<'_> {
         let desired = &self.plan.desired;
         let active = desired.active.map(|_| "active".to_owned());
         let asked = desired.attributes.keys().cloned().chain(active).chain(wanted.keys().cloned());
-        asked.chain(self.plan.also_changes.iter().cloned()).collect()
+        // An invitation that is sent again may be open again.
+        let again = (self.plan.operation == Operation::InviteResend).then(|| "active".to_owned());
+        asked.chain(again).chain(self.plan.also_changes.iter().cloned()).collect()
     }
-}
-
-/// Was the user invited, and has not accepted yet? The playbook maps the app's word for it to `invited` or `pending`.
-fn invited(record: &UserRecord) -> bool {
-    record.active.is_none() && matches!(record.pending.as_deref(), Some("invited" | "pending"))
 }
 
 /// Is the user active? Where the view does not read it, every user counts as active.

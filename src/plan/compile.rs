@@ -76,6 +76,13 @@ impl Compiler<'_> {
             login: self.account.login,
             becomes: body.becomes.as_ref().map(|becomes| becomes.value),
             view: body.view.as_ref().map(|view| view.value.clone()),
+            protected: self
+                .account
+                .protected
+                .iter()
+                .cloned()
+                .chain([self.account.username.to_owned()])
+                .collect(),
             also_changes: body.also_changes.iter().map(|name| name.value.clone()).collect(),
             safeguard: self.job.safeguard.clone(),
             scope,

@@ -69,7 +69,7 @@ pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<St
         let shown = shown.replace(BETWEEN, ", ");
         let value = meaning(column, &shown);
         if name.value == "active" {
-            match value.as_str() {
+            match value.to_ascii_lowercase().as_str() {
                 "true" => record.active = Some(true),
                 "false" => record.active = Some(false),
                 // Neither active nor not: what it waits for.
@@ -183,7 +183,7 @@ impl Desired {
                 continue;
             }
             let is = attribute_of(shown, attribute);
-            if !is.as_deref().is_some_and(|is| same(is, value, ignores_case(attribute))) {
+            if !same(is.as_deref().unwrap_or_default(), value, ignores_case(attribute)) {
                 changes.push(Change { attribute: attribute.clone(), from: is, to: Some(value.clone()) });
             }
         }

@@ -37,6 +37,8 @@ pub struct Plan {
     pub becomes: Option<Becomes>,
     /// The view that a list operation reads.
     pub view: Option<String>,
+    /// The service account and the protected users. A user with one of these names in the app is not changed.
+    pub protected: Vec<String>,
     /// Attributes and kinds that the app changes automatically with this operation.
     pub also_changes: Vec<String>,
     pub safeguard: Option<crate::contract::Safeguard>,

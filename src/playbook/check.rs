@@ -356,7 +356,7 @@ impl Checker<'_> {
         let view = self.playbook.find_user.as_ref().and_then(|f| self.playbook.views.get(&f.view.value));
         let active = view.and_then(|v| v.every_column().find(|(name, _)| name.value == "active"));
         active.and_then(|(_, column)| column.map.as_ref()).is_some_and(|map| {
-            map.iter().any(|(_, meaning)| !matches!(meaning.value.as_str(), "true" | "false"))
+            map.iter().any(|(_, meaning)| matches!(meaning.value.as_str(), "invited" | "pending"))
         })
     }
 

@@ -115,7 +115,11 @@ fn node(raw: Spanned<Raw>, source: &str) -> Node {
     let place = raw.referenced.span();
     let start = place.byte_offset().unwrap_or_else(|| place.offset()) as usize;
     let end = start + place.byte_len().unwrap_or_else(|| place.len()) as usize;
-    let spelling = |value: String| match source.get(start..end).map(str::trim) {
+    // Of an alias, the spelling is where its anchor is.
+    let defined = raw.defined.span();
+    let from = defined.byte_offset().unwrap_or_else(|| defined.offset()) as usize;
+    let to = from + defined.byte_len().unwrap_or_else(|| defined.len()) as usize;
+    let spelling = |value: String| match source.get(from..to).map(str::trim) {
         Some(spelled) if !spelled.is_empty() && !spelled.contains(char::is_whitespace) => spelled.to_owned(),
         _ => value,
     };

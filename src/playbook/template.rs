@@ -80,13 +80,19 @@ pub fn render_address(source: &str, scope: &serde_json::Value) -> Result<String,
     }
     let mut env = environment();
     let begins = std::sync::atomic::AtomicBool::new(source.trim_start().starts_with("{{"));
-    env.add_filter("urlencode", |value: Value| Value::from_safe_string(percent_encoded(&value.to_string())));
+    env.add_filter("urlencode", |value: Value| match value.is_none() || value.is_undefined() {
+        true => value,
+        false => Value::from_safe_string(percent_encoded(&value.to_string())),
+    });
     env.set_formatter(move |out, state, value| {
         let is_address = begins.swap(false, std::sync::atomic::Ordering::Relaxed);
         if value.is_none() {
             return Err(minijinja::Error::new(ErrorKind::UndefinedError, "it gives nothing"));
         }
-        if is_address || value.is_safe() || value.is_undefined() {
+        if value.is_undefined() {
+            return minijinja::escape_formatter(out, state, value);
+        }
+        if is_address || value.is_safe() {
             return minijinja::escape_formatter(out, state, value);
         }
         let encoded = percent_encoded(&value.to_string());
@@ -138,6 +144,10 @@ fn with_parents(names: &HashSet<String>, scope: &serde_json::Value) -> serde_jso
         let keys: Vec<&str> = name.split('.').collect();
         // The first is a name of the language: whether it is known here is the check's business.
         for (depth, key) in keys[..keys.len() - 1].iter().enumerate() {
+            // A part that the template names itself, to see whether it is there, is not made up.
+            if names.contains(&keys[..=depth].join(".")) {
+                break;
+            }
             let Some(map) = place.as_object_mut() else { break };
             if depth == 0 && !map.contains_key(*key) {
                 break;

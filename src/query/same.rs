@@ -37,11 +37,14 @@ pub fn same(one: &str, other: &str, ignore_case: bool) -> bool {
     canonical(one, ignore_case) == canonical(other, ignore_case)
 }
 
-/// A text without what nobody sees: as it is typed. `None`: nothing is left.
+/// A text without what nobody sees: as it is typed. The joiners that spell words of some scripts stay (RFC 5892, appendix
+/// A.1 and A.2). `None`: nothing is left.
 pub fn visible(text: &str) -> Option<String> {
     let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
-    let seen: String = text.chars().filter(|letter| !ignorable.contains(*letter)).collect();
-    let seen = seen.trim();
+    let is_joiner = |letter: char| matches!(letter, '\u{200C}' | '\u{200D}');
+    let kept = |letter: &char| is_joiner(*letter) || !ignorable.contains(*letter);
+    let seen: String = text.chars().filter(kept).collect();
+    let seen = seen.trim_matches(|letter: char| is_joiner(letter) || letter.is_whitespace());
     (!seen.is_empty()).then(|| seen.to_owned())
 }
 
@@ -67,6 +70,7 @@ mod tests {
     #[test]
     fn what_nobody_sees_is_not_typed() {
         assert_eq!(visible(" a\u{200B}da \u{FEFF}").as_deref(), Some("ada"));
-        assert_eq!(visible(" \u{200B}\u{AD} "), None);
+        assert_eq!(visible(" \u{200B}\u{AD}\u{200D} "), None);
+        assert_eq!(visible("علی\u{200C}رضا").as_deref(), Some("علی\u{200C}رضا"), "a joiner spells this name");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::due::LAST_READ;
 use crate::{
-    contract::{Code, Failure, JobResult, Operation, Outcome},
+    contract::{Code, Failure, JobResult, Operation, Outcome, UserRecord},
     engine::Conclusion,
     ports::journal::{Intent, UnsettledJob},
 };
@@ -49,7 +49,7 @@ pub(super) fn after_read(operation: Operation, lost: Conclusion, seen: Conclusio
     match seen.outcome {
         Some(Outcome::NoChange) => Conclusion {
             outcome: Some(match &seen.after {
-                Some(user) if operation == Operation::UserCreate && user.pending.is_some() => {
+                Some(user) if operation == Operation::UserCreate && user.is_invited() => {
                     Outcome::PendingExternal
                 }
                 _ => Outcome::Succeeded,
@@ -83,7 +83,7 @@ pub(super) fn settled(
         settled: true,
         ..job.result.clone()
     };
-    let pending = seen.after.as_ref().is_some_and(|user| user.pending.is_some());
+    let pending = seen.after.as_ref().is_some_and(UserRecord::is_invited);
     match (seen.outcome, &seen.error) {
         (Outcome::NoChange, _) if pending && job.entry.operation == Operation::UserCreate => {
             Some(known(Outcome::PendingExternal, true, None))

@@ -25,6 +25,7 @@ use crate::{
     event::{Event, EventKind, Reader},
     plan::{Plan, Source},
     ports::{evidence::EvidenceStore, gate::AlwaysOpen, secrets::Secrets},
+    query::canonical,
 };
 
 /// How long a dead browser, and the requests it had sent, get to end.
@@ -208,15 +209,19 @@ impl Work for JobRunner {
         }
     }
 
-    /// The identity in lower case.
+    /// The identity in one spelling, whatever the case.
     fn subject(&self, job: &Job) -> Option<String> {
         let attribute = self.playbooks.of(&job.app).ok().and_then(|source| {
             source.playbook.identity.as_ref().map(|identity| identity.attribute.value.clone())
         });
         let user = serde_json::to_value(job.user.as_ref()?).ok()?;
-        let folded = |name: &str| name.trim().to_lowercase();
-        let named = attribute.and_then(|attribute| user.get(&attribute)?.as_str().map(folded));
-        named.or_else(|| user.get("userName")?.as_str().map(folded))
+        let folded = |value: &serde_json::Value| {
+            let text = value.as_str().or_else(|| value.get(0)?.get("value")?.as_str())?;
+            Some(canonical(text, true)).filter(|text| !text.is_empty())
+        };
+        let place = attribute.map(|attribute| format!("/{}", attribute.replace('.', "/")));
+        let named = place.and_then(|place| folded(user.pointer(&place)?));
+        named.or_else(|| folded(user.get("userName")?))
     }
 
     fn supplied_account(&self, job: &Job) -> Option<String> {

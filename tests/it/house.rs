@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("site", &[]),
     ("report", &["contract", "event"]),
     ("telemetry", &[]),
-    ("worker", &["config", "contract", "digest", "engine", "event", "nearest", "plan", "playbook", "ports"]),
+    ("worker", &["config", "contract", "digest", "engine", "event", "nearest", "plan", "playbook", "ports", "query"]),
     (
         "cli",
         &[

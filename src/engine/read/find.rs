@@ -10,7 +10,7 @@ use super::{
         page::StepError,
         run::{Run, ms},
     },
-    rows::Row,
+    rows::{Row, Upto},
 };
 use crate::{
     contract::{Code, Completeness, Failure, UserRecord},
@@ -21,7 +21,7 @@ use crate::{
         Locator, Playbook,
         syntax::{FindUser, OperationSteps, Search, View},
     },
-    query::{Ask, Condition, Key, Refusal, RefusalKind, State},
+    query::{Ask, Condition, Key, Refusal, RefusalKind, State, canonical},
 };
 
 impl Run<'_> {
@@ -146,14 +146,14 @@ impl Run<'_> {
         match shown {
             Ok(index) if index < proofs => Ok((Vec::new(), 1)),
             // Other users match the search. Only all of them together prove that the user is not among them.
-            Ok(_) => self.walk_from_here(view, find).await,
+            Ok(_) => self.walk_from_here(view, find, Upto::First).await,
             Err(StepError::Refused(refusal)) if counted.is_some() => {
                 let list = Condition { target: self.attempt.scope.container(view)?, state: State::Visible };
                 // A new page without a list shows in other words that there is nobody.
                 if renewed && self.holds(vec![list]).await? != [true] {
                     return Err(self.nobody_was_shown("the search", refusal).await);
                 }
-                match self.walk_from_here(view, find).await {
+                match self.walk_from_here(view, find, Upto::First).await {
                     Err(StepError::Refused(_)) => Err(self.nobody_was_shown("the search", refusal).await),
                     walked => walked,
                 }
@@ -189,7 +189,7 @@ impl Run<'_> {
     /// Without a search: reads page by page, until the user is there or everything was read.
     async fn walk_for_user(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Row>, u32), StepError> {
         self.open_view(view).await?;
-        self.walk_from_here(view, find).await
+        self.walk_from_here(view, find, Upto::End).await
     }
 
     async fn rows_of_user(&mut self, view: &View) -> Result<Vec<Row>, StepError> {
@@ -240,7 +240,7 @@ impl Run<'_> {
         let identity = self.identity().to_owned();
         let users: Vec<UserRecord> =
             walked.rows.iter().map(|row| diff::record(&source.playbook, view, &identity, row)).collect();
-        let keys: BTreeSet<String> = users.iter().map(|user| user.user_name.to_lowercase()).collect();
+        let keys: BTreeSet<String> = users.iter().map(|user| canonical(&user.user_name, true)).collect();
         let distinct = keys.len() == users.len() && !keys.contains("");
         let rows = users.len() as u64;
         let counted = walked.shown.is_none_or(|shown| shown == rows);

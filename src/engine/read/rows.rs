@@ -87,3 +87,12 @@ impl RowsRead {
         self.way == Way::Scrolls && page.iter().any(empty)
     }
 }
+
+/// How far a list is read for one user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Upto {
+    /// To the first page with the user: the answer to a search is about this user already.
+    First,
+    /// To its end: the identity may be there twice.
+    End,
+}

@@ -10,7 +10,7 @@ use super::{
         page::{StepError, unexpected},
         run::Run,
     },
-    rows::{Row, RowsRead, Walked, Way},
+    rows::{Row, RowsRead, Upto, Walked, Way},
     within_bounds,
 };
 use crate::{
@@ -63,12 +63,12 @@ impl Run<'_> {
         }
     }
 
-    /// Reads everything from the page in front on. The identity may be there twice, so the first record does not end the
-    /// reading. Afterwards the page with the user's record is in front again.
+    /// Reads from the page in front on. Afterwards the page with the user's record is in front.
     pub(crate) async fn walk_from_here(
         &mut self,
         view: &View,
         find: &FindUser,
+        upto: Upto,
     ) -> Result<(Vec<Row>, u32), StepError> {
         let mut pages = 0;
         let mut read = RowsRead::new(view, self.identity());
@@ -81,6 +81,7 @@ impl Run<'_> {
                     Some(mine) => return Ok((mine, seen)),
                     None => pages = seen,
                 }
+                self.not_cut_off(view, &read.rows)?;
                 break;
             }
             pages += 1;
@@ -103,20 +104,36 @@ impl Run<'_> {
                 page_of_mine = pages;
                 mine.extend(here);
             }
+            if upto == Upto::First && !mine.is_empty() {
+                return Ok((mine, pages));
+            }
             self.not_cut_off(view, &page)?;
             read.add(page);
             if !self.next_page(view, pages, &mut read).await? {
                 break;
             }
         }
+        let count = read.rows.len() as u64;
+        let total = self.total(view).await?;
+        // A record that moves from one page to the next while the list is read is read twice.
+        if mine.len() > 1
+            && mine.iter().all(|row| *row == mine[0])
+            && total == Some(count - mine.len() as u64 + 1)
+        {
+            mine.truncate(1);
+        }
         if !mine.is_empty() {
             if read.way == Way::Pages && mine.len() == 1 && page_of_mine < pages {
                 self.page_again(view, page_of_mine).await?;
+                let here = self.records(view).await?;
+                if self.only_mine(view, here) != mine {
+                    let message = "the list changed while it was read: the user is on another page now";
+                    return Err(Failure::new(Code::ListIncomplete, message).into());
+                }
             }
             return Ok((mine, pages));
         }
-        let count = read.rows.len() as u64;
-        match self.total(view).await? {
+        match total {
             // A page may show "0 people" before it has loaded. If the playbook has `absent`, only that proves it.
             Some(total) if total == count && (count > 0 || find.absent.is_none()) => Ok((Vec::new(), pages)),
             total => Err(Failure::new(
@@ -149,7 +166,8 @@ impl Run<'_> {
         let wanted = canonical(&subject.value, true);
         let may_be_mine = |shown: &str| {
             let begin = shown.trim_end().strip_suffix('…').or_else(|| shown.trim_end().strip_suffix("..."));
-            begin.is_some_and(|begin| wanted.starts_with(&canonical(begin, true)))
+            let begin = begin.map(|begin| canonical(begin, true)).filter(|begin| !begin.is_empty());
+            begin.is_some_and(|begin| wanted.starts_with(&begin))
         };
         let shown = page.iter().filter_map(|row| row.get(column)?.as_deref());
         match shown.into_iter().find(|shown| may_be_mine(shown)) {

@@ -22,6 +22,10 @@ fn totp(secret: &Secret) -> Option<Totp> {
     if !is_address {
         return Some(Builder::new().with_secret(base32(text)?).build_noncompliant());
     }
+    let kind = text.get(10..14).unwrap_or_default();
+    if !kind.eq_ignore_ascii_case("totp") {
+        return None;
+    }
     let (_, query) = text.split_once('?')?;
     let pairs = url::form_urlencoded::parse(query.as_bytes());
     let mut builder = Builder::new();
@@ -125,8 +129,14 @@ mod tests {
         let eight = "otpauth://totp/a?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&digits=8&period=30";
         let eight = totp(&Secret::new(eight.to_owned())).expect("eight digits");
         assert_eq!(eight.generate(59).to_string(), "94287082");
-        for wrong in ["otpauth://totp/a", "otpauth://totp/a?secret=", "otpauth://totp/a?secret=1", "", "x=1"]
-        {
+        for wrong in [
+            "otpauth://totp/a",
+            "otpauth://totp/a?secret=",
+            "otpauth://totp/a?secret=1",
+            "otpauth://hotp/a?secret=JBSWY3DPEHPK3PXP&counter=1",
+            "",
+            "x=1",
+        ] {
             assert!(totp(&Secret::new(wrong.to_owned())).is_none(), "{wrong}");
         }
     }

@@ -180,7 +180,7 @@ impl Checker<'_> {
                 at.map
                     .iter()
                     .flat_map(crate::playbook::Names::iter)
-                    .any(|(_, meaning)| meaning.value == wanted)
+                    .any(|(_, meaning)| meaning.value.eq_ignore_ascii_case(wanted))
             };
             if at.column.is_some() && !(means("true") && means("false")) {
                 let message = "`active` needs the app's words for true and for false";
