@@ -29,7 +29,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("site", &[]),
     ("report", &["contract", "event"]),
     ("telemetry", &[]),
-    ("worker", &["config", "contract", "digest", "engine", "event", "nearest", "plan", "playbook", "ports", "query"]),
+    (
+        "worker",
+        &["config", "contract", "digest", "engine", "event", "nearest", "plan", "playbook", "ports", "query"],
+    ),
     (
         "cli",
         &[

@@ -66,7 +66,10 @@ async fn what_was_settled_and_not_told_is_told_by_whoever_has_the_lane() {
     let out = settle(&config, "lost").await;
     let said = String::from_utf8_lossy(&out.stdout) + String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{said}");
-    assert!(said.contains("lost: settled, succeeded") && said.contains("The result is in the journal"), "{said}");
+    assert!(
+        said.contains("lost: settled, succeeded") && said.contains("The result is in the journal"),
+        "{said}"
+    );
     let again = settle(&config, "lost").await;
     assert_eq!(again.status.code(), Some(1), "a person's word is kept once");
 
