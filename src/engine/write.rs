@@ -133,7 +133,9 @@ impl Run<'_> {
         let open = self.remaining(before.as_ref(), &wanted);
         let unread = if before.is_some() { self.unread(&wanted) } else { Vec::new() };
         self.attempt.conclusion.after = before;
-        if open.is_empty() && !unread.is_empty() {
+        self.attempt.conclusion.unverified.clone_from(&unread);
+        // That a new user is there is what a create is about. The other writes are about what was not read.
+        if open.is_empty() && !unread.is_empty() && self.plan.operation != Operation::UserCreate {
             let message = format!(
                 "no view reads {}: whether the app has what the job asks for is unknown",
                 unread.join(", ")

@@ -58,6 +58,7 @@ pub(super) fn after_read(operation: Operation, lost: Conclusion, seen: Conclusio
             error: None,
             after: seen.after,
             verified: seen.verified,
+            unverified: seen.unverified,
             drift,
             evidence,
             ..lost
