@@ -1,8 +1,8 @@
 //! The command line: its output and its exit codes.
 
-use crate::support::{PASSWORD, member, root, site};
+use crate::support::{PASSWORD, control, member, root, site};
 use assert_cmd::Command;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn seatwright() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_seatwright"));
@@ -53,6 +53,38 @@ async fn a_job_without_a_broker_prints_the_result_that_a_worker_publishes() {
         (code, &result["outcome"], &result["error"]["code"]),
         (1, &"rejected".into(), &"missing_attribute".into())
     );
+    site.stop().await;
+}
+
+/// The trace is what a person has after a power cut: nothing of it may wait in the program's memory.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_app_has_the_commit_the_trace_file_has_it_too() {
+    let site = site("ledgerly").await;
+    control(&site, "faults", json!([{ "on": "POST /members", "do": "hang_after" }])).await;
+    let evidence = tempfile::tempdir().expect("a folder");
+    let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_seatwright"))
+        .args(["run", "fixtures/jobs/create.json", "--allow-no-sandbox", "--evidence"])
+        .arg(evidence.path())
+        .args(["--set", &format!("port={}", site.addr().port())])
+        .current_dir(root())
+        .env("LEDGERLY_PASSWORD", PASSWORD)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let log = format!("http://{}/_site/log", site.addr());
+    let is_commit = |line: &Value| line["method"] == "POST" && line["path"] == "/members";
+    loop {
+        let log: Vec<Value> = reqwest::get(&log).await.expect("the site answers").json().await.expect("JSON");
+        if log.iter().any(is_commit) {
+            break;
+        }
+        assert!(run.try_wait().expect("it can be asked").is_none(), "it ended without a commit");
+    }
+    let trace = std::fs::read_to_string(evidence.path().join("01JD8ZK3W7Q4.trace.ndjson")).expect("a trace");
+    run.kill().expect("killed");
+    run.wait().expect("ended");
+    assert!(trace.lines().any(|line| line.contains("commit_reached")), "{trace}");
     site.stop().await;
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::support::{Bench, ada, control, member, root, site};
+use crate::support::{Bench, FaultsAtReadBack, PASSWORD, ada, control, member, root, site};
 use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
     contract::{Code, Outcome, Owner},
-    event::EventKind,
+    event::{EventKind, Readers},
     ports::driver::{Browser, Launch},
     worker::playbooks::Playbooks,
 };
@@ -156,6 +156,26 @@ async fn lists_are_whole_and_say_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_shows_a_user_twice_is_not_complete() {
+    let playbooks = Playbooks::read(&root().join("playbooks")).expect("the playbooks can be read");
+    let bench = Bench::with(playbooks, Arc::new(TextBrowsers)).await;
+    // The app counts three members and shows three rows: two of them are the same person.
+    for (second, complete) in
+        [("nada@acme.example", false), ("Nada@Acme.example", false), ("ada@acme.example", true)]
+    {
+        let member = |id: &str, email: &str| json!({ "id": id, "email": email, "name": "N", "status": "Active", "role": "Member", "teams": [] });
+        let members = [("m1", "svc@acme.example"), ("m2", "nada@acme.example"), ("m3", second)];
+        let members: Vec<Value> = members.into_iter().map(|(id, email)| member(id, email)).collect();
+        control(&bench.site, "world", json!({ "members": members })).await;
+        let listed = bench.run("user.list", json!({})).await;
+        let completeness = listed.completeness.expect("a list says how complete it is");
+        assert_eq!((completeness.shown, completeness.rows), (Some(3), 3), "{second}: {:?}", listed.error);
+        assert_eq!(completeness.complete, complete, "{second}");
+    }
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_app_refuses_is_told_in_codes() {
     let bench = Bench::new().await;
     control(&bench.site, "world", json!({ "settings": { "seats": 300 } })).await;
@@ -295,6 +315,47 @@ async fn an_answer_lost_after_the_commit_is_read_and_never_repeated() {
     assert_eq!(unknown.outcome, Outcome::Indeterminate, "{:?}", unknown.error);
     let posts = posts(&bench, "/remove").await;
     assert_eq!(posts, 1, "a commit is made once");
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_cannot_be_read_after_the_commit_is_not_called_gone() {
+    // Not a test of patience: the app has a second to show what was done.
+    let playbooks = edited(&[("version: 1.0.0\n", "version: 1.0.0\nsettle: 1s\n")]);
+    let bench = Bench::with(playbooks, Arc::new(TextBrowsers)).await;
+    let faults = json!([{ "on": "GET /members", "do": "status", "status": 503 }]);
+    let at_read_back = FaultsAtReadBack { site: bench.site.addr(), faults };
+    let events = Readers::default().with(Arc::new(at_read_back));
+    let job = bench.job("user.delete", who("nada@acme.example"));
+    let deleted = bench.runner.run(&job, Arc::new(events)).await;
+    assert_eq!(deleted.outcome, Outcome::Indeterminate, "{:?}", deleted.error);
+    assert_eq!((deleted.verified, deleted.after), (None, None));
+    assert_eq!(posts(&bench, "/remove").await, 1, "a commit is made once");
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_page_shows_is_in_no_part_of_an_error() {
+    let playbooks = Playbooks::read(&root().join("playbooks")).expect("the playbooks can be read");
+    let bench = Bench::with(playbooks, Arc::new(TextBrowsers)).await;
+    // A button and a heading that read as the password does: the page said it, the result does not.
+    let replace = json!({ ">Remove<": format!(">{PASSWORD}<"), "<h1>Members": format!("<h1>{PASSWORD}") });
+    control(&bench.site, "faults", json!([{ "on": "GET /members", "do": "changed", "replace": replace }]))
+        .await;
+    let missing = bench.run("user.delete", who("nada@acme.example")).await;
+    assert_eq!(code(&missing), Some(Code::TargetMissing), "{:?}", missing.error);
+    let error = missing.error.expect("an error");
+    let said = error.page_said.expect("what the page shows");
+    assert!(said.contains("headings: [masked]"), "{said}");
+    assert!(error.message.contains("[masked]"), "{}", error.message);
+    // Nor where the app's own words refuse: the password is a part of the refusal.
+    std::fs::write(bench.folder.path().join("shown"), "email or password")
+        .expect("the secret can be written");
+    let account = json!({ "username": "svc@acme.example", "secrets": { "password": "file:shown" } });
+    let refused = bench.run("connection.test", json!({ "service_account": account })).await;
+    assert_eq!(code(&refused), Some(Code::BadCredentials), "{:?}", refused.error);
+    let said = refused.error.and_then(|error| error.page_said).expect("the app's words");
+    assert_eq!(said, "Incorrect [masked]");
     bench.end().await;
 }
 

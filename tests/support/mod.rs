@@ -19,7 +19,7 @@ use seatwright::{
     },
     contract::{Job, JobResult},
     engine::inject,
-    event::{Event, Reader, Readers},
+    event::{Event, EventKind, Reader, Readers},
     ports::driver::{Browser, Launch},
     site::{RunningSite, Site},
     worker::{playbooks::Playbooks, runner::JobRunner, sessions::Sessions},
@@ -53,7 +53,11 @@ pub fn member(site: &RunningSite, email: &str) -> Option<Value> {
 
 /// Talks to the site's control side.
 pub async fn control(site: &RunningSite, what: &str, body: Value) {
-    let url = format!("http://{}/_site/{what}", site.addr());
+    control_at(site.addr(), what, body).await;
+}
+
+async fn control_at(site: SocketAddr, what: &str, body: Value) {
+    let url = format!("http://{site}/_site/{what}");
     let answer = reqwest::Client::new().post(url).json(&body).send().await.expect("the site answers");
     assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
 }
@@ -82,6 +86,21 @@ pub struct Heard(pub Mutex<Vec<Event>>);
 impl Reader for Heard {
     fn event(&self, event: &Event) {
         self.0.lock().expect("no test panics while it holds this").push(event.clone());
+    }
+}
+
+/// Makes faults on a site at the moment when a run begins to read what its commit has done.
+pub struct FaultsAtReadBack {
+    pub site: SocketAddr,
+    pub faults: Value,
+}
+
+impl Reader for FaultsAtReadBack {
+    fn event(&self, event: &Event) {
+        if matches!(event.kind, EventKind::Verifying) {
+            let made = control_at(self.site, "faults", self.faults.clone());
+            tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(made));
+        }
     }
 }
 
