@@ -304,6 +304,7 @@ async fn an_answer_lost_after_the_commit_is_read_and_never_repeated() {
     assert_eq!((created.outcome, created.changed), (Outcome::Succeeded, true), "{:?}", created.error);
     assert!(member(&bench.site, "ada@acme.example").is_some());
     assert!(!created.drift.is_empty(), "it is told that the answer was lost");
+    assert_eq!(posts(&bench, "/members").await, 1, "neither the engine nor the browser repeats it");
 
     control(
         &bench.site,

@@ -411,3 +411,21 @@ async fn within<T>(
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A kill of the worker does not show this, only a power cut: what the system has not written yet is lost with it.
+    #[tokio::test]
+    async fn a_file_has_each_row_on_its_disk_before_the_call_returns() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("journal.db").display());
+        let journal = SqlJournal::open(&url).await.expect("a journal");
+        for (pragma, wanted) in [("synchronous", "2"), ("journal_mode", "wal")] {
+            let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
+            let row = journal.row(query(AssertSqlSafe(sql))).await.expect("an answer").expect("a row");
+            assert_eq!(row.get::<String, _>(0), wanted, "{pragma}");
+        }
+    }
+}
