@@ -39,7 +39,7 @@ enum LanesAction {
     /// Take jobs of a lane again, after you have fixed what stopped it.
     #[command(after_help = EXIT_CODES)]
     Resume {
-        /// The lane, for example acme; or LANE/INTEGRATION/USER for an account that jobs bring along.
+        /// The lane, for example acme; or LANE/INTEGRATION/USER for an account that a job has supplied.
         lane: String,
     },
 }

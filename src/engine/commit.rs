@@ -84,8 +84,10 @@ impl Commit {
             gate.withdraw().await;
         }
         let message = format!(
-            "the gate took longer than {PERMISSION_AGE:?} to say whether the job is still this worker's, {PERMISSIONS} times"
+            "broker and journal were asked {PERMISSIONS} times whether this worker still has the job, and took longer than \
+             {PERMISSION_AGE:?} each time"
         );
-        Err(StepFailure::unanswered(Failure::new(Code::QueueLost, message)))
+        let hint = "nothing was changed; see whether the broker, the journal or this machine is overloaded";
+        Err(StepFailure::unanswered(Failure::new(Code::QueueLost, message).hint(hint)))
     }
 }

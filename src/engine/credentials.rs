@@ -67,8 +67,8 @@ impl Credentials {
         let begins = i64::try_from(self.code_begins?).ok()?;
         let time = jiff::Timestamp::from_second(begins).ok()?;
         Some(format!(
-            "the code was the one that begins at {time}; this worker's clock shows {} now: compare the clocks, then the \
-             secret",
+            "the code is valid from {time} on, and the clock of this worker shows {} now: check this clock first, then \
+             the secret",
             jiff::Timestamp::now().strftime("%H:%M:%S")
         ))
     }

@@ -116,9 +116,16 @@ impl Run<'_> {
             (gone > most).then(|| {
                 Failure::new(
                     Code::SafeguardTripped,
-                    format!("{} users were read, {} are known: {gone} would be removed, but only {most} may be", users.len(), guard.known_users),
+                    format!(
+                        "the app shows {} users, and the job knows {}: {gone} are missing, and at most {most} may be missing",
+                        users.len(),
+                        guard.known_users
+                    ),
                 )
-                .hint("see whether the app hides users (filters, permissions); then raise `safeguard.max_removed_percent`")
+                .hint(
+                    "if a filter or a permission hides users, change that; if they have really left, raise \
+                     `safeguard.max_removed_percent`",
+                )
             })
         });
         if refused.is_some() {

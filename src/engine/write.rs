@@ -192,9 +192,13 @@ impl Run<'_> {
             open.iter().find(|change| change.to.as_deref().is_some_and(|to| to.trim().is_empty()))
             && self.plan.operation != Operation::UserCreate
         {
-            let message = format!("`{}` cannot be cleared by an empty value", change.attribute);
-            return Err(Failure::new(Code::InvalidValue, message)
-                .hint("an empty value leaves a control alone; a form clears it with `null`"));
+            let message = format!(
+                "the job sends an empty text for `{}`, and the app shows a value: an empty text does not remove it",
+                change.attribute
+            );
+            return Err(Failure::new(Code::InvalidValue, message).hint(
+                "leave the attribute out of the job; a playbook clears a control with `null` in its `form`",
+            ));
         }
         // Nothing is known of what the view does not read: it is done, and never called unchanged.
         if before.is_some() {
@@ -271,16 +275,17 @@ impl Run<'_> {
                 && subject.as_ref().is_some_and(|s| !s.is(&user.user_name))
         });
         if !others {
-            let sure = if completeness.complete {
-                "no other active user has it"
+            let message = if completeness.complete {
+                format!("`{}` is the last active user with {what}", self.subject())
             } else {
-                "the list of users is incomplete, so another holder is not proved"
+                format!(
+                    "`{}` has {what}, and the list of users could not be read to its end: no other active user with {what} \
+                     was found",
+                    self.subject()
+                )
             };
-            return Err(Failure::new(
-                Code::ProtectedPrincipal,
-                format!("`{}` has {what}, and {sure}", self.subject()),
-            )
-            .hint("give it to another user first"));
+            return Err(Failure::new(Code::ProtectedPrincipal, message)
+                .hint(format!("give {what} to another active user first")));
         }
         // The steps act on the user's row, which the reading has left: it is read again.
         match self.find_user().await? {

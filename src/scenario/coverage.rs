@@ -10,7 +10,7 @@ use crate::{
 
 /// The states, each with its meaning.
 pub const STATES: &[(&str, &str)] = &[
-    ("already_there", "it is so already"),
+    ("already_there", "the app is already as the job wants it"),
     ("absent", "there is no such user"),
     ("pending_invite", "the user has not accepted the invitation"),
     ("disabled", "the user is disabled"),

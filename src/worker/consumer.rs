@@ -303,7 +303,8 @@ impl Consumer {
                     None => over = true,
                 },
                 () = &mut grace, if stopping && *self.closing.borrow() != Shutdown::Now => {
-                    warn!("the running jobs have had their time: nothing is committed any more");
+                    let seconds = SHUTDOWN_GRACE.as_secs();
+                    warn!("jobs still run {seconds} s after the request to stop: they commit nothing any more");
                     self.closing.send_replace(Shutdown::Now);
                 }
                 now = asked_more(stop, stopping) => {

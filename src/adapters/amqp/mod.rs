@@ -139,11 +139,12 @@ fn wrong(what: &str, error: lapin::Error) -> QueueError {
     let lapin::ErrorKind::ProtocolError(refusal) = error.kind() else { return lost(error) };
     let advice = match refusal.get_id() {
         404 => {
-            "it is not there: start a worker once with `topology: declare`, or declare it as docs/queue.md says"
+            "it does not exist: start a worker once with `topology: declare`, or declare it as docs/queue.md describes"
         }
         406 => {
-            "it was declared differently, and stays as it is. Move its messages elsewhere and delete it yourself, or \
-             set `topology: passive` to use it as it is (a lane's queue must have a single active consumer)"
+            "it exists with other arguments, and Seatwright never changes or deletes it. Move its messages elsewhere and \
+             delete it yourself, or set `topology: passive` to use it unchanged (a lane's queue must have a single active \
+             consumer)"
         }
         403 => "the user may not do this: see the permissions in docs/queue.md",
         405 => "another connection has exclusive access: does another worker run under the same name?",

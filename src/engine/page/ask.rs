@@ -149,7 +149,7 @@ impl Conversation<'_> {
                 return Ok(PageReply::Answer(Answer::Which { index }));
             }
             if Instant::now() >= until {
-                let message = "none of the elements that the step waits for is in any of its frames";
+                let message = "the page shows no element that the step waits for, in any of the frames that the step names";
                 return Err(StepError::refused(RefusalKind::NotFound, message));
             }
             tokio::time::sleep(POLL).await;

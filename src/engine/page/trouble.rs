@@ -79,7 +79,7 @@ fn driver_failure(error: &DriverError) -> Failure {
         DriverError::Timeout(_) => (Code::AppUnavailable, "the app was slow or hung: try again later"),
         DriverError::Navigated => (
             Code::UnexpectedPage,
-            "the page changed before the step was done: wait with `expect` for what comes next",
+            "put an `expect` before this step that waits for an element of the new page",
         ),
         DriverError::Blocked { .. } => {
             (Code::OriginViolation, "if this address belongs to the app, add its origin to `origins`")
@@ -110,9 +110,14 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
             Code::TargetAmbiguous,
             "narrow it: `in:` a dialog or row, `has:` something that only one of them has",
         ),
-        RefusalKind::Disabled | RefusalKind::Moving => {
-            (Code::TargetCovered, "wait with `expect` for what enables it")
-        }
+        RefusalKind::Disabled => (
+            Code::TargetCovered,
+            "if the app enables it later, give a longer `timeout`; if a step has to enable it, do that step first",
+        ),
+        RefusalKind::Moving => (
+            Code::TargetCovered,
+            "give a longer `timeout`, or first wait with `expect` for what the page shows when it is at rest",
+        ),
         RefusalKind::Covered => {
             (Code::TargetCovered, "list what covers it under `overlays`, with the steps that close it")
         }

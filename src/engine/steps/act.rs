@@ -149,9 +149,9 @@ impl Run<'_> {
         let mut times = 0;
         while !self.is_so(&repeat.until).await? {
             if times >= repeat.max.value {
-                let message = format!("`until` of `repeat` is still not so after {times} times");
+                let message = format!("the condition `until` of `repeat` is not met after {times} rounds");
                 return Err(Failure::new(Code::TargetMissing, message)
-                    .hint("raise `max`, or see whether the steps lead to it")
+                    .hint("check that the steps lead to the condition; if they need more rounds, raise `max`")
                     .into());
             }
             times += 1;

@@ -109,7 +109,7 @@ impl Checker<'_> {
             {
                 let message = format!("the view `{}` does not read the type of an entitlement", name.value);
                 self.note(Finding::BadColumn, name.span, message).help = Some(
-                    "add `type: { column: …, map: { … } }`, or name the column after the kind instead of `value`".into(),
+                    "add `type: { column: …, map: { … } }`, or, if all its values have one type, call the column by this type (for example `role`) instead of `value`".into(),
                 );
             }
         }
