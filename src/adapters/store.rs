@@ -1,8 +1,10 @@
-//! Keeps evidence in a folder. A file is named after its job and its reason; its digest is returned.
+//! Keeps evidence in a folder. A file is named after its job and its reason; its digest is returned. Only our own user may
+//! read it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use tokio::io::AsyncWriteExt;
 
 use crate::ports::evidence::{EvidenceError, EvidenceStore, Kept};
 
@@ -25,6 +27,16 @@ impl Folder {
     }
 }
 
+/// Writes a file that only our own user may read.
+async fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    // What is left of an earlier one keeps its mode: it is removed first.
+    let _ = tokio::fs::remove_file(file).await;
+    let mut options = tokio::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(file).await?;
+    file.write_all(bytes).await?;
+    file.flush().await
+}
+
 #[async_trait]
 impl EvidenceStore for Folder {
     async fn keep(&self, name: &str, bytes: &[u8]) -> Result<Kept, EvidenceError> {
@@ -37,9 +49,9 @@ impl EvidenceStore for Folder {
             .collect();
         let (stem, extension) = safe.rsplit_once('.').unwrap_or((&safe, "bin"));
         let reference = format!("{}.{}.{extension}", stem.trim_start_matches('.'), &sha256[..12]);
-        tokio::fs::create_dir_all(&self.root).await.map_err(refuse)?;
+        tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.root).await.map_err(refuse)?;
         let partial = self.root.join(format!(".{reference}.partial"));
-        let written = match tokio::fs::write(&partial, bytes).await {
+        let written = match write(&partial, bytes).await {
             Ok(()) => tokio::fs::rename(&partial, self.root.join(&reference)).await,
             Err(error) => Err(error),
         };

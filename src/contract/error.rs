@@ -38,7 +38,7 @@ macro_rules! codes {
 }
 
 codes! {
-    InvalidJob Request Never Requester 400 "invalidSyntax" => "The job is not JSON, is too large, has an unknown version, does not match the published schema, or contains a secret in clear text.";
+    InvalidJob Request Never Requester 400 "invalidSyntax" => "The job is not JSON, has a key twice, is too large, has an unknown version, does not match the published schema, or contains a secret in clear text.";
     IdReuse Request Never Requester 400 "invalidValue" => "Another job with the same id has a different body.";
     UnknownIntegration Request Never Requester 400 "invalidValue" => "No integration or lane of this name is configured.";
     UnsupportedOperation Request Never Requester 501 => "The app's playbook does not support this operation.";

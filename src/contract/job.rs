@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Code, Entitlement, Failure, MAX_JOB_BYTES, User};
+use super::{Code, Entitlement, Failure, MAX_JOB_BYTES, User, json};
 
 /// One request from the queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -310,7 +310,7 @@ impl Job {
                 format!("the job has {} bytes, but a job can have at most {MAX_JOB_BYTES}", body.len());
             return Err(Box::new(JobRefusal::new(message, None)));
         }
-        let value: Value = serde_json::from_slice(body)
+        let (value, twice) = json::read(body)
             .map_err(|e| Box::new(JobRefusal::new(format!("the job is not JSON: {e}"), None)))?;
         if let Some(pointer) = secret_in_clear(&value) {
             let mut refusal = JobRefusal::new(
@@ -319,6 +319,15 @@ impl Job {
             );
             refusal.failure = refusal.failure.hint("write a reference: env:NAME, file:PATH or vault:PATH#FIELD; replace the secret, because it was on the queue");
             refusal.safe_to_keep = false;
+            return Err(Box::new(refusal));
+        }
+        if let Some(pointer) = twice {
+            let mut refusal = JobRefusal::new(format!("{pointer} is in the job twice"), Some(&value));
+            refusal.failure =
+                refusal.failure.hint("send each key once: parsers differ in which of the two values counts");
+            // Nothing looked at the value that does not count. It may be a secret.
+            refusal.safe_to_keep =
+                !(pointer.starts_with("/service_account") || matches!(&*pointer, "/user" | "/user/password"));
             return Err(Box::new(refusal));
         }
         let job: Job = serde_path_to_error::deserialize(&assigned(&value)).map_err(|e| {
@@ -425,7 +434,7 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         out.push('/');
         match segment {
             Segment::Seq { index } => out.push_str(&index.to_string()),
-            Segment::Map { key } => out.push_str(&key.replace('~', "~0").replace('/', "~1")),
+            Segment::Map { key } => out.push_str(&json::escaped(key)),
             Segment::Enum { variant } => out.push_str(variant),
             Segment::Unknown => out.push('?'),
         }

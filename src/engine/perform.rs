@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use super::{
     Environment, Session,
     conclude::{Conclusion, outcome_of},
+    masking::masked,
     run::{Attempt, Run, ms},
 };
 use crate::{
@@ -18,6 +19,7 @@ pub async fn run(plan: &Plan, session: &mut Session, environment: &Environment<'
     let begun = Instant::now();
     let mut run = Run::new(plan, session.context.page(), environment);
     let ended = run.perform(session).await;
+    let mask = run.credentials.mask().clone();
     let mut conclusion = run.into_conclusion();
     match ended {
         Ok(outcome) => conclusion.outcome = Some(outcome),
@@ -29,7 +31,7 @@ pub async fn run(plan: &Plan, session: &mut Session, environment: &Environment<'
         }
     }
     conclusion.timings.total_ms = ms(begun);
-    conclusion
+    masked(conclusion, &mask)
 }
 
 impl Run<'_> {

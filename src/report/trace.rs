@@ -1,8 +1,9 @@
 //! The events of a job on disk, one JSON object per line. The commit is in the file before it is made.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions},
     io::Write,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::Path,
     sync::Mutex,
 };
@@ -16,13 +17,13 @@ pub struct Trace(Mutex<File>);
 impl Trace {
     /// Opens the trace of a job. An existing trace is continued.
     pub fn create(folder: &Path, job: &str) -> std::io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let safe: String = job
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '_' })
             .collect();
-        let file =
-            OpenOptions::new().create(true).append(true).open(folder.join(format!("{safe}.trace.ndjson")))?;
+        let file = folder.join(format!("{safe}.trace.ndjson"));
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
         Ok(Self(Mutex::new(file)))
     }
 }

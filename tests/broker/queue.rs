@@ -147,6 +147,11 @@ async fn what_is_no_job_is_answered_and_kept_and_stops_nobody() {
     let good = || job("good", "connection.test", json!({}));
     let mut app = job("app", "user.list", json!({}));
     app = String::from_utf8(app).expect("JSON").replace("ledgerly", "ledgerli").into_bytes();
+    let reference = json!({ "service_account": { "username": "x", "secrets": { "password": "env:X" } } });
+    // The secret is the value that does not count.
+    let twice = String::from_utf8(job("twice", "user.list", reference)).expect("JSON");
+    let twice = twice.replace("\"password\":", &format!("\"password\":\"{secret}\",\"password\":"));
+    let twice = twice.into_bytes();
     let bad: Vec<(&str, Vec<u8>, Code, &str)> = vec![
         ("not-json", b"{ \"id\": ".to_vec(), Code::InvalidJob, "not JSON"),
         ("key", job("key", "user.list", json!({ "evidenze": "all" })), Code::InvalidJob, "evidenze"),
@@ -158,6 +163,7 @@ async fn what_is_no_job_is_answered_and_kept_and_stops_nobody() {
             "/service_account/secrets/password",
         ),
         ("long", job("long", "user.get", long), Code::InvalidJob, "bytes"),
+        ("twice", twice, Code::InvalidJob, "/service_account/secrets/password is in the job twice"),
         ("app", app, Code::UnknownApp, "ledgerli"),
     ];
     for (id, body, code, says) in &bad {
@@ -207,10 +213,10 @@ async fn what_is_no_job_is_answered_and_kept_and_stops_nobody() {
     assert_eq!(code("lane"), Some(Code::UnknownIntegration));
 
     // Nothing is lost: what was no job waits on the dead-letter queue, without the secret.
-    // Not JSON, unknown key, secret, too long, unknown version, unknown lane; the last is told before it is kept.
+    // Not JSON, unknown key, secret, too long, a key twice, unknown version, unknown lane; the last is told before it is kept.
     let mut dead = Vec::new();
     let until = Instant::now() + PATIENCE;
-    while dead.len() < 6 {
+    while dead.len() < 7 {
         assert!(Instant::now() < until, "only {dead:#?}");
         let got = channel.basic_get("seatwright.dead".into(), BasicGetOptions { no_ack: true }).await;
         let body = |message: BasicGetMessage| String::from_utf8_lossy(&message.delivery.data).into_owned();

@@ -622,6 +622,49 @@ async fn nothing_of_a_browser_is_left() {
     }
 }
 
+/// The environment of the tests is full of variables that a browser has no use for.
+#[tokio::test]
+async fn a_browser_gets_little_of_our_environment_and_dumps_no_core() {
+    const KEPT: [&str; 13] = [
+        "PATH",
+        "LD_LIBRARY_PATH",
+        "CHROME_DEVEL_SANDBOX",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TZDIR",
+        "FONTCONFIG_FILE",
+        "FONTCONFIG_PATH",
+        "FONTCONFIG_SYSROOT",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "SSL_DIR",
+    ];
+    let mark = format!("environment-{}", std::process::id());
+    let browser = launch_marked(&mark).await;
+    let (pid, profile) = program(&mark);
+    let pid = pid.as_raw_nonzero().get();
+    let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).expect("of the browser");
+    let environment = String::from_utf8_lossy(&read("environ")).into_owned();
+    let variables: Vec<(&str, &str)> =
+        environment.split('\0').filter_map(|variable| variable.split_once('=')).collect();
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some(), "there is something to keep from it");
+    for (name, value) in &variables {
+        // Chromium adds variables of its own.
+        let own = name.starts_with("CHROME_") || *name == "GTK_MODULES";
+        let folder = Path::new(value) == profile;
+        assert!(own || folder || KEPT.contains(name) || name.starts_with("LC_"), "{name}");
+    }
+    for name in ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+        assert!(variables.iter().any(|(known, _)| *known == name), "{name}");
+    }
+    let limits = String::from_utf8_lossy(&read("limits")).into_owned();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("the limit");
+    let bytes: Vec<&str> = core.split_whitespace().skip(4).take(2).collect();
+    assert_eq!(bytes, ["0", "0"], "{core}");
+    browser.close().await;
+}
+
 #[tokio::test]
 async fn a_browser_that_is_dropped_ends() {
     let mark = format!("dropped-{}", std::process::id());

@@ -1,5 +1,7 @@
 //! The command line: its output and its exit codes.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::{PASSWORD, control, member, root, site};
 use assert_cmd::Command;
 use serde_json::{Value, json};
@@ -24,7 +26,7 @@ async fn a_job_without_a_broker_prints_the_result_that_a_worker_publishes() {
     let run = |job: &str| {
         let mut command = seatwright();
         command.args(["run", job, "--allow-no-sandbox", "--set", &format!("port={}", site.addr().port())]);
-        command.arg("--evidence").arg(evidence.path()).env("LEDGERLY_PASSWORD", PASSWORD);
+        command.arg("--evidence").arg(evidence.path().join("new")).env("LEDGERLY_PASSWORD", PASSWORD);
         tokio::task::spawn_blocking(move || ended(&mut command))
     };
     let (code, printed, progress) = run("fixtures/jobs/create.json").await.expect("no panic");
@@ -38,8 +40,18 @@ async fn a_job_without_a_broker_prints_the_result_that_a_worker_publishes() {
     assert_eq!(result["outcome"], "succeeded");
     assert!(member(&site, "ada@acme.example").is_some());
     assert!(progress.contains("commit") && !progress.contains(PASSWORD) && !printed.contains(PASSWORD));
+    // Only our own user reads what a job leaves.
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    let folder = evidence.path().join("new");
+    assert_eq!(mode(&folder), 0o700);
+    let files: Vec<_> =
+        std::fs::read_dir(&folder).expect("a folder").flatten().map(|entry| entry.path()).collect();
+    assert!(files.iter().any(|file| file.extension().is_some_and(|e| e == "png")), "{files:?}");
+    files.iter().for_each(|file| assert_eq!(mode(file), 0o600, "{}", file.display()));
     // The commit is in the trace before the step that made it has ended.
-    let trace = std::fs::read_to_string(evidence.path().join("01JD8ZK3W7Q4.trace.ndjson")).expect("a trace");
+    let trace =
+        std::fs::read_to_string(evidence.path().join("new/01JD8ZK3W7Q4.trace.ndjson")).expect("a trace");
     assert!(!trace.contains(PASSWORD));
     let events: Vec<Value> = trace.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let at = |event: &str| {

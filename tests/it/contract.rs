@@ -235,6 +235,40 @@ fn a_refusal_names_the_place_and_repeats_no_secret() {
     );
 }
 
+#[test]
+fn a_key_that_is_there_twice_is_refused_with_its_place() {
+    let account = r#""service_account":{"username":"x","secrets":{"password":"env:P"}}"#;
+    let user = r#""user":{"userName":"ada@acme.example","emails":[{"value":"a@b"},{"value":"c@d"}]}"#;
+    let head = r#""id":"1","app":"ledgerly","operation":"user.get","integration":{"id":"i"}"#;
+    let good = format!("{{{head},{account},{user}}}");
+    assert!(Job::parse(good.as_bytes()).is_ok());
+    // What is in the job, what is there instead, its place, and whether the hidden value cannot be a secret.
+    for (from, to, place, safe) in [
+        (
+            r#""operation":"user.get""#,
+            r#""operation":"user.delete","operation":"user.get""#,
+            "/operation",
+            true,
+        ),
+        (r#"{"value":"c@d"}"#, r#"{"value":"c@d","value":"e@f"}"#, "/user/emails/1/value", true),
+        (
+            r#""password":"env:P""#,
+            r#""password":"hunter2","password":"env:P""#,
+            "/service_account/secrets/password",
+            false,
+        ),
+        (account, &format!(r#""service_account":"hunter2",{account}"#), "/service_account", false),
+        (user, &format!(r#""user":{{"password":"hunter2"}},{user}"#), "/user", false),
+    ] {
+        let twice = good.replace(from, to);
+        assert_ne!(twice, good, "{from}");
+        let refusal = Job::parse(twice.as_bytes()).expect_err(place);
+        assert_eq!(refusal.failure.code, Code::InvalidJob, "{place}");
+        assert_eq!(refusal.failure.message, format!("{place} is in the job twice"));
+        assert_eq!((refusal.id.as_deref(), refusal.safe_to_keep), (Some("1"), safe), "{place}");
+    }
+}
+
 proptest::proptest! {
     /// Every body is a job or a refusal.
     #[test]

@@ -360,6 +360,31 @@ async fn a_secret_that_the_page_shows_is_in_no_part_of_an_error() {
     bench.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_app_shows_of_its_users_is_in_no_result() {
+    let playbooks = Playbooks::read(&root().join("playbooks")).expect("the playbooks can be read");
+    let bench = Bench::with(playbooks, Arc::new(TextBrowsers)).await;
+    let named = |id: &str, email: &str| json!({ "id": id, "email": email, "name": PASSWORD, "status": "Active", "role": "Member", "teams": [] });
+    let members = json!([named("m1", "svc@acme.example"), named("m2", "nada@acme.example")]);
+    control(&bench.site, "world", json!({ "members": members })).await;
+    // `Bench::run` looks for the password in every result and every event.
+    let name = |record: Option<seatwright::contract::UserRecord>| {
+        record.and_then(|record| record.attributes.get("displayName").cloned())
+    };
+    let one = bench.run("user.get", who("nada@acme.example")).await;
+    assert_eq!(name(one.after).as_deref(), Some("[masked]"));
+    let all = bench.run("user.list", json!({})).await;
+    let names: Vec<Option<String>> =
+        all.users.expect("users").into_iter().map(|user| name(Some(user))).collect();
+    assert_eq!(names, vec![Some("[masked]".to_owned()); 2]);
+    let user = json!({ "user": { "userName": "nada@acme.example", "displayName": "Nada King" } });
+    let updated = bench.run("user.update", user).await;
+    assert_eq!(updated.outcome, Outcome::Succeeded, "{:?}", updated.error);
+    assert_eq!(updated.changes.first().and_then(|change| change.from.as_deref()), Some("[masked]"));
+    assert_eq!(name(updated.before).as_deref(), Some("[masked]"));
+    bench.end().await;
+}
+
 /// The requests that the site has had.
 async fn log(bench: &Bench) -> Vec<Value> {
     let url = format!("http://{}/_site/log", bench.site.addr());

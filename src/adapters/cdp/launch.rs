@@ -3,7 +3,9 @@
 //! This module must not know how the running browser is used.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -188,6 +190,53 @@ const FEATURES_OFF: [&str; 9] = [
     // A spare process costs each context more than it saves.
     "SpareRendererForSitePerProcess",
 ];
+
+/// The variables that Chromium gets from our environment, and all that begin with `LC_`. The others stay here: a page that
+/// breaks out of its renderer could read them, and secrets may be among them.
+const KEPT: [&str; 13] = [
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "CHROME_DEVEL_SANDBOX",
+    "LANG",
+    "LANGUAGE",
+    "TZ",
+    "TZDIR",
+    "FONTCONFIG_FILE",
+    "FONTCONFIG_PATH",
+    "FONTCONFIG_SYSROOT",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSL_DIR",
+];
+
+/// The variables that name a folder of the user. All of them name the profile, which is removed with its browser.
+const FOLDERS: [&str; 6] =
+    ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"];
+
+/// The environment of the program.
+pub(super) fn environment(profile: &Path) -> Vec<(OsString, OsString)> {
+    let kept = env::vars_os().filter(|(name, _)| {
+        name.to_str().is_some_and(|name| KEPT.contains(&name) || name.starts_with("LC_"))
+    });
+    kept.chain(FOLDERS.map(|name| (name.into(), profile.into()))).collect()
+}
+
+/// What the user's own folders have that Chromium needs: the certificates that the user trusts (NSS), and the cache of the
+/// fonts. Each is linked to where Chromium looks for it in the profile.
+pub(super) fn link_user_folders(profile: &Path) {
+    let Some(home) = env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute()) else { return };
+    let named = |name: &str, usual: &str| env::var_os(name).map_or_else(|| home.join(usual), PathBuf::from);
+    for (user, link) in [
+        (home.join(".pki"), ".pki"),
+        (named("XDG_DATA_HOME", ".local/share").join("pki"), "pki"),
+        (named("XDG_CACHE_HOME", ".cache").join("fontconfig"), "fontconfig"),
+    ] {
+        // Without the link the browser works too: it trusts what the system trusts, and makes a cache.
+        if user.is_dir() {
+            let _ = std::os::unix::fs::symlink(user, profile.join(link));
+        }
+    }
+}
 
 /// Is `/dev/shm` small? Containers have 64 MB there, which a few pages fill.
 fn small_shared_memory() -> bool {

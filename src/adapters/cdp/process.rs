@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Resource, Signal, WaitId, WaitIdOptions, getrlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getrlimit, setrlimit};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::ChildStderr,
@@ -31,7 +31,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::profile::Profile;
+use super::{
+    launch::{environment, link_user_folders},
+    profile::Profile,
+};
 
 /// The descriptors on which Chromium reads and writes.
 const READS_ON: RawFd = 3;
@@ -177,11 +180,12 @@ impl ProgramThread {
     fn spawn(&self, pipe: &UnixStream) -> io::Result<Child> {
         let parent = rustix::process::getpid();
         let pipe = pipe.as_raw_fd();
+        link_user_folders(self.profile.path());
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            // A killed browser leaves a folder for its lock behind: it is made inside the profile.
-            .env("TMPDIR", self.profile.path())
+            .env_clear()
+            .envs(environment(self.profile.path()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -194,6 +198,8 @@ impl ProgramThread {
                 if rustix::process::getppid() != Some(parent) {
                     return Err(io::ErrorKind::BrokenPipe.into());
                 }
+                // A dump of a crashed page would contain what was typed into it.
+                setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
                 hand_over(BorrowedFd::borrow_raw(pipe))
             });
         }
