@@ -126,6 +126,23 @@ pub trait Page: Send + Sync {
     /// While this is on, a request of this context that may change the app reaches it at most once: the driver prevents
     /// automatic retries (RFC 9110, section 9.2.2).
     fn send_once(&self, on: bool);
+    /// The number of the last exchange of this context. What begins later has a higher one.
+    fn mark(&self) -> u64 {
+        0
+    }
+    /// The exchanges of the whole context after a mark, oldest first. `None`: this driver does not know them.
+    fn exchanges(&self, since: u64) -> Option<Vec<Exchange>> {
+        let _ = since;
+        None
+    }
+    /// Waits until every document and call to the context's own origins that began after a mark is answered to its end, at
+    /// most until `until`. One that takes longer than `patience` is not waited for again. Returns whether all has ended.
+    async fn quiet(&self, since: u64, patience: Duration, until: Instant) -> bool {
+        let _ = (since, patience, until);
+        true
+    }
+    /// Removes what the scripts of pages have stored in the browser, except cookies: what they show next comes from servers.
+    async fn forget(&self) {}
     /// False after the page was closed, by the app or by the driver.
     fn is_open(&self) -> bool;
     /// Closes a window. The front page of a context stays open.
@@ -161,6 +178,61 @@ pub enum Came {
         message: String,
     },
     Download(File),
+}
+
+/// A request of a page, and its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    pub number: u64,
+    pub method: String,
+    /// Origin and path.
+    pub address: String,
+    pub kind: ExchangeKind,
+    /// By its method, it may change something (RFC 9110, section 9.2.1).
+    pub changes: bool,
+    /// It goes to one of the context's origins.
+    pub is_own: bool,
+    /// The page sends it without an input, or has sent the same one so before.
+    pub is_routine: bool,
+    /// The text of its path, query and body, decoded, in lower case.
+    pub carried: Secret,
+    pub began: Instant,
+    pub answered: Option<(Answered, Instant)>,
+    /// When the whole body was there, or when it was certain that no more of it arrives.
+    pub ended: Option<Instant>,
+}
+
+impl Exchange {
+    /// Does the request contain this text, in any case?
+    pub fn carries(&self, text: &str) -> bool {
+        self.carried.expose().contains(&text.to_lowercase())
+    }
+}
+
+/// What kind of request it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExchangeKind {
+    /// A navigation of a page or frame.
+    Document,
+    /// A call of a script (`fetch`, `XMLHttpRequest`).
+    Call,
+    /// A message that expects no answer (`sendBeacon`, `ping`).
+    Beacon,
+    /// A frame of a WebSocket. It has no answer.
+    Socket,
+}
+
+/// What came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// The headers of an answer with this status.
+    Status(u16),
+    /// It never left: no connection.
+    NotSent,
+    /// It left, and no answer came.
+    Lost,
+    /// The driver stopped it.
+    Stopped,
 }
 
 /// Something that the driver did on its own, so that the page could continue.

@@ -36,6 +36,10 @@ pub enum Answer {
     },
     Records(Records),
     Scanned(Scanned),
+    /// How many milliseconds ago the document last changed. `None`: not since the first question of this kind.
+    Still {
+        changed_ms: Option<u64>,
+    },
     Page(PageFacts),
     Contains {
         contains: bool,
@@ -149,6 +153,9 @@ pub struct PageFacts {
     pub fields: Vec<String>,
     /// Names of visible tables, with their column headers.
     pub tables: Vec<String>,
+    /// Fields that the page calls invalid after an input, with its words: `Cost centre: Please fill out this field.`
+    #[serde(default)]
+    pub invalid: Vec<String>,
     /// The first 400 characters of the visible text.
     pub text: String,
 }

@@ -74,12 +74,30 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         until: Vec<Condition>,
     },
+    /// *Waits* until two frames pass in which nothing in the document changes; at the end of its time it answers anyway
+    /// → [`Answer::Still`]
+    Still,
     /// A description of the page for people → [`Answer::Page`]
     Page,
     /// Does any text, attribute value or form control of the page contain one of these (white space folded,
     /// case ignored)? → [`Answer::Contains`]. For keeping secrets out of pictures: passwords shown as dots
     /// do not count.
     Contains { needles: Vec<String> },
+}
+
+impl Ask {
+    /// Does it read a list that is scrolled? Such a list asks for its records while it is read.
+    pub fn scans(&self) -> bool {
+        matches!(self, Self::Scan { .. } | Self::Scroll { .. })
+    }
+
+    /// Does it read, and change nothing on the page?
+    pub fn reads_only(&self) -> bool {
+        matches!(
+            self,
+            Self::Records { .. } | Self::Text { .. } | Self::Await { .. } | Self::Probe { settle: false, .. }
+        )
+    }
 }
 
 /// Where to scroll to.

@@ -14,7 +14,13 @@ use std::{
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::{events::RequestPaused, fence::Fence, relay::Relay, target_session::TargetSession};
+use super::{
+    events::RequestPaused,
+    fence::Fence,
+    ledger::{Ledger, Sender},
+    relay::Relay,
+    target_session::TargetSession,
+};
 use crate::ports::driver::{Token, TokenPlace};
 
 /// The state of one browser context.
@@ -24,6 +30,7 @@ pub(super) struct ContextState {
     /// Requests that may change the app get connections of their own.
     once: AtomicBool,
     tokens: Vec<Token>,
+    pub(super) ledger: Ledger,
     front: watch::Sender<Option<Arc<TargetSession>>>,
     /// Frames that have processes of their own, by name.
     frames: Mutex<HashMap<String, Arc<TargetSession>>>,
@@ -32,7 +39,8 @@ pub(super) struct ContextState {
 impl ContextState {
     pub(super) fn new(fence: Fence, relay: Relay, tokens: Vec<Token>) -> Self {
         let (front, frames) = (watch::Sender::new(None), Mutex::default());
-        Self { fence, relay, once: AtomicBool::new(false), tokens, front, frames }
+        let (once, ledger) = (AtomicBool::new(false), Ledger::default());
+        Self { fence, relay, once, tokens, ledger, front, frames }
     }
 
     pub(super) fn relay(&self) -> &Relay {
@@ -40,7 +48,36 @@ impl ContextState {
     }
 
     pub(super) fn send_once(&self, on: bool) {
-        self.once.store(on, Ordering::Relaxed);
+        if self.once.swap(on, Ordering::Relaxed) != on {
+            // Only `Network` reports what a socket sends. It is expensive: it listens during a commit only.
+            let method = if on { "Network.enable" } else { "Network.disable" };
+            for session in self.front_session().into_iter().chain(self.all_frames()) {
+                session.post(method, json!({}));
+            }
+        }
+    }
+
+    /// Empties the caches that service workers answer from: a page that is opened shows what its server knows.
+    pub(super) fn clear_caches(&self, session: &TargetSession) {
+        for origin in self.fence.origins() {
+            let params = json!({"origin": origin, "storageTypes": "cache_storage"});
+            session.post("Storage.clearDataForOrigin", params);
+        }
+    }
+
+    /// Removes what the pages of this context have stored, except cookies.
+    pub(super) fn forget(&self, session: &TargetSession) {
+        for origin in self.fence.origins() {
+            let params = json!({"origin": origin, "storageTypes": "local_storage,indexeddb,cache_storage"});
+            session.post("Storage.clearDataForOrigin", params);
+            let id = json!({"securityOrigin": origin, "isLocalStorage": false});
+            session.post("DOMStorage.clear", json!({"storageId": id}));
+        }
+    }
+
+    /// Who sends a request from this session.
+    pub(super) fn sender<'a>(&self, session: &'a str, url: &str, is_worker: bool) -> Sender<'a> {
+        Sender { session, is_worker, is_own: self.allows(url) }
     }
 
     /// Must this request be sent once only?
@@ -94,14 +131,18 @@ impl ContextState {
     }
 
     /// Which requests are paused and checked: all of them if there are tokens for headers, else documents and requests of
-    /// scripts. A password prompt of the browser itself (401 with `WWW-Authenticate`) is canceled: no person is there to
+    /// scripts; these also with their answers, for the ledger. A password prompt of the browser itself (401 with `WWW-Authenticate`) is canceled: no person is there to
     /// see it, and the page would wait without end.
     pub(super) fn patterns(&self) -> serde_json::Value {
         let of_kind = |kind: &str| json!({"urlPattern": "*", "resourceType": kind});
-        let patterns = match self.headers().next() {
-            Some(_) => json!([{"urlPattern": "*"}]),
-            None => ["Document", "XHR", "Fetch"].map(of_kind).into(),
+        let kinds = ["Document", "XHR", "Fetch", "Ping"];
+        let mut patterns: Vec<serde_json::Value> = match self.headers().next() {
+            Some(_) => vec![json!({"urlPattern": "*"})],
+            None => kinds.map(of_kind).into(),
         };
+        let answer =
+            |kind: &str| json!({"urlPattern": "*", "resourceType": kind, "requestStage": "Response"});
+        patterns.extend(kinds.map(answer));
         json!({"patterns": patterns, "handleAuthRequests": true})
     }
 

@@ -69,6 +69,25 @@ pub(super) struct RequestPaused {
     pub(super) frame_id: Option<String>,
     #[serde(default)]
     pub(super) resource_type: String,
+    /// Of an answer: its status.
+    #[serde(default)]
+    pub(super) response_status_code: Option<u16>,
+    /// Of a request that failed: why.
+    #[serde(default)]
+    pub(super) response_error_reason: Option<String>,
+}
+
+impl RequestPaused {
+    /// Is it paused with its answer, not before it leaves?
+    pub(super) fn is_answer(&self) -> bool {
+        self.response_status_code.is_some() || self.response_error_reason.is_some()
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct BindingCalled {
+    pub(super) name: String,
+    pub(super) payload: String,
 }
 
 #[derive(Deserialize)]
@@ -85,6 +104,11 @@ pub(super) struct RequestInfo {
     pub(super) fragment: String,
     #[serde(default)]
     pub(super) headers: std::collections::BTreeMap<String, String>,
+    /// The body, unless it is long or binary.
+    #[serde(default, rename = "postData")]
+    pub(super) post_data: Option<String>,
+    #[serde(default, rename = "hasPostData")]
+    pub(super) has_post_data: bool,
 }
 
 #[derive(Deserialize)]

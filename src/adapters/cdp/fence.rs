@@ -21,6 +21,11 @@ impl Fence {
         Ok(Self { origins })
     }
 
+    /// The origins. Empty: any.
+    pub(super) fn origins(&self) -> &[String] {
+        &self.origins
+    }
+
     /// May a document come from this address? Documents without a server are allowed: their content comes from an allowed
     /// page.
     pub(super) fn allows(&self, url: &str) -> bool {

@@ -19,6 +19,7 @@ mod frames;
 mod input;
 mod keyboard;
 mod launch;
+mod ledger;
 mod memory;
 mod navigation;
 mod page;

@@ -24,7 +24,7 @@ use super::{
     target_session::{Appeared, TargetSession},
 };
 use crate::{
-    ports::driver::{Allowed, Came, DriverError, Notice, Page},
+    ports::driver::{Allowed, Came, DriverError, Exchange, Notice, Page},
     query::{Answer, Ask, File, Key, Point, Question, Refusal, Target},
 };
 
@@ -47,6 +47,8 @@ impl CdpPage {
     async fn navigate(&self, url: &Url, deadline: Instant) -> Result<(), CallError> {
         let (before, steps) = self.session.frame(self.session.top(), |frame| (frame.documents, frame.steps));
         self.session.take_blocked();
+        self.context.ledger.opening(self.session.top());
+        self.context.clear_caches(&self.session);
         let reply = self.session.call("Page.navigate", json!({"url": url.as_str()}));
         let answer = reply.by(deadline).await?;
         let navigated: Navigate = events::result("Page.navigate", &answer)?;
@@ -199,18 +201,22 @@ impl Page for CdpPage {
     }
 
     async fn click(&self, at: Point, deadline: Instant) -> Result<(), DriverError> {
+        self.context.ledger.touched();
         self.input.click(at, deadline).await
     }
 
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError> {
+        self.context.ledger.touched();
         self.input.insert_text(text, deadline).await
     }
 
     async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError> {
+        self.context.ledger.touched();
         self.input.press(key, deadline).await
     }
 
     async fn hover(&self, at: Point, deadline: Instant) -> Result<(), DriverError> {
+        self.context.ledger.touched();
         self.input.hover(at, deadline).await
     }
 
@@ -267,6 +273,22 @@ impl Page for CdpPage {
 
     fn send_once(&self, on: bool) {
         self.context.send_once(on);
+    }
+
+    fn mark(&self) -> u64 {
+        self.context.ledger.mark()
+    }
+
+    fn exchanges(&self, since: u64) -> Option<Vec<Exchange>> {
+        Some(self.context.ledger.since(since))
+    }
+
+    async fn quiet(&self, since: u64, patience: Duration, until: Instant) -> bool {
+        self.context.ledger.quiet(since, patience, until).await
+    }
+
+    async fn forget(&self) {
+        self.context.forget(&self.session);
     }
 
     fn is_open(&self) -> bool {

@@ -148,11 +148,16 @@ impl TargetSession {
         known.is_some_and(|frame| matches!(frame.readiness(Instant::now()), Readiness::Ready { .. }))
     }
 
-    /// What the next input may cause. What appeared before is dropped.
+    /// What the next input may cause. What appeared before is dropped; a download that is under way is refused.
     pub(super) fn allow(&self, allowed: Allowed) {
         let mut state = self.state();
         state.allowed = allowed;
-        state.came = None;
+        let dropped = state.came.take();
+        drop(state);
+        if let Some(Appeared::Download { guid, url, complete: false, .. }) = dropped {
+            self.post_to_browser("Browser.cancelDownload", json!({"guid": guid}));
+            self.notice(Notice::DownloadRefused { url });
+        }
     }
 
     /// Takes the permission to open a window, if there is one.

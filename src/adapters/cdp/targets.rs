@@ -16,6 +16,7 @@ use super::{
     connection::{Connection, Listener},
     context_state::ContextState,
     events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, RequestPaused, TargetInfo},
+    ledger::ENDED,
     relay::QUIET_TIMEOUT,
     target_session::{Appeared, TargetSession, WORLD},
 };
@@ -49,6 +50,17 @@ enum SessionRole {
     Unwanted { target: String },
     /// A target that belongs to none of our contexts.
     Unrelated,
+}
+
+impl SessionRole {
+    /// The context of a wanted target, and whether the target is a worker.
+    fn context(&self) -> Option<(Arc<ContextState>, bool)> {
+        match self {
+            Self::Front(context, _) | Self::Frame(context, _) => Some((Arc::clone(context), false)),
+            Self::Worker(context) => Some((Arc::clone(context), true)),
+            Self::Unwanted { .. } | Self::Unrelated => None,
+        }
+    }
 }
 
 impl Targets {
@@ -163,6 +175,7 @@ impl Targets {
             ("Page.enable", json!({})),
             ("Page.setLifecycleEventsEnabled", json!({"enabled": true})),
             ("Runtime.enable", json!({})),
+            ("Runtime.addBinding", json!({"name": ENDED, "executionContextName": WORLD})),
             (
                 "Page.addScriptToEvaluateOnNewDocument",
                 json!({"source": self.script, "worldName": WORLD, "runImmediately": true}),
@@ -212,7 +225,11 @@ impl Targets {
 
     fn detached(&self, session_id: &str) {
         self.connection.detach(session_id);
-        match self.state().roles.remove(session_id) {
+        let role = self.state().roles.remove(session_id);
+        if let Some((context, _)) = role.as_ref().and_then(SessionRole::context) {
+            context.ledger.session_gone(session_id);
+        }
+        match role {
             Some(SessionRole::Front(_, session)) => session.wake(),
             Some(SessionRole::Frame(context, session)) => {
                 context.remove_frame(&session);
@@ -229,9 +246,25 @@ impl Targets {
         }
     }
 
+    /// Lets an answer go on to its page, and enters it into the ledger.
+    fn answer_paused(&self, session_id: &str, event: &RequestPaused) {
+        let params = json!({"requestId": event.request_id});
+        self.connection.post(Some(session_id), "Fetch.continueRequest", params);
+        if let Some((context, is_worker)) = self.role(session_id).and_then(|role| role.context()) {
+            let sender = context.sender(session_id, &event.request.url, is_worker);
+            context.ledger.answered(sender, event);
+        }
+    }
+
     fn request_paused(&self, session_id: &str, event: &RequestPaused) {
+        if event.is_answer() {
+            return self.answer_paused(session_id, event);
+        }
         let url = format!("{}{}", event.request.url, event.request.fragment);
         let role = self.role(session_id);
+        if let Some((context, is_worker)) = role.as_ref().and_then(SessionRole::context) {
+            context.ledger.began(context.sender(session_id, &url, is_worker), event);
+        }
         let blocked = match &role {
             Some(
                 SessionRole::Front(context, _)
@@ -266,6 +299,9 @@ impl Targets {
         };
         let params = json!({"requestId": request, "errorReason": reason});
         self.connection.post(Some(session_id), "Fetch.failRequest", params);
+        if let Some((context, _)) = role.as_ref().and_then(SessionRole::context) {
+            context.ledger.stopped(request);
+        }
         match role {
             Some(SessionRole::Front(_, session)) => session.blocked(url, event.frame_id.as_deref()),
             Some(SessionRole::Worker(context) | SessionRole::Frame(context, _)) => {
@@ -292,6 +328,7 @@ async fn send_once(
     // After a long stop it is not certain any more that the request may be sent.
     if begun.elapsed() > QUIET_TIMEOUT + SEND_ONCE_DELAY {
         let params = json!({"requestId": params["requestId"], "errorReason": "Aborted"});
+        context.ledger.stopped(params["requestId"].as_str().unwrap_or_default());
         return connection.post(Some(&session_id), "Fetch.failRequest", params);
     }
     connection.post(Some(&session_id), "Fetch.continueRequest", params);
@@ -328,6 +365,9 @@ impl Listener for Targets {
             }
             (_, Some(session_id)) => {
                 let role = self.role(session_id);
+                if let Some(SessionRole::Front(context, _) | SessionRole::Frame(context, _)) = &role {
+                    context.ledger.event(session_id, method, params);
+                }
                 match role {
                     Some(SessionRole::Front(_, session)) => session.event(method, params),
                     Some(SessionRole::Frame(context, session)) => match context.front_session() {

@@ -35,6 +35,8 @@ async function ask({ ask: asked, within, watch = [] }) {
         return await trying(within, watched, () => ({ answer: "records", ...readRecords(asked.view) }));
       case "scan":
         return await trying(within, watched, () => scan(asked));
+      case "still":
+        return { answer: "still", changed_ms: await still(within) };
       case "page":
         return await tried(watched, () => ({ answer: "page", ...pageFacts() }));
       case "contains":
@@ -121,6 +123,44 @@ async function settled() {
   await pause(0);
   await frame();
 }
+
+// ---- stillness ----------------------------------------------------------------------------------
+
+/** Follows the changes of this document, from the first question on. @type {{at: number | null, observer: MutationObserver, observed: WeakSet<Node>} | null} */
+let followed = null;
+
+function followChanges() {
+  if (!followed) {
+    const observer = new MutationObserver(() => (followed.at = performance.now()));
+    followed = { at: null, observer, observed: new WeakSet() };
+  }
+  for (const root of roots()) {
+    if (followed.observed.has(root)) continue;
+    followed.observed.add(root);
+    followed.observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+  }
+}
+
+/** Waits for two frames without a change, at most `within` ms. @returns how long ago the document last changed, in ms */
+async function still(within) {
+  const end = performance.now() + within;
+  followChanges();
+  await pause(0);
+  for (;;) {
+    const before = followed.at;
+    await frame();
+    await frame();
+    followChanges();
+    if (followed.at === before || performance.now() >= end) break;
+  }
+  return followed.at === null ? null : Math.round(performance.now() - followed.at);
+}
+
+/** Reports the addresses of calls whose bodies have ended. The driver has to know: headers come earlier. */
+new PerformanceObserver((list) => {
+  const ended = list.getEntries().filter(({ initiatorType }) => /^(?:fetch|xmlhttprequest)$/.test(initiatorType));
+  if (ended.length) globalThis.__seatwrightEnded?.(ended.map(({ name }) => name).join("\n"));
+}).observe({ type: "resource", buffered: true });
 
 // ---- conditions -----------------------------------------------------------------------------------
 

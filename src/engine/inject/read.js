@@ -92,9 +92,20 @@ function pageFacts() {
     dialogs: dialogs.map((dialog) => clip(nameOf(dialog) || textOf(dialog))),
     controls: said(roled("button", "link", "tab", "menuitem").filter(nameOf).map(describe), 40),
     fields: said(fields.map((field) => nameOf(field)), 40),
+    invalid: said(fields.filter(isCalledInvalid).map(sayInvalid), 10),
     tables: said(roled("table").map(describeTable), 40),
     text: document.body ? clip(textOf(document.body), 400) : "",
   };
+}
+
+/** Does the page, or the browser after an attempt to submit, call this field invalid? */
+const isCalledInvalid = (field) => /^(?:true|grammar|spelling)$/.test(field.getAttribute("aria-invalid") ?? "") || (Boolean(field.validity) && field.matches(":user-invalid"));
+
+function sayInvalid(field) {
+  const told = field.getAttribute("aria-errormessage") ?? field.getAttribute("aria-describedby") ?? "";
+  const words = told.split(/\s+/).map((id) => id && field.getRootNode().getElementById?.(id)).filter(Boolean).map(textOf);
+  const why = words.filter(Boolean).join(" ") || field.validationMessage || "invalid";
+  return `${nameOf(field) || describe(field)}: ${why}`;
 }
 
 function describeTable(table) {

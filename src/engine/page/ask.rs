@@ -243,7 +243,7 @@ fn frame_of(ask: &mut Ask) -> FrameChoice {
             conditions.iter_mut().for_each(|one| one.target.frame.clear());
             FrameChoice::In(first)
         }
-        Ask::Verdict { .. } | Ask::Value { .. } | Ask::Set { .. } => FrameChoice::Same,
+        Ask::Verdict { .. } | Ask::Value { .. } | Ask::Set { .. } | Ask::Still => FrameChoice::Same,
         Ask::Page | Ask::Contains { .. } => FrameChoice::In(Vec::new()),
     }
 }

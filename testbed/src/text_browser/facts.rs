@@ -38,6 +38,7 @@ impl Document {
         let or_text =
             |id: Id| Some(self.name(id)).filter(|name| !name.is_empty()).unwrap_or_else(|| self.text(id));
         PageFacts {
+            invalid: Vec::new(),
             url: self.url.to_string(),
             title: title.map(|title| fold(&self.text_content(title))).unwrap_or_default(),
             status: self.status,

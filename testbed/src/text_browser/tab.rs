@@ -141,6 +141,8 @@ impl Tab {
                     .contains(&true);
                 Answer::Scanned(document.scan(view, *key, holds)?)
             }
+            // A document of text does not change.
+            Ask::Still => Answer::Still { changed_ms: None },
             Ask::Page => Answer::Page(document.facts()),
             Ask::Contains { needles } => Answer::Contains { contains: document.contains(needles) },
         })
