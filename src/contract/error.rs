@@ -44,6 +44,7 @@ codes! {
     UnsupportedOperation Request Never Requester 501 => "The app's playbook does not support this operation.";
     MissingAttribute Request Never Requester 400 "invalidValue" => "The playbook needs an attribute or setting that is missing in the job.";
     InvalidValue Request Never Requester 400 "invalidValue" => "The app or the playbook refuses a value.";
+    Refused Request Never Requester 400 "invalidValue" => "The app's server refused the change.";
     UnknownEntitlement Request Never Requester 400 "invalidValue" => "The app does not have this entitlement.";
     Cancelled Request Never Requester 412 => "The requester cancelled the job before its commit.";
     ConflictingEntitlements Request Never Requester 400 "invalidValue" => "The job asks for several entitlements of a kind of which a user can have only one.";
@@ -70,6 +71,7 @@ codes! {
     TargetCovered Drift AfterFix Author 503 => "An element cannot be used: covered, disabled or moving.";
     UnexpectedPage Drift AfterFix Author 503 => "The page differs from the page that the playbook expects.";
     VerifyMismatch Drift AfterFix Author 503 => "The change does not show when the user is read again.";
+    NothingSent Drift AfterFix Author 503 => "After the commit nothing left the page: the app was not changed.";
     ListIncomplete Drift AfterFix Author 503 => "Not every record could be read, so a missing record proves nothing.";
     AppUnavailable Environment Backoff Environment 504 => "The app answers with a server error, or does not answer.";
     NavigationFailed Environment Backoff Environment 504 => "A page could not be opened.";

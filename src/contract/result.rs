@@ -38,6 +38,9 @@ pub struct JobResult {
     pub unverified: Vec<String>,
     #[serde(default)]
     pub error: Option<Failure>,
+    /// The requests that left the page from the commit on and may change the app (RFC 9110, section 9.2.1): at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<SentRequest>,
     /// `user.list`: the users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<UserRecord>>,
@@ -71,6 +74,19 @@ pub struct JobResult {
     /// Present if a long list is sent in several messages. Each message is a whole result with a part of `users`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
+}
+
+/// A request of the page, without its query and body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SentRequest {
+    pub method: String,
+    /// Origin and path. A part of the path that is the user's identity is written as `{userName}`.
+    pub address: String,
+    /// The HTTP status of the answer. Absent: no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Milliseconds until the answer began, or until the page was left.
+    pub ms: u64,
 }
 
 /// The number of a part of a long result.

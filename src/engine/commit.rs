@@ -18,6 +18,8 @@ use crate::{
 pub(super) struct Commit {
     step: Option<CommitStep>,
     reached: bool,
+    /// The last exchange before its first input.
+    mark: Option<u64>,
 }
 
 /// A commit step under way.
@@ -39,6 +41,11 @@ impl Commit {
     /// Was an input of a commit step sent? From then on the app may have changed.
     pub(super) fn reached(&self) -> bool {
         self.reached
+    }
+
+    /// The last exchange before its first input. What began later, it may have caused.
+    pub(super) fn mark(&self) -> Option<u64> {
+        self.mark
     }
 
     /// Begins a step, or ends it with the one around it. Returns the step that was under way.
@@ -75,6 +82,7 @@ impl Commit {
             }
             if asked.elapsed() < PERMISSION_AGE {
                 self.reached = true;
+                self.mark.get_or_insert_with(|| page.mark());
                 page.send_once(true);
                 step.asked_at = Some(asked);
                 return Ok(());

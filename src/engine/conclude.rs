@@ -1,8 +1,12 @@
 //! How a job ends: a pure function of what the steps and the read-back have shown.
 
-use super::origin::{Origin, StepFailure};
+use super::{
+    origin::{Origin, StepFailure},
+    sent::Sent,
+};
 use crate::contract::{
-    Change, Class, Code, Completeness, Entitled, Evidence, Failure, Outcome, Timings, UserRecord, Verified,
+    Change, Class, Code, Completeness, Entitled, Evidence, Failure, Outcome, SentRequest, Timings,
+    UserRecord, Verified,
 };
 
 /// The end of a run, and everything that it has read.
@@ -23,6 +27,8 @@ pub struct Conclusion {
     pub evidence: Vec<Evidence>,
     pub timings: Timings,
     pub drift: Vec<String>,
+    /// What left the page from the commit on, and may change the app.
+    pub sent: Vec<SentRequest>,
     /// An input of the commit step was sent: the app may have changed.
     pub commit_reached: bool,
     /// The page of the commit could not be read afterwards. A fresh page may show the user.
@@ -43,14 +49,26 @@ pub enum Verdict {
 }
 
 /// The outcome of a write whose commit was reached, whether the app has changed, and the error. `answered`: how the steps
-/// ended. `differs`: the read-back shows another user than before.
+/// ended. `differs`: the read-back shows another user than before. `sent`: what left the page, and what came back.
 pub(super) fn conclude(
     answered: Result<(), StepFailure>,
     verdict: Verdict,
     differs: bool,
+    sent: Sent,
 ) -> (Outcome, bool, Option<Failure>) {
+    let is_refused = answered.as_ref().is_err_and(StepFailure::is_refusal);
+    if let Verdict::NotSeen(_) = &verdict
+        && !differs
+        && !is_refused
+        && let Some(failure) = sent.failure(answered.as_ref().err().cloned())
+    {
+        return (Outcome::Failed, false, Some(failure));
+    }
     match (answered, verdict) {
         (_, Verdict::Seen) => (Outcome::Succeeded, true, None),
+        (Ok(()), Verdict::NotSeen(_)) if !differs && sent.error().is_some() => {
+            (Outcome::Indeterminate, true, sent.error())
+        }
         (Ok(()), Verdict::NotSeen(changes)) => (Outcome::Failed, true, Some(mismatch(&changes))),
         // The app refused. The read-back shows whether it still did something.
         (Err(refusal), Verdict::NotSeen(_)) if refusal.is_refusal() => {
@@ -142,7 +160,7 @@ mod tests {
                 ];
                 for (verdict, differs, outcome, changed) in table {
                     let label = format!("{code} of {origin:?}, {verdict:?}, differs: {differs}");
-                    let (got, did, error) = conclude(failed(), verdict, differs);
+                    let (got, did, error) = conclude(failed(), verdict, differs, Sent::Unknown);
                     assert_eq!((got, did), (outcome, changed), "{label}");
                     assert_eq!(error.is_none(), outcome == Outcome::Succeeded, "{label}");
                     assert!(error.is_none_or(|error| error.code == code), "{label}: the failure's own code");
@@ -161,9 +179,36 @@ mod tests {
             (Verdict::Unreadable(unread), Outcome::Indeterminate, Some(Code::BrowserLost)),
         ];
         for (verdict, outcome, code) in table {
-            let (got, changed, error) = conclude(Ok(()), verdict, true);
+            let (got, changed, error) = conclude(Ok(()), verdict, true, Sent::Unknown);
             assert_eq!((got, changed, error.map(|error| error.code)), (outcome, true, code));
         }
+    }
+
+    #[test]
+    fn what_never_left_the_page_or_was_refused_was_not_done() {
+        let lost = || Err(StepFailure::unanswered(Failure::new(Code::TargetMissing, "no word")));
+        let ends = |answered, verdict, differs, sent| {
+            let (outcome, changed, error) = conclude(answered, verdict, differs, sent);
+            (outcome, changed, error.map(|error| error.code))
+        };
+        let not_seen = || Verdict::NotSeen(change());
+        let nothing = (Outcome::Failed, false, Some(Code::NothingSent));
+        assert_eq!(ends(lost(), not_seen(), false, Sent::Nothing), nothing);
+        assert_eq!(ends(Ok(()), not_seen(), false, Sent::Nothing), nothing);
+        let refused = (Outcome::Failed, false, Some(Code::Refused));
+        assert_eq!(ends(lost(), not_seen(), false, Sent::Refused(409)), refused);
+        assert_eq!(ends(Ok(()), not_seen(), false, Sent::Refused(409)), refused);
+        let unknown = (Outcome::Indeterminate, true, Some(Code::TargetMissing));
+        for sent in [Sent::Unknown, Sent::Erred(502), Sent::Taken] {
+            assert_eq!(ends(lost(), not_seen(), false, sent), unknown, "{sent:?}");
+        }
+        let erred = (Outcome::Indeterminate, true, Some(Code::AppUnavailable));
+        assert_eq!(ends(Ok(()), not_seen(), false, Sent::Erred(502)), erred);
+        // What the app shows is stronger than what was sent.
+        assert_eq!(ends(lost(), not_seen(), true, Sent::Nothing), unknown);
+        assert_eq!(ends(lost(), Verdict::Seen, true, Sent::Nothing), (Outcome::Succeeded, true, None));
+        let unread = || Verdict::Unreadable(Failure::new(Code::AppUnavailable, "not read"));
+        assert_eq!(ends(lost(), unread(), false, Sent::Nothing), unknown);
     }
 
     #[test]

@@ -34,6 +34,14 @@ pub(super) const STILL_IN_TIME: Duration = Duration::from_secs(3);
 pub(super) const READ_TIME: Duration = Duration::from_secs(15);
 /// A search within the same page shows its answer. Afterwards the list is read as it is.
 pub(super) const SEARCH_TIME: Duration = Duration::from_millis(1_500);
+/// One exchange of the page with its server. One that takes longer is not waited for again.
+pub(super) const EXCHANGE_TIME: Duration = Duration::from_secs(3);
+/// An act that is about something asks for it: a search may wait for the end of the typing.
+pub(super) const ANSWER_BEGINS: Duration = Duration::from_millis(700);
+/// A page draws what it was answered. Where nothing changes in this time, the answer has changed nothing.
+pub(super) const ANSWER_DRAWN: Duration = Duration::from_millis(500);
+/// Two frames pass without a change. A page that always changes is read as it is.
+pub(super) const STILL_TIME: Duration = Duration::from_millis(300);
 /// More records arrive when a list is at its end.
 pub(super) const MORE_TIME: Duration = Duration::from_millis(1_500);
 /// The first pause between two reads after a commit. Each later pause is twice as long.
@@ -65,3 +73,5 @@ pub(super) const PERMISSIONS: usize = 10;
 pub(super) const FOUND_AGAIN: u32 = 3;
 /// A one-time code that is valid for less than this many seconds may expire on its way.
 pub(super) const CODE_MARGIN: u64 = 4;
+/// How many times a list is read again that changes while it is read.
+pub(super) const LIST_READ_AGAIN: u32 = 2;

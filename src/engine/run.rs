@@ -11,6 +11,7 @@ use super::{
     limits::READ_BACK_GRACE,
     notes::Notes,
     page::{Conversation, Front, StepError, Watch, WatchAction, WatchRule, millis},
+    read::Reading,
 };
 use crate::{
     contract::{Code, Failure},
@@ -40,6 +41,12 @@ pub(super) struct Attempt {
     pub(super) front: Front,
     pub(super) watch: Watch,
     pub(super) commit: Commit,
+    /// What is being read now.
+    pub(super) reading: Option<Reading>,
+    /// How many times the list of users has changed while its pages were read.
+    pub(super) list_moves: u32,
+    /// The last exchange when a view was last opened.
+    pub(super) opened: u64,
     /// The picture of the failure was taken where it happened.
     pub(super) pictured: bool,
     pub(super) conclusion: Conclusion,
@@ -61,6 +68,9 @@ impl Attempt {
             watch: Watch::new(rules, playbook.overlays.len(), sign_in),
             scope,
             commit: Commit::default(),
+            reading: None,
+            list_moves: 0,
+            opened: 0,
             pictured: false,
             conclusion: Conclusion::default(),
         }
@@ -168,4 +178,9 @@ fn first_control(step: &Step) -> Option<Locator> {
 /// Milliseconds since then.
 pub(super) fn ms(since: Instant) -> u64 {
     millis(since.elapsed())
+}
+
+/// Milliseconds from one moment to another.
+pub(super) fn ms_between(from: Instant, to: Instant) -> u64 {
+    millis(to.saturating_duration_since(from))
 }

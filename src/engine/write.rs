@@ -11,6 +11,7 @@ use super::{
     limits::READ_AGAIN,
     origin::StepFailure,
     run::{Run, ms},
+    sent::Sent,
     steps::Flow,
 };
 use crate::{
@@ -60,11 +61,14 @@ impl Run<'_> {
         if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
             self.picture("after_commit", None).await;
         }
+        let sent = self.sent(None).await;
+        // Where nothing was done, the page can say why.
+        let said = if sent.is_denied() { self.page().said().await } else { None };
         self.attempt.front.page.send_once(false);
         self.emit(EventKind::Verifying);
         let begun = Instant::now();
         let refused = answered.as_ref().is_err_and(StepFailure::is_refusal);
-        let verdict = self.verify(before.as_ref(), &wanted, refused).await;
+        let (verdict, sent) = self.verified(before.as_ref(), &wanted, refused, sent).await;
         self.attempt.conclusion.timings.verify_ms = ms(begun);
         let differs = !matches!(verdict, Verdict::Unreadable(_)) && self.attempt.conclusion.after != before;
         // No record shows that an invitation was sent again. Only the app's answer does.
@@ -74,10 +78,11 @@ impl Run<'_> {
             self.notes.remark(format!("after the commit: {failed}"));
         }
         self.attempt.conclusion.unread = unread(&verdict);
-        let (outcome, changed, error) = conclude(answered, verdict, differs);
+        let (outcome, changed, error) = conclude(answered, verdict, differs, sent);
         self.attempt.conclusion.changed = changed;
         self.attempt.conclusion.discard_session = error.is_some();
-        self.attempt.conclusion.error = error;
+        self.attempt.conclusion.error =
+            error.map(|error| Failure { page_said: error.page_said.clone().or(said), ..error });
         let waits = self.attempt.conclusion.after.as_ref().is_some_and(UserRecord::is_invited);
         Ok(match (outcome, self.plan.operation) {
             (Outcome::Succeeded, Operation::UserCreate | Operation::InviteResend) if waits => {
@@ -346,6 +351,31 @@ impl Run<'_> {
             .iter()
             .map(|(kind, values)| (kind.clone(), diff::as_template_value(rules.get(kind), values)))
             .collect()
+    }
+
+    /// Reads the user back, and settles what was sent. Where it is certain that nothing was done, one reading is enough.
+    async fn verified(
+        &mut self,
+        before: Option<&UserRecord>,
+        wanted: &Wanted,
+        refused: bool,
+        sent: Sent,
+    ) -> (Verdict, Sent) {
+        let left = self.mark();
+        let verdict = self.verify(before, wanted, refused || sent.is_denied()).await;
+        match (verdict, self.sent(Some(left)).await) {
+            // Its page has sent something when it was left.
+            (Verdict::NotSeen(_), late) if sent.is_denied() && !late.is_denied() => {
+                (self.verify(before, wanted, refused).await, late)
+            }
+            // Pages may show what they have stored themselves.
+            (Verdict::Seen, late) if late.is_contradicted_by_success() => {
+                self.notes.remark("the server refused the change, and the page shows it: it was read without what its pages have stored");
+                self.attempt.front.page.forget().await;
+                (self.verify(before, wanted, true).await, late)
+            }
+            (verdict, late) => (verdict, late),
+        }
     }
 
     /// Reads the user again until the app shows what was asked for, or the time is over.

@@ -27,6 +27,7 @@ pub(super) fn result_of(id: &str, conclusion: Conclusion) -> JobResult {
         verified: conclusion.verified,
         unverified: conclusion.unverified,
         error: conclusion.error,
+        sent: conclusion.sent,
         users: conclusion.users,
         completeness: conclusion.completeness,
         entitlements: conclusion.entitlements,

@@ -23,3 +23,4 @@ mod scenario;
 mod schema;
 mod sessions;
 mod site;
+mod wire;

@@ -40,6 +40,12 @@ impl Conversation<'_> {
         self.masked(failure, origin)
     }
 
+    /// What the page shows, in words. Never fails.
+    pub(crate) async fn said(&mut self) -> Option<String> {
+        let facts = self.facts().await?;
+        Some(self.mask.text(&shown(&facts)))
+    }
+
     /// What is on the page, for a person who was not there. Never fails.
     pub(super) async fn facts(&mut self) -> Option<PageFacts> {
         let within = millis(FACTS_TIME);
@@ -91,6 +97,7 @@ fn shown(facts: &PageFacts) -> String {
             parts.push(format!("{what}: {}", shown.join(", ")));
         }
     };
+    list("invalid", &facts.invalid, 4);
     list("alerts", &facts.alerts, 4);
     list("dialogs", &facts.dialogs, 3);
     list("headings", &facts.headings, 5);

@@ -6,11 +6,11 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        limits::{POLL, READ_TIME, SEARCH_TIME, STEP_TIME},
+        limits::{LIST_READ_AGAIN, POLL, READ_TIME, SEARCH_TIME, STEP_TIME},
         page::StepError,
         run::{Run, ms},
     },
-    rows::{Row, Upto},
+    rows::{Row, Whole},
 };
 use crate::{
     contract::{Code, Completeness, Failure, UserRecord},
@@ -35,46 +35,48 @@ impl Run<'_> {
         };
         let view = source.view(&find.view.value)?;
         let place = source.place(find.view.span);
-        let looked = match &find.search {
-            Some(search) => self.search(view, find, search).await,
-            None => match (&view.rows, &find.absent) {
-                (None, Some(absent)) => self.look(view, absent).await,
-                _ => self.walk_for_user(view, find).await,
-            },
-        };
-        let (rows, pages) = match looked {
-            Ok(rows) => rows,
+        let read = self.rows_about_user(view, find).await;
+        self.read();
+        let (rows, pages) = match read {
+            Ok(read) => read,
             Err(error) => return Err(self.page().explain(error).await.failure.at("find_user", place)),
         };
         self.emit(EventKind::UserRead { found: !rows.is_empty(), pages, ms: ms(begun) });
         match rows.as_slice() {
             [] => Ok(None),
-            [row] => {
-                let row = match &view.detail {
-                    None => row.clone(),
-                    Some(detail) => {
-                        let who = self.plan.subject.as_ref().map_or(String::new(), |s| s.value.clone());
-                        match self.open_detail(view, detail, &who, row.clone()).await {
-                            Ok(row) => row,
-                            Err(error) => {
-                                return Err(self.page().explain(error).await.failure.at("find_user", place));
-                            }
-                        }
-                    }
-                };
-                Ok(Some(diff::record(playbook, view, self.identity(), &row)))
-            }
+            [row] => Ok(Some(diff::record(playbook, view, self.identity(), row))),
             _ => Err(Failure::new(
                 Code::AmbiguousUser,
-                format!(
-                    "the app shows `{}` {} times",
-                    self.plan.subject.as_ref().map_or("", |s| &s.value),
-                    rows.len()
-                ),
+                format!("the app shows `{}` {} times", self.subject(), rows.len()),
             )
             .hint("a person has to decide which user is meant")
             .at("find_user", place)),
         }
+    }
+
+    /// The records with the user's identity; of a single one, also what its own page shows. A list that changes while it is
+    /// read is read again.
+    async fn rows_about_user(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Row>, u32), StepError> {
+        self.attempt.list_moves = 0;
+        let (mut rows, pages) = loop {
+            let moves = self.attempt.list_moves;
+            let looked = match &find.search {
+                Some(search) => self.search(view, find, search).await,
+                None => match (&view.rows, &find.absent) {
+                    (None, Some(absent)) => self.look(view, absent).await,
+                    _ => self.walk_for_user(view, find).await,
+                },
+            };
+            match looked {
+                Err(_) if self.attempt.list_moves > moves && moves < LIST_READ_AGAIN => {}
+                done => break done?,
+            }
+        };
+        if let (Some(detail), [row]) = (&view.detail, rows.as_mut_slice()) {
+            let who = self.subject().to_owned();
+            *row = self.open_detail(view, detail, &who, std::mem::take(row)).await?;
+        }
+        Ok((rows, pages))
     }
 
     pub(crate) fn identity(&self) -> &str {
@@ -91,6 +93,26 @@ impl Run<'_> {
         )
     }
 
+    /// Types into the app's search and sends it. Returns whether the page has a new address: then it shows the answer to the
+    /// search, and nothing older.
+    pub(crate) async fn ask_search(&mut self, view: &View, search: &Search) -> Result<bool, StepError> {
+        self.open_view(view).await?;
+        let into = self.attempt.scope.target(&search.into, false)?;
+        let sought = self.attempt.scope.text(&search.value)?;
+        let since = self.mark();
+        self.set_control(into.clone(), &serde_json::Value::from(sought.as_str()), STEP_TIME).await?;
+        // Reading the field back has left it. The key has to arrive in it.
+        self.ask(Ask::Edit { target: into }, STEP_TIME).await?;
+        let key = search.press.as_ref().map_or(Key::Enter, |key| key.value);
+        let asked_at = self.attempt.front.page.url();
+        self.attempt.front.page.press(key, self.until(STEP_TIME)).await?;
+        self.attempt.front.typed_into = None;
+        let frame = self.attempt.scope.container(view)?.frame;
+        self.read_after(since, Some(&sought), &frame);
+        self.settle().await?;
+        Ok(self.attempt.front.page.url() != asked_at)
+    }
+
     /// Uses the app's search. Returns the record, or nothing where the app shows that there is none.
     async fn search(
         &mut self,
@@ -98,19 +120,7 @@ impl Run<'_> {
         find: &FindUser,
         search: &Search,
     ) -> Result<(Vec<Row>, u32), StepError> {
-        self.open_view(view).await?;
-        let into = self.attempt.scope.target(&search.into, false)?;
-        let value = serde_json::Value::from(self.attempt.scope.text(&search.value)?);
-        self.set_control(into.clone(), &value, STEP_TIME).await?;
-        // Reading the field back has left it. The key has to arrive in it.
-        self.ask(Ask::Edit { target: into }, STEP_TIME).await?;
-        let key = search.press.as_ref().map_or(Key::Enter, |key| key.value);
-        let asked_at = self.attempt.front.page.url();
-        self.attempt.front.page.press(key, self.until(STEP_TIME)).await?;
-        self.attempt.front.typed_into = None;
-        self.settle().await?;
-        // A page with a new address shows the answer to the search, and nothing older.
-        let renewed = self.attempt.front.page.url() != asked_at;
+        let renewed = self.ask_search(view, search).await?;
         let mut any = vec![Condition { target: self.attempt.scope.user_record()?, state: State::Visible }];
         if let Some(absent) = &find.absent {
             any.push(Condition { target: self.attempt.scope.target(absent, false)?, state: State::Visible });
@@ -123,43 +133,79 @@ impl Run<'_> {
             any.extend(counted.clone());
         }
         let until = self.until(within);
-        let shown = loop {
-            match self.first_of(any.clone(), until.saturating_duration_since(Instant::now())).await {
-                Ok(0) => {
-                    let rows = self.rows_of_user(view).await?;
-                    if !rows.is_empty() {
-                        return Ok((rows, 1));
-                    }
-                    // The record was there, and is gone. A list that still changes proves nothing.
-                    if Instant::now() >= until {
-                        break Err(StepError::Refused(Refusal {
-                            kind: RefusalKind::NotFound,
-                            message: "the user's record appears and disappears".to_owned(),
-                            candidates: Vec::new(),
-                        }));
-                    }
-                    tokio::time::sleep(POLL).await;
-                }
-                other => break other,
-            }
-        };
-        match shown {
-            Ok(index) if index < proofs => Ok((Vec::new(), 1)),
+        match self.shown_by_search(view, find, any, until).await? {
+            SearchAnswer::Records(found) => Ok(found),
+            SearchAnswer::Shown(Ok(index)) if index < proofs => Ok((Vec::new(), 1)),
             // Other users match the search. Only all of them together prove that the user is not among them.
-            Ok(_) => self.walk_from_here(view, find, Upto::First).await,
-            Err(StepError::Refused(refusal)) if counted.is_some() => {
+            SearchAnswer::Shown(Ok(_)) => self.walk_from_here(view, find, Whole::Hits).await,
+            SearchAnswer::Shown(Err(refusal)) if counted.is_some() => {
                 let list = Condition { target: self.attempt.scope.container(view)?, state: State::Visible };
                 // A new page without a list shows in other words that there is nobody.
                 if renewed && self.holds(vec![list]).await? != [true] {
                     return Err(self.nobody_was_shown("the search", refusal).await);
                 }
-                match self.walk_from_here(view, find, Upto::First).await {
+                match self.walk_from_here(view, find, Whole::Hits).await {
                     Err(StepError::Refused(_)) => Err(self.nobody_was_shown("the search", refusal).await),
                     walked => walked,
                 }
             }
-            Err(StepError::Refused(refusal)) => Err(self.nobody_was_shown("the search", refusal).await),
-            Err(other) => Err(other),
+            SearchAnswer::Shown(Err(refusal)) => Err(self.nobody_was_shown("the search", refusal).await),
+        }
+    }
+
+    /// Waits for the answer to the search: the user's records, or which of the other conditions is so, or why none of them.
+    async fn shown_by_search(
+        &mut self,
+        view: &View,
+        find: &FindUser,
+        any: Vec<Condition>,
+        mut until: Instant,
+    ) -> Result<SearchAnswer, StepError> {
+        let mut sure = false;
+        loop {
+            match self.first_of(any.clone(), until.saturating_duration_since(Instant::now())).await {
+                Ok(0) => {
+                    let rows = self.rows_of_user(view).await?;
+                    if !rows.is_empty() {
+                        return self.all_hits(view, find, rows).await.map(SearchAnswer::Records);
+                    }
+                    // The record was there, and is gone. A list that still changes proves nothing.
+                    if Instant::now() >= until {
+                        return Ok(SearchAnswer::Shown(Err(Refusal {
+                            kind: RefusalKind::NotFound,
+                            message: "the user's record appears and disappears".to_owned(),
+                            candidates: Vec::new(),
+                        })));
+                    }
+                    tokio::time::sleep(POLL).await;
+                }
+                // Nobody is shown: when the answer is there for certain, the page is asked again.
+                Ok(_) | Err(StepError::Refused(_)) if !sure => {
+                    self.await_answer().await;
+                    sure = true;
+                    until = until.max(self.until(POLL));
+                }
+                Ok(index) => return Ok(SearchAnswer::Shown(Ok(index))),
+                Err(StepError::Refused(refusal)) => return Ok(SearchAnswer::Shown(Err(refusal))),
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    /// The search shows the user on its first page. The identity may be there once more, on another page of the hits.
+    async fn all_hits(
+        &mut self,
+        view: &View,
+        find: &FindUser,
+        rows: Vec<Row>,
+    ) -> Result<(Vec<Row>, u32), StepError> {
+        let next = view.pages.as_ref().and_then(|pages| pages.next.as_ref().or(pages.more.as_ref()));
+        let Some(next) = next else { return Ok((rows, 1)) };
+        self.attempt.scope.set("page", serde_json::Value::from(2));
+        let more = Condition { target: self.attempt.scope.target(next, false)?, state: State::Enabled };
+        match self.holds(vec![more]).await? == [true] {
+            true => self.walk_from_here(view, find, Whole::Hits).await,
+            false => Ok((rows, 1)),
         }
     }
 
@@ -167,8 +213,13 @@ impl Run<'_> {
     async fn look(&mut self, view: &View, absent: &Locator) -> Result<(Vec<Row>, u32), StepError> {
         self.open_view(view).await?;
         let proofs = [self.attempt.scope.user_record()?, self.attempt.scope.target(absent, false)?];
-        let any = proofs.map(|target| Condition { target, state: State::Visible }).into();
-        match self.first_of(any, READ_TIME).await {
+        let any = Vec::from(proofs.map(|target| Condition { target, state: State::Visible }));
+        let mut shown = self.first_of(any.clone(), READ_TIME).await;
+        if matches!(shown, Ok(1)) {
+            self.await_answer().await;
+            shown = self.first_of(any, READ_TIME).await;
+        }
+        match shown {
             Ok(0) => Ok((self.rows_of_user(view).await?, 1)),
             Ok(_) => Ok((Vec::new(), 1)),
             Err(StepError::Refused(refusal)) => Err(self.nobody_was_shown("the page", refusal).await),
@@ -189,7 +240,7 @@ impl Run<'_> {
     /// Without a search: reads page by page, until the user is there or everything was read.
     async fn walk_for_user(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Row>, u32), StepError> {
         self.open_view(view).await?;
-        self.walk_from_here(view, find, Upto::End).await
+        self.walk_from_here(view, find, Whole::List).await
     }
 
     async fn rows_of_user(&mut self, view: &View) -> Result<Vec<Row>, StepError> {
@@ -226,7 +277,9 @@ impl Run<'_> {
         name: &str,
     ) -> Result<(Vec<UserRecord>, Completeness), Failure> {
         let view = source.view(name)?;
-        let walked = match self.walk_with_details(view).await {
+        let walked = self.walk_with_details(view).await;
+        self.read();
+        let walked = match walked {
             Ok(walked) => walked,
             Err(error) => {
                 return Err(self
@@ -273,7 +326,9 @@ impl Run<'_> {
             if !kinds.is_none_or(is_wanted) {
                 continue;
             }
-            let walked = match self.walk(view).await {
+            let walked = self.walk(view).await;
+            self.read();
+            let walked = match walked {
                 Ok(walked) => walked,
                 Err(error) => {
                     return Err(self
@@ -290,6 +345,14 @@ impl Run<'_> {
         }
         Ok(found)
     }
+}
+
+/// What the page shows after a search.
+enum SearchAnswer {
+    /// The records of the user, and the number of pages.
+    Records((Vec<Row>, u32)),
+    /// The condition that is so, or why none is.
+    Shown(Result<usize, Refusal>),
 }
 
 /// The entitlements in one record of a view.

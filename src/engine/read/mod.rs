@@ -1,9 +1,14 @@
 //! Reading records: one user, all users, all entitlements.
 
 mod find;
+mod quiet;
+mod reading;
 mod rows;
 mod scan;
+mod total;
 mod walk;
+
+pub(super) use reading::Reading;
 
 use super::page::StepError;
 use crate::{

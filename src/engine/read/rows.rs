@@ -1,6 +1,6 @@
 //! The rows of a view as they are read: page by page, in a list that grows, or in a list that scrolls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::playbook::syntax::View;
 
@@ -14,6 +14,8 @@ pub(crate) struct Walked {
     pub(crate) shown: Option<u64>,
     pub(crate) last_page_seen: bool,
     pub(crate) stopped_by: &'static str,
+    /// The list has changed while it was read.
+    pub(crate) moved: bool,
 }
 
 /// The records that were read so far.
@@ -78,6 +80,14 @@ impl RowsRead {
         }
     }
 
+    /// Did the list change while its pages were read? Then its number of records has changed, or the same record was read
+    /// twice in the place of another one.
+    pub(crate) fn has_moved(&self, total: Option<u64>) -> bool {
+        let mut known = BTreeSet::new();
+        let is_double = self.rows.iter().any(|row| !known.insert(row));
+        self.shown != total || (is_double && total == Some(self.rows.len() as u64))
+    }
+
     /// Is there a row that is still empty?
     pub(crate) fn waits(&self, page: &[Row]) -> bool {
         let empty = |row: &Row| match self.key {
@@ -88,11 +98,11 @@ impl RowsRead {
     }
 }
 
-/// How far a list is read for one user.
+/// What is read to its end for one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Upto {
-    /// To the first page with the user: the answer to a search is about this user already.
-    First,
-    /// To its end: the identity may be there twice.
-    End,
+pub(crate) enum Whole {
+    /// What a search has found.
+    Hits,
+    /// All users.
+    List,
 }

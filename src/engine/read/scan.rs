@@ -45,6 +45,7 @@ impl Run<'_> {
             shown: read.shown,
             last_page_seen: stop == ScanEnd::End,
             stopped_by,
+            moved: false,
         })
     }
 
@@ -64,12 +65,10 @@ impl Run<'_> {
             None => None,
         };
         let mut until = vec![Condition { target: self.attempt.scope.user_record()?, state: State::Visible }];
-        until.extend(absent.clone().filter(|absent| absent.target.frame == frame));
+        until.extend(absent.filter(|absent| absent.target.frame == frame));
         let give_up = self.until(READ_TIME);
         loop {
-            if let Some(absent) = &absent
-                && self.holds(vec![absent.clone()]).await? == [true]
-            {
+            if self.is_said_absent(find).await? {
                 return Ok((1, Some(Vec::new())));
             }
             let (pages, stop) = self.scan(view, read, &until).await?;

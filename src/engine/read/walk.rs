@@ -1,6 +1,5 @@
 //! Reading a view: its pages, and the page of each record.
 
-use icu_properties::{CodePointMapData, props::GeneralCategory};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -10,26 +9,24 @@ use super::{
         page::{StepError, unexpected},
         run::Run,
     },
-    rows::{Row, RowsRead, Upto, Walked, Way},
+    rows::{Row, RowsRead, Walked, Way, Whole},
     within_bounds,
 };
 use crate::{
     contract::{Code, Failure},
     plan::diff,
-    playbook::{
-        Locator,
-        locator::By,
-        syntax::{Detail, FindUser, Until, View},
-    },
-    query::{
-        Answer, Ask, BETWEEN, By as Found, Condition, NUMBER, ScrollTo, State, Target, TextMatch, canonical,
-    },
+    playbook::syntax::{Detail, FindUser, Until, View},
+    query::{Answer, Ask, BETWEEN, Condition, ScrollTo, State, canonical},
 };
 
 impl Run<'_> {
+    /// Opens a view. What it shows from then on is read as its answer.
     pub(crate) async fn open_view(&mut self, view: &View) -> Result<(), StepError> {
         let address = self.attempt.scope.address(&view.open)?;
+        let since = self.mark();
+        self.read();
         self.go(&address, STEP_TIME).await?;
+        self.attempt.opened = self.mark();
         if let Some(steps) = &view.prepare {
             let source = std::sync::Arc::clone(&self.plan.playbook);
             let name =
@@ -38,6 +35,10 @@ impl Run<'_> {
             let planned = crate::plan::number(&source, steps, &prefix);
             Box::pin(self.steps(&planned)).await.map_err(StepError::Known)?;
         }
+        let frame = self.attempt.scope.container(view)?.frame;
+        // A page of the user's own is asked for by its address.
+        let about = self.subject().to_owned();
+        self.read_after(since, address_names(&address, &about).then_some(about.as_str()), &frame);
         Ok(())
     }
 
@@ -68,7 +69,7 @@ impl Run<'_> {
         &mut self,
         view: &View,
         find: &FindUser,
-        upto: Upto,
+        whole: Whole,
     ) -> Result<(Vec<Row>, u32), StepError> {
         let mut pages = 0;
         let mut read = RowsRead::new(view, self.identity());
@@ -85,16 +86,12 @@ impl Run<'_> {
                 break;
             }
             pages += 1;
-            if mine.is_empty()
-                && let Some(absent) = &find.absent
-            {
-                let condition =
-                    Condition { target: self.attempt.scope.target(absent, false)?, state: State::Visible };
-                if self.holds(vec![condition]).await? == [true] {
-                    return Ok((Vec::new(), pages));
-                }
+            if mine.is_empty() && self.is_said_absent(find).await? {
+                return Ok((Vec::new(), pages));
             }
-            let page = self.whole_page(view, &read, false).await?;
+            // A list without any user is not complete yet: the service account itself is a user.
+            let some = pages == 1 && whole == Whole::List;
+            let page = self.whole_page(view, &read, some).await?;
             let here = self.only_mine(view, page.clone());
             // A list that grows shows the records of before, too.
             if read.way == Way::Grows {
@@ -104,27 +101,28 @@ impl Run<'_> {
                 page_of_mine = pages;
                 mine.extend(here);
             }
-            if upto == Upto::First && !mine.is_empty() {
-                return Ok((mine, pages));
-            }
             self.not_cut_off(view, &page)?;
             read.add(page);
+            if pages == 1 && view.pages.is_some() {
+                read.shown = self.total(view).await?;
+            }
             if !self.next_page(view, pages, &mut read).await? {
                 break;
             }
         }
-        let count = read.rows.len() as u64;
         let total = self.total(view).await?;
-        // A record that moves from one page to the next while the list is read is read twice.
-        if mine.len() > 1
-            && mine.iter().all(|row| *row == mine[0])
-            && total == Some(count - mine.len() as u64 + 1)
-        {
-            mine.truncate(1);
+        let moves = read.way == Way::Pages && pages > 1 && read.has_moved(total);
+        // Two records of the user that stay two are not one that has moved.
+        if moves && (mine.len() < 2 || self.attempt.list_moves == 0) {
+            self.attempt.list_moves += 1;
+            let message =
+                "the list changed while its pages were read: a record may have been on none of them";
+            return Err(Failure::new(Code::ListIncomplete, message).into());
         }
+        let count = read.rows.len() as u64;
         if !mine.is_empty() {
             if read.way == Way::Pages && mine.len() == 1 && page_of_mine < pages {
-                self.page_again(view, page_of_mine).await?;
+                self.page_again(view, find, page_of_mine).await?;
                 let here = self.records(view).await?;
                 if self.only_mine(view, here) != mine {
                     let message = "the list changed while it was read: the user is on another page now";
@@ -133,21 +131,33 @@ impl Run<'_> {
             }
             return Ok((mine, pages));
         }
+        // A page may show "0 people" before it has loaded, and no list of all users is empty. If the playbook has `absent`,
+        // only that proves that a search has found nobody.
+        let may_be_empty = find.absent.is_none() && whole == Whole::Hits;
         match total {
-            // A page may show "0 people" before it has loaded. If the playbook has `absent`, only that proves it.
-            Some(total) if total == count && (count > 0 || find.absent.is_none()) => Ok((Vec::new(), pages)),
-            total => Err(Failure::new(
-                Code::ListIncomplete,
-                format!("{count} records were read on {pages} pages, but the app shows {} as their number: this does not prove that the user is absent",
-                    total.map_or("an unknown number".to_owned(), |t| t.to_string())),
-            )
-            .into()),
+            Some(total) if total == count && (count > 0 || may_be_empty) => Ok((Vec::new(), pages)),
+            total => Err(not_proved(count, pages, total).into()),
         }
     }
 
-    /// Opens the view again, and goes on to the page of this number.
-    async fn page_again(&mut self, view: &View, page: u32) -> Result<(), StepError> {
-        self.open_view(view).await?;
+    /// Does the page say that nobody is there, also when the answer must be there?
+    pub(crate) async fn is_said_absent(&mut self, find: &FindUser) -> Result<bool, StepError> {
+        let Some(absent) = &find.absent else { return Ok(false) };
+        let condition =
+            Condition { target: self.attempt.scope.target(absent, false)?, state: State::Visible };
+        if self.holds(vec![condition.clone()]).await? != [true] {
+            return Ok(false);
+        }
+        self.await_answer().await;
+        Ok(self.holds(vec![condition]).await? == [true])
+    }
+
+    /// Opens the view or searches again, and goes on to the page of this number.
+    async fn page_again(&mut self, view: &View, find: &FindUser, page: u32) -> Result<(), StepError> {
+        match &find.search {
+            Some(search) => drop(self.ask_search(view, search).await?),
+            None => self.open_view(view).await?,
+        }
         let mut read = RowsRead::new(view, self.identity());
         for number in 1..page {
             let rows = self.whole_page(view, &read, false).await?;
@@ -219,7 +229,10 @@ impl Run<'_> {
         }
         within_bounds(paging, pages)?;
         let before = read.rows.len();
+        let since = self.mark();
+        let frame = next.frame.clone();
         self.press_on(next, STEP_TIME).await?;
+        self.read_after(since, None, &frame);
         self.settle().await?;
         if read.way == Way::Pages {
             // A page that changes in place still shows the old records for a while.
@@ -263,32 +276,16 @@ impl Run<'_> {
         }
     }
 
-    /// The text with the number of records, and what is before and after the number.
-    pub(crate) fn total_target(&self, view: &View) -> Result<Option<(Target, String, String)>, Failure> {
-        let Some(Locator::Find(find)) = view.pages.as_ref().and_then(|p| p.total.as_ref()) else {
-            return Ok(None);
-        };
-        let By::Text(name) = &find.by else { return Ok(None) };
-        let Some((before, after)) = name.text.value.split_once("{n}") else { return Ok(None) };
-        let mut target: Target = self.attempt.scope.target(&Locator::Find(find.clone()), false)?;
-        for query in &mut target.any {
-            query.by = Found::Text(TextMatch::Glob(format!("{before}{{n}}{after}")));
-        }
-        Ok(Some((target, before.to_owned(), after.to_owned())))
-    }
-
-    /// The number of records that the app shows.
-    pub(crate) async fn total(&mut self, view: &View) -> Result<Option<u64>, StepError> {
-        let Some((target, before, after)) = self.total_target(view)? else { return Ok(None) };
-        let text = match self.ask(Ask::Text { target, attribute: None }, STEP_TIME).await? {
-            Answer::Text { text } => diff::folded(&text),
-            other => return Err(unexpected(&other)),
-        };
-        Ok(number_in(&text, &before, &after))
-    }
-
-    /// All records of a view, as its list shows them.
+    /// All records of a view, as its list shows them. A list that changes while it is read is read once more.
     pub(crate) async fn walk(&mut self, view: &View) -> Result<Walked, StepError> {
+        let walked = self.walk_once(view).await?;
+        match walked.moved {
+            true => self.walk_once(view).await,
+            false => Ok(walked),
+        }
+    }
+
+    async fn walk_once(&mut self, view: &View) -> Result<Walked, StepError> {
         self.open_view(view).await?;
         let mut read = RowsRead::new(view, self.identity());
         if read.way == Way::Scrolls {
@@ -313,7 +310,12 @@ impl Run<'_> {
                 Err(other) => return Err(other),
             }
         };
-        Ok(Walked { rows: read.rows, pages, shown, last_page_seen, stopped_by })
+        read.shown = shown;
+        let moved = read.way == Way::Pages && pages > 1 && last_page_seen && {
+            let total = self.total(view).await?;
+            read.has_moved(total)
+        };
+        Ok(Walked { rows: read.rows, pages, shown, last_page_seen, stopped_by, moved })
     }
 
     /// All records of a view, with what the page of each record shows.
@@ -329,7 +331,10 @@ impl Run<'_> {
             self.show_record(view, detail, &who).await?;
             *row = self.open_detail(view, detail, &who, std::mem::take(row)).await?;
             let back = self.attempt.scope.target(&detail.back, false)?;
+            let since = self.mark();
             self.press_on(back, STEP_TIME).await?;
+            let frame = self.attempt.scope.container(view)?.frame;
+            self.read_after(since, None, &frame);
             self.settle().await?;
         }
         Ok(walked)
@@ -381,7 +386,10 @@ impl Run<'_> {
         let shown = row.get(view.columns.names().position(|name| name == identity).unwrap_or_default());
         let shown = shown.cloned().flatten().unwrap_or_else(|| who.to_owned());
         let open = self.attempt.scope.inside_record(view, column, &shown, &detail.open)?;
+        let since = self.mark();
         self.press_on(open, STEP_TIME).await?;
+        let frame = self.attempt.scope.target(&detail.within, false)?.frame;
+        self.read_after(since, None, &frame);
         self.settle().await?;
         let page = self.attempt.scope.detail_record(detail, there, &shown)?;
         let came = self.first_of(vec![Condition { target: page, state: State::Visible }], READ_TIME).await;
@@ -420,6 +428,7 @@ impl Run<'_> {
         let source = std::sync::Arc::clone(&self.plan.playbook);
         let view = source.view(name)?;
         let walked = self.walk(view).await?;
+        self.read();
         let record = |row: Row| {
             let cells = view.columns.iter().zip(row).map(|((name, column), cell)| {
                 let masked = cell.map(|cell| self.credentials.mask().text(&cell));
@@ -438,44 +447,17 @@ impl Run<'_> {
     }
 }
 
-/// The number in a text, between what is before and after it. `*` means any text.
-fn number_in(text: &str, before: &str, after: &str) -> Option<u64> {
-    // The text before the number is matched as short as possible, so that it takes no digit of the number.
-    let around = |part: &str| regex::escape(&part.replace('\u{a0}', " ")).replace(r"\*", ".*?");
-    let pattern = format!("(?s)^{}({NUMBER}){}$", around(before.trim_start()), around(after.trim_end()));
-    let found = regex::Regex::new(&pattern).ok()?.captures(text)?;
-    let digits: String = found.get(1)?.as_str().chars().filter_map(digit).collect();
-    digits.parse().ok()
+/// The records that were read do not prove that the user is absent.
+fn not_proved(count: u64, pages: u32, total: Option<u64>) -> Failure {
+    let total = total.map_or("an unknown number".to_owned(), |total| total.to_string());
+    let message = format!(
+        "{count} records were read on {pages} pages, but the app shows {total} as their number: this does not prove that the user is absent"
+    );
+    Failure::new(Code::ListIncomplete, message)
 }
 
-/// A decimal digit of any script. The ten digits of a script are neighbours (Unicode `Nd`), the zero first.
-fn digit(letter: char) -> Option<char> {
-    let kinds = CodePointMapData::<GeneralCategory>::new();
-    let is_digit = |letter: u32| kinds.get32(letter) == GeneralCategory::DecimalNumber;
-    if !is_digit(letter as u32) {
-        return None;
-    }
-    let before = (0..letter as u32).rev().take_while(|letter| is_digit(*letter)).count();
-    char::from_digit(u32::try_from(before % 10).ok()?, 10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::number_in;
-
-    #[test]
-    fn a_number_is_read_by_what_stands_around_it() {
-        assert_eq!(number_in("1,204 members", "", " members"), Some(1204));
-        assert_eq!(number_in("1 user", "", " user*"), Some(1));
-        assert_eq!(number_in("300 users", "", " user*"), Some(300));
-        assert_eq!(number_in("1-100 of 300 users in all", "* of ", " users*"), Some(300));
-        assert_eq!(number_in("All 30 seats (of 30)", "All ", " seats*"), Some(30));
-        assert_eq!(number_in("many users", "", " user*"), None);
-        for swiss in
-            ["1’234 users", "1'234 users", "1\u{202F}234 users", "1.234 users", "١٬٢٣٤ users", "१,२३४ users"]
-        {
-            assert_eq!(number_in(swiss, "", " users"), Some(1234), "{swiss}");
-        }
-        assert_eq!(number_in("12,34,567 users", "", " users"), Some(1_234_567), "as India groups");
-    }
+/// Does the address contain this text?
+fn address_names(address: &str, text: &str) -> bool {
+    let decoded = percent_encoding::percent_decode_str(address).decode_utf8_lossy().to_lowercase();
+    !text.is_empty() && decoded.contains(&text.to_lowercase())
 }

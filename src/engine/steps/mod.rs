@@ -167,7 +167,13 @@ impl Run<'_> {
     ) -> Result<Answer, StepError> {
         let until = self.until(within);
         loop {
+            if ask.reads_only() || (ask.scans() && !self.stood_still()) {
+                self.quiet(until).await;
+            }
             match self.page().ask(ask, until, again).await? {
+                // The page has asked for more in the meantime.
+                PageReply::Answer(_)
+                    if ask.reads_only() && !self.is_quiet().await && Instant::now() < until => {}
                 PageReply::Answer(answer) => return Ok(answer),
                 PageReply::Interrupted(Interrupted { watch: WatchAction::Overlay(index), text }) => {
                     Box::pin(self.put_away(index, &text)).await?;

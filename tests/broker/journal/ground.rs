@@ -40,6 +40,7 @@ pub fn result(job: &str, outcome: Outcome) -> JobResult {
         verified: None,
         unverified: Vec::new(),
         error: None,
+        sent: Vec::new(),
         users: None,
         completeness: None,
         entitlements: None,

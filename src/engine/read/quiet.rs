@@ -1,0 +1,114 @@
+//! When a page is believed: what it shows counts once everything that it has asked for since the act is answered.
+//!
+//! The driver knows the exchanges (`ports::driver::Exchange`). A driver that does not know them is believed at once.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    super::{
+        limits::{DRIVER_GRACE, EXCHANGE_TIME, POLL, READ_TIME, STILL_TIME},
+        page::millis,
+        run::Run,
+    },
+    reading::{Reading, certain_at, state},
+};
+use crate::query::{Answer, Ask, Question, Target};
+
+impl Run<'_> {
+    /// The moment before an act. What begins later belongs to the act.
+    pub(crate) fn mark(&self) -> u64 {
+        self.attempt.front.page.mark()
+    }
+
+    /// From now on, what the page shows is read as the answer to an act that began at this mark.
+    pub(crate) fn read_after(&mut self, since: u64, sought: Option<&str>, frame: &[Target]) {
+        let sought = sought.map(str::trim).filter(|sought| !sought.is_empty()).map(str::to_owned);
+        self.attempt.reading = Some(Reading {
+            since,
+            acted: Instant::now(),
+            sought,
+            frame: frame.to_vec(),
+            still: None,
+            changed: None,
+        });
+    }
+
+    /// The reading is over.
+    pub(crate) fn read(&mut self) {
+        self.attempt.reading = None;
+    }
+
+    /// Waits until the page has what it asked for, and stands still.
+    pub(crate) async fn quiet(&mut self, until: Instant) {
+        let page = Arc::clone(&self.attempt.front.page);
+        loop {
+            let Some(reading) = self.attempt.reading.clone() else { return };
+            let Some(since) = page.exchanges(reading.since) else { return };
+            let settled = page.quiet(reading.since, EXCHANGE_TIME, until).await;
+            let now = page.exchanges(reading.since).map_or_else(|| state(&since), |all| state(&all));
+            if settled && reading.still == Some(now) {
+                return;
+            }
+            let changed = self.stand_still(&reading.frame).await;
+            if let Some(reading) = &mut self.attempt.reading {
+                (reading.still, reading.changed) = (Some(now), changed);
+            }
+            if Instant::now() >= until {
+                return;
+            }
+        }
+    }
+
+    /// Has the page stood still since the act?
+    pub(crate) fn stood_still(&self) -> bool {
+        self.attempt.reading.as_ref().is_none_or(|reading| reading.still.is_some())
+    }
+
+    /// Is everything answered that the page has asked for since the act?
+    pub(crate) async fn is_quiet(&self) -> bool {
+        match &self.attempt.reading {
+            Some(reading) => {
+                self.attempt.front.page.quiet(reading.since, EXCHANGE_TIME, Instant::now()).await
+            }
+            None => true,
+        }
+    }
+
+    /// Waits until the answer to the act must be there, so that what the page does not show is not in the answer. Words
+    /// that were there before the answer prove nothing.
+    pub(crate) async fn await_answer(&mut self) {
+        let page = Arc::clone(&self.attempt.front.page);
+        let until = self.until(READ_TIME);
+        while let Some(reading) = self.attempt.reading.clone() {
+            page.quiet(reading.since, READ_TIME, until).await;
+            let Some(exchanges) = page.exchanges(reading.since) else { return };
+            self.quiet(until).await;
+            let changed = self.attempt.reading.as_ref().and_then(|reading| reading.changed);
+            let sure = certain_at(&exchanges, &reading, changed);
+            let now = Instant::now();
+            let is_same = page.exchanges(reading.since).is_some_and(|all| state(&all) == state(&exchanges));
+            if now >= until || (is_same && now >= sure) {
+                return;
+            }
+            tokio::time::sleep_until(sure.min(now + POLL).max(now + Duration::from_millis(5))).await;
+            if let Some(reading) = &mut self.attempt.reading {
+                reading.still = None;
+            }
+        }
+    }
+
+    /// Waits for two frames without a change. Returns when the document last changed.
+    async fn stand_still(&self, frame: &[Target]) -> Option<Instant> {
+        let within = millis(STILL_TIME);
+        let question = Question { ask: Ask::Still, frame: frame.to_vec(), within, watch: Vec::new() };
+        let deadline = Instant::now() + STILL_TIME + DRIVER_GRACE;
+        match self.attempt.front.page.ask(&question, deadline).await {
+            Ok(Answer::Still { changed_ms: Some(ms) }) => {
+                Instant::now().checked_sub(Duration::from_millis(ms))
+            }
+            _ => None,
+        }
+    }
+}

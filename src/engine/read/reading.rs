@@ -1,0 +1,56 @@
+//! A reading under way, and from when on the answer to its act is certain. Pure.
+
+use tokio::time::Instant;
+
+use super::super::limits::{ANSWER_BEGINS, ANSWER_DRAWN, SEARCH_TIME};
+use crate::{
+    ports::driver::{Exchange, ExchangeKind},
+    query::Target,
+};
+
+/// A reading under way: the page answers an act, and the answer is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Reading {
+    /// The last exchange before the act.
+    pub(super) since: u64,
+    pub(super) acted: Instant,
+    /// The text that the act has asked for.
+    pub(super) sought: Option<String>,
+    pub(super) frame: Vec<Target>,
+    /// The exchanges, begun and ended, when the page last stood still.
+    pub(super) still: Option<(usize, usize)>,
+    /// How the page stood then.
+    pub(super) changed: Option<Instant>,
+}
+
+/// How many exchanges there are, and how many of them have ended.
+pub(super) fn state(exchanges: &[Exchange]) -> (usize, usize) {
+    (exchanges.len(), exchanges.iter().filter(|one| one.ended.is_some()).count())
+}
+
+/// From when on the page's answer to an act is certain.
+pub(super) fn certain_at(exchanges: &[Exchange], reading: &Reading, changed: Option<Instant>) -> Instant {
+    let carries = |one: &Exchange| reading.sought.as_deref().is_some_and(|sought| one.carries(sought));
+    let mut answers: Vec<&Exchange> = Vec::new();
+    for one in exchanges.iter().filter(|one| one.is_own && one.ended.is_some()) {
+        let is_answer = matches!(one.kind, ExchangeKind::Document | ExchangeKind::Call);
+        let repeats = answers.iter().any(|other| other.address == one.address) && !carries(one);
+        if is_answer && !repeats {
+            answers.push(one);
+        }
+    }
+    let Some(last) = answers.iter().max_by_key(|one| one.ended) else {
+        return reading.acted + ANSWER_BEGINS;
+    };
+    let ended = last.ended.unwrap_or(last.began);
+    let is_carried = answers.iter().any(|one| carries(one));
+    let only_documents = answers.iter().all(|one| one.kind == ExchangeKind::Document);
+    match (&reading.sought, is_carried) {
+        // The server has made the page for this very question.
+        (Some(_), true) if last.kind == ExchangeKind::Document => ended,
+        // The calls were about something else: the one about this question may come later.
+        (Some(_), false) if !only_documents => ended + SEARCH_TIME,
+        _ if changed.is_some_and(|changed| changed >= ended) => ended,
+        _ => ended + ANSWER_DRAWN,
+    }
+}

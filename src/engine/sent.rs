@@ -1,0 +1,166 @@
+//! What a commit has sent, and what came back: read from the driver's exchanges.
+
+use super::origin::StepFailure;
+use crate::{
+    contract::{Code, Failure},
+    ports::driver::{Answered, Exchange},
+};
+
+/// What a commit has sent, and what came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Something without an answer, or the driver does not know.
+    Unknown,
+    /// Nothing has left the page: nothing was done.
+    Nothing,
+    /// The server refused all of it, with this status.
+    Refused(u16),
+    /// The server answered all of it with an error.
+    Erred(u16),
+    /// The server has taken it. Whether it has done it, only reading shows.
+    Taken,
+}
+
+impl Sent {
+    /// Of what a commit has caused. What the page sends all the time does not count.
+    pub(super) fn of<'e>(exchanges: impl Iterator<Item = &'e Exchange>) -> Self {
+        let left = |one: &&Exchange| {
+            !one.is_routine && !matches!(one.answered, Some((Answered::NotSent | Answered::Stopped, _)))
+        };
+        let all: Vec<&Exchange> = exchanges.filter(left).collect();
+        if all.is_empty() {
+            return Self::Nothing;
+        }
+        let changing: Vec<&Exchange> = all.into_iter().filter(|one| one.changes && one.is_own).collect();
+        let status = |one: &&Exchange| match one.answered {
+            Some((Answered::Status(status), _)) => Some(status),
+            _ => None,
+        };
+        let Some(statuses) = changing.iter().map(status).collect::<Option<Vec<u16>>>() else {
+            return Self::Unknown;
+        };
+        let is_refusal = |status: &u16| (400..500).contains(status) && !matches!(*status, 408 | 425);
+        match statuses.first() {
+            // A link may change something, too.
+            None => Self::Unknown,
+            Some(first) if statuses.iter().all(is_refusal) => Self::Refused(*first),
+            Some(first) if statuses.iter().all(|status| *status >= 400) => Self::Erred(*first),
+            Some(_) => Self::Taken,
+        }
+    }
+
+    /// Is it certain that the server has done nothing?
+    pub(super) fn is_denied(self) -> bool {
+        matches!(self, Self::Nothing | Self::Refused(_))
+    }
+
+    /// Has the server reported that it has not done it?
+    pub(super) fn is_contradicted_by_success(self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Erred(_))
+    }
+
+    /// The error of the server, after which it may still have done it.
+    pub(super) fn error(self) -> Option<Failure> {
+        let Self::Erred(status) = self else { return None };
+        let message = format!("the app answered the change with status {status}, and does not show it");
+        Some(Failure::new(Code::AppUnavailable, message).hint("read the user again later"))
+    }
+
+    /// Why nothing was done. `lost`: how the steps ended.
+    pub(super) fn failure(self, lost: Option<StepFailure>) -> Option<Failure> {
+        let lost = lost.map(|lost| lost.failure);
+        let why = lost.as_ref().map_or_else(String::new, |lost| format!(" ({})", lost.message));
+        let failure = match self {
+            Self::Nothing => Failure::new(
+                Code::NothingSent,
+                format!("after the commit, nothing left the page, so nothing was changed{why}"),
+            )
+            .hint("see which field the page calls invalid, and whether the step presses the right button"),
+            Self::Refused(status) => {
+                let code = match status {
+                    401 => Code::SessionExpired,
+                    403 => Code::InsufficientRole,
+                    429 => Code::RateLimited,
+                    _ => Code::Refused,
+                };
+                Failure::new(code, format!("the app refused the change with status {status}{why}"))
+                    .hint("see what the page said")
+            }
+            Self::Unknown | Self::Erred(_) | Self::Taken => return None,
+        };
+        Some(match lost {
+            Some(lost) => Failure { step: lost.step, at: lost.at, page_said: lost.page_said, ..failure },
+            None => failure,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{ports::driver::ExchangeKind, secret::Secret};
+
+    fn exchange(method: &str, answered: Option<Answered>) -> Exchange {
+        let began = Instant::now();
+        Exchange {
+            number: 1,
+            method: method.to_owned(),
+            address: "http://app.example/users".to_owned(),
+            kind: ExchangeKind::Call,
+            changes: method != "GET",
+            is_own: true,
+            is_routine: false,
+            carried: Secret::new(String::new()),
+            began,
+            answered: answered.map(|answered| (answered, began)),
+            ended: Some(began),
+        }
+    }
+
+    fn post(status: u16) -> Exchange {
+        exchange("POST", Some(Answered::Status(status)))
+    }
+
+    #[test]
+    fn what_came_back_decides_what_is_known() {
+        let routine = Exchange { is_routine: true, ..post(200) };
+        let elsewhere = Exchange { is_own: false, ..post(200) };
+        let socket = Exchange { kind: ExchangeKind::Socket, ..exchange("SEND", None) };
+        let table = [
+            (vec![], Sent::Nothing),
+            (vec![routine.clone()], Sent::Nothing),
+            (vec![exchange("POST", Some(Answered::NotSent))], Sent::Nothing),
+            (vec![exchange("POST", Some(Answered::Stopped))], Sent::Nothing),
+            (vec![exchange("POST", Some(Answered::Lost))], Sent::Unknown),
+            (vec![exchange("POST", None)], Sent::Unknown),
+            (vec![socket], Sent::Unknown),
+            (vec![elsewhere], Sent::Unknown),
+            (vec![exchange("GET", Some(Answered::Status(200)))], Sent::Unknown),
+            (vec![post(409)], Sent::Refused(409)),
+            (vec![post(422), routine], Sent::Refused(422)),
+            (vec![post(408)], Sent::Erred(408)),
+            (vec![post(409), post(500)], Sent::Erred(409)),
+            (vec![post(502)], Sent::Erred(502)),
+            (vec![post(409), post(200)], Sent::Taken),
+            (vec![post(200), exchange("POST", None)], Sent::Unknown),
+            (vec![post(302)], Sent::Taken),
+        ];
+        for (exchanges, sent) in table {
+            assert_eq!(Sent::of(exchanges.iter()), sent, "{exchanges:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_its_status() {
+        let code = |status| Sent::Refused(status).failure(None).map(|failure| failure.code);
+        assert_eq!(code(409), Some(Code::Refused));
+        assert_eq!(code(403), Some(Code::InsufficientRole));
+        assert_eq!(code(401), Some(Code::SessionExpired));
+        assert_eq!(code(429), Some(Code::RateLimited));
+        assert_eq!(Sent::Nothing.failure(None).map(|failure| failure.code), Some(Code::NothingSent));
+        assert_eq!(Sent::Taken.failure(None), None);
+        assert_eq!(Sent::Erred(500).failure(None), None);
+    }
+}

@@ -1,0 +1,233 @@
+//! What left the page, and what came back, decides what is believed: reading, and refusals, on an app with a page that
+//! asks its server for everything.
+
+mod app;
+
+use std::sync::Arc;
+
+use seatwright::{
+    adapters::{secret_sources::LocalSecrets, store::Folder},
+    contract::{Code, Job, JobResult, Outcome},
+    event::{Reader, Readers},
+    worker::{playbooks::Playbooks, runner::JobRunner, sessions::Sessions},
+};
+use serde_json::{Value, json};
+
+use crate::support::{Heard, RealBrowser};
+use app::{App, Does};
+
+struct Room {
+    runner: JobRunner,
+    folder: tempfile::TempDir,
+}
+
+impl Room {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let playbooks = folder.path().join("playbooks/wire");
+        std::fs::create_dir_all(&playbooks).expect("a folder");
+        std::fs::write(playbooks.join("playbook.yaml"), app::PLAYBOOK).expect("a playbook");
+        std::fs::write(folder.path().join("password"), "correct horse").expect("a secret");
+        let runner = JobRunner {
+            playbooks: Playbooks::read(&folder.path().join("playbooks")).expect("the playbook is read"),
+            integrations: std::collections::BTreeMap::new(),
+            sessions: Sessions::new(Arc::new(RealBrowser)),
+            secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
+            evidence: Arc::new(Folder::new(folder.path().join("evidence"))),
+        };
+        Self { runner, folder }
+    }
+
+    /// Does one job on this app.
+    async fn run(&self, app: &App, operation: &str, user: Value) -> JobResult {
+        let port = app.serve().await.port().to_string();
+        let job = json!({
+            "id": format!("{operation}-{port}"), "app": "wire", "operation": operation, "user": user,
+            "integration": { "id": port, "settings": { "port": port } },
+            "service_account": { "username": "svc@acme.example", "secrets": { "password": "file:password" } },
+        });
+        let job = Job::parse(job.to_string().as_bytes()).unwrap_or_else(|wrong| panic!("{}", wrong.failure));
+        self.runner
+            .run(&job, Arc::new(Readers::default().with(Arc::<Heard>::default() as Arc<dyn Reader>)))
+            .await
+    }
+
+    async fn end(self) {
+        self.runner.sessions.close().await;
+        drop(self.folder);
+    }
+}
+
+fn code(result: &JobResult) -> Option<Code> {
+    result.error.as_ref().map(|error| error.code)
+}
+
+/// Pages that show something else first: the rows are cleared, the answer is late, an older answer comes first.
+const EARLY: [(&str, &str); 8] = [
+    ("at once", "go('');"),
+    (
+        "the rows are cleared until the answer comes",
+        "go = async (q) => { draw([]); draw(await load(q)); }; go('');",
+    ),
+    (
+        "cleared, and asked for after a while",
+        "go = async (q) => { draw([]); await wait(400); draw(await load(q)); }; go('');",
+    ),
+    (
+        "asked for when the typing is over",
+        "let t; go = (q) => { clearTimeout(t); t = setTimeout(async () => draw(await load(q)), 500); }; draw([]);",
+    ),
+    (
+        "the answer to an older word first",
+        "go = async (q) => { draw(await load(q ? 'nobody' : '')); await wait(700); draw(await load(q)); }; go('');",
+    ),
+    (
+        "drawn after the answer",
+        "go = async (q) => { draw([]); const users = await load(q); await wait(200); draw(users); }; go('');",
+    ),
+    ("nothing is shown before a search", "draw([]);"),
+    (
+        "a call that has nothing to do with it, again and again",
+        "setInterval(() => fetch('/api/users?poll'), 300); go = async (q) => { draw([]); await wait(300); draw(await load(q)); }; go('');",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_before_the_answer_proves_nothing() {
+    let room = Room::new();
+    for (how, script) in EARLY {
+        let app = App::new(script, 200, Does::It);
+        let created = room
+            .run(&app, "user.create", json!({ "userName": "ada@acme.example", "displayName": "Ada Byron" }))
+            .await;
+        assert_eq!(app.found("ada@acme.example"), ["Active"], "{how}: she is not created twice");
+        assert_eq!(created.outcome, Outcome::NoChange, "{how}: {:?}", created.error);
+
+        let app = App::new(script, 200, Does::It);
+        let disabled = room.run(&app, "user.disable", json!({ "userName": "ada@acme.example" })).await;
+        assert_eq!(disabled.outcome, Outcome::Succeeded, "{how}: {:?}", disabled.error);
+        assert_eq!(app.found("ada@acme.example"), ["Suspended"], "{how}");
+    }
+    room.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_found_where_nobody_is() {
+    let room = Room::new();
+    for (how, script) in EARLY {
+        let app = App::new(script, 200, Does::It);
+        let read = room.run(&app, "user.get", json!({ "userName": "zed@acme.example" })).await;
+        assert_eq!(code(&read), Some(Code::UserNotFound), "{how}: {:?}", read.error);
+    }
+    room.end().await;
+}
+
+/// The user is not disabled, whatever the page shows at first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_shows_what_it_hopes_for_is_not_believed() {
+    let table = [
+        (
+            "the row is changed before the answer",
+            "go = async (q) => { const hoped = JSON.parse(localStorage.hoped || 'null'); if (hoped) draw([hoped]); await wait(0); draw(await load(q)); }; \
+             suspend = async () => { const ada = { mail: 'ada@acme.example', name: 'Ada Byron', status: 'Suspended' }; localStorage.hoped = JSON.stringify(ada); draw([ada]); at('said').textContent = 'Done'; const answer = await send({ op: 'suspend', mail: ada.mail }); if (!answer.ok) { localStorage.removeItem('hoped'); go(''); } }; go('');",
+        ),
+        (
+            "the row is kept in the browser",
+            "go = async (q) => { const users = await load(q); const hoped = localStorage.hoped; draw(users.map((u) => u.mail === hoped ? { ...u, status: 'Suspended' } : u)); }; \
+             suspend = async () => { localStorage.hoped = 'ada@acme.example'; send({ op: 'suspend', mail: localStorage.hoped }); go(''); at('said').textContent = 'Done'; }; go('');",
+        ),
+    ];
+    let room = Room::new();
+    for (how, script) in table {
+        for status in [409, 500] {
+            let app = App::new(script, status, Does::Nothing);
+            let result = room.run(&app, "user.disable", json!({ "userName": "ada@acme.example" })).await;
+            assert_eq!(app.found("ada@acme.example"), ["Active"]);
+            let expected = if status == 409 { Outcome::Failed } else { Outcome::Indeterminate };
+            assert_eq!(result.outcome, expected, "{how}, {status}: {:?}", result.error);
+            assert_eq!(result.changed, status == 500, "{how}, {status}");
+            assert_eq!(
+                result.sent.iter().map(|sent| sent.status).collect::<Vec<_>>(),
+                [Some(status)],
+                "{how}"
+            );
+        }
+    }
+    room.end().await;
+}
+
+/// How an app refuses, or does not answer: the outcome, whether something was changed, the code, and what was sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_told_by_what_was_sent_and_what_came_back() {
+    const SENDS: &str = "go('');";
+    const NATIVE: &str = "at('cost').required = true; go('');";
+    const OWN: &str = "invite = () => { at('cost').setAttribute('aria-invalid', 'true'); at('cost').setAttribute('aria-errormessage', 'wrong'); at('wrong').textContent = 'Cost centre is missing'; }; go('');";
+    const TOAST: &str = "told = () => { at('wrong').textContent = 'Not saved'; }; go('');";
+    const NOTHING: &str = "invite = () => {}; go('');";
+    let not_sent = (Outcome::Failed, false, Some(Code::NothingSent));
+    let refused = (Outcome::Failed, false, Some(Code::Refused));
+    let unknown = |code| (Outcome::Indeterminate, true, Some(code));
+    let table = [
+        ("the browser's own validation", NATIVE, 200, not_sent, None),
+        ("the page's own validation", OWN, 200, not_sent, None),
+        ("nothing at all", NOTHING, 200, not_sent, None),
+        ("a toast", TOAST, 409, refused, Some(409)),
+        ("409", SENDS, 409, refused, Some(409)),
+        ("422", SENDS, 422, refused, Some(422)),
+        ("403", SENDS, 403, (Outcome::Failed, false, Some(Code::InsufficientRole)), Some(403)),
+        ("401", SENDS, 401, (Outcome::Failed, false, Some(Code::SessionExpired)), Some(401)),
+        ("429", SENDS, 429, (Outcome::Failed, false, Some(Code::RateLimited)), Some(429)),
+        ("500", SENDS, 500, unknown(Code::TargetMissing), Some(500)),
+        ("502", SENDS, 502, unknown(Code::TargetMissing), Some(502)),
+        ("no answer", SENDS, 0, unknown(Code::TargetMissing), Some(0)),
+    ];
+    let room = Room::new();
+    for (how, script, status, ends, sent) in table {
+        let app = App::new(script, status, Does::Nothing);
+        let user = json!({ "userName": "zed@acme.example", "displayName": "Zed" });
+        let result = room.run(&app, "user.create", user).await;
+        assert!(app.found("zed@acme.example").is_empty());
+        assert_eq!((result.outcome, result.changed, code(&result)), ends, "{how}: {:?}", result.error);
+        let listed: Vec<u16> = result.sent.iter().map(|sent| sent.status.unwrap_or(0)).collect();
+        assert_eq!(listed, Vec::from_iter(sent), "{how}: {:?}", result.sent);
+        let said = result.error.and_then(|error| error.page_said).unwrap_or_default();
+        if [NATIVE, OWN].contains(&script) {
+            assert!(said.contains("invalid: Cost centre: "), "{how}: {said}");
+        }
+    }
+    // An error page that comes although the change was made: what the app shows decides.
+    let app = App::new(SENDS, 500, Does::It);
+    let user = json!({ "userName": "zed@acme.example", "displayName": "Zed" });
+    let result = room.run(&app, "user.create", user).await;
+    assert_eq!(result.outcome, Outcome::Succeeded, "{:?}", result.error);
+    assert_eq!(app.found("zed@acme.example"), ["Active"]);
+    room.end().await;
+}
+
+/// An app that confirms a change and did something else. What the job's own user shows decides.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_success_is_told_that_the_app_belies() {
+    let room = Room::new();
+    let ada = || json!({ "userName": "ada@acme.example" });
+    let zed = || json!({ "userName": "zed@acme.example", "displayName": "Zed" });
+    let table = [
+        ("user.create", zed(), &[Does::Nothing, Does::ToAnother, Does::MoreThanIt, Does::Twice][..]),
+        ("user.disable", ada(), &[Does::Nothing, Does::ToAnother, Does::MoreThanIt][..]),
+        ("user.delete", ada(), &[Does::Nothing, Does::ToAnother][..]),
+    ];
+    for (operation, user, effects) in table {
+        for does in effects {
+            let app = App::new("go('');", 200, *does);
+            let result = room.run(&app, operation, user.clone()).await;
+            assert!(
+                matches!(result.outcome, Outcome::Failed | Outcome::Indeterminate),
+                "{operation}, {does:?}: {:?}",
+                result.outcome
+            );
+        }
+        let app = App::new("go('');", 200, Does::It);
+        let result = room.run(&app, operation, user).await;
+        assert_eq!(result.outcome, Outcome::Succeeded, "{operation}: {:?}", result.error);
+    }
+    room.end().await;
+}

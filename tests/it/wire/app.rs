@@ -1,0 +1,197 @@
+//! An app whose page asks its server for everything, in one of many ways that real apps have.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+    routing::get,
+};
+use serde_json::{Value, json};
+
+/// The users, and how the app behaves.
+#[derive(Clone)]
+pub struct App {
+    users: Arc<Mutex<Vec<Value>>>,
+    /// The script of the page.
+    script: &'static str,
+    /// The answer to each change. Zero: none, ever.
+    status: u16,
+    /// What the app does, whatever it answers.
+    does: Does,
+}
+
+/// What an app does with a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    It,
+    Nothing,
+    /// To another user than the one who was meant.
+    ToAnother,
+    /// And gives the user another name.
+    MoreThanIt,
+    Twice,
+}
+
+impl App {
+    pub fn new(script: &'static str, status: u16, does: Does) -> Self {
+        let user = |mail: &str, name: &str| json!({ "mail": mail, "name": name, "status": "Active" });
+        let known =
+            [("svc@acme.example", "Service"), ("ada@acme.example", "Ada Byron"), ("bo@acme.example", "Bo")];
+        let users = known.map(|(mail, name)| user(mail, name)).into();
+        Self { users: Arc::new(Mutex::new(users)), script, status, does }
+    }
+
+    /// The status of each user with this address.
+    pub fn found(&self, mail: &str) -> Vec<String> {
+        let users = self.users.lock().expect("no panic");
+        let found = users.iter().filter(|user| user["mail"] == mail);
+        found.map(|user| user["status"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    fn change(&self, asked: &Value) {
+        let mut users = self.users.lock().expect("no panic");
+        let meant =
+            if self.does == Does::ToAnother { json!("bo@acme.example") } else { asked["mail"].clone() };
+        let more = (self.does == Does::MoreThanIt).then(|| json!("Somebody"));
+        match asked["op"].as_str() {
+            Some("add") => {
+                let name = more.unwrap_or_else(|| asked["name"].clone());
+                users.push(json!({ "mail": meant, "name": name, "status": "Active" }));
+            }
+            Some("remove") => users.retain(|user| user["mail"] != meant),
+            Some("suspend") => {
+                for user in users.iter_mut().filter(|user| user["mail"] == meant) {
+                    user["status"] = "Suspended".into();
+                    if let Some(name) = &more {
+                        user["name"] = name.clone();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Serves the app on a free port, until the test ends.
+    pub async fn serve(&self) -> SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let routes = Router::new()
+            .route("/login", get(login).post(signed_in))
+            .route("/users", get(page))
+            .route("/api/users", get(search).post(change))
+            .with_state(self.clone());
+        tokio::spawn(async move { axum::serve(listener, routes).await });
+        address
+    }
+}
+
+async fn login() -> Html<&'static str> {
+    Html(
+        "<title>Sign in</title><form method=post><label>Email <input name=email></label><label>Password <input type=password name=password></label><button>Sign in</button></form>",
+    )
+}
+
+async fn signed_in() -> impl IntoResponse {
+    ([(header::SET_COOKIE, "s=1; Path=/")], Redirect::to("/users"))
+}
+
+async fn page(State(app): State<App>) -> Html<String> {
+    Html(format!("{PAGE}<script>{SCRIPT}{}</script>", app.script))
+}
+
+async fn search(State(app): State<App>, Query(query): Query<Vec<(String, String)>>) -> Response {
+    let wanted = query.into_iter().find(|(name, _)| name == "q").map_or(String::new(), |(_, value)| value);
+    let users = app.users.lock().expect("no panic").clone();
+    let found: Vec<Value> =
+        users.into_iter().filter(|user| user["mail"].as_str().is_some_and(|m| m.contains(&wanted))).collect();
+    // A browser may keep this answer: what is read back has to be newer.
+    ([(header::CACHE_CONTROL, "private, max-age=600")], Json(found)).into_response()
+}
+
+async fn change(State(app): State<App>, Json(asked): Json<Value>) -> Response {
+    let times = match app.does {
+        Does::Nothing => 0,
+        Does::Twice => 2,
+        Does::It | Does::ToAnother | Does::MoreThanIt => 1,
+    };
+    for _ in 0..times {
+        app.change(&asked);
+    }
+    if app.status == 0 {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+    }
+    StatusCode::from_u16(app.status).unwrap_or(StatusCode::OK).into_response()
+}
+
+const PAGE: &str = r#"<!doctype html><title>Wire</title><h1>Users</h1><a href="/users">Users</a>
+<form id=find><label>Search <input id=q></label></form><p role=status id=said></p><p role=alert id=wrong></p><div id=list></div>
+<form id=new><label>Email <input id=mail></label><label>Name <input id=name></label><label>Cost centre <input id=cost></label><button>Invite</button></form>"#;
+
+/// What every variant has: drawing, asking, changing. A variant says when.
+const SCRIPT: &str = r#"
+const at = (id) => document.getElementById(id);
+const wait = (ms) => new Promise((go) => setTimeout(go, ms));
+const load = async (q) => (await fetch('/api/users?q=' + encodeURIComponent(q))).json();
+const draw = (users) => { at('list').innerHTML = (users.length ? '' : '<p>No users match</p>') + `<p>${users.length} users</p><table aria-label=Users><thead><tr><th>Email<th>Name<th>Status<th>Do</tr></thead><tbody>` + users.map((u) => `<tr><td>${u.mail}<td>${u.name}<td>${u.status}<td><button onclick="suspend(this)">Suspend</button> <button onclick="remove(this)">Remove</button></tr>`).join('') + '</table>'; };
+const send = (asked) => fetch('/api/users', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(asked) });
+let go = async (q) => draw(await load(q));
+let told = (answer) => { if (answer.ok) at('said').textContent = 'Done'; };
+let suspend = async (button) => told(await send({ op: 'suspend', mail: button.closest('tr').cells[0].textContent }));
+let remove = async (button) => told(await send({ op: 'remove', mail: button.closest('tr').cells[0].textContent }));
+let invite = async () => told(await send({ op: 'add', mail: at('mail').value, name: at('name').value }));
+at('find').onsubmit = (event) => { event.preventDefault(); go(at('q').value); };
+at('new').onsubmit = (event) => { event.preventDefault(); invite(); };
+"#;
+
+pub const PLAYBOOK: &str = r#"playbook: 1
+app: wire
+version: 0.1.0
+start: http://127.0.0.1:{{ settings.port }}
+origins: [ "http://127.0.0.1:{{ settings.port }}" ]
+settings: { port: { pattern: "[0-9]{2,5}" } }
+identity: userName
+settle: 2s
+views:
+  users:
+    open: /users
+    rows: { in: { table: Users } }
+    columns:
+      userName: { column: Email }
+      displayName: { column: Name }
+      active: { column: Status, map: { Active: true, Suspended: false } }
+    pages: { next: { button: Next }, until: absent, max: 5, total: { text: "{n} users" } }
+find_user:
+  view: users
+  search: { into: { label: Search }, value: "{{ user.userName }}" }
+  absent: { text: No users match }
+login:
+  signed_in: { link: Users }
+  password:
+    - open: /login
+    - form: { Email: "{{ account.username }}" }
+    - fill: { into: { label: Password }, secret: password }
+    - click: { button: Sign in }
+operations:
+  user.get: {}
+  user.create:
+    requires: [userName, displayName]
+    steps:
+      - form: { Email: "{{ user.userName }}", Name: "{{ user.displayName }}" }
+      - { click: { button: Invite }, commit: true }
+      - { expect: { status: Done }, timeout: 2s }
+  user.delete:
+    steps:
+      - { click: { button: Remove, in: user row }, commit: true }
+      - { expect: { status: Done }, timeout: 2s }
+  user.disable:
+    steps:
+      - { click: { button: Suspend, in: user row }, commit: true }
+      - { expect: { status: Done }, timeout: 2s }
+"#;
