@@ -185,3 +185,53 @@ test("what is said of a record", () => on("<table aria-label=T><tr><th>Email<th>
   assert.equal((await page.aim(role("button", "Edit", { within: row }))).message, 'no record "bob@x"');
   assert.equal((await page.aim(role("button", "Edt", { within: { any: [record(rows(role("table", "T")), header("Email"), "ada@x")] } }))).message, 'no button "Edt" in record "ada@x"');
 }));
+
+const FAR = { width: 600, height: 400 };
+
+test("what can never come into sight is not there", () => on(`
+  <label>Email <input id=real></label>
+  <aside style="position: fixed; top: 0; left: 0; width: 300px; height: 100%; transform: translateX(-110%)"><label>Email <input></label><button>Menu</button></aside>
+  <aside style="position: fixed; top: 100%; left: 0; width: 300px; height: 200px; overflow: auto"><button>Sheet</button></aside>
+  <div style="position: absolute; left: -5000px"><label>Email <input tabindex=-1></label><p role=status>Saved</p><p>Unseen</p></div>
+  <div style="height: 0; overflow: hidden"><button>Folded</button></div>
+  <div style="width: 200px; height: 40px; overflow: clip"><button style="position: relative; top: 80px">Clipped</button></div>
+  <div style="position: relative; height: 100px; overflow: auto"><button style="position: absolute; top: -90px">Above</button></div>`, async (page) => {
+  assert.equal((await page.edit(label("Email"))).answer, "control");
+  assert.equal(await page.main("document.activeElement.id"), "real");
+  const gone = ["Menu", "Sheet", "Folded", "Above", "Clipped"].map((name) => role("button", name));
+  assert.deepEqual(await page.probe(...gone, text("Unseen")), [false, false, false, false, false, false]);
+  assert.deepEqual(await page.probe(role("status")), [true], "what is read out is heard");
+  assert.equal((await page.aim(role("button", "Menu"))).kind, "hidden");
+  await page.main("document.querySelector('aside').style.transform = ''");
+  assert.deepEqual(await page.probe(role("button", "Menu")), [true]);
+}, FAR));
+
+test("what can be scrolled into sight is there", () => on(`
+  <style>div { width: 300px; height: 60px } i { display: block; width: 2000px; height: 2000px }</style>
+  <div style="overflow: auto"><i></i><button>Below</button></div>
+  <div style="overflow: hidden"><i></i><button>Wheel</button></div>
+  <div style="overflow: auto"><i></i><div style="overflow: auto"><i></i><button>Deep</button></div></div>
+  <div style="overflow: auto; direction: rtl"><i><button style="position: relative; right: 1500px">Left</button></i></div>
+  <div style="overflow: auto; display: flex; flex-direction: column-reverse"><p>Newest</p><i style="flex: none"></i><button>Oldest</button></div>
+  <div style="position: fixed; right: 0; top: 0; overflow: auto"><i></i><button>Drawer</button></div>
+  <div style="position: absolute; width: 0; height: 0"><div style="position: fixed; top: 40px; left: 40px"><button>Portal</button></div></div>
+  <p style="position: absolute; left: 3000px">Right</p><i></i><footer>Footer</footer>`, async (page) => {
+  const all = ["Below", "Wheel", "Deep", "Left", "Oldest", "Drawer", "Portal"].map((name) => role("button", name));
+  assert.deepEqual(await page.probe(...all, text("Right"), text("Footer")), all.concat(1, 1).map(() => true));
+  await page.main("scrollTo(0, 1e6); for (const box of document.querySelectorAll('div')) box.scrollTo(box.scrollWidth, box.scrollHeight)");
+  assert.deepEqual(await page.probe(...all, text("Newest"), text("Footer")), all.concat(1, 1).map(() => true), "also when it is scrolled away from");
+}, FAR));
+
+test("a page from right to left is scrolled to the left", () => on(`<!doctype html><html dir=rtl><body style="margin: 0">
+  <p style="position: absolute; left: -2000px">Left</p><p style="position: absolute; right: -2000px">Right</p>`, async (page) => {
+  assert.deepEqual(await page.probe(text("Left"), text("Right")), [true, false]);
+  await page.main("scrollTo(-2000, 0)");
+  assert.deepEqual(await page.probe(text("Left"), text("Right")), [true, false]);
+}, FAR));
+
+test("of a drawn control and its original, which is cut to nothing, the drawn one is meant", () => on(`
+  <label for=o>Role</label><select id=o style="position: absolute; clip: rect(0 0 0 0); width: 1px; height: 1px"><option>Viewer</select><span role=combobox aria-label=Role tabindex=0 id=drawn>Viewer</span>
+  <label for=p>Team</label><select id=p style="position: absolute; clip-path: inset(50%)"><option>Red<option>Blue</select>`, async (page) => {
+  assert.equal((await page.edit(label("Role"))).kind, "combobox");
+  assert.equal((await page.edit(label("Team"))).kind, "select", "without another one, the original is");
+}));

@@ -110,6 +110,11 @@ function find(query, scope, how) {
     const reachable = found.filter((element) => !isBehind(element));
     if (reachable.length) found = reachable;
   }
+  // Of a control that the page draws itself and its original, which is cut to nothing, people see the former.
+  if (found.length > 1) {
+    const drawn = found.filter((element) => !isCut(element));
+    if (drawn.length) found = drawn;
+  }
   found = inOrder(found);
   if (query.nth === undefined || query.nth === null) return found;
   return found.slice(query.nth, query.nth + 1);

@@ -8,8 +8,8 @@ let memo = blank();
 
 function blank() {
   return {
-    hosts: null, modal: undefined, labels: null,
-    shielded: new Map(), rendered: new Map(), boxed: new Map(),
+    hosts: null, modal: undefined, labels: null, reach: null,
+    shielded: new Map(), rendered: new Map(), boxed: new Map(), layouts: new Map(),
     roles: new Map(), names: new Map(), texts: new Map(), grids: new Map(),
   };
 }
@@ -180,16 +180,107 @@ function isRendered(element) {
 /** Is it there for people and assistive tools: rendered and not shielded? */
 const isExposed = (element) => isRendered(element) && !isShielded(element);
 
-/** Does it, or its content, have a size? */
+/** How an element lays out what is in it. The elements of a page share most of those around them. */
+function layoutOf(element) {
+  let layout = memo.layouts.get(element);
+  if (layout === undefined) {
+    const { position, overflowX, overflowY } = getComputedStyle(element);
+    // The browser gives the overflow of these two to the viewport.
+    const isPage = element === document.body || element === document.documentElement;
+    const clips = !isPage && (overflowX !== "visible" || overflowY !== "visible");
+    layout = { position, overflowX, overflowY, clips, isPage, extent: null };
+    memo.layouts.set(element, layout);
+  }
+  return layout;
+}
+
+/** Is it the containing block of everything in it, of fixed elements too? */
+function holdsAll(element, { isPage }) {
+  if (isPage) return false;
+  const { transform, filter, contain } = getComputedStyle(element);
+  return transform !== "none" || filter !== "none" || contain !== "none";
+}
+
+/**
+ * The window of an element that clips its content, and how far the content can be scrolled to, both in the viewport. Content that
+ * begins at the right or at the bottom is scrolled to the other side.
+ */
+function extentOf(scroller, layout) {
+  if (layout.extent) return layout.extent;
+  const rect = scroller.getBoundingClientRect();
+  // It may be drawn smaller or larger than it is laid out.
+  const across = scroller.offsetWidth ? rect.width / scroller.offsetWidth : 1;
+  const down = scroller.offsetHeight ? rect.height / scroller.offsetHeight : 1;
+  const left = rect.left + scroller.clientLeft * across;
+  const top = rect.top + scroller.clientTop * down;
+  const seen = { left, top, right: left + scroller.clientWidth * across, bottom: top + scroller.clientHeight * down };
+  layout.extent = { seen, whole: reachOf(scroller, seen, across, down) };
+  return layout.extent;
+}
+
+function reachOf(scroller, { left, top, right, bottom }, across = 1, down = 1) {
+  // The page is scrolled as its body is written.
+  const { direction, writingMode, flexDirection } = getComputedStyle(scroller === document.scrollingElement ? document.body ?? scroller : scroller);
+  const isUnusual = writingMode !== "horizontal-tb" || flexDirection.endsWith("-reverse");
+  const isBackward = direction === "rtl" && !isUnusual;
+  const [width, height] = [Math.max(right - left, scroller.scrollWidth * across), Math.max(bottom - top, scroller.scrollHeight * down)];
+  const [x, y] = [left - scroller.scrollLeft * across, top - scroller.scrollTop * down];
+  const [back, up] = [x + right - left - width, y + bottom - top - height];
+  return { left: isBackward || isUnusual ? back : x, right: isBackward ? back + width : x + width, top: isUnusual ? up : y, bottom: y + height };
+}
+
+/** Is it in sight, or can it be scrolled into sight? A drawer that is pushed out of the window, or a field far left of the page, is not. */
+function isInReach(element) {
+  let { left, top, right, bottom } = element.getBoundingClientRect();
+  let { position } = layoutOf(element);
+  for (let at = parentOf(element); at; at = parentOf(at)) {
+    const layout = layoutOf(at);
+    // A positioned element is clipped only by its containing block and the elements around that.
+    if ((position === "fixed" || (position === "absolute" && layout.position === "static")) && !holdsAll(at, layout)) continue;
+    ({ position } = layout);
+    if (!layout.clips || at.getClientRects().length === 0) continue;
+    const { seen, whole } = extentOf(at, layout);
+    if (layout.overflowX !== "visible") {
+      const range = layout.overflowX === "clip" ? seen : whole;
+      if (seen.right <= seen.left || right <= range.left || left >= range.right) return false;
+      ({ left, right } = seen);
+    }
+    if (layout.overflowY !== "visible") {
+      const range = layout.overflowY === "clip" ? seen : whole;
+      if (seen.bottom <= seen.top || bottom <= range.top || top >= range.bottom) return false;
+      ({ top, bottom } = seen);
+    }
+  }
+  const window = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
+  memo.reach ??= reachOf(document.scrollingElement ?? document.documentElement, window);
+  const range = position === "fixed" ? window : memo.reach;
+  return right > range.left && left < range.right && bottom > range.top && top < range.bottom;
+}
+
+/** Is it read out when it changes? Such messages are often kept out of sight. */
+const isAnnounced = (element) => {
+  const is = (one) => /^(?:status|alert|log)$/.test(roleOf(one)) || /^(?:polite|assertive)$/.test(one.getAttribute("aria-live") ?? "");
+  return is(element) || Boolean(around(element, is));
+};
+
+/** Is it cut to nothing: the original of a control that the page draws itself? */
+function isCut(element) {
+  const { clip, clipPath, position } = getComputedStyle(element);
+  const { width, height } = element.getBoundingClientRect();
+  return (width <= 1 && height <= 1) || /^inset\((?:50|100)%/.test(clipPath) || (/^(?:absolute|fixed)$/.test(position) && /^rect\((?:0px,? ?){4}\)$/.test(clip));
+}
+
+/** Does it, or its content, have a size, in sight or where it can be scrolled into sight? */
 function hasBox(element) {
   const known = memo.boxed.get(element);
   if (known !== undefined) return known;
   const { width, height } = element.getBoundingClientRect();
-  let boxed = width > 0 && height > 0;
+  const isSized = width > 0 && height > 0;
+  let boxed = isSized && (isInReach(element) || isAnnounced(element));
   // A wrapper without a size shows its fixed or floating content (the portal of a dialog).
   if (!boxed) {
     for (const child of childrenOf(element)) {
-      if (child.nodeType === Node.ELEMENT_NODE ? isRendered(child) && hasBox(child) : element.localName !== "option" && textBox(child)) {
+      if (child.nodeType === Node.ELEMENT_NODE ? isRendered(child) && hasBox(child) : !isSized && element.localName !== "option" && textBox(child)) {
         boxed = true;
         break;
       }
