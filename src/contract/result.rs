@@ -36,6 +36,10 @@ pub struct JobResult {
     /// Attributes and kinds that were set, and that no page shows to the playbook. Nothing is claimed about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unverified: Vec<String>,
+    /// Another record that the app may have changed: it took the place of the meant one while the commit was sent. It was
+    /// not the record that the press began on; a person should look at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_record_touched: Option<String>,
     #[serde(default)]
     pub error: Option<Failure>,
     /// The requests that left the page from the commit on and may change the app (RFC 9110, section 9.2.1): at most 20.

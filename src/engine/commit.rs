@@ -20,6 +20,10 @@ pub(super) struct Commit {
     reached: bool,
     /// The last exchange before its first input.
     mark: Option<u64>,
+    /// Was it reached before the last input?
+    earlier: bool,
+    /// The gate has granted it, and it is reported.
+    granted: bool,
 }
 
 /// A commit step under way.
@@ -48,6 +52,30 @@ impl Commit {
         self.mark
     }
 
+    /// Is a step under way?
+    pub(super) fn is_under_way(&self) -> bool {
+        self.step.is_some()
+    }
+
+    /// The page has swallowed the last input as a whole: nothing came of it.
+    pub(super) fn unheard(&mut self) {
+        if self.step.is_some() {
+            self.reached = self.earlier;
+        }
+    }
+
+    /// Called at the end of a step. If every input was swallowed, the commit was not made, and its intent is removed.
+    pub(super) async fn take_back(&mut self, gate: &dyn Gate, page: &dyn Page, notes: &Notes) {
+        if self.reached || !self.granted {
+            return;
+        }
+        self.granted = false;
+        page.send_once(false);
+        gate.withdraw().await;
+        let what = "the commit was not made: none of its inputs was let through to the app".to_owned();
+        notes.emit(EventKind::Noticed { what });
+    }
+
     /// Begins a step, or ends it with the one around it. Returns the step that was under way.
     pub(super) fn replace(&mut self, step: Option<CommitStep>) -> Option<CommitStep> {
         std::mem::replace(&mut self.step, step)
@@ -61,24 +89,26 @@ impl Commit {
         notes: &Notes,
     ) -> Result<(), StepFailure> {
         let Some(step) = &mut self.step else { return Ok(()) };
+        self.earlier = self.reached;
         if step.asked_at.is_some_and(|asked| asked.elapsed() < PERMISSION_AGE) {
+            self.reached = true;
             return Ok(());
         }
-        let mut is_reported = self.reached;
         for _ in 0..PERMISSIONS {
             // The age counts from the question: an answer that arrived while this worker was stopped is old.
             let asked = Instant::now();
             if let Err(failure) = gate.pass(&step.id).await {
                 // An earlier question may have been granted, and nothing was pressed.
                 if !self.reached {
+                    self.granted = false;
                     gate.withdraw().await;
                 }
                 return Err(StepFailure::unanswered(failure));
             }
-            if !is_reported {
+            if !self.granted {
                 let (step, at_line) = (step.id.clone(), step.at_line.clone());
                 notes.emit(EventKind::CommitReached { step, at_line });
-                is_reported = true;
+                self.granted = true;
             }
             if asked.elapsed() < PERMISSION_AGE {
                 self.reached = true;
@@ -89,6 +119,7 @@ impl Commit {
             }
         }
         if !self.reached {
+            self.granted = false;
             gate.withdraw().await;
         }
         let message = format!(

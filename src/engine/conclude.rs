@@ -18,6 +18,8 @@ pub struct Conclusion {
     pub after: Option<UserRecord>,
     pub changes: Vec<Change>,
     pub verified: Option<Verified>,
+    /// The record that the app may have taken for the meant one.
+    pub other_record_touched: Option<String>,
     /// Attributes and kinds that the job asks for and no view reads.
     pub unverified: Vec<String>,
     pub error: Option<Failure>,

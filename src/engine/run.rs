@@ -119,6 +119,12 @@ impl<'a> Run<'a> {
         commit.before_input(self.environment.gate, &*front.page, &self.notes).await.map_err(StepError::Known)
     }
 
+    /// Called at the end of a commit step. See [`Commit::take_back`].
+    pub(super) async fn take_back(&mut self) {
+        let Attempt { commit, front, .. } = &mut self.attempt;
+        commit.take_back(self.environment.gate, &*front.page, &self.notes).await;
+    }
+
     /// Screens, as they are watched for in the scope of now.
     pub(super) fn watched_screens(&self, list: &[Screen]) -> Vec<WatchRule> {
         screens(&self.attempt.scope, list).collect()

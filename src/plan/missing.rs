@@ -54,6 +54,9 @@ impl Known {
             if let Some(search) = &find.search {
                 self.locator(&search.into, 0)?;
                 self.text(&search.value)?;
+                if let Some(button) = &search.click {
+                    self.locator(button, 0)?;
+                }
             }
             find.absent.iter().try_for_each(|absent| self.locator(absent, 0))
         };

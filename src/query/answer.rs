@@ -20,12 +20,13 @@ pub enum Answer {
         at: Point,
         element: String,
     },
-    /// `hit`: the press arrived at the element. Otherwise nothing was pressed, and `instead` names what covered the element.
-    Pressed {
-        hit: bool,
-        #[serde(default)]
-        instead: Option<String>,
+    /// The key is held to an element until it was pressed.
+    Armed {
+        token: u32,
+        element: String,
     },
+    /// What became of a press, or of a key.
+    Pressed(Pressed),
     Control(Control),
     Text {
         text: String,
@@ -51,6 +52,24 @@ pub enum Answer {
     },
     /// The time is over, or success is impossible. This is the reason of the last attempt.
     Refused(Refusal),
+}
+
+/// What became of a press, or of a key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pressed {
+    /// It arrived as a whole at what it was meant for.
+    pub hit: bool,
+    /// The page has got at least its first event. Without it, the whole press was swallowed, and nothing has happened.
+    pub heard: bool,
+    /// What it would have reached instead, or what happened in the meantime.
+    #[serde(default)]
+    pub instead: Option<String>,
+    /// Another record is now where the press began: the page may have taken the press for this one.
+    #[serde(default)]
+    pub other: Option<String>,
+    /// The page has changed since the first event, apart from what leaving a field did.
+    #[serde(default)]
+    pub changed: bool,
 }
 
 /// The current state of a form control.
@@ -191,4 +210,6 @@ pub enum RefusalKind {
     Disagree,
     /// The page cannot parse the selector or XPath.
     BadSelector,
+    /// The key would press a button that does not belong to the element.
+    OtherButton,
 }

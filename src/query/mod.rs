@@ -10,9 +10,9 @@ mod same;
 mod target;
 mod view;
 
-pub use answer::{Answer, Control, ControlKind, PageFacts, Records, Refusal, RefusalKind, Scanned};
+pub use answer::{Answer, Control, ControlKind, PageFacts, Pressed, Records, Refusal, RefusalKind, Scanned};
 pub use input::{File, Key, Point};
-pub use question::{Ask, Question, ScrollTo};
+pub use question::{Ask, Owner, Question, ScrollTo};
 pub use same::{canonical, same, visible};
 pub use target::{
     BETWEEN, By, ColumnAt, Condition, NUMBER, Query, RecordQuery, Rows, State, Target, TextMatch,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, Target, View};
+use super::{Condition, Key, Target, View};
 
 /// One question, with conditions to watch while it waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,24 +35,40 @@ pub enum Ask {
     Await { any: Vec<Condition> },
     /// *Waits* until the target is exactly one element that is visible, enabled, still and not covered,
     /// scrolls it into view and arms a guard: the next pointer press is swallowed unless it lands in that very
-    /// element and the target (with its record, if it is inside one) is still that element. → [`Answer::Aimed`]
-    Aim { target: Target },
+    /// element and the target (with its record, if it is inside one) is still that element. Every later event of the
+    /// press is judged again: what became something else in the meantime is swallowed from there on. → [`Answer::Aimed`]
+    Aim {
+        target: Target,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<Owner>,
+    },
+    /// *Waits* until the target is exactly one enabled form control, and focuses it as [`Ask::Edit`] does. Without a target:
+    /// what has the focus. The next key is swallowed unless it goes to that very element and the target is still that
+    /// element. `search`: Enter may only submit the search that the field belongs to; otherwise `other_button`.
+    /// → [`Answer::Armed`]
+    AimKey {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<Target>,
+        key: Key,
+        #[serde(default)]
+        search: bool,
+    },
     /// *Waits* until the target is exactly one visible element that is still and not covered, and scrolls it into
     /// view. → [`Answer::Aimed`], with nothing armed.
     Hover { target: Target },
     /// *Waits* until the target is exactly one element, and scrolls → [`Answer::Scrolled`]
     Scroll { target: Target, to: ScrollTo },
-    /// What happened to the press after [`Ask::Aim`]? → [`Answer::Pressed`]
+    /// What happened to the press after [`Ask::Aim`], or to the key after [`Ask::AimKey`]? → [`Answer::Pressed`]
     Verdict { token: u32 },
     /// *Waits* until the target is exactly one visible, enabled form control; focuses it and selects its content,
-    /// so that inserted text replaces it. What is inserted next goes into it or, if it is `text` or `password`, nowhere.
+    /// so that inserted text replaces it. What is typed next goes into it, in the same record, or nowhere.
     /// → [`Answer::Control`]
     Edit { target: Target },
     /// Reads a control of [`Ask::Edit`] again → [`Answer::Control`]. Ends the editing: leaves the control, so
     /// that pages which act on `change` do so. `covered`: something else took the focus, and nothing was typed.
     Value { token: u32 },
     /// Sets a native control of [`Ask::Edit`] that cannot be typed into: `select` (by option text or value),
-    /// date and time inputs (ISO 8601), range, color → [`Answer::Control`]
+    /// date and time inputs (ISO 8601), range, color. The target is found again at this very moment. → [`Answer::Control`]
     Set { token: u32, values: Vec<String> },
     /// *Waits* until the target is exactly one visible element; its text, or an attribute of it → [`Answer::Text`].
     /// For an element found by its own text next to other elements: that text.
@@ -98,6 +114,14 @@ impl Ask {
             Self::Records { .. } | Self::Text { .. } | Self::Await { .. } | Self::Probe { settle: false, .. }
         )
     }
+}
+
+/// The control that an option belongs to. It must still be the element of the token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Of [`Answer::Aimed`](super::Answer::Aimed) or of a control.
+    pub token: u32,
+    pub target: Target,
 }
 
 /// Where to scroll to.

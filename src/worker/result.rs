@@ -26,6 +26,7 @@ pub(super) fn result_of(id: &str, conclusion: Conclusion) -> JobResult {
         changes: conclusion.changes,
         verified: conclusion.verified,
         unverified: conclusion.unverified,
+        other_record_touched: conclusion.other_record_touched,
         error: conclusion.error,
         sent: conclusion.sent,
         users: conclusion.users,

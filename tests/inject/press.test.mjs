@@ -6,7 +6,7 @@ import { css, header, label, on, record, role, rows, text } from "./page.mjs";
 const LOG = `<script>window.log = []; for (const type of ["pointerdown", "mousedown", "mouseup", "click"]) addEventListener(type, (event) => log.push(type + " " + (event.target.textContent || event.target.localName)), true);</script>`;
 
 test("the whole press reaches the page", () => on(`${LOG}<button>Go</button>`, async (page) => {
-  assert.deepEqual(await page.click(role("button", "Go")), { answer: "pressed", hit: true, instead: null });
+  assert.deepEqual(await page.click(role("button", "Go")), { answer: "pressed", hit: true, heard: true, instead: null, other: null, changed: false });
   assert.deepEqual(await page.main("log"), ["pointerdown Go", "mousedown Go", "mouseup Go", "click Go"]);
   await page.page.mouse.click(5, 5);
   assert.equal((await page.main("log")).length, 8, "later presses are not guarded");
@@ -134,7 +134,7 @@ test("an overlay comes up: nothing is pressed", () => on(`${LOG}<button>Save</bu
   const aimed = await page.aim(role("button", "Save"));
   await page.main(`document.body.insertAdjacentHTML("beforeend", '<div role=dialog aria-label="Still there?" style="position:fixed;inset:0;background:#fff"><button style="width:100%;height:100%">Log out</button></div>')`);
   await page.press(aimed.at);
-  assert.deepEqual(await page.ask({ ask: "verdict", token: aimed.token }, 1000), { answer: "pressed", hit: false, instead: 'dialog "Still there?"' });
+  assert.deepEqual(await page.ask({ ask: "verdict", token: aimed.token }, 1000), { answer: "pressed", hit: false, heard: false, instead: 'dialog "Still there?"', other: null, changed: false });
   assert.deepEqual(await page.main("log"), []);
 }));
 
@@ -165,7 +165,7 @@ test("moved away by what the press itself set off: not clicked", () => on(`
   <br><button onclick="document.title='saved'">Save</button>`, async (page) => {
   await page.main("i.focus()");
   const verdict = await page.click(role("button", "Save"));
-  assert.deepEqual(verdict, { answer: "pressed", hit: false, instead: 'button "Save" moved away during the press' });
+  assert.deepEqual(verdict, { answer: "pressed", hit: false, heard: true, instead: 'button "Save" moved away during the press', other: null, changed: false });
   assert.equal(await page.main("document.title"), "Test");
   assert.equal((await page.click(role("button", "Save"))).hit, true);
 }));
@@ -203,7 +203,7 @@ test("what is positioned out of a clipping box", () => on(`
 
 test("no press, wrong token", () => on(`<button onclick="document.title = 'pressed'">Go</button>`, async (page) => {
   const aimed = await page.aim(role("button", "Go"));
-  assert.deepEqual(await page.ask({ ask: "verdict", token: aimed.token }), { answer: "pressed", hit: false, instead: "no press arrived" });
+  assert.deepEqual(await page.ask({ ask: "verdict", token: aimed.token }), { answer: "pressed", hit: false, heard: false, instead: "no press arrived", other: null, changed: false });
   await page.press(aimed.at);
   assert.equal(await page.main("document.title"), "Test", "too late is not at all");
   assert.equal((await page.ask({ ask: "verdict", token: aimed.token + 1 }, 1000)).kind, "not_found");

@@ -13,7 +13,7 @@ const MEMBERS = `
 test("every question is answered on one page", () => on(MEMBERS, async (page) => {
   assert.deepEqual(await page.probe(role("heading", "Members"), [role("button", "Nope"), "hidden"], [role("button", "Save changes"), "disabled"]), [true, true, false]);
   assert.deepEqual(await page.ask({ ask: "await", any: [{ target: { any: [text("Nope")] } }, { target: { any: [text("Nada")] } }] }), { answer: "which", index: 1 });
-  assert.deepEqual(await page.click(role("button", "Save changes")), { answer: "pressed", hit: true, instead: null });
+  assert.deepEqual(await page.click(role("button", "Save changes")), { answer: "pressed", hit: true, heard: true, instead: null, other: null, changed: false });
   assert.equal(await page.main("document.title"), "pressed");
   const control = await page.edit(label("Email"));
   assert.equal(control.kind, "text");

@@ -9,7 +9,7 @@ use seatwright::{
     ports::driver::{
         Allowed, Browser, Came, Context, ContextOptions, DriverError, Notice, Page, Token, TokenPlace,
     },
-    query::{Answer, Ask, By, File, Query, Question, RefusalKind, ScrollTo, Target, TextMatch},
+    query::{Answer, Ask, By, File, Pressed, Query, Question, RefusalKind, ScrollTo, Target, TextMatch},
     secret::Secret,
 };
 use tokio::time::Instant;
@@ -85,14 +85,17 @@ async fn says(page: &dyn Page, frame: &[Target], words: &str) {
 }
 
 async fn click(page: &dyn Page, frame: &[Target], selector: &str) {
-    let Answer::Aimed { token, at, .. } = ask(page, frame, Ask::Aim { target: css(selector) }).await else {
+    let Answer::Aimed { token, at, .. } =
+        ask(page, frame, Ask::Aim { target: css(selector), owner: None }).await
+    else {
         panic!("no aim at {selector}");
     };
     page.click(at, soon()).await.expect("a click");
     let verdict =
         Question { ask: Ask::Verdict { token }, frame: frame.to_vec(), within: 1_000, watch: Vec::new() };
     match page.ask(&verdict, soon()).await {
-        Ok(Answer::Pressed { hit: true, .. }) | Err(DriverError::Navigated | DriverError::PageClosed) => {}
+        Ok(Answer::Pressed(Pressed { hit: true, .. }))
+        | Err(DriverError::Navigated | DriverError::PageClosed) => {}
         other => panic!("{selector}, aimed at {at:?}: {other:?}"),
     }
 }
@@ -194,7 +197,7 @@ async fn a_window_may_be_gone_before_it_has_answered_the_press() {
     page.allow(Allowed::Popup);
     click(page, &[], "#open").await;
     let Came::Popup(window) = page.came(soon()).await.expect("a window") else { panic!("no window") };
-    let aim = Ask::Aim { target: css("#stuck") };
+    let aim = Ask::Aim { target: css("#stuck"), owner: None };
     let Answer::Aimed { at, .. } = ask(&*window, &[], aim).await else { panic!("no aim") };
     // It never answers, and is closed when the press is known to have arrived.
     let close = async {

@@ -115,7 +115,7 @@ async fn text(page: &dyn Page, selector: &str, attribute: Option<&str>) -> Strin
 
 async fn aim(page: &dyn Page, selector: &str) -> Point {
     let target = css(selector);
-    match page.ask(&question(Ask::Aim { target }), soon()).await {
+    match page.ask(&question(Ask::Aim { target, owner: None }), soon()).await {
         Ok(Answer::Aimed { at, .. }) => at,
         other => panic!("{selector}: {other:?}"),
     }

@@ -169,7 +169,7 @@ fn question(ask: Ask) -> Question {
 
 async fn click(page: &dyn Page, id: &str) {
     let target = Query::new(By::Css(format!("#{id}"))).into();
-    match page.ask(&question(Ask::Aim { target }), soon()).await {
+    match page.ask(&question(Ask::Aim { target, owner: None }), soon()).await {
         Ok(Answer::Aimed { at, .. }) => page.click(at, soon()).await.expect("a click"),
         other => panic!("{id}: {other:?}"),
     }

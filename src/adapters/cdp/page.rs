@@ -109,14 +109,20 @@ impl CdpPage {
             Ok(path) => path,
             Err(refusal) => return Ok(Answer::Refused(refusal)),
         };
-        if matches!(question.ask, Ask::Aim { .. } | Ask::Edit { .. } | Ask::Hover { .. }) {
+        if matches!(question.ask, Ask::Aim { .. } | Ask::AimKey { .. } | Ask::Edit { .. } | Ask::Hover { .. })
+        {
             self.input.set_focus(Arc::clone(&path.session));
         }
         let answer = match path.is_inner() {
             false => ask_document(&path.session, &path.frame, question, deadline).await,
             true => ask_in_frame(&path, question, deadline).await,
         };
-        if matches!((&answer, &question.ask), (Ok(Answer::Aimed { .. }), Ask::Aim { .. })) {
+        let is_armed = matches!(
+            (&answer, &question.ask),
+            (Ok(Answer::Aimed { .. }), Ask::Aim { .. })
+                | (Ok(Answer::Armed { .. }), Ask::AimKey { target: Some(_), .. })
+        );
+        if is_armed {
             frames::shut_others(&self.session, &self.context, &path, deadline).await;
         }
         if path.is_inner() {

@@ -3,7 +3,7 @@
 /** The pauses between attempts, in milliseconds, if nothing changes. */
 const PAUSES = [20, 50, 100, 250];
 
-const WATCHED = new Set(["await", "aim", "hover", "scroll", "edit", "set", "text", "records", "scan"]);
+const WATCHED = new Set(["await", "aim", "aim_key", "hover", "scroll", "edit", "set", "text", "records", "scan"]);
 
 /** Answers a `Question` with an `Answer`, both as in `src/query`. */
 async function ask({ ask: asked, within, watch = [] }) {
@@ -16,7 +16,9 @@ async function ask({ ask: asked, within, watch = [] }) {
       case "await":
         return await trying(within, watched, () => ({ answer: "which", index: whichHolds(asked.any) }));
       case "aim":
-        return await trying(within, watched, (round) => aim(asked.target, round));
+        return await trying(within, watched, (round) => aim(asked.target, asked.owner, round));
+      case "aim_key":
+        return await trying(within, watched, () => aimKey(asked.target, asked.key, asked.search));
       case "hover":
         return await trying(within, watched, (round) => hover(asked.target, round));
       case "scroll":

@@ -1,8 +1,5 @@
 // Form controls: their kinds and values, and how to edit them.
 
-/** Controls by token. The references are weak: the page may drop an element. @type {Map<number, WeakRef<Element>>} */
-const edited = new Map();
-
 const FORMATTED = new Set(["date", "time", "datetime-local", "month", "week", "color", "range"]);
 const UNTYPED = new Set(["hidden", "submit", "reset", "button", "image"]);
 
@@ -65,10 +62,13 @@ function edit(target) {
     if (line) takeOver(line);
   }
   forget();
-  const token = nextToken();
-  edited.set(token, new WeakRef(element));
+  // The page may have put another record there when the control got the focus.
+  if (attempt(() => controlOf(one(target))) !== element) throw new Miss("moving", () => `${sayTarget(target)} is now another element`);
+  const token = keep(element, target);
   stand();
-  meant = typed ? { token, element, came: false, instead: null } : null;
+  const line = typed ? element : kind === "combobox" ? lineOf(element) : null;
+  keyed = null;
+  meant = line ? { token, element: line, target, typed, before: element.value, came: false, instead: null } : null;
   return control(element, token);
 }
 
@@ -208,7 +208,7 @@ function listed(list) {
 }
 
 function held(token) {
-  const element = edited.get(token)?.deref();
+  const element = kept.get(token)?.element.deref();
   if (!element?.isConnected) throw new Miss("not_found", () => "the field is not on the page any more", undefined, true);
   return element;
 }
@@ -216,11 +216,16 @@ function held(token) {
 /** Leaves the control and reads it. @throws {Miss} if the typed text went, or would have gone, to another element */
 async function value(token) {
   const element = held(token);
-  const text = meant?.token === token ? meant : null;
+  const text = meant?.token === token && meant.typed ? meant : null;
   meant = null;
   if (text && !text.came && !element.matches(":focus, :focus-within")) text.instead ??= describe(deepFocus() ?? document.documentElement);
   if (text?.instead) throw new Miss("covered", () => `${text.instead} took the focus from ${describe(element)}`, undefined, true);
   const before = control(element, token);
+  // Leaving it makes many pages save it: not for somebody else.
+  if (text?.came && !isHeldTo({ element, target: kept.get(token).target }) && typeof element.value === "string") {
+    element.value = text.before;
+    throw new Miss("not_found", () => `${describeWhere(element)} is not ${sayTarget(kept.get(token).target)} any more`, undefined, true);
+  }
   const focused = deepFocus();
   if (focused && isWithin(element, focused)) {
     focused.blur();
@@ -238,15 +243,20 @@ function deepFocus() {
   return focused;
 }
 
-/** Sets a native control that cannot be typed into. */
+/** Sets a native control that cannot be typed into: the one that is the target at this very moment. */
 function set(token, values) {
-  const element = held(token);
-  const kind = kindOf(element);
+  const { target } = kept.get(token) ?? {};
+  const known = held(token);
+  const kind = kindOf(known);
+  const element = target ? controlOf(one(target)) : known;
+  if (kindOf(element) !== kind) throw new Miss("not_found", () => `${sayTarget(target)} is now another control`, undefined, true);
+  kept.set(token, { element: new WeakRef(element), target });
   if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
   if (kind === "select" || kind === "select_many") choose(element, values);
   else if (kind === "formatted") setFormatted(element, values);
   else throw new Miss("not_editable", () => `${describe(element)} cannot be set: it must be clicked or typed into`);
   element.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+  if (!isHeldTo({ element, target })) throw new Miss("moving", () => `${describeWhere(element)} was ${sayTarget(target)} when it was set`, undefined, true);
   element.dispatchEvent(new Event("change", { bubbles: true, composed: true }));
   forget();
   return control(held(token), token);

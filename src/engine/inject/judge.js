@@ -1,18 +1,15 @@
-// Judging: may this element be pressed, where, and did the press arrive? The guard is in this file.
+// Judging: may this element be pressed, and where?
 
 /** Where elements were when they were last checked. */
 const lastRects = new WeakMap();
-
-/** What the next press must hit. @type {{token: number, target: object, element: Element, at: object, phase: string, instead: string | null, told: ((answer: object) => void)[]} | null} */
-let aimed = null;
 
 /** Tokens start at a random number: a token of an earlier document must not be valid in this one. */
 let lastToken = crypto.getRandomValues(new Uint32Array(1))[0] >>> 1;
 
 const nextToken = () => ++lastToken;
 
-/** One attempt at aiming. @param {number} round from 0 @throws {Miss} */
-async function aim(target, round) {
+/** One attempt at aiming. @param {object} owner the control that the target belongs to @param {number} round from 0 @throws {Miss} */
+async function aim(target, owner, round) {
   const element = usable(target);
   if (lastRects.get(element) !== rectOf(element) || isAnimated(element)) {
     if (!(await staysStill(element))) throw new Miss("moving", () => `${describe(element)} is moving`);
@@ -26,11 +23,8 @@ async function aim(target, round) {
   }
   const at = pressPoint(element);
   lastRects.set(element, rectOf(element));
-  const token = nextToken();
-  stand();
-  meant = null;
-  aimed = { token, target, element, at, phase: "armed", instead: null, told: [] };
-  return { answer: "aimed", token, at, element: describe(element) };
+  const owned = owner && ownerOf(owner);
+  return { answer: "aimed", token: arm(target, element, owned, at), at, element: describe(element) };
 }
 
 /** One attempt to find the point for the pointer: nothing is armed. @throws {Miss} */
@@ -251,145 +245,4 @@ function coverOf(hit, element) {
   const outside = [];
   for (let at = hit; at && !isWithin(at, element); at = parentOf(at)) outside.push(at);
   return outside.find((one) => isRole(one, "dialog")) ?? outside.find((one) => roleOf(one) && !/^(?:generic|presentation|none|paragraph)$/.test(roleOf(one)) && nameOf(one)) ?? outside.at(-1) ?? hit;
-}
-
-// ---- the guard ----------------------------------------------------------------------------------
-
-const PRESS = ["pointerdown", "mousedown", "pointerup", "mouseup", "click", "auxclick", "dblclick", "contextmenu", "touchstart", "touchend"];
-
-/** The events that the guard has handled: it gets each event twice. */
-const guarded = new WeakSet();
-
-/**
- * Adds the listeners. Adding them again changes nothing, unless the page rewrote itself (`document.open`), which removes
- * listeners. The document listens as well: a window that another page opened does not always call its own listeners.
- */
-function stand() {
-  for (const heard of [globalThis, document]) {
-    for (const type of PRESS) heard.addEventListener(type, guard, { capture: true, passive: false });
-    for (const type of ["beforeinput", "keydown"]) heard.addEventListener(type, guardText, { capture: true });
-  }
-}
-
-stand();
-
-/**
- * The target of the next text. In a document that was not asked anything: nowhere. Null: whatever has the
- * focus. @type {{token: number | null, element: Element | null, came: boolean, instead: string | null} | null}
- */
-let meant = { token: null, element: null, came: false, instead: null };
-
-/** Text goes to the focused element: a secret must not go into a field that took the focus in the meantime. */
-function guardText(event) {
-  if (!meant || !event.isTrusted || guarded.has(event)) return;
-  guarded.add(event);
-  if (event.type === "keydown") {
-    // A key may move the focus.
-    meant = null;
-    return;
-  }
-  const path = event.composedPath();
-  // The edited element may be a part of what the browser edits.
-  if (path.includes(meant.element) || (meant.element?.isContentEditable && isWithin(path[0], meant.element))) {
-    meant.came = true;
-    return;
-  }
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  forget();
-  meant.instead = describe(path[0]);
-}
-
-/**
- * Gets every event of the next press before the page does. The first event decides: if it hits another element, or if the
- * target is another element now, the whole press is swallowed.
- */
-function guard(event) {
-  if (!aimed || !event.isTrusted || aimed.phase === "done" || guarded.has(event)) return;
-  guarded.add(event);
-  if (aimed.phase === "shut") {
-    // A click without a press before it comes from the keyboard.
-    if (event.type !== "pointerdown" && event.type !== "mousedown") return;
-    aimed.phase = "swallowing";
-  }
-  if (aimed.phase === "armed") {
-    forget();
-    aimed.instead = whatInstead(event);
-    aimed.phase = aimed.instead === null ? "passing" : "swallowing";
-  }
-  if (event.type === "click" && aimed.phase === "passing") aimed.instead = wentAstray(event);
-  if (aimed.phase === "swallowing" || aimed.instead !== null) {
-    event.preventDefault();
-    event.stopImmediatePropagation();
-  }
-  if (event.type === "click") aimed.phase = "done";
-  // Reported after the page has handled it. No click follows if the element went away under the press.
-  if (event.type === "click" || event.type === "mouseup" || event.type === "pointerup") setTimeout(settle, 0, aimed);
-}
-
-function whatInstead(event) {
-  const { target, element } = aimed;
-  const path = event.composedPath();
-  const hit = path.find((node) => node instanceof Element) ?? document.documentElement;
-  let now;
-  try {
-    now = one(target);
-  } catch (error) {
-    if (!(error instanceof Miss)) throw error;
-    return error.refusal().message;
-  }
-  if (now !== element) return `${sayTarget(target)} is now another element: ${describeWhere(now)}`;
-  if (!path.includes(element) && !belongsTo(element, hit)) {
-    const cover = coverOf(hit, element);
-    return isRole(cover, "dialog") ? describe(cover) : describeWhere(cover);
-  }
-  return isDisabled(element) ? `${describe(element)}, which is disabled now` : null;
-}
-
-/**
- * The press began on the element; did the click reach it, too? An element that moved or was replaced in between was not
- * clicked. An element that reacted to the press itself (a menu that opens) was.
- */
-function wentAstray(event) {
-  const { target, element, at } = aimed;
-  const hit = event.composedPath()[0];
-  if (event.composedPath().includes(element) || (hit instanceof Element && belongsTo(element, hit))) return null;
-  forget();
-  if (!element.isConnected) {
-    const now = attempt(() => one(target));
-    return now && now !== element ? `${describe(now)}, which replaced it during the press` : null;
-  }
-  const { left, top, right, bottom } = element.getBoundingClientRect();
-  const moved = at.x < left || at.x > right || at.y < top || at.y > bottom;
-  return moved ? `${describe(element)} moved away during the press` : null;
-}
-
-function settle(press) {
-  press.phase = "done";
-  for (const tell of press.told.splice(0)) tell();
-}
-
-/** The next press is meant for another document: if it arrives in this one, it is swallowed. */
-function shut() {
-  stand();
-  aimed = { token: null, phase: "shut", instead: "another document", told: [] };
-}
-
-/** The result of the press. Waits until it is known. */
-async function verdict(token, within) {
-  const press = aimed;
-  if (!press || press.token !== token) throw new Miss("not_found", () => "this document has no aim with this token", undefined, true);
-  if (press.phase !== "done") {
-    await new Promise((resolve) => {
-      press.told.push(resolve);
-      setTimeout(resolve, within);
-    });
-  }
-  if (press.phase === "armed") {
-    // A press after this answer is swallowed: the caller may press again.
-    press.phase = "swallowing";
-    press.instead = "no press arrived";
-    return { answer: "pressed", hit: false, instead: press.instead };
-  }
-  return { answer: "pressed", hit: press.instead === null, instead: press.instead };
 }

@@ -14,7 +14,9 @@
 //! | `read.js` | texts of elements and cells, facts about the page |
 //! | `find.js` | from a target to elements; the messages of refusals |
 //! | `record.js` | tables, lists, identities |
-//! | `judge.js` | whether and where an element may be pressed, and the guard that swallows a wrong press |
+//! | `judge.js` | whether and where an element may be pressed |
+//! | `guard.js` | what an input is meant for; it swallows an input that would reach something else |
+//! | `keys.js` | the same for keys; what Enter would submit |
 //! | `scan.js` | lists that draw only a part of their records |
 //! | `control.js` | form controls |
 //! | `ask.js` | the questions, and the loop that waits |
@@ -30,6 +32,8 @@ pub const SCRIPT: &str = concat!(
     include_str!("find.js"),
     include_str!("record.js"),
     include_str!("judge.js"),
+    include_str!("guard.js"),
+    include_str!("keys.js"),
     include_str!("scan.js"),
     include_str!("control.js"),
     include_str!("ask.js"),

@@ -226,9 +226,14 @@ enum FrameChoice {
 fn frame_of(ask: &mut Ask) -> FrameChoice {
     use std::mem::take;
     match ask {
-        Ask::Aim { target } | Ask::Hover { target } | Ask::Scroll { target, .. } => {
+        Ask::Aim { target, owner } => {
+            if let Some(owner) = owner {
+                owner.target.frame.clear();
+            }
             FrameChoice::In(take(&mut target.frame))
         }
+        Ask::Hover { target } | Ask::Scroll { target, .. } => FrameChoice::In(take(&mut target.frame)),
+        Ask::AimKey { target: Some(target), .. } => FrameChoice::In(take(&mut target.frame)),
         Ask::Edit { target } | Ask::Text { target, .. } => FrameChoice::In(take(&mut target.frame)),
         Ask::Records { view } => FrameChoice::In(take(&mut view.rows.within.frame)),
         Ask::Scan { view, until, .. } => {
@@ -243,7 +248,11 @@ fn frame_of(ask: &mut Ask) -> FrameChoice {
             conditions.iter_mut().for_each(|one| one.target.frame.clear());
             FrameChoice::In(first)
         }
-        Ask::Verdict { .. } | Ask::Value { .. } | Ask::Set { .. } | Ask::Still => FrameChoice::Same,
+        Ask::AimKey { target: None, .. }
+        | Ask::Verdict { .. }
+        | Ask::Value { .. }
+        | Ask::Set { .. }
+        | Ask::Still => FrameChoice::Same,
         Ask::Page | Ask::Contains { .. } => FrameChoice::In(Vec::new()),
     }
 }

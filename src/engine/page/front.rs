@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{ports::driver::Page, query::Target};
+use crate::{
+    ports::driver::Page,
+    query::{Owner, Target},
+};
 
 /// The page or window that the steps act on. A window has a `Front` of its own.
 pub(crate) struct Front {
@@ -11,6 +14,8 @@ pub(crate) struct Front {
     pub(crate) frame: Vec<Target>,
     /// The field that was typed into last, until something else is pressed. Reading it back has left it.
     pub(crate) typed_into: Option<Target>,
+    /// The control whose list was opened last.
+    pub(crate) opened: Option<Owner>,
     /// A native dialog that the next step is expected to raise.
     pub(crate) dialog: Option<ExpectedDialog>,
     /// The text of the last native dialog that was dismissed.
@@ -28,6 +33,6 @@ pub(crate) struct ExpectedDialog {
 
 impl Front {
     pub(crate) fn new(page: Arc<dyn Page>) -> Self {
-        Self { page, frame: Vec::new(), typed_into: None, dialog: None, dismissed: None }
+        Self { page, frame: Vec::new(), typed_into: None, opened: None, dialog: None, dismissed: None }
     }
 }

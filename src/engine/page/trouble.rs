@@ -118,6 +118,11 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
             Code::TargetCovered,
             "give a longer `timeout`, or first wait with `expect` for what the page shows when it is at rest",
         ),
+        RefusalKind::OtherButton => (
+            Code::TargetAmbiguous,
+            "name the button that searches, `search: { into: …, value: …, click: { button: … } }`, or write `press: Enter` \
+             if this button is the right one",
+        ),
         RefusalKind::Covered => {
             (Code::TargetCovered, "list what covers it under `overlays`, with the steps that close it")
         }

@@ -21,7 +21,7 @@ use crate::{
         Locator, Playbook,
         syntax::{FindUser, OperationSteps, Search, View},
     },
-    query::{Ask, Condition, Key, Refusal, RefusalKind, State, canonical},
+    query::{Condition, Key, Refusal, RefusalKind, State, canonical},
 };
 
 impl Run<'_> {
@@ -101,11 +101,16 @@ impl Run<'_> {
         let sought = self.attempt.scope.text(&search.value)?;
         let since = self.mark();
         self.set_control(into.clone(), &serde_json::Value::from(sought.as_str()), STEP_TIME).await?;
-        // Reading the field back has left it. The key has to arrive in it.
-        self.ask(Ask::Edit { target: into }, STEP_TIME).await?;
-        let key = search.press.as_ref().map_or(Key::Enter, |key| key.value);
         let asked_at = self.attempt.front.page.url();
-        self.attempt.front.page.press(key, self.until(STEP_TIME)).await?;
+        match (&search.click, &search.press) {
+            (Some(button), _) => {
+                let button = self.attempt.scope.target(button, false)?;
+                self.press_on(button, STEP_TIME).await.map(drop)?;
+            }
+            // Reading the field back has left it. The key has to arrive in it.
+            (None, Some(key)) => self.press_key_on(Some(into), key.value, false, STEP_TIME).await?,
+            (None, None) => self.press_key_on(Some(into), Key::Enter, true, STEP_TIME).await?,
+        }
         self.attempt.front.typed_into = None;
         let frame = self.attempt.scope.container(view)?.frame;
         self.read_after(since, Some(&sought), &frame);

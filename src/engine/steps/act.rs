@@ -100,11 +100,8 @@ impl Run<'_> {
     }
 
     async fn press_key(&mut self, key: Key, within: Duration) -> Result<(), StepError> {
-        if let Some(target) = self.attempt.front.typed_into.take() {
-            self.ask(Ask::Edit { target }, within).await?;
-        }
-        self.before_input().await?;
-        self.attempt.front.page.press(key, self.until(within)).await?;
+        let target = self.attempt.front.typed_into.take();
+        self.press_key_on(target, key, false, within).await?;
         self.settle().await
     }
 

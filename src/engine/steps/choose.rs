@@ -37,7 +37,7 @@ impl Run<'_> {
         }
         let opens = control.kind == ControlKind::Combobox;
         if opens {
-            self.press_on(target.clone(), within).await?;
+            self.open_list(&target, within).await?;
         }
         // Only the open list shows whether several can be chosen.
         let any_option = Condition { target: option(&target, None), state: State::Visible };
@@ -100,7 +100,7 @@ impl Run<'_> {
                 }
             }
         }
-        self.press_on(option, within).await.map(drop)
+        self.press_option_of(option, target, control.token, within).await
     }
 
     async fn choose_several(
@@ -126,7 +126,7 @@ impl Run<'_> {
             // Some lists close after every choice.
             let any_option = Condition { target: option(&target, None), state: State::Visible };
             if !lists && self.holds(vec![any_option]).await? != [true] {
-                self.press_on(target.clone(), within).await?;
+                self.open_list(&target, within).await?;
             }
             self.press_option(&target, &control, &next, within).await?;
             self.settle().await?;
@@ -147,7 +147,7 @@ impl Run<'_> {
             self.before_input().await?;
             self.attempt.front.page.press(crate::query::Key::Backspace, self.until(within)).await?;
         } else {
-            self.press_on(target.clone(), within).await?;
+            self.open_list(target, within).await?;
         }
         let any_option = Condition { target: option(target, None), state: State::Visible };
         self.first_of(vec![any_option], within).await?;

@@ -17,7 +17,7 @@ use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
     playbook::{At, FormValue, Locator, Names},
-    query::{Answer, Ask, By, Control, ControlKind, Key, Query, Target, TextMatch},
+    query::{Answer, Ask, By, Control, ControlKind, Key, Query, RefusalKind, Target, TextMatch},
     secret::Secret,
 };
 
@@ -252,9 +252,15 @@ impl Run<'_> {
     async fn set_native(&mut self, control: &Control, wanted: Vec<String>) -> Result<(), StepError> {
         self.before_input().await?;
         let ask = Ask::Set { token: control.token, values: wanted };
-        match self.ask_once(ask, INPUT_TIME).await.map_err(gone)? {
-            Answer::Control(_) => Ok(()),
-            other => Err(unexpected(&other)),
+        match self.ask_once(ask, INPUT_TIME).await {
+            Ok(Answer::Control(_)) => Ok(()),
+            Ok(other) => Err(unexpected(&other)),
+            // Only a control that moved away while it was set was set.
+            Err(StepError::Refused(refusal)) if refusal.kind != RefusalKind::Moving => {
+                self.attempt.commit.unheard();
+                Err(gone(StepError::Refused(refusal)))
+            }
+            Err(other) => Err(other),
         }
     }
 

@@ -129,6 +129,7 @@ impl Run<'_> {
             Ok(flow) if !self.attempt.commit.reached() => self.before_input().await.map(|()| flow),
             done => done,
         };
+        self.take_back().await;
         self.attempt.commit.replace(outer);
         acted
     }

@@ -1,4 +1,7 @@
 //! A press: aimed, sent, and judged by the page.
+//!
+//! What the page has heard of an input counts, at its first event. In a commit it is never sent again, whatever the rest
+//! of it has hit.
 
 use std::time::Duration;
 
@@ -12,47 +15,153 @@ use super::super::{
 use crate::{
     contract::{Code, Failure},
     ports::driver::DriverError,
-    query::{Answer, Ask, Question, RefusalKind, Target},
+    query::{Answer, Ask, Key, Owner, Pressed, Question, RefusalKind, Target},
 };
 
+/// What follows from a verdict.
+enum Next {
+    Done,
+    Again,
+}
+
 impl Run<'_> {
-    /// Aims and presses. The page swallows a press that does not arrive in the element that was found, in the same
-    /// record. Then it is aimed again, until the time is over.
-    pub(crate) async fn press_on(&mut self, target: Target, within: Duration) -> Result<String, StepError> {
+    /// Aims and presses. The page swallows what does not arrive in the element that was found, in the same record. Then
+    /// it is aimed again, until the time is over. Returns the token of the element.
+    pub(crate) async fn press_on(&mut self, target: Target, within: Duration) -> Result<u32, StepError> {
+        self.press_owned(target, None, within).await
+    }
+
+    /// Opens the list of a control. Its options are pressed only while the control is still the one that was opened.
+    pub(crate) async fn open_list(&mut self, target: &Target, within: Duration) -> Result<(), StepError> {
+        let token = self.press_on(target.clone(), within).await?;
+        self.attempt.front.opened = Some(Owner { token, target: target.clone() });
+        Ok(())
+    }
+
+    /// Presses an option of a control. `token`: the control as it was found last, if its list was not opened by a press.
+    pub(crate) async fn press_option_of(
+        &mut self,
+        option: Target,
+        control: &Target,
+        token: u32,
+        within: Duration,
+    ) -> Result<(), StepError> {
+        let opened = self.attempt.front.opened.clone().filter(|owner| owner.target == *control);
+        let owner = opened.unwrap_or_else(|| Owner { token, target: control.clone() });
+        self.press_owned(option, Some(owner), within).await.map(drop)
+    }
+
+    async fn press_owned(
+        &mut self,
+        target: Target,
+        owner: Option<Owner>,
+        within: Duration,
+    ) -> Result<u32, StepError> {
         let until = self.until(within);
         self.attempt.front.typed_into = None;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let aimed = self.ask(Ask::Aim { target: target.clone() }, left).await?;
-            let Answer::Aimed { token, at, element } = aimed else {
+            let ask = Ask::Aim { target: target.clone(), owner: owner.clone() };
+            let Answer::Aimed { token, at, element } = self.ask(ask, left).await? else {
                 return Err(Failure::new(Code::Internal, "the page did not return where to press").into());
             };
             self.before_input().await?;
-            let front = &self.attempt.front;
             let deadline = until.max(Instant::now() + DRIVER_GRACE);
-            front.page.click(at, deadline).await?;
-            let question = Question {
-                ask: Ask::Verdict { token },
-                frame: front.frame.clone(),
-                within: millis(FACTS_TIME),
-                watch: Vec::new(),
-            };
-            match front.page.ask(&question, deadline + DRIVER_GRACE).await {
-                // A window that closes itself at the press was pressed.
-                Ok(Answer::Pressed { hit: true, .. })
-                | Err(DriverError::Navigated | DriverError::PageClosed) => return Ok(element),
-                Ok(Answer::Pressed { hit: false, instead }) if Instant::now() >= until => {
-                    let instead = instead.unwrap_or_else(|| "another element".to_owned());
-                    let message = format!("the press on {element} would have reached {instead}");
-                    return Err(StepError::refused(RefusalKind::Covered, message));
-                }
-                Ok(Answer::Pressed { hit: false, .. }) => {}
-                // Another document answers: the press has replaced the one that was pressed in.
-                Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => return Ok(element),
-                Ok(Answer::Refused(refusal)) => return Err(StepError::Refused(refusal)),
-                Ok(other) => return Err(unexpected(&other)),
-                Err(error) => return Err(error.into()),
+            self.attempt.front.page.click(at, deadline).await?;
+            match self.verdict(token, &element, until).await? {
+                Next::Done => return Ok(token),
+                Next::Again => {}
             }
+        }
+    }
+
+    /// Presses a key in a field, or in what has the focus. `search`: Enter may only submit the search of the field.
+    pub(crate) async fn press_key_on(
+        &mut self,
+        target: Option<Target>,
+        key: Key,
+        search: bool,
+        within: Duration,
+    ) -> Result<(), StepError> {
+        let until = self.until(within);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let ask = Ask::AimKey { target: target.clone(), key, search };
+            let Answer::Armed { token, element } = self.ask(ask, left).await? else {
+                return Err(Failure::new(Code::Internal, "the page did not hold the key").into());
+            };
+            self.before_input().await?;
+            let deadline = until.max(Instant::now() + DRIVER_GRACE);
+            self.attempt.front.page.press(key, deadline).await?;
+            match self.verdict(token, &element, until).await? {
+                Next::Done => return Ok(()),
+                Next::Again => {}
+            }
+        }
+    }
+
+    /// Asks what became of an input, and decides whether it may be sent again.
+    async fn verdict(&mut self, token: u32, element: &str, until: Instant) -> Result<Next, StepError> {
+        let front = &self.attempt.front;
+        let question = Question {
+            ask: Ask::Verdict { token },
+            frame: front.frame.clone(),
+            within: millis(FACTS_TIME),
+            watch: Vec::new(),
+        };
+        let deadline = until.max(Instant::now() + DRIVER_GRACE) + DRIVER_GRACE;
+        let pressed = match front.page.ask(&question, deadline).await {
+            Ok(Answer::Pressed(pressed)) => pressed,
+            // A window that closes itself at the press was pressed.
+            Err(DriverError::Navigated | DriverError::PageClosed) => return Ok(Next::Done),
+            // Another document answers: the press has replaced the one that was pressed in.
+            Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => return Ok(Next::Done),
+            Ok(Answer::Refused(refusal)) => return Err(StepError::Refused(refusal)),
+            Ok(other) => return Err(unexpected(&other)),
+            Err(error) => return Err(error.into()),
+        };
+        if pressed.hit {
+            return Ok(Next::Done);
+        }
+        let instead = pressed.instead.clone().unwrap_or_else(|| "another element".to_owned());
+        if !pressed.heard {
+            self.attempt.commit.unheard();
+            if Instant::now() < until {
+                return Ok(Next::Again);
+            }
+            let message = format!("the press on {element} would have reached {instead}");
+            return Err(StepError::refused(RefusalKind::Covered, message));
+        }
+        self.heard_in_part(element, &instead, pressed, until)
+    }
+
+    /// The page got the first event of an input, and the rest went elsewhere or was swallowed.
+    fn heard_in_part(
+        &mut self,
+        element: &str,
+        instead: &str,
+        pressed: Pressed,
+        until: Instant,
+    ) -> Result<Next, StepError> {
+        let what = format!("the press on {element} began, and did not end there: {instead}");
+        if self.attempt.commit.is_under_way() {
+            let what = format!("{what}; it counts as made, and is not repeated");
+            self.notes.remark(self.credentials.mask().text(&what));
+            self.attempt.conclusion.other_record_touched = pressed.other;
+            return Ok(Next::Done);
+        }
+        if let Some(other) = pressed.other {
+            let message = format!("{what}; its record is now `{other}`");
+            return Err(StepError::refused(RefusalKind::Covered, message));
+        }
+        match (pressed.changed, Instant::now() < until) {
+            // The page has answered to what it has heard.
+            (true, _) => {
+                self.notes.remark(self.credentials.mask().text(&what));
+                Ok(Next::Done)
+            }
+            (false, true) => Ok(Next::Again),
+            (false, false) => Err(StepError::refused(RefusalKind::Covered, what)),
         }
     }
 }

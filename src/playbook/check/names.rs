@@ -35,6 +35,9 @@ impl Checker<'_> {
             if let Some(search) = &find.search {
                 self.locator(&search.into, &anywhere, &mut used);
                 self.template(&search.value, &anywhere);
+                if let Some(button) = &search.click {
+                    self.locator(button, &anywhere, &mut used);
+                }
             }
             if let Some(absent) = &find.absent {
                 self.locator(absent, &anywhere, &mut used);

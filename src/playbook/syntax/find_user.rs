@@ -99,7 +99,11 @@ pub struct Search {
     pub into: Locator,
     /// The text to type.
     pub value: At<String>,
-    /// The key to press afterwards; the default is Enter.
+    /// The key to press afterwards; the default is Enter. Enter presses the first button of the form. If that button does
+    /// not clearly belong to the search, and neither `press` nor `click` is written, nothing is pressed.
     #[serde(default)]
     pub press: Option<At<Key>>,
+    /// The button to click afterwards, instead of a key.
+    #[serde(default)]
+    pub click: Option<Locator>,
 }

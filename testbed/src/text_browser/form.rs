@@ -2,8 +2,11 @@
 
 use url::{Url, form_urlencoded::Serializer};
 
+use seatwright::query::RefusalKind;
+
 use super::{
     document::{Document, Id},
+    find::Miss,
     network::Request,
 };
 
@@ -156,6 +159,36 @@ impl Document {
         ];
         let fields = controls.iter().filter(|&&id| self.is_input(id, &BLOCKING)).count();
         if fields > 1 { Effect::Nothing } else { self.send(form, None) }
+    }
+
+    /// Refuses Enter in a search field if it would press a button that does not belong to the search: the only one of a
+    /// search landmark, one that follows the field with no list in between, or the only one of a form that reads.
+    pub(super) fn check_own_button(&self, field: Id) -> Result<(), Miss> {
+        let form = self.form(field).filter(|_| self.tag(field) == "input");
+        let Some(form) = form else { return Ok(()) };
+        let buttons: Vec<Id> =
+            self.controls(form).iter().copied().filter(|&id| self.is_submitter(id)).collect();
+        let Some(&button) = buttons.first() else { return Ok(()) };
+        let is_search = |id: &Id| self.tag(*id) == "search" || self.role(*id) == "search";
+        let inside = |outer: Id| buttons.iter().filter(|&&id| self.is_within(outer, id)).count();
+        let is_only = self
+            .up(field)
+            .find(is_search)
+            .is_some_and(|outer| self.is_within(outer, button) && inside(outer) == 1);
+        const PARTED: [&str; 10] =
+            ["table", "grid", "treegrid", "list", "listbox", "tree", "feed", "row", "listitem", "article"];
+        let parts =
+            |id: Id| PARTED.contains(&self.role(id)) && self.is_visible(id) && !self.is_within(id, button);
+        let follows = field < button && !(field..button).any(parts);
+        let method = self.attr(button, "formmethod").or_else(|| self.attr(form, "method"));
+        let reads = !method.is_some_and(|method| method.eq_ignore_ascii_case("post")) && buttons.len() == 1;
+        if self.is_disabled(button) || is_only || follows || reads {
+            return Ok(());
+        }
+        let (field, pressed) = (self.describe(field), self.describe_where(button));
+        let message = format!("Enter in {field} would press {pressed}, the first button of its form");
+        let all = buttons.iter().map(|&id| self.describe(id)).collect();
+        Err(Miss::new(RefusalKind::OtherButton, message, all))
     }
 
     fn submit(&mut self, button: Id) -> Effect {

@@ -12,7 +12,9 @@ use super::{
     form::Effect,
     text::{Matcher, clip},
 };
-use seatwright::query::{Answer, Ask, By, Condition, ControlKind, Key, Point, Question, RefusalKind, Target};
+use seatwright::query::{
+    Answer, Ask, By, Condition, ControlKind, Key, Point, Pressed, Question, RefusalKind, Target,
+};
 
 /// The page in front.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub(super) struct Tab {
     /// Is all that the focused control holds selected?
     is_selected: bool,
     aimed: Option<Aim>,
+    keyed: Option<Keyed>,
     edited: HashMap<u32, Id>,
     last_token: u32,
 }
@@ -33,6 +36,13 @@ struct Aim {
     target: Target,
     element: Id,
     press: Press,
+}
+
+/// The element that the next key is meant for. Nothing here can take the focus in between.
+#[derive(Debug)]
+struct Keyed {
+    token: u32,
+    was_pressed: bool,
 }
 
 #[derive(Debug)]
@@ -54,6 +64,7 @@ impl Tab {
             focus: None,
             is_selected: false,
             aimed: None,
+            keyed: None,
             edited: HashMap::new(),
             last_token: 0,
         }
@@ -84,6 +95,7 @@ impl Tab {
             question.ask,
             Ask::Await { .. }
                 | Ask::Aim { .. }
+                | Ask::AimKey { .. }
                 | Ask::Edit { .. }
                 | Ask::Set { .. }
                 | Ask::Text { .. }
@@ -105,7 +117,9 @@ impl Tab {
             Ask::Await { any } => Answer::Which { index: self.which(any)? },
             Ask::Hover { target } => self.aim(target)?,
             Ask::Scroll { .. } => Answer::Scrolled { moved: false },
-            Ask::Aim { target } => self.aim(target)?,
+            // Its controls stay what they are while a list is open.
+            Ask::Aim { target, .. } => self.aim(target)?,
+            Ask::AimKey { target, key, search } => self.aim_key(target.as_ref(), *key, *search)?,
             Ask::Verdict { token } => self.verdict(*token)?,
             Ask::Edit { target } => self.edit(target)?,
             Ask::Value { token } => {
@@ -188,7 +202,24 @@ impl Tab {
         Ok(Answer::Aimed { token, at, element: self.document.describe(element) })
     }
 
+    fn aim_key(&mut self, target: Option<&Target>, key: Key, search: bool) -> Result<Answer, Miss> {
+        if let Some(target) = target {
+            self.edit(target)?;
+        }
+        if let Some(field) = self.focus.filter(|_| search && key == Key::Enter) {
+            self.document.check_own_button(field)?;
+        }
+        let token = self.next_token();
+        self.keyed = Some(Keyed { token, was_pressed: false });
+        let element = self.focus.map_or_else(|| "the page".to_owned(), |id| self.document.describe(id));
+        Ok(Answer::Armed { token, element })
+    }
+
     fn verdict(&mut self, token: u32) -> Result<Answer, Miss> {
+        if let Some(keyed) = self.keyed.as_ref().filter(|keyed| keyed.token == token) {
+            let instead = (!keyed.was_pressed).then(|| "no key arrived".to_owned());
+            return Ok(pressed(instead));
+        }
         let Some(aim) = self.aimed.as_mut().filter(|aim| aim.token == token) else {
             let message = "this document has no aim with this token";
             return Err(Miss::new(RefusalKind::NotFound, message, Vec::new()));
@@ -203,7 +234,7 @@ impl Tab {
                 Some(nothing)
             }
         };
-        Ok(Answer::Pressed { hit: instead.is_none(), instead })
+        Ok(pressed(instead))
     }
 
     fn edit(&mut self, target: &Target) -> Result<Answer, Miss> {
@@ -322,6 +353,9 @@ impl Tab {
     }
 
     pub(super) fn press(&mut self, key: Key) -> Effect {
+        if let Some(keyed) = &mut self.keyed {
+            keyed.was_pressed = true;
+        }
         match key {
             Key::Tab => self.focus_next(),
             Key::Enter | Key::Space => return self.press_to_act(key),
@@ -375,4 +409,10 @@ impl Tab {
         self.focus = (from..document.len()).find(can_be);
         self.is_selected = true;
     }
+}
+
+/// Nothing happens during a press here: it arrives as a whole, or not at all.
+fn pressed(instead: Option<String>) -> Answer {
+    let hit = instead.is_none();
+    Answer::Pressed(Pressed { hit, heard: hit, instead, other: None, changed: false })
 }

@@ -38,6 +38,7 @@ pub fn result(job: &str, outcome: Outcome) -> JobResult {
         after: None,
         changes: Vec::new(),
         verified: None,
+        other_record_touched: None,
         unverified: Vec::new(),
         error: None,
         sent: Vec::new(),

@@ -7,7 +7,7 @@ use seatwright::{
     ports::driver::{
         Allowed, Browser, Came, Context, ContextOptions, DriverError, Notice, Page, Token, TokenPlace,
     },
-    query::{Answer, Ask, File, Point, Question, RefusalKind, Target},
+    query::{Answer, Ask, File, Point, Pressed, Question, RefusalKind, Target},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -99,7 +99,7 @@ impl Visit<'_> {
                 }
             }
             "click" => {
-                let aimed = room.ask(Ask::Aim { target: target(what) }, step).await?;
+                let aimed = room.ask(Ask::Aim { target: target(what), owner: None }, step).await?;
                 if expect(&aimed, step, site)? {
                     room.press_aimed(step).await?;
                 }
@@ -207,7 +207,7 @@ impl Room {
         match verb {
             "probe" => Ask::Probe { conditions: list(what, condition), settle: false },
             "await" => Ask::Await { any: list(what, condition) },
-            "aim" => Ask::Aim { target: target(what) },
+            "aim" => Ask::Aim { target: target(what), owner: None },
             "verdict" => Ask::Verdict { token: self.aim_token },
             "edit" => Ask::Edit { target: target(what) },
             "scroll" => Ask::Scroll { target: target(what), to: parsed(&what["to"]) },
@@ -260,7 +260,7 @@ impl Room {
             .ask(&Question { ask, frame: frame(step), within: PATIENCE, watch: Vec::new() }, soon())
             .await;
         match verdict {
-            Ok(Answer::Pressed { hit: true, .. }) | Err(DriverError::Navigated) => {}
+            Ok(Answer::Pressed(Pressed { hit: true, .. })) | Err(DriverError::Navigated) => {}
             // A window may close itself under the press.
             Err(DriverError::PageClosed) => return Ok(()),
             Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {}
