@@ -28,8 +28,8 @@ pub struct Scope {
     source: Arc<Source>,
     /// The module whose steps are running.
     module: Option<Arc<LoadedModule>>,
-    subject: Option<Subject>,
-    values: Value,
+    pub(super) subject: Option<Subject>,
+    pub(super) values: Value,
 }
 
 /// The frames around an element, from the top document inwards, and the query inside the last frame.
@@ -332,6 +332,7 @@ impl Scope {
             within,
             has: has.into_iter().map(|(_, query)| query).collect(),
             text: find.text.as_ref().map(|text| self.text(text).map(TextMatch::Whole)).transpose()?,
+            about: self.about(find, 0)?,
             under: find.under.as_ref().map(|under| self.named(under, true)).transpose()?,
             nth: find.nth.as_ref().map(|n| n.value),
         };

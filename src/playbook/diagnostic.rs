@@ -58,7 +58,7 @@ findings! {
     TemplateInSelector "P022" Error => "A CSS selector or XPath contains a template. Values must not become part of a selector.";
     NoCommit "P030" Error => "A write has a path without a step marked `commit: true`.";
     TwoCommits "P031" Error => "A path has more than one step marked `commit: true`.";
-    CommitOutsideIdentity "P032" Error => "A destructive commit is neither inside the user's row nor inside a dialog that shows the user's identity.";
+    CommitOutsideIdentity "P032" Error => "A commit that changes an existing user is neither inside the user's row nor inside a dialog that shows the user's identity.";
     CommitInRead "P033" Error => "A sign-in, an overlay or a view has a commit, but must not change the app.";
     CommitOptional "P034" Error => "A commit may be skipped, or the step cannot be a commit.";
     CommitInLoop "P035" Error => "A commit is inside `repeat` or a module, where it could run twice.";

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::{
-    query::{Answer, File, Key, Point, Question, Target, TextMatch},
+    query::{Answer, File, Key, Person, Point, Question, Target, TextMatch},
     secret::Secret,
 };
 
@@ -162,9 +162,9 @@ pub enum Allowed {
     Nothing,
     /// A window or tab of its own: [`Came::Popup`].
     Popup,
-    /// A native dialog with this message, or with any: accepted, with this text in a prompt, or dismissed:
-    /// [`Came::Dialog`]. A dialog with another message is dismissed, with a notice.
-    Dialog { says: Option<TextMatch>, accept: bool, text: Option<String> },
+    /// A native dialog with this message, or with any, which is about this person alone: accepted, with this text in a
+    /// prompt, or dismissed: [`Came::Dialog`]. A dialog with another message is dismissed, with a notice.
+    Dialog { says: Option<TextMatch>, about: Option<Person>, accept: bool, text: Option<String> },
     /// A file of at most this many bytes: [`Came::Download`].
     Download { max_bytes: u64 },
 }

@@ -3,6 +3,7 @@
 //! This is the whole vocabulary between the engine and a driver. It knows no playbooks, jobs or browsers,
 //! and has no async code.
 
+mod about;
 mod answer;
 mod input;
 mod question;
@@ -10,9 +11,10 @@ mod same;
 mod target;
 mod view;
 
+pub use about::Person;
 pub use answer::{Answer, Control, ControlKind, PageFacts, Pressed, Records, Refusal, RefusalKind, Scanned};
 pub use input::{File, Key, Point};
-pub use question::{Ask, Owner, Question, ScrollTo};
+pub use question::{Ask, OpenedControl, Question, ScrollTo};
 pub use same::{canonical, same, visible};
 pub use target::{
     BETWEEN, By, ColumnAt, Condition, NUMBER, Query, RecordQuery, Rows, State, Target, TextMatch,

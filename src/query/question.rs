@@ -40,7 +40,7 @@ pub enum Ask {
     Aim {
         target: Target,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        owner: Option<Owner>,
+        owner: Option<OpenedControl>,
     },
     /// *Waits* until the target is exactly one enabled form control, and focuses it as [`Ask::Edit`] does. Without a target:
     /// what has the focus. The next key is swallowed unless it goes to that very element and the target is still that
@@ -118,7 +118,7 @@ impl Ask {
 
 /// The control that an option belongs to. It must still be the element of the token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Owner {
+pub struct OpenedControl {
     /// Of [`Answer::Aimed`](super::Answer::Aimed) or of a control.
     pub token: u32,
     pub target: Target,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Person;
+
 /// Alternatives in order. With `agree`, all alternatives that match must find the same element. Without it, the first
 /// match counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +36,9 @@ pub struct Query {
     /// Only elements whose text contains this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextMatch>,
+    /// Only elements that are about this person and nobody else, in text that a person can see: choices do not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<Person>,
     /// Only elements under a heading of this name: after it, and before the next heading of the same or a higher level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<TextMatch>,
@@ -45,7 +50,7 @@ pub struct Query {
 impl Query {
     /// The plain query: no scope, no filter.
     pub fn new(by: By) -> Self {
-        Self { by, within: None, has: Vec::new(), text: None, under: None, nth: None }
+        Self { by, within: None, has: Vec::new(), text: None, about: None, under: None, nth: None }
     }
 }
 

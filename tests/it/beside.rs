@@ -217,6 +217,7 @@ async fn a_dialog_is_answered_if_it_says_what_it_should() {
     let visit = Visit::beside().await;
     let page = &*visit.page;
     let dialog = |says: &str, accept, text: Option<&str>| Allowed::Dialog {
+        about: None,
         says: Some(TextMatch::Glob(says.to_owned())),
         accept,
         text: text.map(str::to_owned),

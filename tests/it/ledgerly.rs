@@ -589,3 +589,35 @@ async fn a_create_for_a_suspended_user_is_not_called_unchanged() {
     assert_eq!(member(&bench.site, "nada@acme.example").expect("she is there")["status"], "Suspended");
     bench.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_the_page_never_heard_was_not_made() {
+    let removal = "        commit: true\n      - expect: { status: Member removed }\n";
+    let playbooks = edited(&[(removal, &format!("        timeout: 1s\n{removal}"))]);
+    let bench = Bench::with(playbooks, Arc::new(crate::support::RealBrowser)).await;
+    let created = bench.run("user.create", json!({ "user": ada() })).await;
+    assert_eq!(created.outcome, Outcome::Succeeded, "{:?}", created.error);
+    // Under the pointer, the dialog is about somebody else for a moment.
+    let script = "</table><script>
+        const swap = (from, to) => {
+            const dialog = document.querySelector('dialog[open], [role=dialog]:not([hidden])');
+            const texts = dialog && document.createTreeWalker(dialog, NodeFilter.SHOW_TEXT);
+            while (texts?.nextNode()) texts.currentNode.data = texts.currentNode.data.replace(from, to);
+        };
+        addEventListener('mousemove', () => { swap('ada@', 'eve@'); setTimeout(swap, 50, 'eve@', 'ada@') });
+    </script>";
+    let fault = json!([{ "on": "GET /members", "do": "changed", "replace": { "</table>": script } }]);
+    control(&bench.site, "faults", fault).await;
+    let kept = bench.run("user.delete", who("ada@acme.example")).await;
+    assert_eq!((kept.outcome, kept.changed), (Outcome::Failed, false), "{:?}", kept.error);
+    assert_eq!(code(&kept), Some(Code::TargetCovered), "{:?}", kept.error);
+    assert_eq!(posts(&bench, "/remove").await, 0);
+    let taken_back = bench.heard.0.lock().expect("no panic").iter().any(|event| {
+        matches!(&event.kind, EventKind::Noticed { what } if what.starts_with("the commit was not made"))
+    });
+    assert!(taken_back, "it is reported that the commit was not made after all");
+    control(&bench.site, "faults", json!([])).await;
+    let gone = bench.run("user.delete", who("ada@acme.example")).await;
+    assert_eq!(gone.outcome, Outcome::Succeeded, "{:?}", gone.error);
+    bench.end().await;
+}

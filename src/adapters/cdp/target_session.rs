@@ -370,8 +370,10 @@ impl TargetSession {
         let JavascriptDialogOpening { kind, message, default_prompt } = dialog;
         let allowed = std::mem::replace(&mut self.state().allowed, Allowed::Nothing);
         match allowed {
-            Allowed::Dialog { says, accept, text }
-                if kind != "beforeunload" && says.as_ref().is_none_or(|says| says.matches(&message)) =>
+            Allowed::Dialog { says, about, accept, text }
+                if kind != "beforeunload"
+                    && says.as_ref().is_none_or(|says| says.matches(&message))
+                    && about.as_ref().is_none_or(|person| person.trouble(&message).is_none()) =>
             {
                 // Without a text, the prompt keeps its default.
                 let text = text.unwrap_or(default_prompt);

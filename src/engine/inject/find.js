@@ -25,6 +25,8 @@ class Nothing extends Miss {
 
   refusal() {
     const { query, scope } = this;
+    const others = query.about ? attempt(() => find({ ...query, about: undefined }, scope, {})) ?? [] : [];
+    if (others.length === 1) return { kind: "not_found", message: `${describe(others[0])} ${personTrouble(query.about, others[0])}`, candidates: [] };
     const hidden = attempt(() => find({ ...query, nth: undefined }, scope, { hidden: true })) ?? [];
     if (hidden.length) {
       const front = attempt(() => collect(document, roleSelector("dialog")).findLast((dialog) => isRole(dialog, "dialog") && isVisible(dialog)));
@@ -103,6 +105,7 @@ function find(query, scope, how) {
     const matches = holder(query.text);
     found = found.filter((element) => matches(textOf(element)));
   }
+  if (query.about) found = found.filter((element) => !personTrouble(query.about, element));
   if (query.under) found = found.filter(underHeading(query.under));
   for (const inner of query.has ?? []) found = found.filter((element) => (attempt(() => find(inner, element, { lenient: true })) ?? []).length > 0);
   // Elements behind a modal dialog count only if none in front matches: then the press fails with the reason.
@@ -383,6 +386,7 @@ function sayQuery(query) {
   else if (typeof value === "string") said = `${kind.replace("_", " ")} ${quote(value)}`;
   else said = `${kind === "label" ? "field labelled" : kind} ${sayMatch(value)}`;
   if (query.text) said += ` with text ${sayMatch(query.text)}`;
+  if (query.about) said += ` about ${quote(query.about.identity)} alone`;
   if (query.under) said += ` under heading ${sayMatch(query.under)}`;
   for (const inner of query.has ?? []) said += ` that has ${sayQuery(inner)}`;
   if (typeof query.nth === "number") said += ` number ${query.nth + 1}`;

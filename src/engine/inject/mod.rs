@@ -12,6 +12,7 @@
 //! | `tree.js` | the tree that people see, shadow roots and slots included; visibility; the cache of one attempt |
 //! | `role.js`, `name.js` | WAI-ARIA roles, accessible names |
 //! | `read.js` | texts of elements and cells, facts about the page |
+//! | `about.js` | whether an element is about exactly one person |
 //! | `find.js` | from a target to elements; the messages of refusals |
 //! | `record.js` | tables, lists, identities |
 //! | `judge.js` | whether and where an element may be pressed |
@@ -29,6 +30,7 @@ pub const SCRIPT: &str = concat!(
     include_str!("role.js"),
     include_str!("name.js"),
     include_str!("read.js"),
+    include_str!("about.js"),
     include_str!("find.js"),
     include_str!("record.js"),
     include_str!("judge.js"),

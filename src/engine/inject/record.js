@@ -135,6 +135,7 @@ function byRecord(record, scope, wanted, how) {
     const read = reader(record.column, container);
     return rowsOf(record.rows, container).filter((row) => {
       const text = read(row);
+      noteIdentity(text);
       return text !== null && same(text) === identity && wanted(row);
     });
   });

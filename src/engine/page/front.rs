@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     ports::driver::Page,
-    query::{Owner, Target},
+    query::{OpenedControl, Target},
 };
 
 /// The page or window that the steps act on. A window has a `Front` of its own.
@@ -15,7 +15,7 @@ pub(crate) struct Front {
     /// The field that was typed into last, until something else is pressed. Reading it back has left it.
     pub(crate) typed_into: Option<Target>,
     /// The control whose list was opened last.
-    pub(crate) opened: Option<Owner>,
+    pub(crate) opened: Option<OpenedControl>,
     /// A native dialog that the next step is expected to raise.
     pub(crate) dialog: Option<ExpectedDialog>,
     /// The text of the last native dialog that was dismissed.

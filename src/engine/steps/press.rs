@@ -15,11 +15,11 @@ use super::super::{
 use crate::{
     contract::{Code, Failure},
     ports::driver::DriverError,
-    query::{Answer, Ask, Key, Owner, Pressed, Question, RefusalKind, Target},
+    query::{Answer, Ask, Key, OpenedControl, Pressed, Question, RefusalKind, Target},
 };
 
 /// What follows from a verdict.
-enum Next {
+enum AfterPress {
     Done,
     Again,
 }
@@ -34,7 +34,7 @@ impl Run<'_> {
     /// Opens the list of a control. Its options are pressed only while the control is still the one that was opened.
     pub(crate) async fn open_list(&mut self, target: &Target, within: Duration) -> Result<(), StepError> {
         let token = self.press_on(target.clone(), within).await?;
-        self.attempt.front.opened = Some(Owner { token, target: target.clone() });
+        self.attempt.front.opened = Some(OpenedControl { token, target: target.clone() });
         Ok(())
     }
 
@@ -47,14 +47,14 @@ impl Run<'_> {
         within: Duration,
     ) -> Result<(), StepError> {
         let opened = self.attempt.front.opened.clone().filter(|owner| owner.target == *control);
-        let owner = opened.unwrap_or_else(|| Owner { token, target: control.clone() });
+        let owner = opened.unwrap_or_else(|| OpenedControl { token, target: control.clone() });
         self.press_owned(option, Some(owner), within).await.map(drop)
     }
 
     async fn press_owned(
         &mut self,
         target: Target,
-        owner: Option<Owner>,
+        owner: Option<OpenedControl>,
         within: Duration,
     ) -> Result<u32, StepError> {
         let until = self.until(within);
@@ -69,8 +69,8 @@ impl Run<'_> {
             let deadline = until.max(Instant::now() + DRIVER_GRACE);
             self.attempt.front.page.click(at, deadline).await?;
             match self.verdict(token, &element, until).await? {
-                Next::Done => return Ok(token),
-                Next::Again => {}
+                AfterPress::Done => return Ok(token),
+                AfterPress::Again => {}
             }
         }
     }
@@ -94,14 +94,14 @@ impl Run<'_> {
             let deadline = until.max(Instant::now() + DRIVER_GRACE);
             self.attempt.front.page.press(key, deadline).await?;
             match self.verdict(token, &element, until).await? {
-                Next::Done => return Ok(()),
-                Next::Again => {}
+                AfterPress::Done => return Ok(()),
+                AfterPress::Again => {}
             }
         }
     }
 
     /// Asks what became of an input, and decides whether it may be sent again.
-    async fn verdict(&mut self, token: u32, element: &str, until: Instant) -> Result<Next, StepError> {
+    async fn verdict(&mut self, token: u32, element: &str, until: Instant) -> Result<AfterPress, StepError> {
         let front = &self.attempt.front;
         let question = Question {
             ask: Ask::Verdict { token },
@@ -113,21 +113,23 @@ impl Run<'_> {
         let pressed = match front.page.ask(&question, deadline).await {
             Ok(Answer::Pressed(pressed)) => pressed,
             // A window that closes itself at the press was pressed.
-            Err(DriverError::Navigated | DriverError::PageClosed) => return Ok(Next::Done),
+            Err(DriverError::Navigated | DriverError::PageClosed) => return Ok(AfterPress::Done),
             // Another document answers: the press has replaced the one that was pressed in.
-            Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => return Ok(Next::Done),
+            Ok(Answer::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
+                return Ok(AfterPress::Done);
+            }
             Ok(Answer::Refused(refusal)) => return Err(StepError::Refused(refusal)),
             Ok(other) => return Err(unexpected(&other)),
             Err(error) => return Err(error.into()),
         };
         if pressed.hit {
-            return Ok(Next::Done);
+            return Ok(AfterPress::Done);
         }
         let instead = pressed.instead.clone().unwrap_or_else(|| "another element".to_owned());
         if !pressed.heard {
             self.attempt.commit.unheard();
             if Instant::now() < until {
-                return Ok(Next::Again);
+                return Ok(AfterPress::Again);
             }
             let message = format!("the press on {element} would have reached {instead}");
             return Err(StepError::refused(RefusalKind::Covered, message));
@@ -142,13 +144,13 @@ impl Run<'_> {
         instead: &str,
         pressed: Pressed,
         until: Instant,
-    ) -> Result<Next, StepError> {
+    ) -> Result<AfterPress, StepError> {
         let what = format!("the press on {element} began, and did not end there: {instead}");
         if self.attempt.commit.is_under_way() {
             let what = format!("{what}; it counts as made, and is not repeated");
             self.notes.remark(self.credentials.mask().text(&what));
             self.attempt.conclusion.other_record_touched = pressed.other;
-            return Ok(Next::Done);
+            return Ok(AfterPress::Done);
         }
         if let Some(other) = pressed.other {
             let message = format!("{what}; its record is now `{other}`");
@@ -158,9 +160,9 @@ impl Run<'_> {
             // The page has answered to what it has heard.
             (true, _) => {
                 self.notes.remark(self.credentials.mask().text(&what));
-                Ok(Next::Done)
+                Ok(AfterPress::Done)
             }
-            (false, true) => Ok(Next::Again),
+            (false, true) => Ok(AfterPress::Again),
             (false, false) => Err(StepError::refused(RefusalKind::Covered, what)),
         }
     }

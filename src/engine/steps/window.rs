@@ -33,7 +33,13 @@ impl Run<'_> {
             answer.says.as_ref().map(|name: &Name| self.attempt.scope.named(name, true)).transpose()?;
         let text = answer.text.as_ref().map(|text| self.attempt.scope.text(text)).transpose()?;
         let shown = answer.says.as_ref().map(|name| self.attempt.scope.text(&name.text)).transpose()?;
-        self.attempt.front.page.allow(Allowed::Dialog { says, accept: answer.with == Reply::Accept, text });
+        let names_user = |name: &Name| self.attempt.scope.names_identity(&name.text.value);
+        let about = match answer.says.as_ref().is_some_and(names_user) {
+            true => Some(self.attempt.scope.person()?),
+            false => None,
+        };
+        let accept = answer.with == Reply::Accept;
+        self.attempt.front.page.allow(Allowed::Dialog { says, about, accept, text });
         self.attempt.front.dismissed = None;
         self.attempt.front.dialog = Some(ExpectedDialog { says: shown, at: planned.at.clone() });
         Ok(())

@@ -1,4 +1,4 @@
-//! Rules about commits: exactly one on every path, and destructive ones only where the user's identity shows.
+//! Rules about commits: exactly one on every path, and only where the user's identity shows, unless the user is new.
 
 use super::{Checker, USER_ROW};
 use crate::{
@@ -83,9 +83,12 @@ impl Checker<'_> {
             }
         };
         let inside = locator.is_some_and(|locator| self.shows_identity(locator, 0));
-        if operation.destructive() && !inside && !asked {
+        // A new user is in no record yet.
+        let is_about_record = operation.about_a_user() && operation != Operation::UserCreate;
+        if is_about_record && !inside && !asked {
             let identity = self.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
-            let dialog = locator.and_then(dialog_around).unwrap_or("Remove member");
+            let usual = if operation.destructive() { "Remove member" } else { "Edit member" };
+            let dialog = locator.and_then(dialog_around).unwrap_or(usual);
             let help = format!(
                 "click inside `in: user row`, or inside a dialog that shows the user's identity: \
                  `in: {{ dialog: {dialog}, text: \"{{{{ user.{identity} }}}}\" }}`"

@@ -128,6 +128,9 @@ impl Document {
             let wanted = Matcher::new(text);
             found.retain(|&id| wanted.matches(&self.text(id)));
         }
+        if let Some(person) = &query.about {
+            found.retain(|&id| person.trouble(&self.seen_text(id)).is_none());
+        }
         if let Some(under) = &query.under {
             let parts = self.parts_under(&Matcher::new(under));
             found.retain(|&id| parts.iter().any(|&(from, to)| from < id && to.is_none_or(|to| id < to)));

@@ -188,6 +188,38 @@ impl Document {
         shown
     }
 
+    /// The text of an element outside of what can be chosen or typed.
+    pub(super) fn seen_text(&self, id: Id) -> String {
+        const CHOICES: [&str; 10] = [
+            "option",
+            "radio",
+            "switch",
+            "listbox",
+            "combobox",
+            "radiogroup",
+            "textbox",
+            "searchbox",
+            "spinbutton",
+            "checkbox",
+        ];
+        let mut shown = String::new();
+        for node in &self.element(id).children {
+            match node {
+                Node::Text(text) => shown += text,
+                Node::Element(child) if self.tag(*child) == "br" => shown.push(' '),
+                Node::Element(child) if !self.is_exposed(*child) || CHOICES.contains(&self.role(*child)) => {}
+                Node::Element(child) if self.tag(*child) == "label" && self.is_tick(*child) => {}
+                Node::Element(child) => shown += &self.spaced(*child, self.seen_text(*child)),
+            }
+        }
+        shown
+    }
+
+    /// The label of something to tick.
+    fn is_tick(&self, label: Id) -> bool {
+        self.labelled(label).is_some_and(|control| self.is_input(control, &["checkbox", "radio"]))
+    }
+
     /// What does not flow with the text stands apart from it.
     pub(super) fn spaced(&self, id: Id, text: String) -> String {
         if self.is_inline(id) || text.is_empty() { text } else { format!(" {text} ") }

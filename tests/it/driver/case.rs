@@ -16,6 +16,7 @@
 //!   is: {kind: text}                         # for any question: the answer contains this
 //! - type: ada@example.org
 //! - value:                                   # of the control of the last `edit`; `set: [...]` too
+//! - aim_key: {key: Enter, target: {label: E-mail}}   # holds the next key to it; `search: true`
 //! - press: Enter
 //! - goto: /                                   # `asks: [GET /]`: the requests that this causes
 //! - url: /saved                              # the current address of the page

@@ -208,6 +208,11 @@ impl Room {
             "probe" => Ask::Probe { conditions: list(what, condition), settle: false },
             "await" => Ask::Await { any: list(what, condition) },
             "aim" => Ask::Aim { target: target(what), owner: None },
+            "aim_key" => Ask::AimKey {
+                target: what.get("target").map(target),
+                key: parsed(&what["key"]),
+                search: what["search"] == true,
+            },
             "verdict" => Ask::Verdict { token: self.aim_token },
             "edit" => Ask::Edit { target: target(what) },
             "scroll" => Ask::Scroll { target: target(what), to: parsed(&what["to"]) },
@@ -244,6 +249,7 @@ impl Room {
                 self.aims.push(*at);
                 self.aim_token = *token;
             }
+            Answer::Armed { token, .. } => self.aim_token = *token,
             Answer::Control(control) => self.edit_token = control.token,
             _ => {}
         }
@@ -295,7 +301,8 @@ fn allowed(what: &Value) -> Allowed {
             let dialog = &what["dialog"];
             let says = dialog.get("says").map(super::shorthand::text);
             let text = dialog["text"].as_str().map(str::to_owned);
-            Allowed::Dialog { says, accept: dialog["accept"] == true, text }
+            let about = dialog.get("about").map(super::shorthand::person);
+            Allowed::Dialog { says, about, accept: dialog["accept"] == true, text }
         }
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! A target is a query, or `{any: [query, ...], agree: true}`. A query is one of `{role, name}`, `{label}`, `{text}`,
 //! `{test_id}`, `{placeholder}`, `{title}`, `{frame}`, `{css}`, `{xpath}`, `{record: {within, each, column, equals,
-//! ignore_case}}`, with `in` (a target around it), `has` (queries), `saying` (a text), `under` (a heading) and `nth` where wanted. A text is
+//! ignore_case}}`, with `in` (a target around it), `has` (queries), `saying` (a text), `about` (a person), `under` (a heading) and `nth` where wanted. A text is
 //! a string (exact), `{contains}`, `{whole}` or `{glob}`. A column is a header's text, `{cell: query}` or `{each: query}`, the first two with
 //! `says` where wanted (a header then as `{header}`). A condition is a target
 //! with `state`.
 
-use seatwright::query::{By, Column, ColumnAt, Condition, Query, RecordQuery, Rows, Target, TextMatch, View};
+use seatwright::query::{
+    By, Column, ColumnAt, Condition, Person, Query, RecordQuery, Rows, Target, TextMatch, View,
+};
 use serde_json::Value;
 
 pub fn target(value: &Value) -> Target {
@@ -25,8 +27,17 @@ fn query(value: &Value) -> Query {
         within: value.get("in").map(|outer| Box::new(target(outer))),
         has: list(&value["has"], query),
         text: value.get("saying").map(text),
+        about: value.get("about").map(person),
         under: value.get("under").map(text),
         nth: value["nth"].as_u64().map(|nth| nth as u32),
+    }
+}
+
+/// An identity, or `{identity, ignore_case, own}`.
+pub fn person(value: &Value) -> Person {
+    match value.as_str() {
+        Some(identity) => Person { identity: identity.to_owned(), ignore_case: false, own: Vec::new() },
+        None => serde_json::from_value(value.clone()).unwrap_or_else(|e| panic!("{value}: {e}")),
     }
 }
 

@@ -1,0 +1,72 @@
+//! The person whom an element, or a native dialog, must be about.
+
+use serde_json::Value;
+
+use super::scope::Scope;
+use crate::{
+    contract::{Code, Failure},
+    playbook::{
+        At, Locator,
+        locator::{By, Find},
+        template,
+    },
+    query as page,
+};
+
+impl Scope {
+    /// The person whom an element must be about: its text, or something in it, names the identity.
+    pub(super) fn about(&self, find: &Find, depth: usize) -> Result<Option<page::Person>, Failure> {
+        let names = find.text.iter().chain(find.has.iter().flat_map(|has| self.names_of(has, depth)));
+        match names.into_iter().any(|text| self.names_identity(&text.value)) {
+            true => self.person().map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// The names and texts that a locator looks for.
+    fn names_of<'s>(&'s self, locator: &'s Locator, depth: usize) -> Vec<&'s At<String>> {
+        match locator {
+            _ if depth > 16 => Vec::new(),
+            Locator::Named(name) => {
+                self.named_target(&name.value).map_or_else(Vec::new, |inner| self.names_of(inner, depth + 1))
+            }
+            Locator::Any(any) => any.iter().flat_map(|one| self.names_of(one, depth + 1)).collect(),
+            Locator::Find(find) => {
+                let name = match &find.by {
+                    By::Role(_, Some(name)) | By::Label(name) | By::Text(name) | By::Title(name) => {
+                        Some(&name.text)
+                    }
+                    _ => None,
+                };
+                let inner = find.has.iter().flat_map(|has| self.names_of(has, depth + 1));
+                name.into_iter().chain(&find.text).chain(inner).collect()
+            }
+        }
+    }
+
+    /// Does a template name the identity of the user whom the job is about?
+    pub fn names_identity(&self, source: &str) -> bool {
+        let subject = self.subject.as_ref().map(|subject| format!("user.{}", subject.attribute));
+        subject.is_some_and(|wanted| template::names(source).is_ok_and(|names| names.contains(&wanted)))
+    }
+
+    /// The person whom the job is about.
+    pub fn person(&self) -> Result<page::Person, Failure> {
+        let subject = self.subject.as_ref();
+        let subject = subject.ok_or_else(|| Failure::new(Code::Internal, "a person without a user"))?;
+        let mut own = Vec::new();
+        addresses(&self.values["user"], &mut own);
+        own.retain(|address| *address != subject.value);
+        Ok(page::Person { identity: subject.value.clone(), ignore_case: subject.ignore_case, own })
+    }
+}
+
+/// Every address in the data of a user.
+fn addresses(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) if text.contains('@') => found.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| addresses(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| addresses(field, found)),
+        _ => {}
+    }
+}

@@ -1,0 +1,94 @@
+//! Whom a text is about: exactly one person, by the whole identity, with nobody else beside it.
+//!
+//! The page script has the same rules (`inject/about.js`), and one table holds both to it (`tests/inject/about.json`).
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::canonical;
+
+/// The one person that an element, or a native dialog, must be about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// As the app shows it.
+    pub identity: String,
+    /// Ignore upper and lower case.
+    pub ignore_case: bool,
+    /// Addresses of the same person, which may stand beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<String>,
+}
+
+/// What is no end of an identity: `o'ada`, `corp/ada`, `ada-old`, `ada@acme.example.org` are other people.
+static GOES_ON_BEFORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"(?:[\p{L}\p{N}\p{M}_@.+\-/\\#&%*=^~$|!{}]|[\p{L}\p{N}\p{M}_]['’`"])$"#).ok()
+});
+static GOES_ON_AFTER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^(?:[\p{L}\p{N}\p{M}_@+\-/\\#&%*=^~$|{}…]|\.\.|[.:?!'’`][\p{L}\p{N}\p{M}_@])").ok()
+});
+static POSSESSIVE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^['’]s(?:$|[^\p{L}\p{N}\p{M}_@.'’\-])").ok());
+static ADDRESS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"[^\s<>()\[\],;:"“”„«»‹›@]+@[^\s<>()\[\],;:"“”„«»‹›@]+"#).ok());
+
+impl Person {
+    /// Why a text is not about this person alone. `None`: it is.
+    pub fn trouble(&self, text: &str) -> Option<String> {
+        let shown = canonical(text, self.ignore_case);
+        let identity = canonical(&self.identity, self.ignore_case);
+        if identity.is_empty() {
+            return Some("names nobody".to_owned());
+        }
+        let mut places = shown.match_indices(&identity);
+        if !places.any(|(at, _)| is_whole(&shown[..at], &shown[at + identity.len()..])) {
+            return Some(format!("does not show \"{}\" as a whole", self.identity));
+        }
+        let mut others = ADDRESS.iter().flat_map(|address| address.find_iter(&shown));
+        others
+            .find(|found| !self.is_own(bare(found.as_str()), &identity))
+            .map(|other| format!("also names \"{}\"", bare(other.as_str())))
+    }
+
+    /// Is this address one of the person's own?
+    fn is_own(&self, address: &str, identity: &str) -> bool {
+        let same = |one: &str| canonical(one, true) == canonical(address, true);
+        address == identity
+            || self.own.iter().any(|own| same(own))
+            || (!identity.contains('@') && self.own.is_empty() && address.split('@').next() == Some(identity))
+    }
+}
+
+/// An address without the marks of the sentence around it.
+fn bare(address: &str) -> &str {
+    address.trim_matches(['.', '?', '!', '\'', '’', '‘', '`', '…'])
+}
+
+/// Does an identity between these two stand for itself?
+fn is_whole(before: &str, after: &str) -> bool {
+    let is = |pattern: &Option<Regex>, text: &str| pattern.as_ref().is_none_or(|found| found.is_match(text));
+    if is(&GOES_ON_BEFORE, before) {
+        return false;
+    }
+    // Quotes stand on both sides, or the first one is a part of the name.
+    let quoted = |before: &str, quote: char, end: char| !before.ends_with(quote) || after.starts_with(end);
+    let is_quoted = quoted(before, '\'', '\'') && quoted(before, '`', '`') && quoted(before, '’', '’');
+    is_quoted && (!is(&GOES_ON_AFTER, after) || is(&POSSESSIVE, after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_texts_is_kept() {
+        let table = include_str!("../../tests/inject/about.json");
+        let rows: Vec<(String, String, bool, bool)> = serde_json::from_str(table).expect("the table");
+        for (text, identity, ignore_case, is_about) in rows {
+            let person = Person { identity: identity.clone(), ignore_case, own: Vec::new() };
+            let trouble = person.trouble(&text);
+            assert_eq!(trouble.is_none(), is_about, "{text:?} about {identity:?}: {trouble:?}");
+        }
+    }
+}
