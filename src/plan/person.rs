@@ -1,4 +1,4 @@
-//! The person whom an element, or a native dialog, must be about.
+//! The person that an element, or a native dialog, must be about.
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl Scope {
-    /// The person whom an element must be about: its text, or something in it, names the identity.
+    /// The person that an element must be about: its text, or something in it, names the identity.
     pub(super) fn about(&self, find: &Find, depth: usize) -> Result<Option<page::Person>, Failure> {
         let names = find.text.iter().chain(find.has.iter().flat_map(|has| self.names_of(has, depth)));
         match names.into_iter().any(|text| self.names_identity(&text.value)) {
@@ -44,13 +44,13 @@ impl Scope {
         }
     }
 
-    /// Does a template name the identity of the user whom the job is about?
+    /// Does a template name the identity of the user of the job?
     pub fn names_identity(&self, source: &str) -> bool {
         let subject = self.subject.as_ref().map(|subject| format!("user.{}", subject.attribute));
         subject.is_some_and(|wanted| template::names(source).is_ok_and(|names| names.contains(&wanted)))
     }
 
-    /// The person whom the job is about.
+    /// The person that the job is about.
     pub fn person(&self) -> Result<page::Person, Failure> {
         let subject = self.subject.as_ref();
         let subject = subject.ok_or_else(|| Failure::new(Code::Internal, "a person without a user"))?;

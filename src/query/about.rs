@@ -1,4 +1,4 @@
-//! Whom a text is about: exactly one person, by the whole identity, with nobody else beside it.
+//! Who a text is about: exactly one person, by the whole identity, with nobody else next to it.
 //!
 //! The page script has the same rules (`inject/about.js`), and one table holds both to it (`tests/inject/about.json`).
 
@@ -16,12 +16,12 @@ pub struct Person {
     pub identity: String,
     /// Ignore upper and lower case.
     pub ignore_case: bool,
-    /// Addresses of the same person, which may stand beside it.
+    /// Addresses of the same person, which may be next to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub own: Vec<String>,
 }
 
-/// What is no end of an identity: `o'ada`, `corp/ada`, `ada-old`, `ada@acme.example.org` are other people.
+/// What continues an identity: `o'ada`, `corp/ada`, `ada-old`, `ada@acme.example.org` are other people.
 static GOES_ON_BEFORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r#"(?:[\p{L}\p{N}\p{M}_@.+\-/\\#&%*=^~$|!{}]|[\p{L}\p{N}\p{M}_]['’`"])$"#).ok()
 });

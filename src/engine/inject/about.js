@@ -1,7 +1,7 @@
-// Whom an element is about: exactly one person, by the whole identity, in text that a person can see. `query/about.rs` has
+// Who an element is about: exactly one person, by the whole identity, in text that a person can see. `query/about.rs` has
 // the same rules for texts, and `tests/inject/about.json` holds both to them.
 
-/** What is no end of an identity: `o'ada`, `corp/ada`, `ada-old`, `ada@acme.example.org` are other people. */
+/** What continues an identity: `o'ada`, `corp/ada`, `ada-old`, `ada@acme.example.org` are other people. */
 const GOES_ON_BEFORE = /(?:[\p{L}\p{N}\p{M}_@.+\-/\\#&%*=^~$|!{}]|[\p{L}\p{N}\p{M}_]['’`"])$/u;
 const GOES_ON_AFTER = /^(?:[\p{L}\p{N}\p{M}_@+\-/\\#&%*=^~$|{}…]|\.\.|[.:?!'’`][\p{L}\p{N}\p{M}_@])/u;
 const POSSESSIVE = /^['’]s(?:$|[^\p{L}\p{N}\p{M}_@.'’-])/u;

@@ -162,6 +162,7 @@ function mayGoOn(press, event) {
     return false;
   }
   press.instead = wentAstray(press);
+  press.other ??= otherRecord(press);
   if (isOthers(press, hit)) {
     press.phase = "swallowing";
     return false;
