@@ -33,11 +33,13 @@ pub(super) struct CommitStep {
     at_line: String,
     /// When the gate was asked that gave its permission.
     asked_at: Option<Instant>,
+    /// Fields that the page had reset were set again.
+    has_set_again: bool,
 }
 
 impl CommitStep {
     pub(super) fn new(id: &str, at_line: &str) -> Self {
-        Self { id: id.to_owned(), at_line: at_line.to_owned(), asked_at: None }
+        Self { id: id.to_owned(), at_line: at_line.to_owned(), asked_at: None, has_set_again: false }
     }
 }
 
@@ -52,7 +54,12 @@ impl Commit {
         self.mark
     }
 
-    /// Is a step under way?
+    /// Is the next input the first one of a commit?
+    pub(super) fn is_about_to_begin(&self) -> bool {
+        self.step.is_some() && !self.reached
+    }
+
+    /// Is a commit step under way?
     pub(super) fn is_under_way(&self) -> bool {
         self.step.is_some()
     }
@@ -74,6 +81,11 @@ impl Commit {
         gate.withdraw().await;
         let what = "the commit was not made: none of its inputs was let through to the app".to_owned();
         notes.emit(EventKind::Noticed { what });
+    }
+
+    /// May fields that the page has reset be set again? Once in each commit step.
+    pub(super) fn may_set_again(&mut self) -> bool {
+        self.step.as_mut().is_some_and(|step| !std::mem::replace(&mut step.has_set_again, true))
     }
 
     /// Begins a step, or ends it with the one around it. Returns the step that was under way.

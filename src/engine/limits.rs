@@ -25,6 +25,9 @@ pub(super) const SETTLE_TIME: Duration = Duration::from_secs(20);
 /// Typing into a field, setting it, and reading it back.
 pub(super) const INPUT_TIME: Duration = Duration::from_secs(5);
 
+/// After a field was set again that the page had reset: the page may reset it again.
+pub(super) const RESET_TIME: Duration = Duration::from_millis(250);
+
 /// The app shows that the account is signed in, after the steps of the sign-in.
 pub(super) const SIGN_IN_TIME: Duration = Duration::from_secs(15);
 /// The same, where the session was signed in before.
@@ -54,8 +57,10 @@ pub(super) const SHOWING_TIME: Duration = Duration::from_secs(2);
 /// Suggestions for a text that was typed arrive.
 pub(super) const SUGGESTING_TIME: Duration = Duration::from_secs(3);
 
-/// A native dialog opens after the step that raises it.
+/// A native dialog opens after the step that raises it, where the playbook gives the step no `timeout`.
 pub(super) const DIALOG_TIME: Duration = Duration::from_secs(3);
+/// While a native dialog is waited for, what the browser has dismissed is looked at after each of these.
+pub(super) const DIALOG_SLICE: Duration = Duration::from_millis(500);
 /// A window closes itself after its steps.
 pub(super) const CLOSING_TIME: Duration = Duration::from_secs(10);
 

@@ -102,7 +102,7 @@ pub trait Page: Send + Sync {
     /// Moves the pointer there, presses and releases the main button: trusted input. A window that closes during the
     /// click is not an error: the click may have closed it.
     async fn click(&self, at: Point, deadline: Instant) -> Result<(), DriverError>;
-    /// Types into the focused element and replaces its selection: trusted input. After [`crate::query::Ask::Edit`] of a
+    /// Types into the focused element and replaces its selection, and releases the last key: trusted input. After [`crate::query::Ask::Edit`] of a
     /// text field, the text goes into that field or nowhere. It is never logged. For a window or frame that closes, see
     /// [`Page::click`].
     async fn insert_text(&self, text: &str, deadline: Instant) -> Result<(), DriverError>;

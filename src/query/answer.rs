@@ -28,6 +28,10 @@ pub enum Answer {
     /// What became of a press, or of a key.
     Pressed(Pressed),
     Control(Control),
+    /// In the order of the question. `None`: the control is not on the page any more, or nobody can see it.
+    Controls {
+        controls: Vec<Option<Control>>,
+    },
     Text {
         text: String,
     },
@@ -204,6 +208,8 @@ pub enum RefusalKind {
     /// The element is not a control, or cannot take this value.
     NotEditable,
     NoSuchOption,
+    /// The control shows something else than it was given.
+    NotKept,
     /// A column of the view is not on the page.
     NoSuchColumn,
     /// An alternative of a commit target found a different element than the first one.

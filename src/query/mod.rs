@@ -14,7 +14,7 @@ mod view;
 pub use about::Person;
 pub use answer::{Answer, Control, ControlKind, PageFacts, Pressed, Records, Refusal, RefusalKind, Scanned};
 pub use input::{File, Key, Point};
-pub use question::{Ask, OpenedControl, Question, ScrollTo};
+pub use question::{Ask, Edited, OpenedControl, Question, ScrollTo};
 pub use same::{canonical, same, visible};
 pub use target::{
     BETWEEN, By, ColumnAt, Condition, NUMBER, Query, RecordQuery, Rows, State, Target, TextMatch,

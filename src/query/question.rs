@@ -61,14 +61,22 @@ pub enum Ask {
     /// What happened to the press after [`Ask::Aim`], or to the key after [`Ask::AimKey`]? → [`Answer::Pressed`]
     Verdict { token: u32 },
     /// *Waits* until the target is exactly one visible, enabled form control; focuses it and selects its content,
-    /// so that inserted text replaces it. What is typed next goes into it, in the same record, or nowhere.
+    /// so that inserted text replaces it, whatever the page does to the selection in between. What is typed next goes into
+    /// it, in the same record, or nowhere.
     /// → [`Answer::Control`]
     Edit { target: Target },
-    /// Reads a control of [`Ask::Edit`] again → [`Answer::Control`]. Ends the editing: leaves the control, so
-    /// that pages which act on `change` do so. `covered`: something else took the focus, and nothing was typed.
-    Value { token: u32 },
+    /// Reads a control of [`Ask::Edit`] again → [`Answer::Control`]. `leave`: leaves the control first, so that pages which
+    /// act on `change` and `blur` do so. `covered`: something else took the focus, and nothing was typed.
+    Value {
+        token: u32,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        leave: bool,
+    },
+    /// Reads controls that were edited in this document again, and touches nothing → [`Answer::Controls`]
+    Review { fields: Vec<Edited> },
     /// Sets a native control of [`Ask::Edit`] that cannot be typed into: `select` (by option text or value),
-    /// date and time inputs (ISO 8601), range, color. The target is found again at this very moment. → [`Answer::Control`]
+    /// date and time inputs (ISO 8601), range, color. The target is found again at this very moment. → [`Answer::Control`].
+    /// `not_kept`: the page has put something else into it.
     Set { token: u32, values: Vec<String> },
     /// *Waits* until the target is exactly one visible element; its text, or an attribute of it → [`Answer::Text`].
     /// For an element found by its own text next to other elements: that text.
@@ -122,6 +130,18 @@ pub struct OpenedControl {
     /// Of [`Answer::Aimed`](super::Answer::Aimed) or of a control.
     pub token: u32,
     pub target: Target,
+}
+
+/// A control that was edited.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edited {
+    /// The token of [`Ask::Edit`]. An element has the same token as long as its document is there.
+    pub token: u32,
+    /// Finds the control, if the page has put another element in its place.
+    pub target: Target,
+    /// What was typed into it. If the field is empty and shows this text next to itself (a chip), the text is its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// Where to scroll to.

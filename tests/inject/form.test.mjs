@@ -1,9 +1,12 @@
 // Form controls of every kind: described, edited, set, read back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { css, label, on, role, testId, text } from "./page.mjs";
+import { css, label, on, role, targetOf, testId, text } from "./page.mjs";
 
 const value = (page, token) => page.ask({ ask: "value", token });
+const leave = (page, token) => page.ask({ ask: "value", token, leave: true });
+/** Reads controls again: of each, its answer and its target. */
+const review = async (page, ...fields) => (await page.ask({ ask: "review", fields: fields.map(([{ token }, target, text]) => ({ token, target: targetOf(target), text })) })).controls;
 const set = (page, token, ...values) => page.ask({ ask: "set", token, values });
 
 /** Types over what a control holds and reads it back. */
@@ -62,17 +65,96 @@ test("a password: its length, never itself", () => on('<label>Password <input ty
   assert.equal((await page.text(label("Password"))).text, "");
 }));
 
-test("leaving a control fires change once, and the result is read", () => on(`
+test("reading a control does not leave it; leaving fires change once, and the result is read", () => on(`
   <script>window.log = []</script><label>Phone <input onchange="log.push('change'); this.value = this.value.replace(/\\D/g, '')" onblur="log.push('blur')"></label>`, async (page) => {
-  assert.deepEqual((await typed(page, label("Phone"), "030 12")).values, ["03012"]);
+  const control = await typed(page, label("Phone"), "030 12");
+  assert.deepEqual(control.values, ["030 12"]);
+  assert.deepEqual(await page.main("log"), []);
+  assert.deepEqual((await leave(page, control.token)).values, ["03012"]);
   assert.deepEqual(await page.main("log"), ["change", "blur"]);
 }));
 
 test("a field that is taken away when left keeps its last word; a field that is gone is gone", () => on(`<input aria-label=Inline onblur="this.remove()">`, async (page) => {
   const control = await typed(page, label("Inline"), "Ada");
-  assert.deepEqual(control.values, ["Ada"]);
+  assert.deepEqual((await leave(page, control.token)).values, ["Ada"]);
   assert.equal((await value(page, control.token)).kind, "not_found");
   assert.equal((await set(page, 1, "x")).kind, "not_found");
+}));
+
+for (const [kind, html] of Object.entries({
+  text: '<input id=f aria-label=F value="old text">', email: "<input type=email id=f aria-label=F value=old@x>", number: "<input type=number id=f aria-label=F value=12>",
+  area: "<textarea id=f aria-label=F>old lines</textarea>", rich: "<div id=f contenteditable aria-label=F>old <b>rich</b> text</div>",
+})) {
+  test(`what is typed replaces what was there, though the page moves the cursor: ${kind}`, () => on(html, async (page) => {
+    const control = await page.edit(label("F"));
+    await page.main(`{ const f = document.getElementById("f"); if (f.value === undefined || /email|number/.test(f.type)) getSelection().collapse(f); else f.setSelectionRange(f.value.length, f.value.length); if (f.type === "email") { f.type = "text"; f.setSelectionRange(1, 1); f.type = "email" } }`);
+    await page.page.keyboard.insertText("4");
+    await page.page.keyboard.insertText("2");
+    assert.deepEqual((await value(page, control.token)).values, ["42"]);
+    await page.edit(label("F"));
+    await page.main(`{ const f = document.getElementById("f"); if (f.setSelectionRange && f.type.startsWith("text")) f.setSelectionRange(1, 1) }`);
+    await page.page.keyboard.press("Backspace");
+    assert.deepEqual((await value(page, control.token)).values, []);
+  }));
+}
+
+test("controls are read again without a touch: changed, replaced, gone, hidden, and those of another document", () => on(`
+  <script>window.log = []</script>
+  <label>Name <input id=name onfocus="log.push('focus')" onblur="log.push('blur')" value=Ada></label> <label>Role <select id=role><option>Viewer<option>Admin</select></label>
+  <label><input type=checkbox id=tick> Contractor</label> <label>Gone <input id=gone></label> <label>Away <input id=away></label>`, async (page) => {
+  const names = ["Role", "Contractor", "Gone", "Away", "Name"];
+  const fields = [];
+  for (const name of names) fields.push([await page.edit(label(name)), label(name)]);
+  assert.equal((await page.edit(label("Name"))).token, fields.at(-1)[0].token, "an element keeps its token");
+  await page.main(`{ role.selectedIndex = 1; tick.checked = true; gone.parentNode.remove(); away.hidden = true; const other = document.getElementById("name").cloneNode(); other.value = "Bo"; document.getElementById("name").replaceWith(other); log.length = 0 }`);
+  const [chosen, ticked, gone, away, name] = await review(page, ...fields);
+  assert.deepEqual([chosen.values, ticked.checked, gone, away, name.values], [["Admin"], true, null, null, ["Bo"]]);
+  assert.deepEqual((await review(page, [name, label("Name")])).map(({ token }) => token), [name.token], "the new element has a token of its own");
+  assert.deepEqual(await page.main("log"), []);
+  assert.deepEqual(await review(page, [{ token: 1 }, label("Name")]), [null], "another document has no such field");
+}));
+
+test("a select that the page takes away or replaces was set, once", () => on(`
+  <script>window.log = []</script><label>Role <select onchange="log.push(this.value); this.replaceWith(this.cloneNode(true))"><option>Viewer<option>Admin</select></label>`, async (page) => {
+  assert.deepEqual((await set(page, (await page.edit(label("Role"))).token, "Admin")).values, ["Admin"]);
+  assert.deepEqual(await page.main("log"), ["Admin"]);
+}));
+
+test("a chip next to its empty line is the value of the line", () => on(`
+  <form><label>Name <input value=x></label> <label for=to>Invite</label><div><span><input id=to></span></div><p>ada@acme.example</p></form>`, async (page) => {
+  const field = await page.edit(label("Invite"));
+  const read = async () => (await review(page, [field, label("Invite"), "ada@acme.example"]))[0].values;
+  assert.deepEqual(await read(), [], "a text elsewhere is no chip");
+  await page.main("to.insertAdjacentHTML('beforebegin', '<i><b>ada@acme.example</b> <button type=button>x</button></i>')");
+  assert.deepEqual(await read(), ["ada@acme.example"]);
+  await page.main("to.value = 'bo'");
+  assert.deepEqual(await read(), ["bo"]);
+}));
+
+test("a step that waits in vain leaves the field that was typed into last: what the page does then may be what it needs", () => on(`
+  <label>Name <input onchange="save.disabled = false"></label> <button id=save disabled>Save</button>
+  <label>City <input onfocus="pop.hidden = false" onblur="pop.hidden = true"></label> <button>Go</button> <div id=pop hidden style="position: fixed; inset: 0; top: 60px; background: #eee">Suggestions</div>
+  <label>Code <input onchange="said.textContent = 'Code is free'"></label> <p id=said></p>`, async (page) => {
+  await typed(page, label("Name"), "Ada");
+  assert.equal((await page.aim(role("button", "Save"))).kind, "disabled", "a look that does not wait leaves nothing");
+  assert.equal((await page.aim(role("button", "Save"), 1000)).answer, "aimed");
+  await typed(page, label("City"), "Bern");
+  await page.main("document.querySelector('#pop').style.top = 0");
+  assert.equal((await page.aim(role("button", "Go"), 1000)).answer, "aimed");
+  await typed(page, label("Code"), "A1");
+  assert.equal((await page.ask({ ask: "await", any: [{ target: targetOf(text("Code is free")) }] }, 2000)).answer, "which");
+}));
+
+test("a select whose choice the page takes back was not set", () => on(`
+  <label>Role <select onchange="if (this.value === 'Admin') this.value = 'Viewer'"><option>Viewer<option>Editor<option>Admin</select></label>
+  <label>Later <select onchange="Promise.resolve().then(() => { this.selectedIndex = 0 })"><option>A<option>B</select></label>
+  <label>Day <input type=date onchange="this.value = ''"></label>`, async (page) => {
+  const { token } = await page.edit(label("Role"));
+  assert.deepEqual((await set(page, token, "Editor")).values, ["Editor"]);
+  const refused = await set(page, token, "Admin");
+  assert.deepEqual([refused.kind, refused.message], ["not_kept", 'combobox "Role" was given "Admin" and shows "Viewer"']);
+  assert.equal((await set(page, (await page.edit(label("Later"))).token, "B")).kind, "not_kept");
+  assert.equal((await set(page, (await page.edit(label("Day"))).token, "2026-11-30")).kind, "not_kept");
 }));
 
 test("read-only, disabled, no field, two fields", () => on(`

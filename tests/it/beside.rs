@@ -105,7 +105,8 @@ async fn fill(page: &dyn Page, frame: &[Target], selector: &str, value: &str) {
         panic!("no control {selector}");
     };
     page.insert_text(value, soon()).await.expect("typed");
-    let Answer::Control(read) = ask(page, frame, Ask::Value { token: control.token }).await else {
+    let Answer::Control(read) = ask(page, frame, Ask::Value { token: control.token, leave: true }).await
+    else {
         panic!("no value of {selector}");
     };
     assert_eq!(read.values, [value]);

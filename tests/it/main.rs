@@ -14,6 +14,7 @@ mod cli;
 mod contract;
 mod docs;
 mod driver;
+mod forms;
 mod house;
 mod hygiene;
 mod language;

@@ -56,7 +56,14 @@ impl PageInput {
         if !frame.is_open() && self.page.is_open() {
             return Ok(());
         }
-        dispatch(&frame, "Input.insertText", [InsertText { text }], deadline).await
+        dispatch(&frame, "Input.insertText", [InsertText { text }], deadline).await?;
+        // Pages that look at a field when a key is released see a released key. No key goes down: it could move the focus.
+        match text.chars().next_back() {
+            Some(letter) if frame.is_open() && !letter.is_control() => {
+                dispatch(&frame, "Input.dispatchKeyEvent", [keyboard::released(letter)], deadline).await
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn press(&self, key: Key, deadline: Instant) -> Result<(), DriverError> {

@@ -28,6 +28,11 @@ pub(super) fn up(key: Key) -> Value {
     })
 }
 
+/// The event of a letter whose key goes up.
+pub(super) fn released(letter: char) -> Value {
+    json!({"type": "keyUp", "key": letter.to_string()})
+}
+
 struct Stroke {
     key: &'static str,
     code: &'static str,

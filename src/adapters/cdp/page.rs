@@ -253,7 +253,7 @@ impl Page for CdpPage {
     async fn came(&self, deadline: Instant) -> Result<Came, DriverError> {
         let timer = CallTimer::start();
         let appeared = self.session.came(deadline).await.map_err(|error| timer.error(error));
-        let came = match appeared {
+        match appeared {
             Ok(Appeared::Popup(session)) => {
                 // The pointer reaches only the page in front.
                 let front = session.call("Page.bringToFront", json!({}));
@@ -272,9 +272,7 @@ impl Page for CdpPage {
                 self.files.read_download(&guid, name).await.map(Came::Download)
             }
             Err(error) => Err(error),
-        };
-        self.allow(Allowed::Nothing);
-        came
+        }
     }
 
     fn send_once(&self, on: bool) {

@@ -7,28 +7,30 @@ const WATCHED = new Set(["await", "aim", "aim_key", "hover", "scroll", "edit", "
 
 /** Answers a `Question` with an `Answer`, both as in `src/query`. */
 async function ask({ ask: asked, within, watch = [] }) {
-  const watched = WATCHED.has(asked.ask) ? watch : [];
+  const watched = WATCHED.has(asked.ask) || asked.settle ? watch : [];
   try {
     switch (asked.ask) {
       case "probe":
         if (asked.settle) await settled();
         return await tried(watched, () => ({ answer: "holds", holds: asked.conditions.map(holds) }));
       case "await":
-        return await trying(within, watched, () => ({ answer: "which", index: whichHolds(asked.any) }));
+        return await afterLeaving(within, watched, () => ({ answer: "which", index: whichHolds(asked.any) }));
       case "aim":
-        return await trying(within, watched, (round) => aim(asked.target, asked.owner, round));
+        return await afterLeaving(within, watched, (round) => aim(asked.target, asked.owner, round));
       case "aim_key":
         return await trying(within, watched, () => aimKey(asked.target, asked.key, asked.search));
       case "hover":
-        return await trying(within, watched, (round) => hover(asked.target, round));
+        return await afterLeaving(within, watched, (round) => hover(asked.target, round));
       case "scroll":
         return await trying(within, watched, () => scroll(asked.target, asked.to));
       case "verdict":
         return await verdict(asked.token, within);
       case "edit":
-        return await trying(within, watched, () => edit(asked.target));
+        return await afterLeaving(within, watched, () => edit(asked.target));
       case "value":
-        return await tried(watched, () => value(asked.token));
+        return await tried(watched, () => value(asked.token, asked.leave));
+      case "review":
+        return await tried(watched, () => ({ answer: "controls", controls: review(asked.fields) }));
       case "set":
         return await tried(watched, () => set(asked.token, asked.values));
       case "text":
@@ -80,6 +82,24 @@ async function trying(within, watched, work) {
   } finally {
     changes?.stop();
   }
+}
+
+/**
+ * The same, for what a step waits for. The step may need what the page does when the last field is left (enabling a
+ * button, closing a list that covers it). A person leaves the field by going to the next one; here it is left after some time,
+ * or at once if that is the only way on.
+ */
+function afterLeaving(within, watched, work) {
+  const leaveAt = performance.now() + Math.min(1000, within / 2);
+  return trying(within, watched, async (round) => {
+    try {
+      return await work(round);
+    } catch (miss) {
+      const blocked = miss instanceof Miss && (miss.kind === "disabled" || miss.kind === "covered");
+      if (within > 0 && (blocked || performance.now() >= leaveAt)) leaveEdited();
+      throw miss;
+    }
+  });
 }
 
 /** Wakes when anything changes in the document or an open shadow tree. */

@@ -1,5 +1,25 @@
 // Form controls: their kinds and values, and how to edit them.
 
+/** The token of each control that was edited. @type {WeakMap<Element, number>} */
+const tokens = new WeakMap();
+
+/** A control has the same token as long as its document is there. */
+function tokenOf(element, target) {
+  const token = tokens.get(element) ?? nextToken();
+  tokens.set(element, token);
+  kept.set(token, { element: new WeakRef(element), target });
+  return token;
+}
+
+/**
+ * The field whose content the next input replaces. The page may have moved the cursor in the meantime.
+ * @type {WeakRef<Element> | null}
+ */
+let replaced = null;
+
+/** The text field of the last edit. @type {WeakRef<Element> | null} */
+let lastTyped = null;
+
 const FORMATTED = new Set(["date", "time", "datetime-local", "month", "week", "color", "range"]);
 const UNTYPED = new Set(["hidden", "submit", "reset", "button", "image"]);
 
@@ -56,17 +76,15 @@ function edit(target) {
   if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
   const typed = kind === "text" || kind === "password";
   if ((typed || kind === "formatted") && isReadOnly(element)) throw new Miss("not_editable", () => `${describe(element)} is read-only`);
-  if (typed) takeOver(element);
-  else if (kind === "combobox") {
-    const line = lineOf(element);
-    if (line) takeOver(line);
-  }
+  const line = typed ? element : kind === "combobox" ? lineOf(element) : null;
+  if (line) takeOver(line);
+  replaced = line && new WeakRef(line);
+  lastTyped = typed ? new WeakRef(element) : null;
   forget();
   // The page may have put another record there when the control got the focus.
   if (attempt(() => controlOf(one(target))) !== element) throw new Miss("moving", () => `${sayTarget(target)} is now another element`);
-  const token = keep(element, target);
+  const token = tokenOf(element, target);
   stand();
-  const line = typed ? element : kind === "combobox" ? lineOf(element) : null;
   keyed = null;
   meant = line ? { token, element: line, target, typed, before: element.value, came: false, instead: null } : null;
   return control(element, token);
@@ -76,8 +94,19 @@ function edit(target) {
 function takeOver(element) {
   element.focus();
   if (!element.matches(":focus, :focus-within")) throw new Miss("not_editable", () => `${describe(element)} does not take the focus`);
+  selectAll(element);
+}
+
+function selectAll(element) {
   if (element.select) element.select();
   else getSelection().selectAllChildren(element);
+}
+
+/** Right before the first input after an edit: the input replaces the whole content. */
+function selectAgain(event) {
+  const element = replaced?.deref();
+  replaced = null;
+  if (element && event.composedPath().includes(element)) selectAll(element);
 }
 
 /** The current state of a control. */
@@ -213,8 +242,11 @@ function held(token) {
   return element;
 }
 
-/** Leaves the control and reads it. @throws {Miss} if the typed text went, or would have gone, to another element */
-async function value(token) {
+/**
+ * Reads a control. @throws {Miss} if the typed text went, or would have gone, to another element
+ * @param {boolean} [leave] leaves the control first
+ */
+async function value(token, leave) {
   const element = held(token);
   const text = meant?.token === token && meant.typed ? meant : null;
   meant = null;
@@ -226,15 +258,52 @@ async function value(token) {
     element.value = text.before;
     throw new Miss("not_found", () => `${describeWhere(element)} is not ${sayTarget(kept.get(token).target)} any more`, undefined, true);
   }
-  const focused = deepFocus();
-  if (focused && isWithin(element, focused)) {
-    focused.blur();
-    // What the page changes on `change` and `blur` (trimming, formatting) is a part of what it sends.
-    await new Promise((resolve) => setTimeout(resolve, 0));
-    forget();
-  }
+  if (!leave || !leaveField(element)) return before;
+  // What the page changes on `change` and `blur` (trimming, formatting) is a part of what it sends.
+  await pause(0);
+  forget();
   // A field that the page removes when it is left (editing in place) keeps its last value.
   return element.isConnected ? control(element, token) : before;
+}
+
+/** Leaves a control if it has the focus. */
+function leaveField(element) {
+  const focused = deepFocus();
+  if (!focused || !isWithin(element, focused)) return false;
+  focused.blur();
+  return true;
+}
+
+/** Leaves the field that was typed into last, if it still has the focus: what the page does then may be what a step needs. */
+function leaveEdited() {
+  const element = lastTyped?.deref();
+  lastTyped = null;
+  return element?.isConnected ? leaveField(element) : false;
+}
+
+/** The controls that were edited in this document, as they are now. */
+function review(fields) {
+  return fields.map(({ token, target, text }) => {
+    const known = kept.get(token)?.element;
+    // Another document has no such token.
+    if (!known) return null;
+    const was = known.deref();
+    const element = was?.isConnected ? was : attempt(() => controlOf(one(target)));
+    if (!element || !kindOf(element) || !isVisible(element)) return null;
+    const now = control(element, tokenOf(element, target));
+    if (text && now.kind === "text" && now.length === 0 && isChip(element, text)) now.values = [text];
+    return now;
+  });
+}
+
+/** Has the page made a chip of what was typed: does the text stand next to its empty field, where no other field is? */
+function isChip(field, text) {
+  const wanted = fold(text);
+  const is = (element) => textOf(element) === wanted && isVisible(element) && !isWithin(element, field) && !isRole(element, "option") && !around(element, (outer) => isRole(outer, "option"));
+  for (let at = parentOf(field); at && at !== document.body && collect(at, FIELDS).every((other) => other === field || isGroup(other)); at = parentOf(at)) {
+    if (collect(at, "*").some(is)) return true;
+  }
+  return false;
 }
 
 function deepFocus() {
@@ -243,8 +312,11 @@ function deepFocus() {
   return focused;
 }
 
-/** Sets a native control that cannot be typed into: the one that is the target at this very moment. */
-function set(token, values) {
+/**
+ * Sets a native control that cannot be typed into: the one that is the target at this very moment. @throws {Miss} if the page puts
+ * something else into it at once
+ */
+async function set(token, values) {
   const { target } = kept.get(token) ?? {};
   const known = held(token);
   const kind = kindOf(known);
@@ -252,22 +324,32 @@ function set(token, values) {
   if (kindOf(element) !== kind) throw new Miss("not_found", () => `${sayTarget(target)} is now another control`, undefined, true);
   kept.set(token, { element: new WeakRef(element), target });
   if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
-  if (kind === "select" || kind === "select_many") choose(element, values);
-  else if (kind === "formatted") setFormatted(element, values);
+  const before = control(element, token);
+  let given;
+  if (kind === "select" || kind === "select_many") given = choose(element, values);
+  else if (kind === "formatted") given = setFormatted(element, values);
   else throw new Miss("not_editable", () => `${describe(element)} cannot be set: it must be clicked or typed into`);
   element.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
   if (!isHeldTo({ element, target })) throw new Miss("moving", () => `${describeWhere(element)} was ${sayTarget(target)} when it was set`, undefined, true);
   element.dispatchEvent(new Event("change", { bubbles: true, composed: true }));
+  await pause(0);
   forget();
-  return control(held(token), token);
+  // The page has replaced it, or taken it away: it was set, and is not set again.
+  if (!element.isConnected) return { ...before, values: given };
+  const now = control(element, token);
+  const shown = now.values.join(", ");
+  if (shown !== given.join(", ")) throw new Miss("not_kept", () => `${now.element} was given ${quote(given.join(", "))} and shows ${quote(shown)}`, undefined, true);
+  return now;
 }
 
 function choose(select, values) {
   if (!select.multiple && values.length > 1) throw new Miss("not_editable", () => `${describe(select)} accepts one option, not ${values.length}`);
   // Without a value, the empty option is chosen.
   const wanted = !select.multiple && values.length === 0 ? [optionOf(select, "")] : values.map((text) => optionOf(select, text));
+  const texts = select.multiple ? [...select.options].filter((option) => wanted.includes(option)).map(optionText) : wanted.map(optionText);
   if (select.multiple) for (const option of select.options) option.selected = wanted.includes(option);
   else wanted[0].selected = true;
+  return texts;
 }
 
 function optionOf(select, text) {
@@ -293,7 +375,7 @@ function setFormatted(element, values) {
   element.value = text;
   const kept = element.type === "range" ? Number(element.value) === Number(text) : element.type === "color" ? element.value === text.toLowerCase() : element.value === text;
   const { rangeUnderflow, rangeOverflow, stepMismatch } = element.validity;
-  if (kept && !rangeUnderflow && !rangeOverflow && !stepMismatch) return;
+  if (kept && !rangeUnderflow && !rangeOverflow && !stepMismatch) return element.value ? [element.value] : [];
   element.value = before;
   throw new Miss("not_editable", () => `${describe(element)} does not accept ${quote(text)}`);
 }

@@ -26,6 +26,7 @@ const isIn = (element, path) => path[0] === element || (element !== document.bod
 
 /** Text goes to the focused element: a secret must not go into a field that took the focus in the meantime. */
 function guardText(event) {
+  if (replaced && event.isTrusted) selectAgain(event);
   const held = keyed ?? meant;
   if (!held || held.phase === "done" || !event.isTrusted || guarded.has(event)) return;
   guarded.add(event);

@@ -115,12 +115,12 @@ impl Conversation<'_> {
                 rest.into_iter().partition(|rule| rule.condition.target.frame == frame);
             rest = later;
             let question = Question {
-                ask: Ask::Probe { conditions: Vec::new(), settle: false },
+                ask: Ask::Await { any: Vec::new() },
                 frame,
                 within: 0,
                 watch: now.iter().map(|rule| inside(&rule.condition)).collect(),
             };
-            // A frame that is not there shows nothing.
+            // A wait for nothing is refused at once. A frame that is not there shows nothing.
             if let Ok(Answer::Interrupted { watch, text }) =
                 self.front.page.ask(&question, Instant::now() + DRIVER_GRACE).await
             {
@@ -253,6 +253,11 @@ fn frame_of(ask: &mut Ask) -> FrameChoice {
         | Ask::Value { .. }
         | Ask::Set { .. }
         | Ask::Still => FrameChoice::Same,
+        Ask::Review { fields } => {
+            let frame = fields.first().map(|field| field.target.frame.clone()).unwrap_or_default();
+            fields.iter_mut().for_each(|field| field.target.frame.clear());
+            FrameChoice::In(frame)
+        }
         Ask::Page | Ask::Contains { .. } => FrameChoice::In(Vec::new()),
     }
 }

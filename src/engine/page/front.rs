@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::kept::KeptFields;
 use crate::{
     ports::driver::Page,
     query::{OpenedControl, Target},
@@ -12,10 +13,12 @@ pub(crate) struct Front {
     pub(crate) page: Arc<dyn Page>,
     /// The frame of the last question about an element. What was found there is asked about again.
     pub(crate) frame: Vec<Target>,
-    /// The field that was typed into last, until something else is pressed. Reading it back has left it.
+    /// The field that was typed into last, until something else is pressed.
     pub(crate) typed_into: Option<Target>,
     /// The control whose list was opened last.
     pub(crate) opened: Option<OpenedControl>,
+    /// What the steps have set.
+    pub(crate) kept: KeptFields,
     /// A native dialog that the next step is expected to raise.
     pub(crate) dialog: Option<ExpectedDialog>,
     /// The text of the last native dialog that was dismissed.
@@ -33,6 +36,14 @@ pub(crate) struct ExpectedDialog {
 
 impl Front {
     pub(crate) fn new(page: Arc<dyn Page>) -> Self {
-        Self { page, frame: Vec::new(), typed_into: None, opened: None, dialog: None, dismissed: None }
+        Self {
+            page,
+            frame: Vec::new(),
+            typed_into: None,
+            opened: None,
+            kept: KeptFields::default(),
+            dialog: None,
+            dismissed: None,
+        }
     }
 }

@@ -5,6 +5,7 @@
 mod ask;
 mod explain;
 mod front;
+mod kept;
 mod trouble;
 mod watch;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub(super) use ask::{Interrupted, PageReply};
 pub(super) use front::{ExpectedDialog, Front};
+pub(super) use kept::{Given, KeptField};
 pub(super) use trouble::{StepError, gone, refusal_failure, unexpected};
 pub(super) use watch::{Watch, WatchAction, WatchRule};
 

@@ -127,6 +127,10 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
             (Code::TargetCovered, "list what covers it under `overlays`, with the steps that close it")
         }
         RefusalKind::NoSuchOption => (Code::InvalidValue, "send a value that the app offers"),
+        RefusalKind::NotKept => (
+            Code::InvalidValue,
+            "the page changes what it is given, or takes it back: it may say why next to the field",
+        ),
     };
     let mut message = refusal.message.clone();
     if !refusal.candidates.is_empty() {

@@ -33,7 +33,7 @@ impl Run<'_> {
         match &planned.step.action {
             Action::Open(address) => self.open(address, within).await?,
             Action::Click(locator) => self.click(locator, planned.commits(), within).await?,
-            Action::Fill(fill) => self.fill(fill, within).await?,
+            Action::Fill(fill) => self.fill(fill, planned.commits(), within).await?,
             Action::Form(values) => self.form(values, modifiers.within.as_ref(), within).await?,
             Action::Choose(choose) => self.choose_step(choose, planned.commits(), within).await?,
             Action::Move(moved) => self.move_options(moved, within).await?,
@@ -76,13 +76,14 @@ impl Run<'_> {
     async fn click(&mut self, locator: &Locator, agree: bool, within: Duration) -> Result<(), StepError> {
         let target = self.attempt.scope.target(locator, agree)?;
         self.press_on(target, within).await?;
+        self.attempt.front.kept.pressed();
         self.settle().await
     }
 
     async fn choose_step(&mut self, choose: &Choose, agree: bool, within: Duration) -> Result<(), StepError> {
         let target = self.attempt.scope.target(&choose.from, agree)?;
         let option = Value::from(self.attempt.scope.text(&choose.option)?);
-        let set = self.set_control(target, &option, within).await;
+        let set = self.set_and_keep(target, &option, within).await;
         set.map_err(|error| of_playbook(error, std::slice::from_ref(&choose.option)))?;
         self.settle().await
     }
@@ -95,13 +96,15 @@ impl Run<'_> {
         within: Duration,
     ) -> Result<(), StepError> {
         let target = self.attempt.scope.target(locator, agree)?;
-        self.set_control(target, &Value::Bool(wanted), within).await?;
+        self.set_and_keep(target, &Value::Bool(wanted), within).await?;
         self.settle().await
     }
 
     async fn press_key(&mut self, key: Key, within: Duration) -> Result<(), StepError> {
+        self.review_form().await?;
         let target = self.attempt.front.typed_into.take();
         self.press_key_on(target, key, false, within).await?;
+        self.attempt.front.kept.pressed();
         self.settle().await
     }
 
@@ -181,6 +184,7 @@ impl Run<'_> {
         }
         let until = self.until(within.max(STEP_TIME));
         self.attempt.front.typed_into = None;
+        self.attempt.front.kept.clear();
         loop {
             match self.attempt.front.page.goto(&url, until).await {
                 // The last step has started another navigation, which ends first.
@@ -191,8 +195,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn fill(&mut self, fill: &Fill, within: Duration) -> Result<(), StepError> {
-        let target = self.attempt.scope.target(&fill.into, false)?;
+    async fn fill(&mut self, fill: &Fill, agree: bool, within: Duration) -> Result<(), StepError> {
+        let target = self.attempt.scope.target(&fill.into, agree)?;
         if let Some(name) = &fill.secret {
             let Some(secret) = self.credentials.get(&name.value).cloned() else {
                 let message = format!("the service account has no secret `{}`", name.value);
@@ -203,7 +207,7 @@ impl Run<'_> {
         match &fill.value {
             Some(value) => {
                 let text = Value::from(self.attempt.scope.text(value)?);
-                let set = self.set_control(target, &text, within).await;
+                let set = self.set_and_keep(target, &text, within).await;
                 set.map_err(|error| of_playbook(error, std::slice::from_ref(value)))
             }
             None => Err(Failure::new(Code::PlaybookInvalid, "`fill` without a value").into()),

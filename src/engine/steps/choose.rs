@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{
     super::{
         limits::{INPUT_TIME, OPENING_TIME, POLL, SHOWING_TIME, SUGGESTING_TIME},
-        page::{StepError, unexpected},
+        page::StepError,
         run::Run,
     },
     value::{text, texts},
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
-    query::{Answer, Ask, By, Condition, Control, ControlKind, Query, State, Target, TextMatch},
+    query::{Ask, By, Condition, Control, ControlKind, Query, RefusalKind, State, Target, TextMatch},
 };
 
 impl Run<'_> {
@@ -52,17 +52,19 @@ impl Run<'_> {
                 self.edit(target.clone(), within).await?;
                 self.before_input().await?;
                 self.attempt.front.page.press(crate::query::Key::Backspace, self.until(within)).await?;
-                self.shows(target, "", within).await
+                self.shows(target, &control, "").await
             }
-            None => Err(Failure::new(
+            None if wanted.is_empty() => Err(Failure::new(
                 Code::InvalidValue,
-                format!("{} takes one value: `{}`", control.element, text(value)),
+                format!("{} takes one value, and cannot be cleared", control.element),
             )
-            .hint(if wanted.is_empty() {
-                "it cannot be cleared: choose the option that means nothing"
-            } else {
-                "send one value"
-            })
+            .hint("choose the option that means nothing")
+            .into()),
+            None => Err(Failure::new(
+                Code::PlaybookInvalid,
+                format!("{} takes one value, not several: `{}`", control.element, text(value)),
+            )
+            .hint("name a control that takes several values, or let the playbook allow one (`one_of`)")
             .into()),
         }
     }
@@ -76,7 +78,7 @@ impl Run<'_> {
     ) -> Result<(), StepError> {
         self.press_option(&target, control, wanted, within).await?;
         self.settle().await?;
-        self.shows(target, wanted, within).await
+        self.shows(target, control, wanted).await
     }
 
     /// Presses an option. If it is not in the list, typing its name brings it there.
@@ -133,7 +135,7 @@ impl Run<'_> {
             control = self.listed(&target, within).await?;
         }
         // Leaving the control closes its list, which would cover what the next step needs.
-        self.ask_once(Ask::Value { token: control.token }, INPUT_TIME).await.map(drop)
+        self.ask_once(Ask::Value { token: control.token, leave: true }, INPUT_TIME).await.map(drop)
     }
 
     /// Opens the whole list of a control.
@@ -155,25 +157,30 @@ impl Run<'_> {
     }
 
     /// Waits until the control shows the chosen option.
-    async fn shows(&mut self, target: Target, wanted: &str, within: Duration) -> Result<(), StepError> {
+    async fn shows(&mut self, target: Target, control: &Control, wanted: &str) -> Result<(), StepError> {
         let until = self.until(SHOWING_TIME);
         loop {
-            let control = self.edit(target.clone(), within).await?;
-            let read = self.ask_once(Ask::Value { token: control.token }, INPUT_TIME).await?;
-            let Answer::Control(read) = read else { return Err(unexpected(&read)) };
-            let shown = read.values.first().map_or("", String::as_str);
-            if folded(shown) == folded(wanted) {
-                return Ok(());
+            // Read without entering it: some lists open when their line gets the focus.
+            let read = self.read_again(control.token, &target).await?;
+            let shown = read.map(|read| folded(read.values.first().map_or("", String::as_str)));
+            match shown {
+                Some(shown) if shown == folded(wanted) => return Ok(()),
+                // The commit has taken the control away. What it did is read back.
+                None if self.attempt.commit.is_under_way() => return Ok(()),
+                shown if Instant::now() >= until => return Err(other_shown(control, wanted, shown)),
+                _ => tokio::time::sleep(POLL).await,
             }
-            if Instant::now() >= until {
-                let message = format!("{} was given `{wanted}` and shows `{shown}`", read.element);
-                return Err(Failure::new(Code::InvalidValue, message)
-                    .hint("send the value as the app shows it")
-                    .into());
-            }
-            tokio::time::sleep(POLL).await;
         }
     }
+}
+
+fn other_shown(control: &Control, wanted: &str, shown: Option<String>) -> StepError {
+    let Some(shown) = shown else {
+        let message = format!("{} is not on the page any more", control.element);
+        return StepError::refused(RefusalKind::NotFound, message);
+    };
+    let message = format!("{} was given `{wanted}` and shows `{shown}`", control.element);
+    Failure::new(Code::InvalidValue, message).hint("send the value as the app shows it").into()
 }
 
 /// What is typed to bring an option: the whole text, the part before its details, its first word.

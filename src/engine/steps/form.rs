@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        limits::{FOUND_AGAIN, INPUT_TIME},
-        page::{StepError, gone, unexpected},
+        limits::{FOUND_AGAIN, INPUT_TIME, POLL},
+        page::{Given, StepError, gone, unexpected},
         run::Run,
     },
     value::{of_playbook, text, texts, truth},
@@ -17,7 +17,8 @@ use crate::{
     contract::{Code, Failure},
     plan::diff::folded,
     playbook::{At, FormValue, Locator, Names},
-    query::{Answer, Ask, By, Control, ControlKind, Key, Query, RefusalKind, Target, TextMatch},
+    ports::driver::DriverError,
+    query::{Answer, Ask, By, Control, ControlKind, Key, Query, Refusal, RefusalKind, Target, TextMatch},
     secret::Secret,
 };
 
@@ -60,7 +61,7 @@ impl Run<'_> {
                 Some(FormValue::Many(many)) => many,
                 Some(FormValue::Clear) | None => &[],
             };
-            if let Err(error) = self.set_control(target, &value, within).await {
+            if let Err(error) = self.set_and_keep(target, &value, within).await {
                 return Err(match of_playbook(error, texts) {
                     StepError::Known(failed) => {
                         StepError::Known(failed.at(format!("form: {}", label.value), place))
@@ -72,31 +73,46 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Sets one control to a value, whatever kind it is.
+    /// Sets one control to a value, whatever kind it is. Returns it as it was before and, where it was read again, as it
+    /// is now.
     pub(crate) async fn set_control(
         &mut self,
         target: Target,
         value: &Value,
         within: Duration,
-    ) -> Result<(), StepError> {
+    ) -> Result<(Control, Option<Control>), StepError> {
+        self.review_form().await?;
         let until = self.until(within);
         let mut again = 0;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            match self.set_once(target.clone(), value, left).await {
+            let before = self.edit(target.clone(), left).await?;
+            match self.set_once(target.clone(), &before, value, left).await {
                 Err(StepError::Gone(_)) if again < FOUND_AGAIN && Instant::now() < until => again += 1,
-                done => return done,
+                Err(StepError::Gone(refusal))
+                    if refusal.kind == RefusalKind::NotKept && !before.values.is_empty() =>
+                {
+                    return Err(Failure::new(Code::TargetCovered, format!("{} again", refusal.message))
+                        .hint("wait with `expect` until the page has loaded its data")
+                        .into());
+                }
+                done => return done.map(|now| (before, now)),
             }
         }
     }
 
-    async fn set_once(&mut self, target: Target, value: &Value, within: Duration) -> Result<(), StepError> {
-        let control = self.edit(target.clone(), within).await?;
+    async fn set_once(
+        &mut self,
+        target: Target,
+        control: &Control,
+        value: &Value,
+        within: Duration,
+    ) -> Result<Option<Control>, StepError> {
         match control.kind {
             ControlKind::Text => {
-                self.type_into(&control, &text(value)).await?;
+                let now = self.type_into(control, &text(value)).await?;
                 self.attempt.front.typed_into = Some(target);
-                Ok(())
+                Ok(Some(now))
             }
             ControlKind::Password => {
                 Err(Failure::new(Code::PlaybookInvalid, format!("{} takes a secret", control.element))
@@ -105,32 +121,33 @@ impl Run<'_> {
             }
             ControlKind::Select | ControlKind::SelectMany | ControlKind::Formatted => {
                 let wanted = texts(value);
-                self.set_native(&control, wanted).await
+                self.set_native(control, wanted).await.map(Some)
             }
             ControlKind::Checkbox | ControlKind::Switch | ControlKind::Radio => {
                 let wanted = truth(value).ok_or_else(|| {
                     Failure::new(
-                        Code::InvalidValue,
+                        Code::PlaybookInvalid,
                         format!(
-                            "{} is a checkbox, and `{}` is neither true nor false",
+                            "{} is ticked or not, and `{}` is neither true nor false",
                             control.element,
                             text(value)
                         ),
                     )
+                    .hint("name the control that takes this value, or give this one a template that is true or false")
                 })?;
-                self.tick(target, &control, wanted, within).await
+                self.tick(target, control, wanted, within).await
             }
             ControlKind::RadioGroup => {
                 let option = self.within(&target, "radio", &text(value));
                 let chosen = self.edit(option.clone(), within).await?;
-                self.tick(option, &chosen, true, within).await
+                self.tick(option, &chosen, true, within).await.map(|_| None)
             }
             ControlKind::CheckboxGroup => {
                 let wanted = texts(value);
                 if let Some(unknown) =
                     wanted.iter().find(|w| !control.options.iter().any(|o| folded(o) == folded(w)))
                 {
-                    return Err(no_option(&control, unknown));
+                    return Err(no_option(control, unknown));
                 }
                 for option in control.options.clone() {
                     let tick = wanted.iter().any(|w| folded(w) == folded(&option));
@@ -138,7 +155,7 @@ impl Run<'_> {
                     let state = self.edit(box_.clone(), within).await?;
                     self.tick(box_, &state, tick, within).await?;
                 }
-                Ok(())
+                Ok(None)
             }
             ControlKind::File => {
                 Err(Failure::new(Code::PlaybookInvalid, format!("{} takes a file", control.element))
@@ -146,7 +163,7 @@ impl Run<'_> {
                     .into())
             }
             ControlKind::Combobox | ControlKind::Listbox => {
-                self.choose(target, &control, value, within).await
+                self.choose(target, control, value, within).await.map(|()| None)
             }
         }
     }
@@ -195,7 +212,11 @@ impl Run<'_> {
         self.before_input().await?;
         self.attempt.front.page.insert_text(secret.expose(), Instant::now() + within).await?;
         let read = self.value_of(&control).await?;
-        if read.length != secret.expose().chars().count() {
+        let letters = secret.expose().chars().count();
+        if read.length == 1 && letters > 1 && control.kind == ControlKind::Text {
+            return self.type_in_boxes(&target, read.token, secret, within).await;
+        }
+        if read.length != letters {
             return Err(Failure::new(
                 Code::TargetCovered,
                 format!(
@@ -205,7 +226,10 @@ impl Run<'_> {
             )
             .into());
         }
-        self.attempt.front.typed_into = Some(target);
+        self.attempt.front.typed_into = Some(target.clone());
+        if !self.attempt.watch.is_signing_in() {
+            self.attempt.front.kept.keep(target, Given::Secret(secret.clone()), &control, read);
+        }
         Ok(())
     }
 
@@ -216,18 +240,21 @@ impl Run<'_> {
         }
     }
 
+    /// Reads a control back. In a commit it is left: an app that saves when a field is left does so now. Any other step
+    /// leaves the field to the next input.
     async fn value_of(&mut self, control: &Control) -> Result<Control, StepError> {
-        let read = self.ask_once(Ask::Value { token: control.token }, INPUT_TIME).await;
+        let leave = self.attempt.commit.is_under_way();
+        let read = self.ask_once(Ask::Value { token: control.token, leave }, INPUT_TIME).await;
         match read.map_err(gone)? {
             Answer::Control(control) => Ok(control),
             other => Err(unexpected(&other)),
         }
     }
 
-    async fn type_into(&mut self, control: &Control, wanted: &str) -> Result<(), StepError> {
+    async fn type_into(&mut self, control: &Control, wanted: &str) -> Result<Control, StepError> {
         let same = |shown: &str| folded(shown) == folded(wanted);
         if control.values.first().is_some_and(|shown| same(shown)) {
-            return Ok(());
+            return Ok(control.clone());
         }
         let deadline = Instant::now() + INPUT_TIME;
         self.before_input().await?;
@@ -236,51 +263,82 @@ impl Run<'_> {
         } else {
             self.attempt.front.page.insert_text(wanted, deadline).await?;
         }
-        let read = self.value_of(control).await?;
+        let commits = self.attempt.commit.is_under_way();
+        let read = match self.value_of(control).await {
+            // The commit has taken the field away. What it did is read back.
+            Err(StepError::Gone(refusal)) if commits && refusal.kind == RefusalKind::NotFound => {
+                return Ok(control.clone());
+            }
+            read => read?,
+        };
         let shown = read.values.first().map_or("", String::as_str);
         if same(shown) {
-            return Ok(());
+            return Ok(read);
         }
-        Err(Failure::new(
-            Code::InvalidValue,
-            format!("{} was given `{wanted}` and shows `{shown}`", control.element),
-        )
-        .hint("the field changes what is typed: send the value as the app shows it")
-        .into())
+        let message = format!("{} was given `{wanted}` and shows `{shown}`", control.element);
+        if read.values == control.values && !commits {
+            // The page has put back what was there: its data may have arrived. It is typed again.
+            let refusal = Refusal { kind: RefusalKind::NotKept, message, candidates: Vec::new() };
+            return Err(StepError::Gone(refusal));
+        }
+        Err(Failure::new(Code::InvalidValue, message)
+            .hint("the field changes what is typed: send the value as the app shows it")
+            .into())
     }
 
-    async fn set_native(&mut self, control: &Control, wanted: Vec<String>) -> Result<(), StepError> {
+    async fn set_native(&mut self, control: &Control, wanted: Vec<String>) -> Result<Control, StepError> {
+        let shown = control.values.iter().map(|shown| folded(shown));
+        if !wanted.is_empty() && shown.eq(wanted.iter().map(|one| folded(one))) {
+            return Ok(control.clone());
+        }
         self.before_input().await?;
         let ask = Ask::Set { token: control.token, values: wanted };
         match self.ask_once(ask, INPUT_TIME).await {
-            Ok(Answer::Control(_)) => Ok(()),
+            Ok(Answer::Control(now)) => Ok(now),
             Ok(other) => Err(unexpected(&other)),
-            // Only a control that moved away while it was set was set.
-            Err(StepError::Refused(refusal)) if refusal.kind != RefusalKind::Moving => {
+            // The choice has loaded another page.
+            Err(StepError::Driver(DriverError::Navigated)) => Ok(control.clone()),
+            // Only a control that was set, and then moved away or was set to something else by the page, was set.
+            Err(StepError::Refused(refusal))
+                if !matches!(refusal.kind, RefusalKind::Moving | RefusalKind::NotKept) =>
+            {
                 self.attempt.commit.unheard();
+                Err(gone(StepError::Refused(refusal)))
+            }
+            Err(StepError::Refused(refusal)) if refusal.kind == RefusalKind::NotKept => {
                 Err(gone(StepError::Refused(refusal)))
             }
             Err(other) => Err(other),
         }
     }
 
+    /// Ticks or clears a box, with one press. Some pages show it only when their server has answered.
     async fn tick(
         &mut self,
         target: Target,
         control: &Control,
         wanted: bool,
         within: Duration,
-    ) -> Result<(), StepError> {
+    ) -> Result<Option<Control>, StepError> {
         if control.checked == Some(wanted) {
-            return Ok(());
+            return Ok(Some(control.clone()));
         }
+        let until = self.until(within);
         self.press_on(target.clone(), within).await?;
-        let read = self.edit(target, within).await?;
-        if read.checked == Some(wanted) {
-            return Ok(());
+        loop {
+            let read = self.read_again(control.token, &target).await?;
+            match &read {
+                Some(now) if now.checked == Some(wanted) => return Ok(read),
+                // The commit has taken the box away. What it did is read back.
+                None if self.attempt.commit.is_under_way() => return Ok(None),
+                _ if Instant::now() >= until => break,
+                _ => tokio::time::sleep(POLL).await,
+            }
         }
         let state = if wanted { "ticked" } else { "cleared" };
-        Err(Failure::new(Code::TargetCovered, format!("{} was clicked, and is not {state}", control.element))
+        let message = format!("{} was clicked, and is not {state}", control.element);
+        Err(Failure::new(Code::TargetCovered, message)
+            .hint("see whether the page refuses it; if it is slow, give the step a longer `timeout`")
             .into())
     }
 

@@ -3,6 +3,7 @@
 mod act;
 mod choose;
 mod form;
+mod kept;
 mod one_time_code;
 mod press;
 mod transfer;
@@ -96,8 +97,7 @@ impl Run<'_> {
             self.picture("planned", Some(&planned.id)).await;
             return Ok(Flow::Stop);
         }
-        let within =
-            modifiers.timeout.as_ref().and_then(|t| duration::in_playbook(&t.value)).unwrap_or(STEP_TIME);
+        let within = timeout_of(planned).unwrap_or(STEP_TIME);
         let acted = match planned.commits() {
             true => self.commit_step(planned, within).await,
             false => self.with_dialog(planned, within).await,
@@ -138,7 +138,7 @@ impl Run<'_> {
     async fn with_dialog(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, StepError> {
         let dialog = self.attempt.front.dialog.take();
         let flow = self.act(planned, within).await?;
-        self.answered(dialog).await.map(|()| flow)
+        self.answered(dialog, timeout_of(planned)).await.map(|()| flow)
     }
 
     /// The steps inside a step.
@@ -249,4 +249,9 @@ impl Run<'_> {
             other => Err(unexpected(&other)),
         }
     }
+}
+
+/// The time that the playbook gives a step.
+fn timeout_of(planned: &PlannedStep) -> Option<Duration> {
+    planned.step.modifiers.timeout.as_ref().and_then(|timeout| duration::in_playbook(&timeout.value))
 }

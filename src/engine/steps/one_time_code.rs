@@ -5,12 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 use totp_rs::{Algorithm, Builder, Totp};
 
-use super::super::{credentials::no_secret, page::StepError, run::Run};
+use super::super::{
+    credentials::no_secret,
+    limits::INPUT_TIME,
+    page::{StepError, gone},
+    run::Run,
+};
 use crate::{
     contract::{Code, Failure},
     event::EventKind,
     playbook::step::EnterCode,
-    query::Ask,
+    query::{Answer, Ask, By, Control, ControlKind, Key, Query, Target},
     secret::Secret,
 };
 
@@ -105,6 +110,48 @@ impl Run<'_> {
         let code = Secret::new(totp.generate(step * totp.step()).to_string());
         self.credentials.hide_code(code.clone(), step * totp.step());
         self.type_secret(target, &code, within).await
+    }
+
+    /// A code in several boxes of one digit each. The first box has the first digit. Most pages move the focus to the next box,
+    /// and some fill all boxes from the first input.
+    pub(crate) async fn type_in_boxes(
+        &mut self,
+        first: &Target,
+        first_token: u32,
+        code: &Secret,
+        within: Duration,
+    ) -> Result<(), StepError> {
+        let focused =
+            Target { frame: first.frame.clone(), ..Query::new(By::Css(":focus".to_owned())).into() };
+        let mut last = first_token;
+        for digit in code.expose().chars().skip(1) {
+            let mut box_ = self.edit(focused.clone(), within).await?;
+            if box_.token == last {
+                self.before_input().await?;
+                self.attempt.front.page.press(Key::Tab, self.until(within)).await?;
+                box_ = self.edit(focused.clone(), within).await?;
+            }
+            let is_box = matches!(box_.kind, ControlKind::Text | ControlKind::Password);
+            if !is_box || box_.token == last || box_.length > 1 {
+                let message =
+                    format!("the boxes of the code end before {}: the code has more digits", box_.element);
+                return Err(Failure::new(Code::TargetMissing, message).into());
+            }
+            last = box_.token;
+            if box_.length == 1 {
+                // The page has filled all boxes itself.
+                return Ok(());
+            }
+            let digit = Secret::new(digit.to_string());
+            self.before_input().await?;
+            self.attempt.front.page.insert_text(digit.expose(), self.until(within)).await?;
+            let read = self.ask_once(Ask::Value { token: last, leave: false }, INPUT_TIME).await;
+            if !matches!(read.map_err(gone)?, Answer::Control(Control { length: 1, .. })) {
+                let message = format!("{} does not take one digit of the code", box_.element);
+                return Err(Failure::new(Code::TargetCovered, message).into());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -65,6 +65,9 @@ impl Run<'_> {
             let Answer::Aimed { token, at, element } = self.ask(ask, left).await? else {
                 return Err(Failure::new(Code::Internal, "the page did not return where to press").into());
             };
+            if self.review_form().await? {
+                continue;
+            }
             self.before_input().await?;
             let deadline = until.max(Instant::now() + DRIVER_GRACE);
             self.attempt.front.page.click(at, deadline).await?;

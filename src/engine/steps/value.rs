@@ -48,7 +48,11 @@ pub(crate) fn of_playbook(error: StepError, texts: &[At<String>]) -> StepError {
         return error;
     }
     let failure = match error {
-        StepError::Refused(refusal) if refusal.kind == RefusalKind::NoSuchOption => refusal_failure(&refusal),
+        StepError::Refused(refusal) | StepError::Gone(refusal)
+            if matches!(refusal.kind, RefusalKind::NoSuchOption | RefusalKind::NotKept) =>
+        {
+            refusal_failure(&refusal)
+        }
         StepError::Known(StepFailure { failure, origin: Origin::Playbook })
             if matches!(failure.code, Code::InvalidValue | Code::UnknownEntitlement) =>
         {

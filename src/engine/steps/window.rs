@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        limits::{CLOSING_TIME, DIALOG_TIME, POLL},
+        limits::{CLOSING_TIME, DIALOG_SLICE, DIALOG_TIME, POLL},
         origin::StepFailure,
         page::{ExpectedDialog, Front, StepError, unexpected},
         run::Run,
@@ -22,7 +22,7 @@ use crate::{
         step::{AnswerDialog, Download, Reply, Upload, Use},
         template,
     },
-    ports::driver::{Allowed, Came},
+    ports::driver::{Allowed, Came, DriverError},
     query::{Answer, Ask, ControlKind, File},
 };
 
@@ -45,16 +45,24 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Checks that the dialog was raised, with the expected text.
-    pub(crate) async fn answered(&mut self, expected: Option<ExpectedDialog>) -> Result<(), StepError> {
+    /// Checks that the dialog was raised, with the expected text. `timeout`: of the step that raises it.
+    pub(crate) async fn answered(
+        &mut self,
+        expected: Option<ExpectedDialog>,
+        timeout: Option<Duration>,
+    ) -> Result<(), StepError> {
         let Some(expected) = expected else { return Ok(()) };
-        if self.attempt.front.dismissed.is_none()
-            && let Ok(Came::Dialog { .. }) = self.attempt.front.page.came(Instant::now() + DIALOG_TIME).await
-        {
-            return Ok(());
+        let until = self.until(timeout.unwrap_or(DIALOG_TIME));
+        while self.attempt.front.dismissed.is_none() && Instant::now() < until {
+            // Another dialog, which was dismissed, ends the wait.
+            let slice = until.min(Instant::now() + DIALOG_SLICE);
+            match self.attempt.front.page.came(slice).await {
+                Ok(Came::Dialog { .. }) => return Ok(()),
+                Err(DriverError::Timeout(_)) => self.page().report_notices()?,
+                Ok(_) | Err(_) => break,
+            }
         }
         self.attempt.front.page.allow(Allowed::Nothing);
-        self.page().report_notices()?;
         let wanted = expected.says.map_or_else(String::new, |says| format!(" with the text `{says}`"));
         let failure = match self.attempt.front.dismissed.take() {
             // The dialog was dismissed: the app has done nothing.
@@ -66,7 +74,7 @@ impl Run<'_> {
                 .hint("see which user the dialog is about; if only its words differ, change `says`"),
             ),
             None => Failure::new(Code::UnexpectedPage, format!("no dialog{wanted} was raised"))
-                .hint("put `answer` directly before the step that raises the dialog")
+                .hint("put `answer` directly before the step that raises the dialog; if the dialog is late, give that step a `timeout`")
                 .into(),
         };
         Err(failure.at("answer", expected.at).into())

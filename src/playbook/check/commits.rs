@@ -75,10 +75,12 @@ impl Checker<'_> {
         let locator = match &step.action {
             Action::Click(locator) | Action::Check(locator) | Action::Uncheck(locator) => Some(locator),
             Action::Choose(choose) => Some(&choose.from),
+            // For an app that saves when a field is left. A secret is no change that can be read back.
+            Action::Fill(fill) if fill.secret.is_none() => Some(&fill.into),
             Action::Press(_) => None,
             _ => {
                 self.note(Finding::CommitOptional, span, "this step cannot be a commit").help =
-                    Some("a commit must be a click, choose, check, uncheck or press".into());
+                    Some("a commit must be a click, choose, check, uncheck, fill or press".into());
                 return;
             }
         };

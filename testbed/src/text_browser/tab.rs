@@ -93,7 +93,8 @@ impl Tab {
     fn try_answer(&mut self, question: &Question) -> Result<Answer, Miss> {
         let heeds_watch = matches!(
             question.ask,
-            Ask::Await { .. }
+            Ask::Probe { settle: true, .. }
+                | Ask::Await { .. }
                 | Ask::Aim { .. }
                 | Ask::AimKey { .. }
                 | Ask::Edit { .. }
@@ -122,13 +123,24 @@ impl Tab {
             Ask::AimKey { target, key, search } => self.aim_key(target.as_ref(), *key, *search)?,
             Ask::Verdict { token } => self.verdict(*token)?,
             Ask::Edit { target } => self.edit(target)?,
-            Ask::Value { token } => {
+            Ask::Value { token, leave } => {
                 let id = self.held(*token)?;
-                if self.focus == Some(id) {
+                if *leave && self.focus == Some(id) {
                     self.focus = None;
                 }
                 Answer::Control(self.document.control(id, *token)?)
             }
+            Ask::Review { fields } => Answer::Controls {
+                controls: fields
+                    .iter()
+                    .map(|field| {
+                        // Nothing is replaced here: what is known of this document is still there.
+                        let id =
+                            self.edited.get(&field.token).copied().filter(|&id| document.is_visible(id))?;
+                        document.control(id, field.token).ok()
+                    })
+                    .collect(),
+            },
             Ask::Set { token, values } => {
                 let id = self.held(*token)?;
                 self.document.set(id, values)?;
@@ -254,7 +266,8 @@ impl Tab {
             self.focus = line;
             self.is_selected = true;
         }
-        let token = self.next_token();
+        let known = self.edited.iter().find_map(|(token, edited)| (*edited == id).then_some(*token));
+        let token = known.unwrap_or_else(|| self.next_token());
         self.edited.insert(token, id);
         Ok(Answer::Control(self.document.control(id, token)?))
     }

@@ -7,7 +7,7 @@ use seatwright::{
     ports::driver::{
         Allowed, Browser, Came, Context, ContextOptions, DriverError, Notice, Page, Token, TokenPlace,
     },
-    query::{Answer, Ask, File, Point, Pressed, Question, RefusalKind, Target},
+    query::{Answer, Ask, Edited, File, Point, Pressed, Question, RefusalKind, Target},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -62,6 +62,8 @@ struct Room {
     aims: Vec<Point>,
     aim_token: u32,
     edit_token: u32,
+    /// The controls that were edited, and their tokens.
+    edited: Vec<(Value, u32)>,
 }
 
 impl Visit<'_> {
@@ -172,6 +174,9 @@ impl Visit<'_> {
             verb => {
                 let ask = room.question(verb, what, site);
                 let answer = room.ask(ask, step).await?;
+                if let ("edit", Answer::Control(control)) = (verb, &answer) {
+                    room.edited.push((what.clone(), control.token));
+                }
                 expect(&answer, step, site)?;
             }
         }
@@ -200,7 +205,7 @@ impl Visit<'_> {
 
 impl Room {
     fn of(context: Option<Box<dyn Context>>, page: Arc<dyn Page>) -> Self {
-        Self { context, page, aims: Vec::new(), aim_token: 0, edit_token: 0 }
+        Self { context, page, aims: Vec::new(), aim_token: 0, edit_token: 0, edited: Vec::new() }
     }
 
     fn question(&self, verb: &str, what: &Value, site: &Site) -> Ask {
@@ -216,7 +221,19 @@ impl Room {
             "verdict" => Ask::Verdict { token: self.aim_token },
             "edit" => Ask::Edit { target: target(what) },
             "scroll" => Ask::Scroll { target: target(what), to: parsed(&what["to"]) },
-            "value" => Ask::Value { token: self.edit_token },
+            "value" => Ask::Value { token: self.edit_token, leave: false },
+            "leave" => Ask::Value { token: self.edit_token, leave: true },
+            "review" => Ask::Review {
+                fields: list(what, |field| Edited {
+                    token: self
+                        .edited
+                        .iter()
+                        .rfind(|(edited, _)| edited == field)
+                        .map_or(0, |(_, token)| *token),
+                    target: target(field),
+                    text: None,
+                }),
+            },
             "set" => Ask::Set { token: self.edit_token, values: list(what, |value| text(value).to_owned()) },
             "text" => {
                 Ask::Text { target: target(what), attribute: what["attribute"].as_str().map(str::to_owned) }
