@@ -20,7 +20,7 @@ test("the page, for a person who was not there", () => on(`
   const { text, ...facts } = await page.ask({ ask: "page" });
   assert.deepEqual(facts, {
     answer: "page", url: "http://page.test/", title: "Test", status: 203, headings: ["Members"], alerts: ["Failed", "Saved"], dialogs: ["Under", "Top"],
-    controls: ['link "Home"', 'button "Invite"', 'button "Close"'], fields: ["Email", "Password"], tables: ['table "People" with "Email", "Role"'],
+    controls: ['link "Home"', 'button "Invite"', 'button "Close"'], fields: ["Email", "Password"], invalid: [], tables: ['table "People" with "Email", "Role"'],
   });
   assert.match(text, /^Members Failed Saved Home Invite Invite Email/);
   assert.ok(!JSON.stringify(facts).includes("secret"));

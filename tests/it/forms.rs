@@ -70,11 +70,16 @@ impl App {
         )
     }
 
+    /// The page that changes Ada. It shows who she is.
+    fn profile(&self) -> String {
+        format!("{NAV}<section aria-label=Profile><p>ada@acme.example</p>{}</section>", self.edit)
+    }
+
     async fn serve(&self) -> u16 {
         let routes = Router::new()
             .route("/login", get(async || Html(SIGN_IN)).post(async || Redirect::to("/users")))
             .route("/users", get(async |State(app): State<Self>| Html(app.list())))
-            .route("/edit", get(async |State(app): State<Self>| Html(format!("{NAV}{}", app.edit))))
+            .route("/edit", get(async |State(app): State<Self>| Html(app.profile())))
             .route("/frame", get(async |State(app): State<Self>| Html(app.edit.replace("iframe", "p"))))
             .route(
                 "/save",
@@ -199,7 +204,7 @@ STEPS
 /// Fills the form and saves it.
 const SAVE: &str = r#"
       - form: { Name: "{{ user.displayName }}" }
-      - click: { button: Save }
+      - click: { button: Save, in: { region: Profile, text: "{{ user.userName }}" } }
         commit: true
       - expect: { status: Saved }
 "#;
@@ -249,7 +254,7 @@ async fn every_kind_of_control_is_set_again() {
           Team: Blue
           Start: "2026-11-30"
           Country: Germany
-      - click: { button: Save }
+      - click: { button: Save, in: { region: Profile, text: "{{ user.userName }}" } }
         commit: true
       - expect: { status: Saved }
 "#;
@@ -285,7 +290,7 @@ async fn a_line_that_the_page_has_used_is_not_filled_again_and_a_number_may_be_w
       - fill: { into: { label: Add name }, value: "{{ user.displayName }}" }
       - click: { button: Add }
       - form: { Phone: "030 1234", Title: Countess }
-      - click: { button: Save }
+      - click: { button: Save, in: { region: Profile, text: "{{ user.userName }}" } }
         commit: true
       - expect: { status: Saved }
 "#;
@@ -308,7 +313,7 @@ async fn a_form_in_a_frame_is_read_once_more_though_the_button_is_outside() {
     let steps = r#"
       - form: { Name: "{{ user.displayName }}" }
         in: { frame: Person }
-      - click: { button: Save }
+      - click: { button: Save, in: { region: Profile, text: "{{ user.userName }}" } }
         commit: true
       - expect: { status: Saved }
 "#;
@@ -330,7 +335,7 @@ const IN_PLACE: &str = r#"<label>Name <input value="Ada Byron"></label><p role=s
 #[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_saves_when_it_is_left_is_left_by_the_commit_alone() {
     let steps = r#"
-      - fill: { into: { label: Name }, value: "{{ user.displayName }}" }
+      - fill: { into: { label: Name, in: { region: Profile, text: "{{ user.userName }}" } }, value: "{{ user.displayName }}" }
       - press: Tab
         commit: true
       - expect: { status: Saved }
@@ -340,7 +345,7 @@ async fn a_field_that_saves_when_it_is_left_is_left_by_the_commit_alone() {
     assert_eq!((result.outcome, app.received()), (Outcome::Succeeded, Vec::new()), "{:?}", result.error);
 
     let steps = r#"
-      - fill: { into: { label: Name }, value: "{{ user.displayName }}" }
+      - fill: { into: { label: Name, in: { region: Profile, text: "{{ user.userName }}" } }, value: "{{ user.displayName }}" }
         commit: true
       - expect: { status: Saved }
 "#;
@@ -373,7 +378,7 @@ async fn a_native_dialog_is_waited_for_as_long_as_its_step() {
     let steps = r#"
       - form: { Name: "{{ user.displayName }}" }
       - answer: { with: accept, says: "Save {{ user.userName }}?" }
-      - click: { button: Save }
+      - click: { button: Save, in: { region: Profile, text: "{{ user.userName }}" } }
         commit: true
         timeout: 20s
       - expect: { status: Saved }

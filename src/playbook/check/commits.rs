@@ -48,7 +48,8 @@ impl Checker<'_> {
             let says = answers_before(steps, step)
                 .and_then(|answer| answer.says.as_ref())
                 .is_some_and(|says| self.names_identity(&says.text.value));
-            self.commit(operation, step, says);
+            let typed = typed_before(steps, step);
+            self.commit(operation, step, says, typed);
         }
         let mut looped = Vec::new();
         each_step(steps, &mut |step| {
@@ -66,7 +67,8 @@ impl Checker<'_> {
         }
     }
 
-    fn commit(&mut self, operation: Operation, step: &Step, asked: bool) {
+    /// `typed`: where the step before has typed. A key goes there.
+    fn commit(&mut self, operation: Operation, step: &Step, asked: bool, typed: Option<&Locator>) {
         let span = step.at.span;
         if step.modifiers.optional || step.modifiers.when.is_some() || step.modifiers.unless.is_some() {
             self.note(Finding::CommitOptional, span, "this commit may be skipped").help =
@@ -77,7 +79,7 @@ impl Checker<'_> {
             Action::Choose(choose) => Some(&choose.from),
             // For an app that saves when a field is left. A secret is no change that can be read back.
             Action::Fill(fill) if fill.secret.is_none() => Some(&fill.into),
-            Action::Press(_) => None,
+            Action::Press(_) => typed,
             _ => {
                 self.note(Finding::CommitOptional, span, "this step cannot be a commit").help =
                     Some("a commit must be a click, choose, check, uncheck, fill or press".into());
@@ -175,14 +177,27 @@ fn dialog_around(locator: &Locator) -> Option<&str> {
 
 /// The `answer` directly before a step, at any depth.
 fn answers_before<'s>(steps: &'s [Step], wanted: &Step) -> Option<&'s AnswerDialog> {
+    match action_before(steps, wanted)? {
+        Action::AnswerDialog(answer) => Some(answer),
+        _ => None,
+    }
+}
+
+/// Where the step directly before has typed.
+fn typed_before<'s>(steps: &'s [Step], wanted: &Step) -> Option<&'s Locator> {
+    match action_before(steps, wanted)? {
+        Action::Fill(fill) => Some(&fill.into),
+        _ => None,
+    }
+}
+
+/// The action of the step directly before another one, at any depth.
+fn action_before<'s>(steps: &'s [Step], wanted: &Step) -> Option<&'s Action> {
     for (index, step) in steps.iter().enumerate() {
         if std::ptr::eq(step, wanted) {
-            return match index.checked_sub(1).map(|before| &steps[before].action) {
-                Some(Action::AnswerDialog(answer)) => Some(answer),
-                _ => None,
-            };
+            return index.checked_sub(1).and_then(|before| steps.get(before)).map(|step| &step.action);
         }
-        let inside = step.action.blocks().into_iter().find_map(|(_, steps)| answers_before(steps, wanted));
+        let inside = step.action.blocks().into_iter().find_map(|(_, steps)| action_before(steps, wanted));
         if inside.is_some() {
             return inside;
         }
