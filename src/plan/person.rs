@@ -7,7 +7,7 @@ use crate::{
     contract::{Code, Failure},
     playbook::{
         At, Locator,
-        locator::{By, Find},
+        locator::{By, Find, Name},
         template,
     },
     query as page,
@@ -23,7 +23,9 @@ impl Scope {
         }
     }
 
-    /// The names and texts that a locator looks for.
+    /// The names and texts that a locator looks for anywhere in the element. One that the author finds by its own place or
+    /// label (a test id, a row `E-mail …`) says whom the element is about: then other people may be named beside it. Where
+    /// such an element has a `text:`, it is judged itself.
     fn names_of<'s>(&'s self, locator: &'s Locator, depth: usize) -> Vec<&'s At<String>> {
         match locator {
             _ if depth > 16 => Vec::new(),
@@ -31,22 +33,18 @@ impl Scope {
                 self.named_target(&name.value).map_or_else(Vec::new, |inner| self.names_of(inner, depth + 1))
             }
             Locator::Any(any) => any.iter().flat_map(|one| self.names_of(one, depth + 1)).collect(),
-            // The author names the element that says whom it is about: that element alone is judged.
-            Locator::Find(find)
-                if find.text.is_some()
-                    && matches!(find.by, By::TestId(_) | By::Css(_) | By::Xpath(_)) =>
-            {
-                Vec::new()
-            }
             Locator::Find(find) => {
+                let is_bare = |name: &&Name| {
+                    let text = name.text.value.trim();
+                    text.starts_with("{{") && text.ends_with("}}")
+                };
                 let name = match &find.by {
-                    By::Role(_, Some(name)) | By::Label(name) | By::Text(name) | By::Title(name) => {
-                        Some(&name.text)
-                    }
+                    By::Text(name) => Some(name),
+                    By::Role(_, Some(name)) | By::Label(name) | By::Title(name) => Some(name).filter(is_bare),
                     _ => None,
                 };
                 let inner = find.has.iter().flat_map(|has| self.names_of(has, depth + 1));
-                name.into_iter().chain(&find.text).chain(inner).collect()
+                name.map(|name| &name.text).into_iter().chain(inner).collect()
             }
         }
     }

@@ -208,10 +208,16 @@ impl Run<'_> {
         let Some(next) = next else { return Ok((rows, 1)) };
         self.attempt.scope.set("page", serde_json::Value::from(2));
         let more = Condition { target: self.attempt.scope.target(next, false)?, state: State::Enabled };
-        match self.holds(vec![more]).await? == [true] {
-            true => self.walk_from_here(view, find, Whole::Hits).await,
-            false => Ok((rows, 1)),
+        if self.holds(vec![more.clone()]).await? != [true] {
+            return Ok((rows, 1));
         }
+        // These may still be the pages of the list before the search.
+        self.await_answer().await;
+        let rows = self.rows_of_user(view).await?;
+        if !rows.is_empty() && self.holds(vec![more]).await? != [true] {
+            return Ok((rows, 1));
+        }
+        self.walk_from_here(view, find, Whole::Hits).await
     }
 
     /// Opens an address of the user's own. It shows the user, or that there is none.
