@@ -24,8 +24,8 @@ impl Scope {
     }
 
     /// The names and texts that a locator looks for anywhere in the element. One that the author finds by its own place or
-    /// label (a test id, a row `E-mail …`) says whom the element is about: then other people may be named beside it. Where
-    /// such an element has a `text:`, it is judged itself.
+    /// label (a test id, a row `E-mail …`) states the person: then the element may name other people, too. Where such an
+    /// element has a `text:`, it is judged itself.
     fn names_of<'s>(&'s self, locator: &'s Locator, depth: usize) -> Vec<&'s At<String>> {
         match locator {
             _ if depth > 16 => Vec::new(),

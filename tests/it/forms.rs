@@ -271,7 +271,7 @@ async fn a_choice_that_the_page_takes_back_is_not_sent() {
         <label>Role <select name=role onchange="if (this.value === 'Admin') this.value = 'Viewer'"><option>Viewer<option>Admin</select></label>
         <button>Save</button></form>"#,
     );
-    let steps = SAVE.replace("\" }", "\", Role: Admin }");
+    let steps = SAVE.replace("user.displayName }}\" }", "user.displayName }}\", Role: Admin }");
     let result = app.update("execute", &steps).await;
     // The playbook itself names the role.
     let said = app.is_untouched(&result, Code::TargetMissing);
@@ -416,7 +416,8 @@ async fn fields_that_reset_each_other_are_not_sent() {
         <label>Country <select name=country onchange="this.form.state.value = 'None'"><option>None<option>Germany</select></label>
         <button>Save</button></form>"#,
     );
-    let steps = SAVE.replace("\" }", "\", State: Bavaria, Country: Germany }");
+    let steps =
+        SAVE.replace("user.displayName }}\" }", "user.displayName }}\", State: Bavaria, Country: Germany }");
     let result = app.update("execute", &steps).await;
     let said = app.is_untouched(&result, Code::TargetCovered);
     assert!(

@@ -103,7 +103,7 @@ async fn another_topology_is_told_and_nothing_is_deleted() {
         ..rabbit(&broker.url, &["acme", "globex"], "w")
     };
     let text = said(passive.connect().await.map(drop));
-    for word in ["queue seatwright.jobs.globex", "lane `globex`", "not there", "declare"] {
+    for word in ["queue seatwright.jobs.globex", "lane `globex`", "does not exist", "declare"] {
         assert!(text.contains(word), "`{word}` is missing: {text}");
     }
     let passive = seatwright::adapters::amqp::Rabbit {
