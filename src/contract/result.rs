@@ -36,8 +36,8 @@ pub struct JobResult {
     /// Attributes and kinds that were set, and that no page shows to the playbook. Nothing is claimed about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unverified: Vec<String>,
-    /// Another record that the app may have changed: it took the place of the meant one while the commit was sent. It was
-    /// not the record that the press began on; a person should look at it.
+    /// The identity of another user whose record took the place of the right one while the commit was sent. The app may have
+    /// changed that record, too: look at it in the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_record_touched: Option<String>,
     #[serde(default)]

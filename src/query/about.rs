@@ -1,4 +1,4 @@
-//! Who a text is about: exactly one person, by the whole identity, with nobody else next to it.
+//! Is a text about exactly one person? It has to contain the whole identity, and no other person's.
 //!
 //! The page script has the same rules (`inject/about.js`), and one table holds both to it (`tests/inject/about.json`).
 
@@ -39,7 +39,7 @@ impl Person {
         let shown = canonical(text, self.ignore_case);
         let identity = canonical(&self.identity, self.ignore_case);
         if identity.is_empty() {
-            return Some("names nobody".to_owned());
+            return Some("does not name a person".to_owned());
         }
         let mut places = shown.match_indices(&identity);
         if !places.any(|(at, _)| is_whole(&shown[..at], &shown[at + identity.len()..])) {

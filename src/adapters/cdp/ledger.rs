@@ -24,14 +24,14 @@ use crate::{
 /// The binding by which the script in a page reports the addresses whose bodies have ended.
 pub(super) const ENDED: &str = "__seatwrightEnded";
 
-/// The number of exchanges that are kept.
-const MAX_EXCHANGES: usize = 4_096;
+/// The number of exchanges that are kept, and of keys of what pages send without an input.
+const MAX_EXCHANGES: usize = 1_024;
 
-/// The most that is kept of the query and the body of a request.
-const MAX_CARRIED: usize = 16_384;
+/// The most bytes that are kept of the query and the body of a request.
+const MAX_CARRIED: usize = 8_192;
 
-/// After its headers, an answer to a request that may change something counts as ended: a body that nobody reads may
-/// never end.
+/// This long after its headers, an answer to a request that may change something counts as ended: a body that the page does
+/// not read may never end.
 const BODY_TIME: Duration = Duration::from_secs(1);
 
 /// Everything that was exchanged in one context.
@@ -250,7 +250,7 @@ impl LedgerState {
         let key = key_of(&request.method, &address, query, &[body, &unseen]);
         let is_document = kind == ExchangeKind::Document;
         let is_routine = !is_document && (self.unasked.contains(&key) || !self.touched);
-        if !self.touched && !is_document {
+        if !self.touched && !is_document && self.unasked.len() < MAX_EXCHANGES {
             self.unasked.insert(key.clone());
         }
         let redirected = event.redirected_request_id.as_deref();

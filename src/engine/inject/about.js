@@ -31,7 +31,7 @@ const bareAddress = (address) => address.replace(/^[.?!'’‘`…]+|[.?!'’‘
 function troubleOf(person, text, others = []) {
   const shown = canonical(text, person.ignore_case);
   const identity = canonical(person.identity, person.ignore_case);
-  if (!identity) return "names nobody";
+  if (!identity) return "does not name a person";
   if (!hasWhole(shown, identity)) return `does not show ${quote(person.identity)} as a whole`;
   const own = (person.own ?? []).map((one) => canonical(one, true));
   const isOwn = (address) => address === identity || own.includes(canonical(address, true)) || (!identity.includes("@") && own.length === 0 && address.split("@")[0] === identity);

@@ -239,23 +239,26 @@ function shut() {
   keyed = null;
 }
 
-/** The result of the press. Waits until it is known. */
-async function verdict(token, within) {
-  if (keyed?.token === token) return keyVerdict(within);
-  const press = aimed;
-  if (press.phase === "shut" && press.came) return { answer: "pressed", hit: false, heard: false, instead: "another document", other: null, changed: false };
-  if (press.token !== token) throw new Miss("not_found", () => "this document has no aim with this token", undefined, true);
+/** Waits until the result of a press or of a key is known. An input after this is swallowed: the caller may send it again. */
+async function decided(press, within, otherwise) {
   if (press.phase !== "done") {
     await new Promise((resolve) => {
       press.told.push(resolve);
       setTimeout(resolve, within);
     });
   }
-  if (press.phase === "armed") {
-    // A press after this answer is swallowed: the caller may press again.
-    press.phase = "swallowing";
-    press.instead = "no press arrived";
-  }
+  if (press.phase !== "armed") return;
+  press.phase = "swallowing";
+  press.instead = otherwise;
+}
+
+/** The result of the press. Waits until it is known. */
+async function verdict(token, within) {
+  if (keyed?.token === token) return keyVerdict(within);
+  const press = aimed;
+  if (press.phase === "shut" && press.came) return { answer: "pressed", hit: false, heard: false, instead: "another document", other: null, changed: false };
+  if (press.token !== token) throw new Miss("not_found", () => "this document has no aim with this token", undefined, true);
+  await decided(press, within, "no press arrived");
   const { heard, instead, other, changed } = press;
   return { answer: "pressed", hit: heard && instead === null, heard, instead, other, changed };
 }

@@ -107,16 +107,7 @@ function aimKey(target, key, search) {
 
 async function keyVerdict(within) {
   const press = keyed;
-  if (press.phase !== "done") {
-    await new Promise((resolve) => {
-      press.told.push(resolve);
-      setTimeout(resolve, within);
-    });
-  }
-  if (press.phase === "armed") {
-    press.phase = "swallowing";
-    press.instead = "no key arrived";
-  }
+  await decided(press, within, "no key arrived");
   return { answer: "pressed", hit: press.came && press.instead === null, heard: press.came, instead: press.instead, other: null, changed: false };
 }
 

@@ -45,9 +45,9 @@ impl Run<'_> {
         let page = Arc::clone(&self.attempt.front.page);
         loop {
             let Some(reading) = self.attempt.reading.clone() else { return };
-            let Some(since) = page.exchanges(reading.since) else { return };
             let settled = page.quiet(reading.since, EXCHANGE_TIME, until).await;
-            let now = page.exchanges(reading.since).map_or_else(|| state(&since), |all| state(&all));
+            let Some(exchanges) = page.exchanges(reading.since) else { return };
+            let now = state(&exchanges);
             if settled && reading.still == Some(now) {
                 return;
             }

@@ -101,8 +101,9 @@ impl Run<'_> {
     }
 
     async fn press_key(&mut self, key: Key, within: Duration) -> Result<(), StepError> {
-        self.review_form().await?;
         let target = self.attempt.front.typed_into.take();
+        self.review_form().await?;
+        self.attempt.front.typed_into = None;
         self.press_key_on(target, key, false, within).await?;
         self.attempt.front.kept.pressed();
         self.settle().await

@@ -298,17 +298,15 @@ impl Run<'_> {
             Ok(other) => Err(unexpected(&other)),
             // The choice has loaded another page.
             Err(StepError::Driver(DriverError::Navigated)) => Ok(control.clone()),
-            // Only a control that was set, and then moved away or was set to something else by the page, was set.
-            Err(StepError::Refused(refusal))
-                if !matches!(refusal.kind, RefusalKind::Moving | RefusalKind::NotKept) =>
-            {
-                self.attempt.commit.unheard();
-                Err(gone(StepError::Refused(refusal)))
+            Err(error) => {
+                // A control that moved away, or that the page has set to something else, was set before.
+                let was_set = matches!(&error, StepError::Refused(refusal)
+                    if matches!(refusal.kind, RefusalKind::Moving | RefusalKind::NotKept));
+                if matches!(error, StepError::Refused(_)) && !was_set {
+                    self.attempt.commit.unheard();
+                }
+                Err(gone(error))
             }
-            Err(StepError::Refused(refusal)) if refusal.kind == RefusalKind::NotKept => {
-                Err(gone(StepError::Refused(refusal)))
-            }
-            Err(other) => Err(other),
         }
     }
 
