@@ -13,14 +13,13 @@ use axum::{
     routing::{get, patch, post},
 };
 use seatwright::{
-    adapters::{secret_sources::LocalSecrets, store::Folder},
     contract::{Code, Job, JobResult, Outcome},
     event::Readers,
-    worker::{playbooks::Playbooks, runner::JobRunner, sessions::Sessions},
+    worker::playbooks::Playbooks,
 };
 use serde_json::{Value, json};
 
-use crate::support::{PASSWORD, RealBrowser};
+use crate::support::{LOGIN, RealBrowser, runner};
 
 /// An app with two users. The page that changes a user is the page of a test.
 #[derive(Clone)]
@@ -112,16 +111,13 @@ impl App {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let playbook = folder.path().join("desk/playbook.yaml");
         std::fs::create_dir(playbook.parent().expect("its folder")).expect("a folder");
-        std::fs::write(&playbook, PLAYBOOK.replace("STEPS", steps).replace("MORE", more))
-            .expect("a playbook");
-        std::fs::write(folder.path().join("password"), PASSWORD).expect("the secret can be written");
-        let runner = JobRunner {
-            playbooks: Playbooks::read(folder.path()).expect("the playbook can be read"),
-            integrations: BTreeMap::new(),
-            sessions: Sessions::new(Arc::new(RealBrowser)),
-            secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
-            evidence: Arc::new(Folder::new(folder.path().join("evidence"))),
-        };
+        std::fs::write(
+            &playbook,
+            PLAYBOOK.replace("LOGIN\n", LOGIN).replace("STEPS", steps).replace("MORE", more),
+        )
+        .expect("a playbook");
+        let playbooks = Playbooks::read(folder.path()).expect("the playbook can be read");
+        let runner = runner(folder.path(), playbooks, Arc::new(RealBrowser));
         let job = json!({
             "id": "job-1", "app": "desk", "operation": "user.update", "mode": mode, "user": user,
             "integration": { "id": "trial", "settings": { "port": port.to_string() } },
@@ -189,10 +185,7 @@ login:
   signed_in: { link: Users }
   tenant: { text_of: { testid: workspace }, equals: acme }
   password:
-    - open: /login
-    - form: { Email: "{{ account.username }}" }
-    - fill: { into: { label: Password }, secret: password }
-    - click: { button: Sign in }
+LOGIN
 operations:
   user.update:
     changes: [displayName]
@@ -201,13 +194,22 @@ operations:
 STEPS
 "#;
 
-/// Fills the form and saves it.
+/// Saves the form.
 const SAVE: &str = r#"
-      - form: { Name: "{{ user.displayName }}" }
       - click: { button: Save, in: { region: Profile, text: "{{ user.userName }}" } }
         commit: true
       - expect: { status: Saved }
 "#;
+
+/// Steps, and then the form is saved.
+fn then_save(steps: &str) -> String {
+    format!("{steps}{SAVE}")
+}
+
+/// Fills in the name and saves the form.
+fn rename_and_save() -> String {
+    then_save(r#"      - form: { Name: "{{ user.displayName }}" }"#)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_form_whose_data_arrives_after_the_first_input_is_filled_again() {
@@ -218,7 +220,7 @@ async fn a_form_whose_data_arrives_after_the_first_input_is_filled_again() {
           field.oninput = () => { if (!loaded) requestAnimationFrame(() => { loaded = true; field.value = "Ada Byron" }) };
         </script>"#,
     );
-    let result = app.update("execute", SAVE).await;
+    let result = app.update("execute", &rename_and_save()).await;
     app.is_saved(&result, "save");
 }
 
@@ -229,7 +231,7 @@ async fn a_form_that_resets_a_field_again_and_again_is_not_sent() {
         <script>const field = document.querySelector("input"); field.oninput = () => setTimeout(() => { field.value = "Ada Byron" })</script>
         "#,
     );
-    let result = app.update("execute", SAVE).await;
+    let result = app.update("execute", &rename_and_save()).await;
     let said = app.is_untouched(&result, Code::TargetCovered);
     assert!(said.starts_with("textbox \"Name\" was given `Ada King` and shows `Ada Byron`"), "{said}");
 }
@@ -246,19 +248,16 @@ async fn every_kind_of_control_is_set_again() {
         <label>Country <select name=country onchange="const kept = this.value, f = this.form; if (!f.done) { f.done = true; f.reset(); this.value = kept }"><option>France<option>Germany</select></label>
         <button>Save</button></form>"#,
     );
-    let steps = r#"
-      - form:
+    let steps = then_save(
+        r#"      - form:
           Name: "{{ user.displayName }}"
           State: Bavaria
           Contractor: "true"
           Team: Blue
           Start: "2026-11-30"
-          Country: Germany
-      - click: { button: Save, in: { region: Profile, text: "{{ user.userName }}" } }
-        commit: true
-      - expect: { status: Saved }
-"#;
-    let result = app.update("execute", steps).await;
+          Country: Germany"#,
+    );
+    let result = app.update("execute", &steps).await;
     app.is_saved(&result, "save");
     let sent = ["state", "contractor", "team", "start", "country"].map(|key| app.ada(key));
     assert_eq!(sent, ["Bavaria", "yes", "blue", "2026-11-30", "Germany"]);
@@ -271,7 +270,7 @@ async fn a_choice_that_the_page_takes_back_is_not_sent() {
         <label>Role <select name=role onchange="if (this.value === 'Admin') this.value = 'Viewer'"><option>Viewer<option>Admin</select></label>
         <button>Save</button></form>"#,
     );
-    let steps = SAVE.replace("user.displayName }}\" }", "user.displayName }}\", Role: Admin }");
+    let steps = rename_and_save().replace("user.displayName }}\" }", "user.displayName }}\", Role: Admin }");
     let result = app.update("execute", &steps).await;
     // The playbook itself names the role.
     let said = app.is_untouched(&result, Code::TargetMissing);
@@ -286,15 +285,12 @@ async fn a_line_that_the_page_has_used_is_not_filled_again_and_a_number_may_be_w
         <label>Phone <input name=phone onblur="this.value = '(' + this.value.slice(0, 3) + ') ' + this.value.slice(3).trim()"></label>
         <label>Title <input name=title></label><button>Save</button></form>"#,
     );
-    let steps = r#"
-      - fill: { into: { label: Add name }, value: "{{ user.displayName }}" }
+    let steps = then_save(
+        r#"      - fill: { into: { label: Add name }, value: "{{ user.displayName }}" }
       - click: { button: Add }
-      - form: { Phone: "030 1234", Title: Countess }
-      - click: { button: Save, in: { region: Profile, text: "{{ user.userName }}" } }
-        commit: true
-      - expect: { status: Saved }
-"#;
-    let result = app.update("execute", steps).await;
+      - form: { Phone: "030 1234", Title: Countess }"#,
+    );
+    let result = app.update("execute", &steps).await;
     app.is_saved(&result, "save");
     assert_eq!(app.ada("phone"), "(030) 1234");
 }
@@ -310,14 +306,11 @@ async fn a_form_in_a_frame_is_read_once_more_though_the_button_is_outside() {
           if (window === top) document.forms[0].remove();
         </script>"#,
     );
-    let steps = r#"
-      - form: { Name: "{{ user.displayName }}" }
-        in: { frame: Person }
-      - click: { button: Save, in: { region: Profile, text: "{{ user.userName }}" } }
-        commit: true
-      - expect: { status: Saved }
-"#;
-    let result = app.update("execute", steps).await;
+    let steps = then_save(
+        r#"      - form: { Name: "{{ user.displayName }}" }
+        in: { frame: Person }"#,
+    );
+    let result = app.update("execute", &steps).await;
     app.is_saved(&result, "save");
 }
 
@@ -363,7 +356,7 @@ async fn a_switch_that_its_server_turns_is_waited_for_and_pressed_once() {
         <button type=button role=switch aria-checked=false aria-label=Contractor onclick="turned.value += '1'; setTimeout(() => { this.ariaChecked = 'true' }, 300)">o</button>
         <button>Save</button></form>"#,
     );
-    let steps = format!("      - check: {{ switch: Contractor }}{SAVE}");
+    let steps = format!("      - check: {{ switch: Contractor }}\n{}", rename_and_save());
     let result = app.update("execute", &steps).await;
     app.is_saved(&result, "save");
     assert_eq!(app.ada("turned"), "1");
@@ -404,7 +397,7 @@ overlays:
     do: [{ click: { button: Accept, in: { frame: Privacy } } }]
 "#;
     let ada = json!({ "userName": "ada@acme.example", "displayName": "Ada King" });
-    let result = app.play("execute", SAVE, ada, overlays).await;
+    let result = app.play("execute", &rename_and_save(), ada, overlays).await;
     app.is_saved(&result, "save");
 }
 
@@ -416,8 +409,8 @@ async fn fields_that_reset_each_other_are_not_sent() {
         <label>Country <select name=country onchange="this.form.state.value = 'None'"><option>None<option>Germany</select></label>
         <button>Save</button></form>"#,
     );
-    let steps =
-        SAVE.replace("user.displayName }}\" }", "user.displayName }}\", State: Bavaria, Country: Germany }");
+    let steps = rename_and_save()
+        .replace("user.displayName }}\" }", "user.displayName }}\", State: Bavaria, Country: Germany }");
     let result = app.update("execute", &steps).await;
     let said = app.is_untouched(&result, Code::TargetCovered);
     assert!(

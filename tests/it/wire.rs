@@ -6,14 +6,13 @@ mod app;
 use std::sync::Arc;
 
 use seatwright::{
-    adapters::{secret_sources::LocalSecrets, store::Folder},
     contract::{Code, Job, JobResult, Outcome},
     event::{Reader, Readers},
-    worker::{playbooks::Playbooks, runner::JobRunner, sessions::Sessions},
+    worker::{playbooks::Playbooks, runner::JobRunner},
 };
 use serde_json::{Value, json};
 
-use crate::support::{Heard, RealBrowser};
+use crate::support::{Heard, LOGIN, RealBrowser, runner};
 use app::{App, Does};
 
 struct Room {
@@ -26,15 +25,10 @@ impl Room {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let playbooks = folder.path().join("playbooks/wire");
         std::fs::create_dir_all(&playbooks).expect("a folder");
-        std::fs::write(playbooks.join("playbook.yaml"), app::PLAYBOOK).expect("a playbook");
-        std::fs::write(folder.path().join("password"), "correct horse").expect("a secret");
-        let runner = JobRunner {
-            playbooks: Playbooks::read(&folder.path().join("playbooks")).expect("the playbook is read"),
-            integrations: std::collections::BTreeMap::new(),
-            sessions: Sessions::new(Arc::new(RealBrowser)),
-            secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
-            evidence: Arc::new(Folder::new(folder.path().join("evidence"))),
-        };
+        std::fs::write(playbooks.join("playbook.yaml"), app::PLAYBOOK.replace("LOGIN\n", LOGIN))
+            .expect("a playbook");
+        let playbooks = Playbooks::read(&folder.path().join("playbooks")).expect("the playbook is read");
+        let runner = runner(folder.path(), playbooks, Arc::new(RealBrowser));
         Self { runner, folder }
     }
 

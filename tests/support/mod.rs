@@ -104,6 +104,25 @@ impl Reader for FaultsAtReadBack {
     }
 }
 
+/// The steps of a sign-in with two fields, for the playbooks of apps that a test makes itself.
+pub const LOGIN: &str = r#"    - open: /login
+    - form: { Email: "{{ account.username }}" }
+    - fill: { into: { label: Password }, secret: password }
+    - click: { button: Sign in }
+"#;
+
+/// A runner whose secret `password` and evidence are in this folder.
+pub fn runner(folder: &Path, playbooks: Playbooks, launch: Arc<dyn Launch>) -> JobRunner {
+    std::fs::write(folder.join("password"), PASSWORD).expect("the secret can be written");
+    JobRunner {
+        playbooks,
+        integrations: BTreeMap::new(),
+        sessions: Sessions::new(launch),
+        secrets: Arc::new(LocalSecrets::new(Some(folder.to_owned()))),
+        evidence: Arc::new(Folder::new(folder.join("evidence"))),
+    }
+}
+
 /// A site, a runner with the real browser, and a folder for evidence.
 pub struct Bench {
     pub site: RunningSite,
@@ -123,15 +142,8 @@ impl Bench {
 
     pub async fn with(playbooks: Playbooks, launch: Arc<dyn Launch>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::write(folder.path().join("password"), PASSWORD).expect("the secret can be written");
         std::fs::write(folder.path().join("wrong"), "not the password").expect("the secret can be written");
-        let runner = JobRunner {
-            playbooks,
-            integrations: BTreeMap::new(),
-            sessions: Sessions::new(launch),
-            secrets: Arc::new(LocalSecrets::new(Some(folder.path().to_owned()))),
-            evidence: Arc::new(Folder::new(folder.path().join("evidence"))),
-        };
+        let runner = runner(folder.path(), playbooks, launch);
         Self { site: site("ledgerly").await, runner, heard: Arc::default(), folder }
     }
 

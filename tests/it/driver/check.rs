@@ -243,6 +243,7 @@ impl Room {
                 let key = what["key"].as_u64().map(|key| usize::try_from(key).expect("a column"));
                 Ask::Scan { view: view(what), key, until: list(&what["until"], condition) }
             }
+            "still" => Ask::Still,
             "page" => Ask::Page,
             "contains" => Ask::Contains { needles: list(what, |needle| site.fill_in(text(needle))) },
             unknown => panic!("no step is called {unknown:?}"),

@@ -174,10 +174,7 @@ find_user:
 login:
   signed_in: { link: Users }
   password:
-    - open: /login
-    - form: { Email: "{{ account.username }}" }
-    - fill: { into: { label: Password }, secret: password }
-    - click: { button: Sign in }
+LOGIN
 operations:
   user.get: {}
   user.create:
