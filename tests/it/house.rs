@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use source::Files;
@@ -170,6 +171,24 @@ fn the_commands_and_the_worker_are_the_same_in_every_build() {
     none(features(&sources()));
 }
 
+/// Tests are built together with what only tests need, and then a library has the features that either of the two asks for.
+/// What only the tests ask for is missing from the program that a user builds.
+#[test]
+fn the_program_has_the_features_that_the_tests_run_with() {
+    let tree = |edges: &str, depth: &[&str]| {
+        let told = Command::new(env!("CARGO"))
+            .current_dir(root())
+            .args(["tree", "--locked", "--offline", "--package", "seatwright", "--edges", edges])
+            .args(["--prefix", "none", "--no-dedupe", "--format", "{p} {f}"])
+            .args(depth)
+            .output()
+            .expect("cargo");
+        assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+        String::from_utf8(told.stdout).expect("UTF-8")
+    };
+    none(only_in_tests(&tree("normal", &["--depth", "1"]), &tree("normal,dev,build", &[])));
+}
+
 #[test]
 fn the_documents_have_no_words_to_stumble_over() {
     none(stumbles(&documents()));
@@ -284,6 +303,34 @@ fn features(files: &Files) -> Vec<String> {
 }
 
 /// The [`STUMBLES`] of texts. What is quoted as code is none.
+/// The features that only the second of two trees has, for the libraries of the first.
+fn only_in_tests(program: &str, tests: &str) -> Vec<String> {
+    // A clock that is driven.
+    const HARMLESS: &[&str] = &["tokio test-util"];
+    let libraries = |tree: &str| -> BTreeMap<String, BTreeSet<String>> {
+        let mut all = BTreeMap::<String, BTreeSet<String>>::new();
+        for line in tree.lines() {
+            let mut words = line.split(' ').filter(|word| !word.starts_with('('));
+            let library = words.by_ref().take(2).collect::<Vec<_>>().join(" ");
+            all.entry(library).or_default().extend(words.flat_map(|word| word.split(',')).map(str::to_owned));
+        }
+        all
+    };
+    let tests = libraries(tests);
+    let mut wrong = Vec::new();
+    for (library, features) in libraries(program) {
+        let name = library.split(' ').next().unwrap_or_default();
+        let more = tests.get(&library).into_iter().flatten().filter(|feature| !features.contains(*feature));
+        wrong.extend(
+            more.filter(|more| *more != "default" && !HARMLESS.contains(&format!("{name} {more}").as_str()))
+                .map(|more| {
+                    format!("{library}: only the tests have the feature \"{more}\"; name it in Cargo.toml")
+                }),
+        );
+    }
+    wrong
+}
+
 fn stumbles(files: &Files) -> Vec<String> {
     let mut found = Vec::new();
     for (file, text) in files {
@@ -391,6 +438,15 @@ fn every_guard_finds_a_planted_fault() {
     }
     assert_eq!(named_paths("`src/a.rs`, `b.rs::f`, `make test`, `codes!`, `a::b`"), ["src/a.rs", "b.rs"]);
     assert!(sources().len() > 100 && documents().len() > 10);
+}
+
+#[test]
+fn a_feature_that_only_tests_have_is_found() {
+    let program = "regex v1.0.0 std\nserde v1.0.0 (proc-macro) std";
+    let tests = "regex v1.0.0 default,std,unicode\nserde v1.0.0 (proc-macro) std\nproptest v1.0.0 std";
+    let found = only_in_tests(program, tests);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("\"unicode\""), "{found:?}");
 }
 
 #[test]
