@@ -1,7 +1,7 @@
 // Form controls of every kind: described, edited, set, read back.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { css, label, on, role, targetOf, testId, text } from "./page.mjs";
+import { css, header, label, on, record, role, targetOf, testId, text } from "./page.mjs";
 
 const value = (page, token) => page.ask({ ask: "value", token });
 const leave = (page, token) => page.ask({ ask: "value", token, leave: true });
@@ -112,6 +112,14 @@ test("controls are read again without a touch: changed, replaced, gone, hidden, 
   assert.deepEqual((await review(page, [name, label("Name")])).map(({ token }) => token), [name.token], "the new element has a token of its own");
   assert.deepEqual(await page.main("log"), []);
   assert.deepEqual(await review(page, [{ token: 1 }, label("Name")]), [null], "another document has no such field");
+}));
+
+test("a control of a record is read where the record is now", () => on(`<table aria-label=T><tr><th>Email<th>Pick
+  <tr><td>ada@x<td><input type=checkbox><tr><td>bob@x<td><input type=checkbox></table>`, async (page) => {
+  const pick = role("checkbox", undefined, { within: targetOf(record({ within: targetOf(role("table", "T")) }, header("Email"), "ada@x")) });
+  const box = await page.edit(pick);
+  await page.main("{ const [, ada, bob] = document.querySelectorAll('tr'); ada.cells[0].textContent = 'bob@x'; bob.cells[0].textContent = 'ada@x'; bob.querySelector('input').click() }");
+  assert.equal((await review(page, [box, pick]))[0].checked, true);
 }));
 
 test("a select that the page takes away or replaces was set, once", () => on(`

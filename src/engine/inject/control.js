@@ -288,7 +288,9 @@ function review(fields) {
     // Another document has no such token.
     if (!known) return null;
     const was = known.deref();
-    const element = was?.isConnected ? was : attempt(() => controlOf(one(target)));
+    const found = () => attempt(() => controlOf(one(target)));
+    // A list may use the elements of a row again for another record: in a record, what is found there now is meant.
+    const element = (recordsOf(target).length && found()) || (was?.isConnected ? was : found());
     if (!element || !kindOf(element) || !isVisible(element)) return null;
     const now = control(element, tokenOf(element, target));
     if (text && now.kind === "text" && now.length === 0 && isChip(element, text)) now.values = [text];
