@@ -196,10 +196,11 @@ fn greedy(mib: u32, then: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_that_has_grown_is_replaced_between_two_jobs() {
-    let (bench, started) = bench(260).await;
+    let (bench, started) = bench(180).await;
     assert_eq!(bench.run("connection.test", json!({})).await.outcome, Outcome::Succeeded);
     let old = browsers(me());
-    changed(&bench.site, "GET /members", "</body>", &greedy(220, "")).await;
+    // While the page is loaded again, the browser may hold both documents: that is less than twice the limit.
+    changed(&bench.site, "GET /members", "</body>", &greedy(110, "")).await;
     let done = bench.run("user.get", json!({ "user": { "userName": "nada@acme.example" } })).await;
     assert_eq!(done.outcome, Outcome::Succeeded, "{:?}", done.error);
     let begun = Instant::now();

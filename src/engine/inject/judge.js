@@ -122,9 +122,10 @@ const rectOf = (element) => {
 async function staysStill(element) {
   const rect = rectOf(element);
   const animated = isAnimated(element);
-  await frame();
-  // An animation that is about to begin moves nothing in the first frame, and a busy page draws frames late.
-  if (animated) await frame(250);
+  const drawn = await frame();
+  // An animation that is about to begin moves nothing in the first frame. A busy page draws its frames late: without one,
+  // nothing is known.
+  if (animated && !(await frame(250)) && !drawn && document.visibilityState === "visible") return false;
   const after = element.isConnected ? rectOf(element) : null;
   lastRects.set(element, after);
   return after === rect;
@@ -135,12 +136,12 @@ function isAnimated(element) {
   return false;
 }
 
-/** The next animation frame; after `most` ms also where none comes (background tabs). */
+/** The next animation frame, or the end of `most` ms where none comes (background tabs). @returns whether one came */
 const frame = (most = 50) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, most);
+  const timer = setTimeout(() => resolve(false), most);
   requestAnimationFrame(() => {
     clearTimeout(timer);
-    resolve();
+    resolve(true);
   });
 });
 
