@@ -422,7 +422,13 @@ fn assigned(value: &Value) -> Value {
             let kept = map.iter().filter(|(_, value)| !value.is_null());
             Value::Object(kept.map(|(key, value)| (key.clone(), assigned(value))).collect())
         }
-        Value::Array(items) => items.iter().filter(|item| !item.is_null()).map(assigned).collect(),
+        Value::Array(items) => {
+            // An item of which nothing is left is no item.
+            let is_empty = |item: &Value| item.as_object().is_some_and(serde_json::Map::is_empty);
+            let kept =
+                items.iter().filter(|item| !item.is_null()).map(|item| (is_empty(item), assigned(item)));
+            kept.filter(|(was_empty, item)| *was_empty || !is_empty(item)).map(|(_, item)| item).collect()
+        }
         other => other.clone(),
     }
 }

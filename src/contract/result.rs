@@ -40,6 +40,10 @@ pub struct JobResult {
     /// changed that record, too: look at it in the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other_record_touched: Option<String>,
+    /// What the job carries, no step uses, and no page shows to the playbook: attributes, `emails[1]`, kinds of entitlements. The
+    /// app did not get them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
     #[serde(default)]
     pub error: Option<Failure>,
     /// The requests that left the page from the commit on and may change the app (RFC 9110, section 9.2.1): at most 20.
@@ -208,6 +212,9 @@ pub struct UserRecord {
     pub pending: Option<String>,
     #[serde(default)]
     pub entitlements: Vec<Entitlement>,
+    /// Attributes and kinds that the page did not show for this user. Nothing is known about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<String>,
     /// The other attributes that the view shows.
     #[serde(flatten)]
     pub attributes: BTreeMap<String, String>,

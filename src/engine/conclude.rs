@@ -22,6 +22,8 @@ pub struct Conclusion {
     pub other_record_touched: Option<String>,
     /// Attributes and kinds that the job asks for and no view reads.
     pub unverified: Vec<String>,
+    /// What the job carries, no step uses, and no column reads.
+    pub ignored: Vec<String>,
     pub error: Option<Failure>,
     pub users: Option<Vec<UserRecord>>,
     pub completeness: Option<Completeness>,

@@ -90,7 +90,12 @@ impl<'a> Run<'a> {
 
     pub(super) fn into_conclusion(self) -> Conclusion {
         let Attempt { commit, conclusion, .. } = self.attempt;
-        Conclusion { drift: self.notes.into_drift(), commit_reached: commit.reached(), ..conclusion }
+        Conclusion {
+            drift: self.notes.into_drift(),
+            commit_reached: commit.reached(),
+            ignored: self.plan.ignored.clone(),
+            ..conclusion
+        }
     }
 
     pub(super) fn emit(&self, kind: EventKind) {

@@ -18,7 +18,10 @@ use crate::{
     contract::{Change, Code, EvidencePolicy, Failure, Operation, Outcome, UserRecord, Verified},
     event::EventKind,
     plan::diff::{self, Wish},
-    playbook::syntax::{Becomes, Values, View},
+    playbook::{
+        syntax::{Becomes, Values, View},
+        visit::template_names,
+    },
     query::same,
 };
 
@@ -322,13 +325,20 @@ impl Run<'_> {
     /// Adding to a list, or taking from it, needs to know what is in it.
     fn depends_on_unread(&self, unread: &[String]) -> Result<(), Failure> {
         let source = &self.plan.playbook;
-        let needs_all = |kind: &str| match &self.plan.desired.entitlements {
-            Wish::Remove(named) => named.contains_key(kind),
-            Wish::Add(named) => {
-                let many = source.playbook.entitlements.get(kind).is_some_and(|rule| rule.any_of.is_some());
-                many && named.contains_key(kind)
-            }
-            Wish::Be(_) | Wish::Nothing => false,
+        let steps = self.plan.steps.iter().map(|planned| &planned.step);
+        let used = template_names(&source.playbook, steps);
+        let builds = |kind: &str| used.contains(&format!("entitlements.{kind}"));
+        let needs_all = |kind: &str| {
+            builds(kind)
+                && match &self.plan.desired.entitlements {
+                    Wish::Remove(named) => named.contains_key(kind),
+                    Wish::Add(named) => {
+                        let many =
+                            source.playbook.entitlements.get(kind).is_some_and(|rule| rule.any_of.is_some());
+                        many && named.contains_key(kind)
+                    }
+                    Wish::Be(_) | Wish::Nothing => false,
+                }
         };
         match unread.iter().find(|kind| needs_all(kind)) {
             None => Ok(()),

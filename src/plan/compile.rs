@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use super::{
     account::Account,
     address,
+    carried::{self, attribute_of},
     diff::{Desired, as_template_value},
     missing::Known,
     planned::{Plan, PlannedStep, number},
     scope::Scope,
     source::{Source, Subject},
-    wish::{self, attribute_of},
+    wish,
 };
 use crate::{
     contract::{Code, Failure, Job, LoginMethod, Operation},
@@ -40,10 +41,9 @@ impl Compiler<'_> {
         self.guard(subject.as_ref())?;
         let settings = address::settings(self.source, self.account)?;
         let (start, mut origins) = address::start_and_origins(self.source, self.account, &settings)?;
-        let desired = wish::desired(self.job, self.source, &body)?;
+        let mut desired = wish::desired(self.job, self.source, &body)?;
         self.required(&body)?;
-        let mut user =
-            self.job.user.as_ref().map(|u| serde_json::to_value(u).unwrap_or_default()).unwrap_or(json!({}));
+        let mut user = self.job.user.as_ref().map_or_else(|| json!({}), carried::in_templates);
         as_seen(&mut user, subject.as_ref());
         let values = json!({
             "user": user,
@@ -55,6 +55,8 @@ impl Compiler<'_> {
         let wanted = desired.entitlements_after(&self.source.playbook, None);
         scope.set_entitlements(&self.template_values(&wanted));
         scope.set_asked(&self.template_values(&wish::entitlements(self.job, self.source)?));
+        let ignored = carried::ignored(self.job, self.source, body.steps.as_deref(), &scope, &mut desired);
+        self.nothing_ignored(&ignored)?;
         let all_steps = self.sign_in().map(|(_, steps)| steps).into_iter().chain(&body.steps);
         origins.extend(address::of_modules(self.source, &scope, all_steps)?);
         let steps = body
@@ -84,6 +86,7 @@ impl Compiler<'_> {
                 .chain([self.account.username.to_owned()])
                 .collect(),
             also_changes: body.also_changes.iter().map(|name| name.value.clone()).collect(),
+            ignored,
             safeguard: self.job.safeguard.clone(),
             scope,
             playbook: Arc::clone(self.source),
@@ -201,6 +204,24 @@ impl Compiler<'_> {
         Ok(())
     }
 
+    /// Refuses an update, grant or revoke that asks for something which no step does and no column reads.
+    fn nothing_ignored(&self, ignored: &[String]) -> Result<(), Failure> {
+        let operation = self.job.operation;
+        let is_asked = |name: &&String| match operation {
+            Operation::UserUpdate => *name != "groups" && !name.contains('['),
+            Operation::EntitlementGrant | Operation::EntitlementRevoke => true,
+            _ => false,
+        };
+        match ignored.iter().find(is_asked) {
+            None => Ok(()),
+            Some(name) => {
+                let message = format!("no step of {operation} uses `{name}`, and no column reads it");
+                Err(Failure::new(Code::InvalidValue, message)
+                    .hint("leave it out of the job, or use it in the steps of the playbook"))
+            }
+        }
+    }
+
     fn template_values(&self, wanted: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, Value> {
         wanted
             .iter()
@@ -225,8 +246,11 @@ impl Compiler<'_> {
         }
         let find = playbook.find_user.as_ref().filter(|_| self.job.operation.about_a_user());
         for view in find.iter().map(|find| &find.view).chain(body.every_view()) {
-            if let Some(open) = playbook.views.get(&view.value).map(|view| &view.open) {
-                known.view(&view.value, open)?;
+            let name = &view.value;
+            if let Some(view) = playbook.views.get(name) {
+                known.view(name, &view.open)?;
+                let prepare = view.prepare.as_deref().unwrap_or_default();
+                known.steps(&number(self.source, prepare, &format!("views.{name}.prepare")))?;
             }
         }
         find.map_or(Ok(()), |find| known.find_user(find))?;
@@ -276,7 +300,8 @@ views:
   people:
     open: /people
     rows: { in: { table: People } }
-    columns: { externalId: { column: No. }, userName: { column: User } }
+    columns: { externalId: { column: No. }, userName: { column: User }, emails: { column: Mail } }
+    unread: [displayName, department, "urn:acme:badge:1.0:User:colour"]
 find_user: { view: people, absent: { text: Nobody } }
 login:
   signed_in: { link: People }
@@ -285,11 +310,21 @@ operations:
   user.delete:
     steps:
       - { click: { button: Delete, in: user row }, commit: true }
-  user.update:
-    changes: [displayName]
+  user.create:
     steps:
+      - form: { Name: "{{ user.displayName }}", Mail: "{{ user.emails | primary }}", City: "{{ user.addresses[0].locality }}" }
+      - { click: { button: Save }, commit: true }
+  user.update:
+    changes: [displayName, department, "urn:acme:badge:1.0:User:colour"]
+    steps:
+      - form:
+          Name: "{{ user.displayName }}"
+          Department: "{{ user.department }}"
+          Badge: "{{ user['urn:acme:badge:1.0:User'].colour }}"
       - { click: { button: Save, in: user row }, commit: true }
 "#;
+
+    const ENTERPRISE: &str = carried::ENTERPRISE;
 
     fn plan(identity: &str, operation: &str, user: Value) -> Result<Plan, Failure> {
         let text = PLAYBOOK.replace("identity: externalId", &format!("identity: {identity}"));
@@ -347,10 +382,66 @@ operations:
 
     #[test]
     fn an_attribute_of_an_extension_is_not_dropped_without_a_word() {
-        let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-        let user = json!({ "externalId": "7", enterprise: { "department": "Sales" } });
-        let refused = plan("externalId", "user.update", user).expect_err("it cannot be changed here");
-        assert_eq!(refused.code, Code::InvalidValue);
-        assert!(refused.message.contains("department"), "{}", refused.message);
+        let refused = |user: Value| {
+            let refused = plan("externalId", "user.update", user).map(drop);
+            refused.map_err(|refused| (refused.code, refused.message.split('`').nth(1).map(str::to_owned)))
+        };
+        let cannot = |name: &str| Err((Code::InvalidValue, Some(name.to_owned())));
+        let cost = json!({ "externalId": "7", ENTERPRISE: { "costCenter": "7" } });
+        assert_eq!(refused(cost), cannot("costCenter"));
+        let other = json!({ "externalId": "7", "urn:acme:badge:1.0:User": { "colour": "red", "size": 3 } });
+        assert_eq!(refused(other), cannot("urn:acme:badge:1.0:User:size"));
+        let photos = json!({ "externalId": "7", "photos": [{ "value": "https://a.example/1" }] });
+        assert_eq!(refused(photos), cannot("photos"));
+        let groups = json!({ "externalId": "7", "displayName": "Ada", "groups": [{ "value": "g1" }] });
+        assert_eq!(refused(groups), Ok(()), "a directory's own");
+    }
+
+    #[test]
+    fn what_an_extension_says_can_be_changed() {
+        let user = json!({
+            "externalId": "7", ENTERPRISE: { "department": "Sales" }, "urn:acme:badge:1.0:User": { "colour": "red" },
+        });
+        let done = plan("externalId", "user.update", user).expect("a plan");
+        let wished: Vec<(&str, &str)> =
+            done.desired.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(wished, [("department", "Sales"), ("urn:acme:badge:1.0:User:colour", "red")]);
+        assert_eq!(done.ignored, [""; 0]);
+        let typed = |template: &str| {
+            done.scope.text(&At { value: template.to_owned(), span: Span::default() }).expect("a text")
+        };
+        assert_eq!(typed("{{ user.department }}"), "Sales");
+        assert_eq!(typed("{{ user['urn:acme:badge:1.0:User'].colour }}"), "red");
+    }
+
+    #[test]
+    fn a_whole_user_is_accepted_and_what_nothing_uses_is_named() {
+        let user = json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", ENTERPRISE],
+            "id": "2819", "externalId": "7", "userName": "ada", "meta": { "resourceType": "User" },
+            "name": { "formatted": "Ada Byron", "givenName": "Ada" }, "displayName": "Ada", "active": true,
+            "emails": [{ "value": "a@home.example" }, { "value": "a@work.example", "primary": true }],
+            "phoneNumbers": [], "photos": [{ "value": "https://a.example/1", "type": "photo" }], "nickName": null,
+            "addresses": [{ "locality": "Paris", "country": "FR" }], "groups": [{ "value": "g1" }],
+            ENTERPRISE: { "department": "Sales", "manager": { "value": "26", "displayName": "Bo" } },
+            "urn:acme:badge:1.0:User": { "colour": "red" },
+        });
+        let done = plan("externalId", "user.create", user).expect("a plan");
+        let mut ignored = done.ignored.clone();
+        ignored.sort();
+        let names = [
+            "active",
+            "department",
+            "emails[0]",
+            "groups",
+            "manager",
+            "name.formatted",
+            "name.givenName",
+            "photos",
+            "urn:acme:badge:1.0:User:colour",
+        ];
+        assert_eq!(ignored, names);
+        let wished: Vec<&String> = done.desired.attributes.keys().collect();
+        assert_eq!(wished, ["addresses.country", "addresses.locality", "displayName", "emails", "userName"]);
     }
 }

@@ -56,7 +56,10 @@ pub fn folded(text: &str) -> String {
 pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<String>]) -> UserRecord {
     let mut record = UserRecord::default();
     for ((name, column), cell) in view.every_column().zip(row) {
-        let Some(cell) = cell.as_deref().or(column.without.as_deref()) else { continue };
+        let Some(cell) = cell.as_deref().or(column.without.as_deref()) else {
+            record.unread.push(name.value.clone());
+            continue;
+        };
         let shown = folded(cell);
         if playbook.entitlements.get(&name.value).is_some() {
             record.entitlements.extend(items(column, &shown).into_iter().map(|value| Entitlement {
@@ -93,12 +96,14 @@ pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<St
 /// The values of a cell that may have several.
 pub fn items(column: &Column, shown: &str) -> Vec<String> {
     let parts: Vec<&str> = match &column.split {
-        _ if column.each.is_some() => shown.split(BETWEEN).collect(),
-        Some(separator) if !separator.value.is_empty() => shown.split(separator.value.as_str()).collect(),
+        Some(separator) if !separator.value.is_empty() && column.each.is_none() => {
+            shown.split(separator.value.as_str()).collect()
+        }
         _ => vec![shown],
     };
     parts
         .into_iter()
+        .flat_map(|part| part.split(BETWEEN))
         .map(folded)
         .filter(|part| !part.is_empty() && !matches!(part.as_str(), "-" | "–" | "—"))
         .map(|part| meaning(column, &part))

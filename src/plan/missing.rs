@@ -469,7 +469,7 @@ steps:
             compiled(&playbook, "beacon", job).map_err(|refused| refused.code)
         };
         assert_eq!(revoke("role", "Admin"), Ok(()));
-        assert_eq!(revoke("team", "Sales"), Err(Code::MissingAttribute));
+        assert_eq!(revoke("team", "Sales"), Err(Code::InvalidValue), "no step takes away a team");
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub struct Plan {
     pub protected: Vec<String>,
     /// Attributes and kinds that the app changes automatically with this operation.
     pub also_changes: Vec<String>,
+    /// What the job carries, no step uses, and no column reads.
+    pub ignored: Vec<String>,
     pub safeguard: Option<crate::contract::Safeguard>,
     pub scope: Scope,
     pub playbook: Arc<Source>,

@@ -235,7 +235,7 @@ impl Scope {
 
     /// A detail page, as a question to the page.
     pub fn detail_view(&self, detail: &Detail) -> Result<page::View, Failure> {
-        Ok(page::View { rows: self.page_of_record(detail)?, columns: self.columns(&detail.columns)? })
+        self.asked(self.page_of_record(detail)?, &detail.columns)
     }
 
     fn find_view(&self) -> Result<&syntax::View, Failure> {
@@ -383,14 +383,28 @@ impl Scope {
 
     /// A view, as a question to the page.
     pub fn view(&self, view: &syntax::View) -> Result<page::View, Failure> {
-        Ok(page::View { rows: self.rows(view.rows.as_ref())?, columns: self.columns(&view.columns)? })
+        self.asked(self.rows(view.rows.as_ref())?, &view.columns)
     }
 
-    fn columns(&self, columns: &Names<Column>) -> Result<Vec<page::Column>, Failure> {
-        columns
-            .iter()
-            .map(|(name, column)| Ok(page::Column { name: name.value.clone(), at: self.column(column)? }))
-            .collect()
+    fn asked(&self, rows: page::Rows, columns: &Names<Column>) -> Result<page::View, Failure> {
+        let whole = self.subject.as_ref().and_then(|subject| {
+            let column = columns.names().position(|name| name == subject.attribute)?;
+            Some(page::WholeRecord {
+                column,
+                equals: subject.value.clone(),
+                ignore_case: subject.ignore_case,
+            })
+        });
+        let columns = columns.iter().map(|(name, column)| {
+            let rule = self.source.playbook.entitlements.get(&name.value);
+            Ok(page::Column {
+                name: name.value.clone(),
+                at: self.column(column)?,
+                optional: column.without.is_some(),
+                several: rule.is_some_and(|rule| rule.any_of.is_some()),
+            })
+        });
+        Ok(page::View { rows, columns: columns.collect::<Result<_, Failure>>()?, whole })
     }
 
     fn column(&self, column: &Column) -> Result<ColumnAt, Failure> {
@@ -401,6 +415,10 @@ impl Scope {
             (None, None, None) => {
                 return Err(Failure::new(Code::PlaybookInvalid, "a column has no place"));
             }
+        };
+        let at = match &column.attribute {
+            Some(name) => ColumnAt::Attribute { at: Box::new(at), name: name.value.clone() },
+            None => at,
         };
         Ok(match column.says.as_ref().and_then(|says| says.value.split_once("{value}")) {
             Some((before, after)) => ColumnAt::Says {

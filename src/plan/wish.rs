@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::{
+    carried,
     diff::{Desired, Wish, folded},
     source::Source,
 };
 use crate::{
-    contract::{Code, Entitlement, Failure, Job, Operation, User},
-    playbook::{
-        check::ATTRIBUTES,
-        syntax::{OperationSteps, Values},
-    },
+    contract::{Code, Entitlement, Failure, Job, Operation},
+    playbook::syntax::{OperationSteps, Values},
 };
 
 /// The state that the job wants for the user, or the reason why the playbook cannot fulfil it.
@@ -37,7 +33,7 @@ pub(super) fn desired(job: &Job, source: &Source, body: &OperationSteps) -> Resu
         Operation::UserUpdate => {
             desired.attributes = attributes(job, source);
             desired.active = job.user.as_ref().and_then(|u| u.active);
-            changeable(job, source, body, &desired, &wished)?;
+            changeable(source, body, &desired, &wished)?;
             desired.entitlements = Wish::Be(wished);
         }
         Operation::UserDisable => desired.active = Some(false),
@@ -52,12 +48,10 @@ pub(super) fn desired(job: &Job, source: &Source, body: &OperationSteps) -> Resu
 /// The attributes of the job, without the identity and the attributes that only the gateway uses.
 fn attributes(job: &Job, source: &Source) -> BTreeMap<String, String> {
     let identity = source.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
-    let user = job.user.as_ref();
-    ATTRIBUTES
-        .iter()
-        .filter(|name| **name != identity && !matches!(**name, "active" | "externalId" | "id"))
-        .filter_map(|name| Some(((*name).to_owned(), attribute_of(user?, name)?)))
-        .collect()
+    let value = |name: &str| job.user.as_ref().and_then(|user| carried::attribute_of(user, name));
+    let named = carried::attributes(job, identity).into_iter();
+    // A value that has no text, such as a list in an extension, can still be used in a template.
+    named.map(|name| (value(&name).unwrap_or_default(), name)).map(|(value, name)| (name, value)).collect()
 }
 
 /// The entitlements of the job, by kind. Unknown and conflicting ones are refused.
@@ -133,19 +127,8 @@ fn bounded(
     Ok(())
 }
 
-/// The extension attributes of the job: `urn:…:User.department`. No column reads them.
-fn extended(job: &Job) -> Vec<String> {
-    let extensions = job.user.iter().flat_map(|user| &user.extensions);
-    let named = extensions.flat_map(|(urn, value)| {
-        let attributes = value.as_object().into_iter().flatten();
-        attributes.map(move |(name, _)| format!("{urn}.{name}"))
-    });
-    named.collect()
-}
-
 /// Checks that `user.update` can change all wished attributes.
 fn changeable(
-    job: &Job,
     source: &Source,
     body: &OperationSteps,
     desired: &Desired,
@@ -154,7 +137,7 @@ fn changeable(
     let can: Vec<&str> = body.changes.iter().flatten().map(|c| c.value.as_str()).collect();
     let asked = desired.attributes.keys().chain(wished.keys()).map(String::as_str);
     let asked = asked.chain(desired.active.map(|_| "active")).map(str::to_owned);
-    for attribute in asked.chain(extended(job)) {
+    for attribute in asked {
         if !can.contains(&attribute.as_str()) {
             let at = source.playbook.operations.iter().find(|(name, _)| name.value == "user.update");
             let place = at.map_or_else(String::new, |(name, _)| source.place(name.span));
@@ -167,21 +150,4 @@ fn changeable(
         }
     }
     Ok(())
-}
-
-/// The value of a user's attribute, as text.
-pub(super) fn attribute_of(user: &User, attribute: &str) -> Option<String> {
-    let value = serde_json::to_value(user).ok()?;
-    let found = attribute.split('.').try_fold(&value, |value, key| value.get(key))?;
-    match found {
-        Value::String(text) => Some(text.clone()),
-        Value::Bool(b) => Some(b.to_string()),
-        Value::Number(n) => Some(n.to_string()),
-        // Multi-valued: the primary one, else the first (RFC 7643 §2.4).
-        Value::Array(items) => {
-            let primary = items.iter().find(|item| item["primary"] == Value::Bool(true)).or(items.first())?;
-            primary["value"].as_str().map(str::to_owned)
-        }
-        Value::Null | Value::Object(_) => None,
-    }
 }

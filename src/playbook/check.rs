@@ -6,6 +6,7 @@ mod commits;
 mod locators;
 mod names;
 mod place;
+mod reading;
 mod sections;
 mod steps;
 mod templates;
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::contract::Operation;
 
-/// The attributes of a SCIM user that a playbook may read and write (RFC 7643 §4.1).
+/// The attributes of a SCIM user that a playbook may read and write (RFC 7643 §4.1, and §4.3 for the enterprise extension).
 pub const ATTRIBUTES: &[&str] = &[
     "userName",
     "externalId",
@@ -41,6 +42,27 @@ pub const ATTRIBUTES: &[&str] = &[
     "name.honorificSuffix",
     "emails",
     "phoneNumbers",
+    "profileUrl",
+    "ims",
+    "photos",
+    "addresses",
+    "addresses.formatted",
+    "addresses.streetAddress",
+    "addresses.locality",
+    "addresses.region",
+    "addresses.postalCode",
+    "addresses.country",
+    "groups",
+    "roles",
+    "entitlements",
+    "x509Certificates",
+    "employeeNumber",
+    "costCenter",
+    "organization",
+    "division",
+    "department",
+    "manager",
+    "manager.displayName",
 ];
 
 /// The built-in target: the record where the user was read.
@@ -55,6 +77,8 @@ pub fn check(playbook: &Playbook, modules: &Modules) -> Vec<Diagnostic> {
     checker.entitlement_rules();
     checker.views();
     checker.find_user();
+    checker.listed_identity();
+    checker.protected_kinds();
     checker.login();
     checker.operations();
     checker.names();
@@ -276,6 +300,9 @@ impl Checker<'_> {
 
     fn write(&mut self, operation: Operation, name: &At<String>, body: &OperationSteps, steps: &[Step]) {
         self.commits(operation, name, steps);
+        if self.playbook.find_user.is_some() {
+            self.written(operation, name, body);
+        }
         for kind in body.gives.iter().flatten() {
             if self.playbook.entitlements.get(&kind.value).is_none() {
                 let message = format!("there is no entitlement `{}`", kind.value);
@@ -286,6 +313,7 @@ impl Checker<'_> {
         }
         for attribute in body.requires.iter().chain(body.changes.iter().flatten()).chain(&body.also_changes) {
             let known = ATTRIBUTES.contains(&attribute.value.as_str())
+                || attribute.value.starts_with("urn:")
                 || self.playbook.entitlements.get(&attribute.value).is_some();
             if !known {
                 let names = ATTRIBUTES.iter().copied().chain(self.playbook.entitlements.names());
@@ -304,7 +332,11 @@ impl Checker<'_> {
             );
         }
         let read: Vec<&str> = self.found_columns().collect();
-        let reads_entitlement = self.playbook.entitlements.names().any(|name| read.contains(&name));
+        let view = self.playbook.find_user.as_ref().and_then(|f| self.playbook.views.get(&f.view.value));
+        let unread = view.is_some_and(|view| {
+            view.unread.iter().any(|name| self.playbook.entitlements.get(&name.value).is_some())
+        });
+        let reads_entitlement = unread || self.playbook.entitlements.names().any(|name| read.contains(&name));
         let reads_active = read.contains(&"active");
         if matches!(operation, Operation::UserDisable | Operation::UserEnable) && !reads_active {
             self.note(

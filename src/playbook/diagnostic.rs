@@ -77,6 +77,9 @@ findings! {
     OperationShape "P050" Error => "An operation lacks `steps`, `view` or `unsupported`, or has a key that it cannot have.";
     NotPlayed "P051" Warning => "No scenario plays this operation.";
     NoOperations "P052" Error => "The playbook has no operations.";
+    NotRead "P053" Error => "A write sets something that the view of `find_user` does not read, and does not declare under `unread`.";
+    NoneNotShown "P054" Warning => "A column reads each of several elements, and nothing shows that there are none.";
+    NotUsed "P055" Warning => "`changes` or `gives` names something that no step uses.";
     SecretOutsideLogin "P060" Error => "A secret is used outside of `login`, or outside of `secret:`.";
     WideOrigin "P061" Error => "An origin is too wide, or uses http outside of the loopback.";
     StartOutsideOrigins "P062" Error => "`start` is not on any of the origins.";

@@ -3,13 +3,14 @@
 //! This is the only match over all actions that lists their parts. The rules and the plan use it, so that neither can miss a
 //! part of a new action.
 
-use std::slice::from_ref;
+use std::{collections::BTreeSet, slice::from_ref};
 
 use super::{
     at::At,
     locator::{By, Find, Locator},
     step::{Action, Condition, FormValue, Step},
     syntax::Playbook,
+    template,
 };
 
 /// One part of a step.
@@ -209,6 +210,29 @@ impl Find {
         };
         by.into_iter().chain(&self.text).chain(self.under.iter().map(|under| &under.text)).collect()
     }
+}
+
+/// The names that the templates of steps use, also in the steps inside them and in the targets that they name.
+pub fn template_names<'s>(
+    playbook: &'s Playbook,
+    steps: impl IntoIterator<Item = &'s Step>,
+) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    let mut locators = Vec::new();
+    let mut note = |text: &At<String>| used.extend(template::names(&text.value).unwrap_or_default());
+    for step in steps {
+        each_step(from_ref(step), &mut |step| {
+            step.templates().into_iter().for_each(&mut note);
+            locators.extend(step.locators());
+        });
+    }
+    let mut followed = BTreeSet::new();
+    while let Some(locator) = locators.pop() {
+        locator.templates().into_iter().for_each(&mut note);
+        let targets = locator.names().into_iter().filter(|name| followed.insert(name.value.as_str()));
+        locators.extend(targets.filter_map(|name| playbook.targets.get(&name.value)));
+    }
+    used
 }
 
 /// Visits every step of a playbook, those inside other steps too.

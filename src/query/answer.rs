@@ -137,7 +137,7 @@ pub enum ControlKind {
 /// The records of a view on this page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Records {
-    /// The values of each record, in the order of the view's columns. `None` if the record has no such place.
+    /// The values of each record, in the order of the view's columns. `None`: the record does not show it, or only a part of it.
     pub rows: Vec<Vec<Option<String>>>,
 }
 

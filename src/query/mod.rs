@@ -20,4 +20,4 @@ pub use target::{
     BETWEEN, By, ColumnAt, Condition, NUMBER, Query, RecordQuery, Rows, State, Target, TextMatch,
     stands_alone,
 };
-pub use view::{Column, View};
+pub use view::{Column, View, WholeRecord};

@@ -112,8 +112,11 @@ pub enum ColumnAt {
     Header(TextMatch),
     /// In the element found by this inside the record.
     Cell(Query),
-    /// In several elements inside the record: several values, separated by [`BETWEEN`].
+    /// In several elements inside the record: several values, separated by [`BETWEEN`]. No element is no value, if what is
+    /// around the elements (`within`, or their heading) is there. Otherwise the record does not show it.
     Each(Query),
+    /// In this attribute of the element at that place.
+    Attribute { at: Box<ColumnAt>, name: String },
     /// At that place, between these two texts. Another text has no value.
     Says { at: Box<ColumnAt>, before: String, after: String },
 }

@@ -87,6 +87,7 @@ impl DeliveryHandler {
             job = %received.job.id,
             operation = %received.job.operation,
             outcome = %result.outcome,
+            ignored = %result.ignored.join(", "),
             ms = result.timings.total_ms,
             "finished"
         );

@@ -27,6 +27,7 @@ pub(super) fn result_of(id: &str, conclusion: Conclusion) -> JobResult {
         verified: conclusion.verified,
         unverified: conclusion.unverified,
         other_record_touched: conclusion.other_record_touched,
+        ignored: conclusion.ignored,
         error: conclusion.error,
         sent: conclusion.sent,
         users: conclusion.users,

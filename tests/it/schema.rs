@@ -28,6 +28,7 @@ fn schema_says(finding: Finding) -> Result<(), &'static str> {
         | F::TargetLoop
         | F::NoFindUser
         | F::IdentityNotRead
+        | F::NotRead
         | F::UnknownAttribute
         | F::ActiveNotRead
         | F::EntitlementNotRead
@@ -50,7 +51,9 @@ fn schema_says(finding: Finding) -> Result<(), &'static str> {
         | F::NothingAnswered
         | F::ResendNotProved
         | F::SecretOutsideLogin => "it follows the steps",
-        F::FragileLocator | F::NoTenant => "it is a warning, and the playbook can be played",
+        F::FragileLocator | F::NoTenant | F::NoneNotShown | F::NotUsed => {
+            "it is a warning, and the playbook can be played"
+        }
         F::BadColumn
         | F::EntitlementRule
         | F::OperationShape

@@ -219,7 +219,7 @@ function lackOf({ by, within }) {
   if (kind !== "record" || within) return null;
   try {
     reader(record.column, one(record.rows.within));
-    return null;
+    return hiddenIdentity(record, document);
   } catch (error) {
     if (error instanceof Miss) return error.refusal().message;
     throw error;

@@ -27,6 +27,9 @@ class Nothing extends Miss {
     const { query, scope } = this;
     const others = query.about ? attempt(() => find({ ...query, about: undefined }, scope, {})) ?? [] : [];
     if (others.length === 1) return { kind: "not_found", message: `${describe(others[0])} ${personTrouble(query.about, others[0])}`, candidates: [] };
+    const [kind, record] = variant(query.by);
+    const unseen = kind === "record" && !query.within ? hiddenIdentity(record, scope) : null;
+    if (unseen) return { kind: "hidden", message: `${sayQuery(query)}: ${unseen}`, candidates: [] };
     const hidden = attempt(() => find({ ...query, nth: undefined }, scope, { hidden: true })) ?? [];
     if (hidden.length) {
       const front = attempt(() => collect(document, roleSelector("dialog")).findLast((dialog) => isRole(dialog, "dialog") && isVisible(dialog)));

@@ -34,15 +34,50 @@ const BUTTON_TYPES = new Set(["submit", "reset", "button"]);
 const valueText = (input) => (input.type === "password" || input.type === "checkbox" || input.type === "radio" || input.type === "hidden" ? "" : input.value);
 
 /** An image, or an icon that only has a name. */
-const pictured = (element) => roleOf(element) === "img" || (!roleOf(element) && element.localName !== "svg" && element.childElementCount === 0 && !element.shadowRoot && !/\S/.test(element.textContent) && element.hasAttribute("aria-label"));
+const pictured = (element) => roleOf(element) === "img" || (!roleOf(element) && element.localName !== "svg" && element.childElementCount === 0 && !element.shadowRoot && !fold(element.textContent) && element.hasAttribute("aria-label"));
 
-/** The content of a place of a record: text, values, names of pictures; of a single checkbox or switch, its state. */
-function cellText(element) {
+/**
+ * The content of a place of a record: text, values, names of pictures. Of boxes to tick: the state of the only one, or the
+ * names of those that are ticked. Several values are separated by `BETWEEN`.
+ * @param {boolean} [several] it may have several values: the texts of its parts are values
+ */
+function cellText(element, several) {
   if (isSwitchable(element)) return String(isOn(element));
   const text = fold(shownText(element, true));
-  if (text) return text;
-  const boxes = collect(element, roleSelector("checkbox")).filter((box) => isSwitchable(box) && isVisible(box));
-  return boxes.length === 1 ? String(isOn(boxes[0])) : "";
+  const boxes = collect(element, BOXES).filter((box) => (isSwitchable(box) || isRole(box, "radio")) && (isVisible(box) || labelsOf(box).some(isVisible)));
+  if (boxes.length && !beyondLabels(element, boxes, text)) {
+    if (boxes.length === 1 && isSwitchable(boxes[0])) return String(isOn(boxes[0]));
+    return boxes.filter(isOn).map(nameOf).filter(Boolean).join(BETWEEN);
+  }
+  if (!text) return iconText(element);
+  return several ? valuesIn(element)?.join(BETWEEN) ?? text : text;
+}
+
+/** What icons say where there is no text: the title of an element or of a drawing. The title of a field or cell is a hint. */
+function iconText(element) {
+  const isIcon = (icon) => (icon.localName === "svg" || icon.hasAttribute("title")) && !icon.matches(FIELDS) && !isCell(icon) && isVisible(icon);
+  const icons = [element, ...collect(element, "svg,[title]")].filter(isIcon);
+  return fold(icons.filter((icon) => !icons.some((outer) => outer !== icon && isWithin(outer, icon))).map((icon) => icon.getAttribute("title") || nameOf(icon)).join(" "));
+}
+
+const BOXES = ["checkbox", "radio"].map(roleSelector).join(",");
+
+/** Does a text say more than the labels of these boxes? */
+function beyondLabels(element, boxes, text) {
+  let rest = text;
+  for (const box of boxes) for (const label of labelsOf(box)) if (isWithin(element, label)) rest = rest.replace(textOf(label), "");
+  return fold(rest) !== "";
+}
+
+/** The texts of the parts that alone make up an element: chips, items of a list. Null: it is one text. @returns {string[] | null} */
+function valuesIn(element) {
+  const parts = [];
+  for (const child of childrenOf(element)) {
+    if (child.nodeType === Node.TEXT_NODE && /[^\s,;|·]/u.test(fold(child.data))) return null;
+    if (child.nodeType === Node.ELEMENT_NODE && child.localName !== "br" && isExposed(child) && fold(shownText(child, true))) parts.push(child);
+  }
+  if (parts.length === 1) return valuesIn(parts[0]);
+  return parts.length ? parts.map((part) => fold(shownText(part, true))) : null;
 }
 
 const isSwitchable = (element) => isRole(element, "checkbox");

@@ -39,7 +39,7 @@ function gridOf(table) {
     const spanning = new Set(taken.filter(({ until, cell }) => until > index && roleOf(cell.element) !== "columnheader").map(({ cell }) => cell));
     const placed = [];
     let column = 0;
-    for (const cell of cellsOf(row)) {
+    for (const cell of placesOf(row)) {
       const said = Number(cell.getAttribute("aria-colindex"));
       if (said > 0) column = said - 1;
       else while (taken[column]?.until > index) column++;
@@ -48,7 +48,7 @@ function gridOf(table) {
       const place = { element: cell, start: column, end: column + width };
       for (let at = column; at < place.end; at++) taken[at] = { until: index + height, cell: place };
       placed.push(place);
-      if (roleOf(cell) === "columnheader") headers.push({ text: textOf(cell) || nameOf(cell), ...place });
+      if (roleOf(cell) === "columnheader" && isExposed(cell)) headers.push({ text: textOf(cell) || nameOf(cell), ...place });
       column += width;
     }
     cells.set(row, [...placed, ...spanning]);
@@ -70,7 +70,12 @@ const CELLS = ["cell", "gridcell", "columnheader", "rowheader"].map(roleSelector
 const isCell = (element) => /^(?:cell|gridcell|columnheader|rowheader)$/.test(roleOf(element));
 
 function cellsOf(row) {
-  return inOrder(collect(row, CELLS).filter((cell) => isCell(cell) && isExposed(cell) && around(cell, (outer) => isRole(outer, "row")) === row));
+  return placesOf(row).filter(isExposed);
+}
+
+/** The cells of a row, also those that are hidden and keep their place. */
+function placesOf(row) {
+  return inOrder(collect(row, CELLS).filter((cell) => isCell(cell) && (isExposed(cell) || hasBox(cell)) && around(cell, (outer) => isRole(outer, "row")) === row));
 }
 
 /** @returns {number} the column under the header of this name @throws {Miss} */
@@ -85,34 +90,114 @@ function columnOf(table, match) {
   const starts = new Set(found.map((header) => header.start));
   if (starts.size === 1) return found[0].start;
   if (starts.size > 1) throw new Miss("ambiguous", () => `${found.length} columns of ${describe(table)} have the header ${sayMatch(match)}`, () => found.map((header) => `column ${header.start + 1} ${quote(header.text)}`));
-  throw new Miss("no_such_column", () => `${describe(table)} has no column ${sayMatch(match)}`, () => headers.map((header) => quote(header.text)));
+  const hidden = collect(table, roleSelector("columnheader")).some((header) => isRole(header, "columnheader") && !isExposed(header) && matches(fold(header.textContent)));
+  throw new Miss(hidden ? "hidden" : "no_such_column", () => (hidden ? `the column ${sayMatch(match)} of ${describe(table)} is there, but hidden` : `${describe(table)} has no column ${sayMatch(match)}`), () => headers.map((header) => quote(header.text)));
 }
 
 /**
- * How to read one place of each record of a container.
+ * How to read one place of each record of a container. Null: the record does not show it.
+ * @param {boolean} [several] the place may show several values
  * @returns {(record: Element) => string | null}
  */
-function reader(at, container) {
+function reader(at, container, several) {
+  const see = seer(at, container, several);
+  return (record) => {
+    const seen = see(record);
+    return seen instanceof Miss ? null : seen;
+  };
+}
+
+/**
+ * As `reader`; instead of null, the reason why the record does not show it.
+ * @returns {(record: Element) => string | Miss}
+ */
+function seer(at, container, several, show = (element) => cellText(element, several)) {
   const [kind, value] = variant(at);
   if (kind === "says") {
-    const read = reader(value.at, container);
-    return (record) => between(read(record), value.before, value.after);
+    const see = seer(value.at, container, false);
+    return (record) => {
+      const seen = see(record);
+      if (seen instanceof Miss) return seen;
+      return between(seen, value.before, value.after) ?? new Miss("not_found", () => `it shows ${quote(seen)}, not ${quote(`${value.before}…${value.after}`)}`);
+    };
   }
+  if (kind === "attribute") return seer(value.at, container, false, (element) => attributeOf(element, value.name));
   if (kind === "cell") {
     return (record) => {
       const found = find(value, record, { lenient: true });
       if (found.length > 1) throw new Miss("ambiguous", () => `${found.length} elements of ${describe(record)} match ${sayQuery(value)}`, () => found.map(describe));
-      return found.length ? cellText(found[0]) : null;
+      if (found.length) return whole(show(found[0]), several);
+      return empties(value, record).length === 1 ? "" : new Nothing(value, record);
     };
   }
-  if (kind === "each") return (record) => find(value, record, { lenient: true }).map(cellText).filter(Boolean).join(BETWEEN);
+  if (kind === "each") return (record) => each(value, record, show);
   if (!isTable(container)) throw new Miss("no_such_column", () => `${describe(container)} is not a table: it has no column ${sayMatch(value)}`);
   const column = columnOf(container, value);
   return (record) => {
     const row = gridOf(container).cells.has(record) ? record : around(record, (outer) => gridOf(container).cells.has(outer));
     const cell = row && gridOf(container).cells.get(row).find(({ start, end }) => start <= column && column < end);
-    return cell ? cellText(cell.element) : null;
+    if (!cell) return new Miss("not_found", () => `it has no cell in the column ${sayMatch(value)}`);
+    if (!isExposed(cell.element)) return new Miss("hidden", () => `its cell in the column ${sayMatch(value)} is there, but hidden`);
+    return whole(show(cell.element), several);
   };
+}
+
+/**
+ * The values of several elements. None of them is a value, too, where the record shows the part that would contain them:
+ * what is around them, or their heading.
+ * @returns {string | Miss}
+ */
+function each(query, record, show) {
+  const found = find(query, record, { lenient: true });
+  const holders = query.within ? any(query.within, record) : [];
+  if (!found.length) {
+    if (holders.length || query.within?.any.some((around) => empties(around, record).length)) return "";
+    const bare = { by: { role: { role: "heading", name: query.under } } };
+    return query.under && !query.within && find(bare, document, { lenient: true }).length ? "" : new Nothing(query, record);
+  }
+  const texts = [];
+  for (const element of found) {
+    const text = show(element);
+    if (text instanceof Miss) return text;
+    if (text) texts.push(text);
+  }
+  return cutOff(query, record, found, texts, holders) ?? texts.join(BETWEEN);
+}
+
+/** Elements without any content: they are there, and have no size only because nothing is in them. */
+const empties = (query, record) =>
+  (attempt(() => find(query, record, { hidden: true, lenient: true })) ?? []).filter((element) => isExposed(element) && !fold(element.textContent) && element.childElementCount === 0);
+
+/** Values that are there, and not shown: hidden ones among the others, or as many as "+3 more" says. @returns {Miss | undefined} */
+function cutOff(query, record, found, texts, holders) {
+  const parents = new Set(found.map(parentOf));
+  const hidden = (attempt(() => find({ ...query, nth: undefined }, record, { hidden: true, lenient: true })) ?? [])
+    .filter((element) => holders.length || parents.has(parentOf(element)))
+    .map((element) => fold(element.textContent))
+    .filter((text) => text && !texts.includes(text));
+  if (hidden.length) return new Miss("hidden", () => `${hidden.length} of its values ${hidden.length === 1 ? "is" : "are"} there, but hidden`, () => hidden.map((text) => quote(text)));
+  const beside = [...parents].flatMap((parent) => [...childrenOf(parent)].filter((child) => child.nodeType === Node.ELEMENT_NODE));
+  const parts = [...beside, ...holders.flatMap((holder) => collect(holder, "*").filter((part) => part.childElementCount === 0))];
+  const said = [...texts, ...[...parents, ...holders].flatMap(ownTexts), ...parts.filter(isVisible).map(textOf)];
+  const more = said.find((text) => MORE.test(text));
+  return more && onlySome(more);
+}
+
+/** A text that stands for values which are not shown: `+3`, `+3 more`, `and 2 others`, `…`. */
+const MORE = /^(?:…|\.{3}|(?:(?:and|…|\.{3}) ?)?\+ ?\p{Nd}+(?: \p{L}+){0,2}|(?:(?:and|show|…|\.{3}) ?)?\p{Nd}+ (?:more|others?))…?$/iu;
+
+/** A text of several values that ends in such a text. */
+const CUT = /(?:…|\.{3}|(?:^|[\s,;|·\u001f])(?:\+ ?\p{Nd}+(?: \p{L}+){0,2}|(?:and )?\p{Nd}+ (?:more|others?)))$/iu;
+
+const onlySome = (text) => new Miss("hidden", () => `it shows only some of its values: ${quote(text)}`);
+
+/** A text, if nothing is cut off. Only where there may be several values: a name may end in anything. */
+const whole = (text, several) => (several && typeof text === "string" && CUT.test(text) ? onlySome(text) : text);
+
+/** @returns {string | Miss} */
+function attributeOf(element, name) {
+  const text = attempt(() => readText(element, name));
+  return text === undefined ? new Miss("not_found", () => `${describe(element)} has no attribute ${quote(name)}`) : fold(text);
 }
 
 /** The separator of several values in one place: not a text for people. */
@@ -120,7 +205,7 @@ const BETWEEN = "\u001f";
 
 /** The part of a text between two others; null if the text is different. */
 function between(text, before, after) {
-  if (text === null || text.length < before.length + after.length || !text.startsWith(before) || !text.endsWith(after)) return null;
+  if (text.length < before.length + after.length || !text.startsWith(before) || !text.endsWith(after)) return null;
   return fold(text.slice(before.length, text.length - after.length));
 }
 
@@ -149,14 +234,54 @@ function nearRecords(record, scope) {
   return (close.length ? close : identities.slice(0, 8)).map((identity) => quote(identity));
 }
 
+/** Does a hidden place of a record show this identity? Its text, for people. @returns {string | null} */
+function hiddenIdentity(record, scope) {
+  const [kind, value] = variant(record.column);
+  const container = attempt(() => one(record.rows.within, scope));
+  if (kind !== "cell" || !container) return null;
+  const wanted = canonical(record.equals, record.ignore_case);
+  const shows = (row) => (attempt(() => find(value, row, { hidden: true, lenient: true })) ?? []).some((element) => canonical(element.textContent, record.ignore_case) === wanted);
+  return (attempt(() => rowsOf(record.rows, container)) ?? []).some(shows) ? `${sayQuery(value)} with ${quote(record.equals)} is there, but hidden` : null;
+}
+
 /** All records of a view. @returns {{rows: (string | null)[][]}} */
 function readRecords(view) {
   const container = one(view.rows.within);
-  const readers = view.columns.map((column) => reader(column.at, container));
-  const rows = rowsOf(view.rows, container).map((row) => readers.map((read) => read(row)));
+  const read = rowReader(view, container);
+  const rows = rowsOf(view.rows, container).map((row) => {
+    const { texts, lack } = read(row);
+    if (lack) throw lack;
+    return texts;
+  });
   // No records yet, or only placeholders: this is not an empty list.
   if (isBusy(container) && rows.every((row) => row.every((text) => !text))) throw new Miss("not_found", () => `${describe(container)} is still loading: it shows no record and is marked aria-busy`);
   return { rows };
+}
+
+/**
+ * How to read a whole record. `lack`: it is the record that `view.whole` is about, and does not show a column that it must
+ * show.
+ * @returns {(record: Element) => {texts: (string | null)[], lack: Miss | null}}
+ */
+function rowReader(view, container) {
+  const seers = view.columns.map((column) => seer(column.at, container, column.several));
+  const { whole: asked } = view;
+  const wanted = asked && canonical(asked.equals, asked.ignore_case);
+  return (record) => {
+    const seen = seers.map((see) => see(record));
+    const texts = seen.map((text) => (text instanceof Miss ? null : text));
+    let lack = null;
+    if (asked && texts[asked.column] !== null && canonical(texts[asked.column], asked.ignore_case) === wanted) {
+      const at = seen.findIndex((text, column) => text instanceof Miss && !view.columns[column].optional);
+      if (at >= 0) lack = lacking(seen[at], view.columns[at].name, texts[asked.column]);
+    }
+    return { texts, lack };
+  };
+}
+
+function lacking(miss, name, identity) {
+  const refused = miss.refusal();
+  return new Miss(refused.kind, () => `the record ${quote(identity)} does not show \`${name}\`: ${refused.message}`, () => refused.candidates);
 }
 
 const isBusy = (element) => {

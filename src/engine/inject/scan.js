@@ -29,11 +29,14 @@ async function scan({ view, key, until = [] }) {
       if (!(miss instanceof Miss) || scanned.moves === 0) throw miss;
       return { ...scanned, whole: false };
     }
-    const waiting = placed.findIndex(({ row }) => !hasCome(row, key));
+    const unread = placed.find(({ lack }) => lack);
+    // The user's record is drawn, and a part of it is not.
+    if (unread && scanned.moves === 0) throw unread.lack;
+    const waiting = placed.findIndex(({ row, lack }) => lack || !hasCome(row, key));
     const come = waiting < 0 ? placed : placed.slice(0, waiting);
-    for (const { row } of placed) {
+    for (const { row, lack } of placed) {
       const said = JSON.stringify(row);
-      if (!hasCome(row, key) || known.has(said)) continue;
+      if (lack || !hasCome(row, key) || known.has(said)) continue;
       known.add(said);
       scanned.rows.push(row);
     }
@@ -64,9 +67,13 @@ const hasCome = (row, key) => (typeof key === "number" ? Boolean(row[key]) : row
 
 /** The records from top to bottom: reused elements are in any order. */
 function placedRecords(view, container) {
-  const readers = view.columns.map((column) => reader(column.at, container));
+  const read = rowReader(view, container);
+  const placed = (element) => {
+    const { texts, lack } = read(element);
+    return { element, row: texts, lack, rect: element.getBoundingClientRect() };
+  };
   return rowsOf(view.rows, container)
-    .map((element) => ({ element, row: readers.map((read) => read(element)), rect: element.getBoundingClientRect() }))
+    .map(placed)
     .sort((one, other) => one.rect.top - other.rect.top || one.rect.left - other.rect.left);
 }
 

@@ -1,7 +1,9 @@
 // Text: folding, comparing, nearness, quoting. It must not know elements.
 
-/** Runs of white space are one space, none at the ends. */
-const fold = (text) => text.replace(/\s+/g, " ").trim();
+/** Runs of white space are one space, none at the ends. The signs of icon fonts (private use) are no text. */
+const fold = (text) => text.replace(ICONS, "").replace(/\s+/g, " ").trim();
+
+const ICONS = /[\uE000-\uF8FF\u{F0000}-\u{10FFFD}]+/gu;
 
 /**
  * A text as identities are compared; `query/same.rs` is the same function, and `tests/inject/same.json` holds both to

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::playbook::syntax::View;
+use crate::{
+    contract::{Code, Failure},
+    playbook::syntax::View,
+};
 
 /// What a record shows, in the order of the view's columns. The columns of its own page are last.
 pub(crate) type Row = Vec<Option<String>>;
@@ -86,6 +89,19 @@ impl RowsRead {
         let mut known = BTreeSet::new();
         let is_double = self.rows.iter().any(|row| !known.insert(row));
         self.shown != total || (is_double && total == Some(self.rows.len() as u64))
+    }
+
+    /// A record that shows no identity may be the user's: it proves nothing.
+    pub(crate) fn all_named(&self, identity: &str) -> Result<(), Failure> {
+        let Some(key) = self.key else { return Ok(()) };
+        let is_named =
+            |row: &Row| row.get(key).and_then(Option::as_deref).is_some_and(|name| !name.is_empty());
+        if self.rows.iter().all(is_named) {
+            return Ok(());
+        }
+        let message = format!("a record shows no `{identity}`: it may be the user's");
+        Err(Failure::new(Code::ListIncomplete, message)
+            .hint("see whether the page hides it, and read it where it is shown"))
     }
 
     /// Is there a row that is still empty?

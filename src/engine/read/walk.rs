@@ -131,6 +131,7 @@ impl Run<'_> {
             }
             return Ok((mine, pages));
         }
+        read.all_named(self.identity())?;
         // A page may show "0 people" before it has loaded, and no list of all users is empty. If the playbook has `absent`,
         // only that proves that a search has found nobody.
         let may_be_empty = find.absent.is_none() && whole == Whole::Hits;

@@ -17,16 +17,21 @@ impl Checker<'_> {
         for (_, view) in self.playbook.views.iter() {
             self.template(&view.open, &anywhere);
             if let Some(steps) = &view.prepare {
-                self.steps(steps, &before_user, &mut used);
+                self.steps(steps, &anywhere, &mut used);
             }
             let rows = view.rows.iter().flat_map(|rows| std::iter::once(&rows.within).chain(&rows.each));
-            let cells = view.every_column().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
-            let detail = view.detail.iter().flat_map(|d| [&d.open, &d.within, &d.back]);
+            let cells = view.columns.iter().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
+            if let Some(detail) = &view.detail {
+                let cells = detail.columns.iter().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
+                for locator in [&detail.open, &detail.within, &detail.back].into_iter().chain(cells) {
+                    self.locator(locator, &anywhere, &mut used);
+                }
+            }
             for next in view.pages.iter().flat_map(|pages| &pages.next) {
                 self.locator(next, &Place { paging: true, ..Place::default() }, &mut used);
             }
             let pages = view.pages.iter().flat_map(|p| p.more.iter().chain(&p.total));
-            for locator in rows.chain(cells).chain(detail).chain(pages) {
+            for locator in rows.chain(cells).chain(pages) {
                 self.locator(locator, &before_user, &mut used);
             }
         }

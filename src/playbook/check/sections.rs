@@ -137,6 +137,7 @@ impl Checker<'_> {
         for (column, at) in view.every_column() {
             self.column(view, column, at, of_entitlements);
         }
+        self.declared_unread(view);
         if let Some(pages) = &view.pages {
             self.pages(pages);
         }
@@ -175,19 +176,11 @@ impl Checker<'_> {
             };
             self.note(Finding::BadColumn, says.span, message).help = Some(help.into());
         }
-        if column.value == "active" && view.rows.is_some() {
-            let means = |wanted: &str| {
-                at.map
-                    .iter()
-                    .flat_map(crate::playbook::Names::iter)
-                    .any(|(_, meaning)| meaning.value.eq_ignore_ascii_case(wanted))
-            };
-            if at.column.is_some() && !(means("true") && means("false")) {
-                let message = "`active` needs the app's words for true and for false";
-                self.note(Finding::BadColumn, column.span, message).help = Some(
-                    "map them: `active: { column: Status, map: { Active: true, Suspended: false } }`".into(),
-                );
+        if !of_entitlements {
+            if column.value == "active" {
+                self.active_meanings(column, at);
             }
+            self.none_of_several(column, at);
         }
         let name = column.value.as_str();
         let known: Vec<&str> = if of_entitlements {
@@ -195,7 +188,7 @@ impl Checker<'_> {
         } else {
             ATTRIBUTES.iter().copied().chain(self.playbook.entitlements.names()).collect()
         };
-        if !known.contains(&name) {
+        if !known.contains(&name) && !(name.starts_with("urn:") && !of_entitlements) {
             let message = format!("`{name}` is neither a SCIM attribute nor an entitlement of this app");
             let finding =
                 Diagnostic::new(Finding::UnknownAttribute, column.span, message).did_you_mean(name, known);

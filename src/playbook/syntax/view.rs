@@ -23,6 +23,10 @@ pub struct View {
     pub rows: Option<Rows>,
     /// The attributes of a record, and where the record shows them.
     pub columns: Names<Column>,
+    /// Attributes and kinds of entitlements that the app never shows. They are typed, and the result lists them under
+    /// `unverified`.
+    #[serde(default)]
+    pub unread: Vec<At<String>>,
     /// How to get to the next page.
     #[serde(default)]
     pub pages: Option<Pages>,
@@ -81,13 +85,17 @@ pub struct Column {
     /// Or the element inside the record.
     #[serde(default)]
     pub cell: Option<Locator>,
-    /// Or several elements inside the record, each with one value.
+    /// Or several elements inside the record, each with one value. With `in`: if the element around them is there and
+    /// contains none of them, the record has no value.
     #[serde(default)]
     pub each: Option<Locator>,
+    /// The attribute of the element that contains the value: `title`, `href`.
+    #[serde(default)]
+    pub attribute: Option<At<String>>,
     /// The text around the value: `User: {value}`. An element with another text has no value.
     #[serde(default)]
     pub says: Option<At<String>>,
-    /// The value if the record has no such element.
+    /// The value if a record has no such element. Otherwise a user without this element is not read: `target_missing`.
     #[serde(default)]
     pub without: Option<String>,
     /// Text on the page → value: `{ Active: true, Suspended: false, Invited: invited }`.

@@ -88,7 +88,14 @@ impl Document {
     }
 
     /// Nothing visible matched: did something hidden, and what came near?
-    fn nothing(&self, query: &Query, scope: Option<Id>) -> Miss {
+    pub(super) fn nothing(&self, query: &Query, scope: Option<Id>) -> Miss {
+        if let By::Record(record) = &query.by
+            && query.within.is_none()
+            && let Some(unseen) = self.hidden_identity(record, scope)
+        {
+            let message = format!("{}: {unseen}", self.say_query(query));
+            return Miss::new(RefusalKind::Hidden, message, Vec::new());
+        }
         let anywhere = Query { nth: None, ..query.clone() };
         let hidden = self.find(&anywhere, scope, Look::Hidden).unwrap_or_default();
         let said = self.say_query(query);
@@ -153,7 +160,7 @@ impl Document {
     }
 
     /// Each heading of this name, and the next one of its level or a higher one.
-    fn parts_under(&self, wanted: &Matcher) -> Vec<(Id, Option<Id>)> {
+    pub(super) fn parts_under(&self, wanted: &Matcher) -> Vec<(Id, Option<Id>)> {
         let all: Vec<Id> =
             self.inside(None).filter(|&id| self.is_role(id, "heading") && self.is_visible(id)).collect();
         let next = |index: usize, level: u32| {

@@ -13,6 +13,7 @@
 //!
 //! This adapter must not know playbooks or jobs.
 
+mod cell;
 mod combobox;
 mod control;
 mod document;

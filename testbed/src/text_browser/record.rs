@@ -6,7 +6,7 @@ use super::{
     text::{Matcher, bare_header, fold, nearest, quote, say_match},
 };
 use seatwright::query::{
-    BETWEEN, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View, same,
+    BETWEEN, Column, ColumnAt, RecordQuery, Records, RefusalKind, Rows, Scanned, TextMatch, View, same,
 };
 
 /// A table as people see it: which cell stands in which column.
@@ -30,8 +30,12 @@ enum Reader<'a> {
     Column(Grid, usize),
     Part(&'a seatwright::query::Query),
     Each(&'a seatwright::query::Query),
+    Attribute(Box<Reader<'a>>, &'a str),
     Between(Box<Reader<'a>>, &'a str, &'a str),
 }
+
+/// What a place of a record shows, or why it shows nothing.
+type Seen = Result<String, Miss>;
 
 const CELLS: [&str; 4] = ["cell", "gridcell", "columnheader", "rowheader"];
 
@@ -41,9 +45,30 @@ impl Document {
         let container = self.one(&view.rows.within, None)?;
         let readers: Vec<_> =
             view.columns.iter().map(|column| self.reader(&column.at, container)).collect::<Result<_, _>>()?;
-        let read_all = |row| readers.iter().map(|reader| self.read(reader, row)).collect::<Result<_, _>>();
-        let rows = self.rows_of(&view.rows, container)?.into_iter().map(read_all);
+        let rows = self.rows_of(&view.rows, container)?.into_iter();
+        let rows = rows.map(|row| self.whole_row(view, &readers, row));
         Ok(Records { rows: rows.collect::<Result<_, _>>()? })
+    }
+
+    /// One record. Refused if it is the one that has to be whole, and is not.
+    fn whole_row(&self, view: &View, readers: &[Reader<'_>], row: Id) -> Result<Vec<Option<String>>, Miss> {
+        let see = |(reader, column): (&Reader<'_>, &Column)| self.see(reader, row, column.several);
+        let mut seen: Vec<Seen> = readers.iter().zip(&view.columns).map(see).collect::<Result<_, _>>()?;
+        let identity = view.whole.as_ref().and_then(|whole| {
+            let shown = seen.get(whole.column)?.as_ref().ok()?;
+            same(shown, &whole.equals, whole.ignore_case).then(|| shown.clone())
+        });
+        let lacking =
+            seen.iter().zip(&view.columns).position(|(seen, column)| seen.is_err() && !column.optional);
+        if let (Some(identity), Some(at)) = (identity, lacking)
+            && let Err(miss) = seen.swap_remove(at)
+        {
+            let name = &view.columns[at].name;
+            let message =
+                format!("the record {} does not show `{name}`: {}", quote(&identity), miss.refusal.message);
+            return Err(Miss::new(miss.refusal.kind, message, miss.refusal.candidates));
+        }
+        Ok(seen.into_iter().map(Result::ok).collect())
     }
 
     /// The same of a list that may be scrolled: here all of it is drawn, and its end is in sight.
@@ -76,13 +101,26 @@ impl Document {
         Ok(said.iter().take(8).map(|identity| quote(identity)).collect())
     }
 
+    /// Does a hidden place of a record show this identity?
+    pub(super) fn hidden_identity(&self, record: &RecordQuery, scope: Option<Id>) -> Option<String> {
+        let ColumnAt::Cell(query) = &record.column else { return None };
+        let container = self.one(&record.rows.within, scope).ok()?;
+        let shows = |row: Id| {
+            let hidden = self.find(query, Some(row), Look::Hidden).unwrap_or_default();
+            hidden.into_iter().any(|id| same(&self.text_content(id), &record.equals, record.ignore_case))
+        };
+        let mut rows = self.rows_of(&record.rows, container).ok()?.into_iter();
+        rows.any(shows)
+            .then(|| format!("{} with {} is there, but hidden", self.say_query(query), quote(&record.equals)))
+    }
+
     /// The container is one, also where the question is lenient: an identity in another table is another's.
     fn identities(&self, record: &RecordQuery, scope: Option<Id>) -> Result<Vec<(Id, String)>, Miss> {
         let container = self.one(&record.rows.within, scope)?;
         let reader = self.reader(&record.column, container)?;
         let mut identities = Vec::new();
         for row in self.rows_of(&record.rows, container)? {
-            if let Some(identity) = self.read(&reader, row)? {
+            if let Ok(identity) = self.see(&reader, row, false)? {
                 identities.push((row, identity));
             }
         }
@@ -137,7 +175,7 @@ impl Document {
             let mut spanning: Vec<Cell> =
                 from_above.filter(|cell| self.role(cell.id) != "columnheader").collect();
             spanning.dedup_by_key(|cell| cell.id);
-            for id in self.cells_of(row) {
+            for id in self.places_of(row) {
                 while taken.get(column).is_some_and(|&(until, _)| until > index) {
                     column += 1;
                 }
@@ -153,7 +191,7 @@ impl Document {
                 column = end;
             }
             let is_header = |cell: &&Cell| self.role(cell.id) == "columnheader";
-            grid.headers.extend(placed.iter().filter(is_header));
+            grid.headers.extend(placed.iter().filter(is_header).filter(|cell| self.is_exposed(cell.id)));
             let in_body = !matches!(self.section(row), Some("thead" | "tfoot"));
             if in_body && self.has_box(row) && !placed.iter().all(|cell| is_header(&cell)) {
                 grid.records.push(row);
@@ -172,9 +210,14 @@ impl Document {
     }
 
     fn cells_of(&self, row: Id) -> Vec<Id> {
+        self.places_of(row).into_iter().filter(|&cell| self.is_exposed(cell)).collect()
+    }
+
+    /// The cells of a row, also those that are hidden and keep their place.
+    fn places_of(&self, row: Id) -> Vec<Id> {
         let is_own = |&cell: &Id| {
             CELLS.contains(&self.role(cell))
-                && self.is_exposed(cell)
+                && (self.is_exposed(cell) || self.keeps_place(cell))
                 && self.around(cell).find(|&outer| self.is_role(outer, "row")) == Some(row)
         };
         self.inside(Some(row)).filter(is_own).collect()
@@ -206,6 +249,9 @@ impl Document {
         match at {
             ColumnAt::Cell(query) => Ok(Reader::Part(query)),
             ColumnAt::Each(query) => Ok(Reader::Each(query)),
+            ColumnAt::Attribute { at, name } => {
+                Ok(Reader::Attribute(Box::new(self.reader(at, container)?), name))
+            }
             ColumnAt::Says { at, before, after } => {
                 Ok(Reader::Between(Box::new(self.reader(at, container)?), before, after))
             }
@@ -240,6 +286,19 @@ impl Document {
             found.retain(|header| header.end - header.start == 1);
         }
         let Some(first) = found.first() else {
+            let is_hidden = |&header: &Id| {
+                self.role(header) == "columnheader"
+                    && !self.is_exposed(header)
+                    && wanted.matches(&fold(&self.text_content(header)))
+            };
+            if self.inside(Some(table)).any(|header| is_hidden(&header)) {
+                let message = format!(
+                    "the column {} of {} is there, but hidden",
+                    say_match(text),
+                    self.describe(table)
+                );
+                return Err(Miss::new(RefusalKind::Hidden, message, Vec::new()));
+            }
             let message = format!("{} has no column {}", self.describe(table), say_match(text));
             let headers = grid.headers.iter().map(|header| quote(&self.text(header.id))).collect();
             return Err(Miss::new(RefusalKind::NoSuchColumn, message, headers));
@@ -260,7 +319,21 @@ impl Document {
         Err(Miss::new(RefusalKind::Ambiguous, message, candidates))
     }
 
-    fn read(&self, reader: &Reader<'_>, record: Id) -> Result<Option<String>, Miss> {
+    fn see(&self, reader: &Reader<'_>, record: Id, several: bool) -> Result<Seen, Miss> {
+        self.see_by(reader, record, &|id| Ok(self.cell_text(id, several)), several)
+    }
+
+    /// `show`: what an element says.
+    fn see_by(
+        &self,
+        reader: &Reader<'_>,
+        record: Id,
+        show: &dyn Fn(Id) -> Seen,
+        several: bool,
+    ) -> Result<Seen, Miss> {
+        let whole = |seen: Seen| {
+            seen.and_then(|text| if several && is_cut(&text) { Err(only_some(&text)) } else { Ok(text) })
+        };
         match reader {
             Reader::Part(query) => {
                 let found = self.find(query, Some(record), Look::Lenient)?;
@@ -274,43 +347,144 @@ impl Document {
                     let candidates = found.iter().map(|&id| self.describe(id)).collect();
                     return Err(Miss::new(RefusalKind::Ambiguous, message, candidates));
                 }
-                Ok(found.first().map(|&id| self.cell_text(id)))
+                Ok(match found.first() {
+                    Some(&id) => whole(show(id)),
+                    None if self.empties(query, record).len() == 1 => Ok(String::new()),
+                    None => Err(self.nothing(query, Some(record))),
+                })
             }
-            Reader::Each(query) => {
-                let found = self.find(query, Some(record), Look::Lenient)?;
-                let texts = found.iter().map(|&id| self.cell_text(id)).filter(|text| !text.is_empty());
-                Ok(Some(texts.collect::<Vec<_>>().join(&BETWEEN.to_string())))
+            Reader::Each(query) => self.each(query, record, show),
+            Reader::Attribute(inner, name) => {
+                let attribute = |id: Id| {
+                    self.attr(id, name).map(fold).ok_or_else(|| {
+                        let message = format!("{} has no attribute {}", self.describe(id), quote(name));
+                        Miss::new(RefusalKind::NotFound, message, Vec::new())
+                    })
+                };
+                self.see_by(inner, record, &attribute, false)
             }
             Reader::Between(inner, before, after) => {
-                let text = self.read(inner, record)?;
-                let between =
-                    text.as_deref().and_then(|text| text.strip_prefix(before)?.strip_suffix(after).map(fold));
-                Ok(between)
+                Ok(self.see_by(inner, record, show, false)?.and_then(|text| {
+                    let inside =
+                        text.strip_prefix(before).and_then(|text| text.strip_suffix(after)).map(fold);
+                    inside.ok_or_else(|| {
+                        let wanted = quote(&format!("{before}…{after}"));
+                        let message = format!("it shows {}, not {wanted}", quote(&text));
+                        Miss::new(RefusalKind::NotFound, message, Vec::new())
+                    })
+                }))
             }
             Reader::Column(grid, column) => {
                 let row = self.up(record).find_map(|at| grid.cells.iter().find(|(row, _)| *row == at));
                 let cells = row.map(|(_, cells)| &cells[..]).unwrap_or_default();
-                let cell = cells.iter().find(|cell| (cell.start..cell.end).contains(column));
-                Ok(cell.map(|cell| self.cell_text(cell.id)))
+                Ok(match cells.iter().find(|cell| (cell.start..cell.end).contains(column)) {
+                    Some(cell) if self.is_exposed(cell.id) => whole(show(cell.id)),
+                    Some(_) => Err(Miss::new(
+                        RefusalKind::Hidden,
+                        "its cell in this column is there, but hidden",
+                        Vec::new(),
+                    )),
+                    None => {
+                        Err(Miss::new(RefusalKind::NotFound, "it has no cell in this column", Vec::new()))
+                    }
+                })
             }
         }
     }
 
-    /// What stands in a place of a record: text, values, pictures' names; of a lone checkbox whether it is on.
-    fn cell_text(&self, id: Id) -> String {
-        let is_box = |id: Id| self.is_role(id, "checkbox");
-        if is_box(id) {
-            return self.is_on(id).to_string();
-        }
-        let text = fold(&self.shown_text(id, true));
-        if !text.is_empty() {
-            return text;
-        }
-        let boxes: Vec<Id> =
-            self.inside(Some(id)).filter(|&part| is_box(part) && self.is_visible(part)).collect();
-        match boxes[..] {
-            [only] => self.is_on(only).to_string(),
-            _ => text,
-        }
+    /// Elements without any content: they are there, and have no size only because nothing is in them.
+    fn empties(&self, query: &seatwright::query::Query, record: Id) -> Vec<Id> {
+        let hidden = self.find(query, Some(record), Look::Hidden).unwrap_or_default().into_iter();
+        let is_empty = |id: &Id| {
+            self.is_exposed(*id)
+                && self.text_content(*id).trim().is_empty()
+                && self.children(*id).next().is_none()
+        };
+        hidden.filter(is_empty).collect()
     }
+
+    /// The values of several elements. None of them is a value too, if what is around them, or their heading, is there.
+    fn each(
+        &self,
+        query: &seatwright::query::Query,
+        record: Id,
+        show: &dyn Fn(Id) -> Seen,
+    ) -> Result<Seen, Miss> {
+        let found = self.find(query, Some(record), Look::Lenient)?;
+        let holders = match &query.within {
+            Some(within) => self.any(within, Some(record))?,
+            None => Vec::new(),
+        };
+        if found.is_empty() {
+            let under = query.under.as_ref().filter(|_| query.within.is_none());
+            let heads = under.is_some_and(|under| !self.parts_under(&Matcher::new(under)).is_empty());
+            let is_empty = |query| !self.empties(query, record).is_empty();
+            let around = query.within.iter().flat_map(|within| &within.any);
+            let is_shown = heads || !holders.is_empty() || around.into_iter().any(is_empty);
+            return Ok(if is_shown { Ok(String::new()) } else { Err(self.nothing(query, Some(record))) });
+        }
+        let mut texts = Vec::new();
+        for &id in &found {
+            match show(id) {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => texts.push(text),
+                Err(miss) => return Ok(Err(miss)),
+            }
+        }
+        let parents: Vec<Id> = found.iter().filter_map(|&id| self.parent(id)).collect();
+        let bare = seatwright::query::Query { nth: None, ..query.clone() };
+        let hidden: Vec<String> = self
+            .find(&bare, Some(record), Look::Hidden)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|&id| {
+                !holders.is_empty() || self.parent(id).is_some_and(|parent| parents.contains(&parent))
+            })
+            .map(|id| fold(&self.text_content(id)))
+            .filter(|text| !text.is_empty() && !texts.contains(text))
+            .collect();
+        if !hidden.is_empty() {
+            let are = if hidden.len() == 1 { "is" } else { "are" };
+            let message = format!("{} of its values {are} there, but hidden", hidden.len());
+            let candidates = hidden.iter().map(|text| quote(text)).collect();
+            return Ok(Err(Miss::new(RefusalKind::Hidden, message, candidates)));
+        }
+        let beside = parents.iter().flat_map(|&parent| self.children(parent));
+        let deeper = holders
+            .iter()
+            .flat_map(|&holder| self.inside(Some(holder)).filter(|&id| self.children(id).next().is_none()));
+        let mut said = beside
+            .chain(deeper)
+            .filter(|&id| self.is_visible(id))
+            .map(|id| self.text(id))
+            .chain(texts.iter().cloned());
+        Ok(match said.find(|text| stands_for_more(text)) {
+            Some(more) => Err(only_some(&more)),
+            None => Ok(texts.join(&BETWEEN.to_string())),
+        })
+    }
+}
+
+fn only_some(text: &str) -> Miss {
+    Miss::new(RefusalKind::Hidden, format!("it shows only some of its values: {}", quote(text)), Vec::new())
+}
+
+/// A text that stands for values which are not shown: `+3`, `+3 more`, `and 2 others`, `…`.
+fn stands_for_more(text: &str) -> bool {
+    matches(
+        text,
+        r"(?i)^(?:…|\.{3}|(?:(?:and|…|\.{3}) ?)?\+ ?\p{Nd}+(?: \p{L}+){0,2}|(?:(?:and|show|…|\.{3}) ?)?\p{Nd}+ (?:more|others?))…?$",
+    )
+}
+
+/// Does a text of several values end in such a text?
+fn is_cut(text: &str) -> bool {
+    matches(
+        text,
+        r"(?i)(?:…|\.{3}|(?:^|[\s,;|·\x1f])(?:\+ ?\p{Nd}+(?: \p{L}+){0,2}|(?:and )?\p{Nd}+ (?:more|others?)))$",
+    )
+}
+
+fn matches(text: &str, pattern: &str) -> bool {
+    regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text))
 }

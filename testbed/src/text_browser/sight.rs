@@ -97,6 +97,17 @@ impl Document {
             })
     }
 
+    /// Is it hidden, but laid out like the others: by `visibility`, or only from assistive tools?
+    pub(super) fn keeps_place(&self, id: Id) -> bool {
+        let is_gone = |at: Id| {
+            self.has(at, "hidden")
+                || self
+                    .attr(at, "style")
+                    .is_some_and(|style| style.to_lowercase().replace(' ', "").contains("display:none"))
+        };
+        self.up(id).all(|at| !is_gone(at) && !self.is_folded(at))
+    }
+
     /// Everything in closed `details` but the first summary.
     fn is_folded(&self, id: Id) -> bool {
         let details = self.parent(id).filter(|&p| self.tag(p) == "details" && !self.element(p).on);

@@ -4,9 +4,11 @@ use regex::Regex;
 
 use seatwright::query::{NUMBER, TextMatch, stands_alone};
 
-/// Runs of white space are one space, none at the ends.
+/// Runs of white space are one space, none at the ends. The signs of icon fonts (private use) are no text.
 pub(super) fn fold(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let is_icon = |letter: char| matches!(letter, '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFD}');
+    let plain: String = text.chars().filter(|letter| !is_icon(*letter)).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Says of folded text whether it is what is looked for.

@@ -40,6 +40,7 @@ pub fn result(job: &str, outcome: Outcome) -> JobResult {
         verified: None,
         other_record_touched: None,
         unverified: Vec::new(),
+        ignored: Vec::new(),
         error: None,
         sent: Vec::new(),
         users: None,

@@ -4,11 +4,11 @@
 //! `{test_id}`, `{placeholder}`, `{title}`, `{frame}`, `{css}`, `{xpath}`, `{record: {within, each, column, equals,
 //! ignore_case}}`, with `in` (a target around it), `has` (queries), `saying` (a text), `about` (a person), `under` (a heading) and `nth` where wanted. A text is
 //! a string (exact), `{contains}`, `{whole}` or `{glob}`. A column is a header's text, `{cell: query}` or `{each: query}`, the first two with
-//! `says` where wanted (a header then as `{header}`). A condition is a target
-//! with `state`.
+//! `says` where wanted (a header then as `{header}`); all may have `attribute`, and `optional`, `several` and `named` in a view. `whole` of a
+//! view is the identity, in its first column, of the record that must show all columns. A condition is a target with `state`.
 
 use seatwright::query::{
-    By, Column, ColumnAt, Condition, Person, Query, RecordQuery, Rows, Target, TextMatch, View,
+    By, Column, ColumnAt, Condition, Person, Query, RecordQuery, Rows, Target, TextMatch, View, WholeRecord,
 };
 use serde_json::Value;
 
@@ -78,25 +78,37 @@ fn rows(value: &Value) -> Rows {
 }
 
 fn column(value: &Value) -> ColumnAt {
-    if let Some(says) = value.get("says").and_then(Value::as_str) {
-        let (before, after) = says.split_once("{value}").expect("a place for the value");
-        let at = value.get("header").unwrap_or(value);
-        let at = match value.get("cell") {
-            Some(cell) => ColumnAt::Cell(query(cell)),
-            None => ColumnAt::Header(text(at)),
-        };
-        return ColumnAt::Says { at: Box::new(at), before: before.to_owned(), after: after.to_owned() };
-    }
-    match (value.get("cell"), value.get("each")) {
+    let at = match (value.get("cell"), value.get("each")) {
         (Some(cell), _) => ColumnAt::Cell(query(cell)),
         (None, Some(each)) => ColumnAt::Each(query(each)),
-        (None, None) => ColumnAt::Header(text(value)),
+        (None, None) => ColumnAt::Header(text(value.get("header").unwrap_or(value))),
+    };
+    let at = match value.get("attribute").and_then(Value::as_str) {
+        Some(name) => ColumnAt::Attribute { at: Box::new(at), name: name.to_owned() },
+        None => at,
+    };
+    match value.get("says").and_then(Value::as_str) {
+        Some(says) => {
+            let (before, after) = says.split_once("{value}").expect("a place for the value");
+            ColumnAt::Says { at: Box::new(at), before: before.to_owned(), after: after.to_owned() }
+        }
+        None => at,
     }
 }
 
 pub fn view(value: &Value) -> View {
-    let columns = list(&value["columns"], |at| Column { name: at.to_string(), at: column(at) });
-    View { rows: rows(value), columns }
+    let columns = list(&value["columns"], |at| Column {
+        name: at.get("named").and_then(Value::as_str).map_or_else(|| at.to_string(), str::to_owned),
+        at: column(at),
+        optional: at["optional"] == true,
+        several: at["several"] == true,
+    });
+    let whole = value.get("whole").and_then(Value::as_str).map(|identity| WholeRecord {
+        column: 0,
+        equals: identity.to_owned(),
+        ignore_case: false,
+    });
+    View { rows: rows(value), columns, whole }
 }
 
 pub fn condition(value: &Value) -> Condition {
