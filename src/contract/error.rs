@@ -82,6 +82,7 @@ codes! {
     SafeguardTripped Guard Never Operator 403 => "The list would remove more users than the safeguard allows.";
     ProtectedPrincipal Guard Never Operator 403 => "The user is protected: the service account, a listed user, or the last user with a protected entitlement.";
     OriginViolation Guard Never Operator 403 => "A page tried to leave the playbook's origins.";
+    UnexpectedWrite Guard AfterFix Author 503 => "Before the commit, the page tried to send something that may change the app. It was stopped.";
     OutOfWindow Guard Never Operator 403 => "The job arrived outside of its time window.";
     Internal Bug Never Us 500 => "An error in Seatwright itself.";
 }

@@ -10,7 +10,10 @@ use super::{
 use crate::{
     contract::{Code, Failure},
     event::EventKind,
-    ports::{driver::Page, gate::Gate},
+    ports::{
+        driver::{Page, Sending},
+        gate::Gate,
+    },
 };
 
 /// The commit of one attempt: the step under way, and whether an input of it was sent.
@@ -126,6 +129,7 @@ impl Commit {
                 self.reached = true;
                 self.mark.get_or_insert_with(|| page.mark());
                 page.send_once(true);
+                page.may_send(Sending::Anything);
                 step.asked_at = Some(asked);
                 return Ok(());
             }

@@ -39,6 +39,7 @@ impl Run<'_> {
     async fn perform(&mut self, session: &mut Session) -> Result<Outcome, Failure> {
         let begun = Instant::now();
         self.credentials.fetch(self.environment.secrets, self.environment.references).await?;
+        self.anything();
         let mut ready = self.session(session).await;
         if ready.as_ref().is_err_and(|failure| failure.code == Code::SessionExpired) {
             // It ended between being seen and being used.
@@ -48,6 +49,7 @@ impl Run<'_> {
         }
         self.attempt.conclusion.timings.session_ms = ms(begun);
         let reused = self.pictured_if_failed(ready, "sign_in").await?;
+        self.only_reads();
         self.emit(EventKind::SessionReady { reused, ms: self.attempt.conclusion.timings.session_ms });
         let mut done = self.operate().await;
         if done.as_ref().is_err_and(|failure| failure.code == Code::SessionExpired)
@@ -58,8 +60,10 @@ impl Run<'_> {
             self.begin_again(session);
             let renewed = self.session(session).await;
             self.pictured_if_failed(renewed, "sign_in").await?;
+            self.only_reads();
             done = self.operate().await;
         }
+        let done = done.map_err(|failure| self.after_stopped(failure));
         match self.attempt.commit.reached() {
             true => done,
             false => self.pictured_if_failed(done, "failed").await,
@@ -71,6 +75,7 @@ impl Run<'_> {
         session.signed_in = false;
         let timings = self.attempt.conclusion.timings.clone();
         self.attempt = Attempt::new(self.plan, session.context.page());
+        self.anything();
         self.attempt.conclusion.timings = timings;
     }
 

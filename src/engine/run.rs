@@ -23,7 +23,7 @@ use crate::{
         syntax::{Login, Screen},
     },
     ports::driver::Page,
-    query::{Condition, State},
+    query::{Condition, RequestRule, State},
 };
 
 /// A run under way.
@@ -47,6 +47,10 @@ pub(super) struct Attempt {
     pub(super) list_moves: u32,
     /// The last exchange when a view was last opened.
     pub(super) opened: u64,
+    /// The steps of the operation are under way.
+    pub(super) is_acting: bool,
+    /// What the steps under way may send before the commit.
+    pub(super) sends: Vec<RequestRule>,
     /// The picture of the failure was taken where it happened.
     pub(super) pictured: bool,
     pub(super) conclusion: Conclusion,
@@ -71,6 +75,8 @@ impl Attempt {
             reading: None,
             list_moves: 0,
             opened: 0,
+            is_acting: false,
+            sends: Vec::new(),
             pictured: false,
             conclusion: Conclusion::default(),
         }
@@ -128,6 +134,9 @@ impl<'a> Run<'a> {
     pub(super) async fn take_back(&mut self) {
         let Attempt { commit, front, .. } = &mut self.attempt;
         commit.take_back(self.environment.gate, &*front.page, &self.notes).await;
+        if !self.attempt.commit.reached() {
+            self.only_reads();
+        }
     }
 
     /// Screens, as they are watched for in the scope of now.

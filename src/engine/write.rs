@@ -50,7 +50,9 @@ impl Run<'_> {
         self.attempt.scope.set_entitlements(&self.template_values(&wanted));
 
         let begun = Instant::now();
+        self.attempt.is_acting = true;
         let acted = self.steps(&self.plan.steps).await;
+        self.attempt.is_acting = false;
         self.attempt.conclusion.timings.act_ms = ms(begun);
         let answered = match acted {
             Ok(Flow::Stop) => return Ok(Outcome::Succeeded),
@@ -84,8 +86,9 @@ impl Run<'_> {
         let (outcome, changed, error) = conclude(answered, verdict, differs, sent);
         self.attempt.conclusion.changed = changed;
         self.attempt.conclusion.discard_session = error.is_some();
-        self.attempt.conclusion.error =
-            error.map(|error| Failure { page_said: error.page_said.clone().or(said), ..error });
+        self.attempt.conclusion.error = error.map(|error| {
+            self.after_stopped(Failure { page_said: error.page_said.clone().or(said), ..error })
+        });
         let waits = self.attempt.conclusion.after.as_ref().is_some_and(UserRecord::is_invited);
         Ok(match (outcome, self.plan.operation) {
             (Outcome::Succeeded, Operation::UserCreate | Operation::InviteResend) if waits => {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     contract::{Code, Failure, Job, LoginMethod, Operation},
-    playbook::{Span, Step, at::List, syntax::OperationSteps},
+    playbook::{Span, Step, at::List, request::RequestPattern, syntax::OperationSteps},
     query::{same, visible},
 };
 
@@ -86,6 +86,7 @@ impl Compiler<'_> {
                 .chain([self.account.username.to_owned()])
                 .collect(),
             also_changes: body.also_changes.iter().map(|name| name.value.clone()).collect(),
+            reads: self.source.playbook.reads.iter().filter_map(RequestPattern::rule).collect(),
             ignored,
             safeguard: self.job.safeguard.clone(),
             scope,

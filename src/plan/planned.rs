@@ -12,6 +12,7 @@ use super::{
 use crate::{
     contract::{EvidencePolicy, Failure, LoginMethod, Mode, Operation},
     playbook::{Action, Span, Step, syntax::Becomes},
+    query::RequestRule,
 };
 
 /// The plan of one job.
@@ -41,6 +42,8 @@ pub struct Plan {
     pub protected: Vec<String>,
     /// Attributes and kinds that the app changes automatically with this operation.
     pub also_changes: Vec<String>,
+    /// Requests that only read, although their method may change something.
+    pub reads: Vec<RequestRule>,
     /// What the job carries, no step uses, and no column reads.
     pub ignored: Vec<String>,
     pub safeguard: Option<crate::contract::Safeguard>,

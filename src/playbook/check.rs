@@ -7,6 +7,7 @@ mod locators;
 mod names;
 mod place;
 mod reading;
+mod requests;
 mod sections;
 mod steps;
 mod templates;
@@ -80,6 +81,7 @@ pub fn check(playbook: &Playbook, modules: &Modules) -> Vec<Diagnostic> {
     checker.listed_identity();
     checker.protected_kinds();
     checker.login();
+    checker.requests();
     checker.operations();
     checker.names();
     checker.findings

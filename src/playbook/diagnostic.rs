@@ -86,6 +86,8 @@ findings! {
     NoLogin "P063" Error => "The playbook has no way to sign in.";
     NoTenant "P064" Warning => "No check ensures that the session is in the right tenant.";
     TokenWithoutSecret "P065" Error => "An access token contains no secret.";
+    BadRequest "P066" Error => "A request under `reads` or `sends` is not a method and a path, or belongs to a step that is the commit.";
+    AnyRequest "P067" Warning => "`any` lets every request leave before the commit: a plan may change the app.";
     Unbounded "P070" Error => "The limit of a repetition is missing or out of range.";
     BadDuration "P071" Error => "The text is not a duration: write 500ms, 10s or 2m.";
     BadSize "P073" Error => "The text is not a size: write 200KiB or 1MiB; at most 16MiB.";

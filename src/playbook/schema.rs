@@ -97,6 +97,7 @@ fn refine(name: &str, definition: &mut Value) {
                 json!("The parameters: texts that may contain templates.");
         }
         "View" | "Detail" => columns(definition),
+        "RequestPattern" => flatten(definition),
         "Identity" => {
             flatten(definition);
             definition["examples"] = json!(ATTRIBUTES);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::{
-    query::{Answer, File, Key, Person, Point, Question, Target, TextMatch},
+    query::{Answer, File, Key, Person, Point, Question, RequestRule, Target, TextMatch},
     secret::Secret,
 };
 
@@ -126,6 +126,11 @@ pub trait Page: Send + Sync {
     /// While this is on, a request of this context that may change the app reaches it at most once: the driver prevents
     /// automatic retries (RFC 9110, section 9.2.2).
     fn send_once(&self, on: bool);
+    /// What may leave the pages of this context from now on. What is stopped is a [`Notice::WriteStopped`]. A driver that
+    /// cannot hold requests back lets everything leave, as does a new context.
+    fn may_send(&self, sending: Sending) {
+        let _ = sending;
+    }
     /// The number of the last exchange of this context. What begins later has a higher one.
     fn mark(&self) -> u64 {
         0
@@ -169,6 +174,17 @@ pub enum Allowed {
     Download { max_bytes: u64 },
 }
 
+/// What may leave the pages of a context.
+#[derive(Debug, Clone, Default)]
+pub enum Sending {
+    /// Everything.
+    #[default]
+    Anything,
+    /// What cannot change anything, what a page sends before it gets an input or has sent so before, and what one of these
+    /// rules describes. Frames of sockets are not held back.
+    Reads(Arc<[RequestRule]>),
+}
+
 /// Something that was allowed, and has appeared.
 pub enum Came {
     /// The page of the window, with the same allowed origins. It is usable at once; [`Page::ask`] waits for its document.
@@ -188,7 +204,7 @@ pub struct Exchange {
     /// Origin and path.
     pub address: String,
     pub kind: ExchangeKind,
-    /// By its method, it may change something (RFC 9110, section 9.2.1).
+    /// It may change something, by its method (RFC 9110, section 9.2.1) or the operations of GraphQL in it.
     pub changes: bool,
     /// It goes to one of the context's origins.
     pub is_own: bool,
@@ -246,6 +262,8 @@ pub enum Notice {
     PopupClosed { url: String },
     /// A download was refused.
     DownloadRefused { url: String },
+    /// A request that may change something was stopped: the exchange of this number. `address`: origin and path.
+    WriteStopped { number: u64, method: String, address: String },
 }
 
 /// Why a call to a driver failed. `reason` is for people; it never contains typed text.

@@ -7,6 +7,7 @@ mod about;
 mod answer;
 mod input;
 mod question;
+mod request;
 mod same;
 mod target;
 mod view;
@@ -15,6 +16,7 @@ pub use about::Person;
 pub use answer::{Answer, Control, ControlKind, PageFacts, Pressed, Records, Refusal, RefusalKind, Scanned};
 pub use input::{File, Key, Point};
 pub use question::{Ask, Edited, OpenedControl, Question, ScrollTo};
+pub use request::RequestRule;
 pub use same::{canonical, same, visible};
 pub use target::{
     BETWEEN, By, ColumnAt, Condition, NUMBER, Query, RecordQuery, Rows, State, Target, TextMatch,

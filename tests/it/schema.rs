@@ -51,7 +51,7 @@ fn schema_says(finding: Finding) -> Result<(), &'static str> {
         | F::NothingAnswered
         | F::ResendNotProved
         | F::SecretOutsideLogin => "it follows the steps",
-        F::FragileLocator | F::NoTenant | F::NoneNotShown | F::NotUsed => {
+        F::AnyRequest | F::FragileLocator | F::NoTenant | F::NoneNotShown | F::NotUsed => {
             "it is a warning, and the playbook can be played"
         }
         F::BadColumn
@@ -59,6 +59,7 @@ fn schema_says(finding: Finding) -> Result<(), &'static str> {
         | F::OperationShape
         | F::NoOperations
         | F::NoLogin
+        | F::BadRequest
         | F::Unbounded => "the message of `check` is better than the message of a schema",
     })
 }

@@ -22,11 +22,18 @@ struct Room {
 
 impl Room {
     fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With more lines in the playbook, before `operations`.
+    fn with(lines: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let playbooks = folder.path().join("playbooks/wire");
         std::fs::create_dir_all(&playbooks).expect("a folder");
-        std::fs::write(playbooks.join("playbook.yaml"), app::PLAYBOOK.replace("LOGIN\n", LOGIN))
-            .expect("a playbook");
+        let playbook = app::PLAYBOOK
+            .replace("LOGIN\n", LOGIN)
+            .replace("operations:\n", &format!("{lines}operations:\n"));
+        std::fs::write(playbooks.join("playbook.yaml"), playbook).expect("a playbook");
         let playbooks = Playbooks::read(&folder.path().join("playbooks")).expect("the playbook is read");
         let runner = runner(folder.path(), playbooks, Arc::new(RealBrowser));
         Self { runner, folder }
@@ -34,9 +41,13 @@ impl Room {
 
     /// Does one job on this app.
     async fn run(&self, app: &App, operation: &str, user: Value) -> JobResult {
+        self.run_in("execute", app, operation, user).await
+    }
+
+    async fn run_in(&self, mode: &str, app: &App, operation: &str, user: Value) -> JobResult {
         let port = app.serve().await.port().to_string();
         let job = json!({
-            "id": format!("{operation}-{port}"), "app": "wire", "operation": operation, "user": user,
+            "id": format!("{operation}-{port}"), "app": "wire", "operation": operation, "user": user, "mode": mode,
             "integration": { "id": port, "settings": { "port": port } },
             "service_account": { "username": "svc@acme.example", "secrets": { "password": "file:password" } },
         });
@@ -223,5 +234,73 @@ async fn no_success_is_told_that_the_app_belies() {
         let result = room.run(&app, operation, user).await;
         assert_eq!(result.outcome, Outcome::Succeeded, "{operation}: {:?}", result.error);
     }
+    room.end().await;
+}
+
+/// What a page sends before the commit, because of an input, is stopped before it leaves. What it sends without one passes.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_changes_before_the_commit() {
+    const ON_BLUR: &str =
+        "at('mail').onchange = () => send({ op: 'add', mail: at('mail').value, name: '' }); go('');";
+    const WHILE_TYPING: &str = "at('name').oninput = () => fetch('/api/users', { method: 'POST', keepalive: true, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ op: 'add', mail: at('mail').value, name: at('name').value }) }); go('');";
+    const BY_FORM: &str = "at('mail').onchange = () => { const form = document.createElement('form'); form.method = 'post'; form.action = '/api/users'; document.body.append(form); form.submit(); }; go('');";
+    let zed = || json!({ "userName": "zed@acme.example", "displayName": "Zed" });
+    let room = Room::new();
+    for (how, script) in [("leaving a field", ON_BLUR), ("typing", WHILE_TYPING), ("a form", BY_FORM)] {
+        for mode in ["plan", "execute"] {
+            let app = App::new(script, 200, Does::It);
+            let result = room.run_in(mode, &app, "user.create", zed()).await;
+            assert_eq!(app.changes(), 0, "{how}, {mode}");
+            assert_eq!(code(&result), Some(Code::UnexpectedWrite), "{how}, {mode}: {:?}", result.error);
+            assert_eq!((result.outcome, result.changed), (Outcome::Blocked, false), "{how}, {mode}");
+            let error = result.error.expect("an error");
+            assert!(error.hint.is_some_and(|hint| hint.contains("sends: [POST /api/users]")), "{how}");
+        }
+    }
+    let unasked = [
+        (
+            "now and then",
+            "setTimeout(() => setInterval(() => send({ op: 'poll', time: Date.now() }), 50), 700); go('');",
+        ),
+        (
+            "again and again",
+            "setInterval(() => send({ op: 'poll', mail: String(Date.now()) }), 100); go('');",
+        ),
+        (
+            "a message without an answer",
+            "at('mail').onchange = () => navigator.sendBeacon('/api/users', '{}'); go('');",
+        ),
+    ];
+    for (how, script) in unasked {
+        let app = App::new(script, 200, Does::It);
+        let result = room.run_in("plan", &app, "user.create", zed()).await;
+        assert_eq!(
+            (result.outcome, result.changed),
+            (Outcome::Succeeded, false),
+            "{how}: {:?}",
+            result.error
+        );
+        let result = room.run(&app, "user.create", zed()).await;
+        assert_eq!(result.outcome, Outcome::Succeeded, "{how}: {:?}", result.error);
+        assert_eq!(app.found("zed@acme.example"), ["Active"], "{how}");
+    }
+    room.end().await;
+}
+
+/// A search by POST looks like a change. The playbook says that it reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_reads_is_named_by_the_playbook() {
+    const BY_POST: &str = "go = async (q) => draw(await (await fetch('/api/search?q=' + q, { method: 'POST', body: 'q=' + q })).json()); draw([]);";
+    let ada = || json!({ "userName": "ada@acme.example" });
+    let app = App::new(BY_POST, 200, Does::It);
+    let room = Room::new();
+    let stopped = room.run(&app, "user.get", ada()).await;
+    let error = stopped.error.expect("an error");
+    let hint = error.hint.unwrap_or_default();
+    assert!(hint.contains("reads: [POST /api/search]"), "{:?}: {}; {hint}", error.code, error.message);
+    room.end().await;
+    let room = Room::with("reads: [ { request: POST /api/search, with: [q] } ]\n");
+    let read = room.run(&app, "user.get", ada()).await;
+    assert_eq!(read.outcome, Outcome::Succeeded, "{:?}", read.error);
     room.end().await;
 }

@@ -19,9 +19,10 @@ use super::{
     fence::Fence,
     ledger::{Ledger, Sender},
     relay::Relay,
+    request::{fields, may_change},
     target_session::TargetSession,
 };
-use crate::ports::driver::{Token, TokenPlace};
+use crate::ports::driver::{Sending, Token, TokenPlace};
 
 /// The state of one browser context.
 pub(super) struct ContextState {
@@ -29,6 +30,7 @@ pub(super) struct ContextState {
     relay: Relay,
     /// Requests that may change the app get connections of their own.
     once: AtomicBool,
+    sending: Mutex<Sending>,
     tokens: Vec<Token>,
     pub(super) ledger: Ledger,
     front: watch::Sender<Option<Arc<TargetSession>>>,
@@ -39,8 +41,8 @@ pub(super) struct ContextState {
 impl ContextState {
     pub(super) fn new(fence: Fence, relay: Relay, tokens: Vec<Token>) -> Self {
         let (front, frames) = (watch::Sender::new(None), Mutex::default());
-        let (once, ledger) = (AtomicBool::new(false), Ledger::default());
-        Self { fence, relay, once, tokens, ledger, front, frames }
+        let (once, sending, ledger) = (AtomicBool::new(false), Mutex::default(), Ledger::default());
+        Self { fence, relay, once, sending, tokens, ledger, front, frames }
     }
 
     pub(super) fn relay(&self) -> &Relay {
@@ -55,6 +57,20 @@ impl ContextState {
                 session.post(method, json!({}));
             }
         }
+    }
+
+    pub(super) fn may_send(&self, sending: Sending) {
+        *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = sending;
+    }
+
+    /// May a request leave that our own input may have caused?
+    pub(super) fn may_leave(&self, event: &RequestPaused) -> bool {
+        let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Sending::Reads(rules) = sending else { return true };
+        let request = &event.request;
+        let (address, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
+        let fields = fields(query, request.post_data.as_deref().unwrap_or_default());
+        !may_change(request) || rules.iter().any(|rule| rule.allows(&request.method, address, &fields))
     }
 
     /// Empties the caches that service workers answer from: a page that is opened shows what its server knows.

@@ -12,8 +12,9 @@ use std::{
 use serde_json::value::RawValue;
 use tokio::{sync::watch, time::Instant};
 
-use super::events::{
-    self, BindingCalled, FrameNavigated, FrameStoppedLoading, LifecycleEvent, RequestPaused,
+use super::{
+    events::{self, BindingCalled, FrameNavigated, FrameStoppedLoading, LifecycleEvent, RequestPaused},
+    request::{may_change, shape},
 };
 use crate::{
     digest,
@@ -53,6 +54,10 @@ struct LedgerState {
     standing: HashMap<String, u64>,
     /// The keys of what pages sent without an input.
     unasked: HashSet<String>,
+    /// The shapes of what pages sent without an input, and that may change something.
+    shapes: HashSet<String>,
+    /// The frames whose documents have got no input.
+    fresh: HashSet<String>,
 }
 
 struct LedgerEntry {
@@ -98,7 +103,9 @@ impl Ledger {
 
     /// Our own input reaches the page.
     pub(super) fn touched(&self) {
-        self.state().touched = true;
+        let mut state = self.state();
+        state.touched = true;
+        state.fresh.clear();
     }
 
     /// A page is being opened in this frame: what it sends until the next input, it sends without being asked.
@@ -120,12 +127,11 @@ impl Ledger {
         }
     }
 
-    /// A request is about to leave.
-    pub(super) fn began(&self, sender: Sender<'_>, event: &RequestPaused) {
-        if let Some(kind) = kind_of(event) {
-            self.state().began(sender, event, kind);
-            self.wake();
-        }
+    /// A request is about to leave. Returns its number, if it may change something and our own input may have caused it.
+    pub(super) fn began(&self, sender: Sender<'_>, event: &RequestPaused) -> Option<u64> {
+        let asked = self.state().began(sender, event, kind_of(event)?);
+        self.wake();
+        asked
     }
 
     /// An answer has come, or a request has failed.
@@ -196,6 +202,7 @@ impl Ledger {
                 let Some(event) = events::read::<FrameNavigated>(method, params) else { return };
                 let frame = event.frame.id;
                 let mut state = self.state();
+                state.fresh.insert(frame.clone());
                 if state.opening.as_ref() == Some(&frame) {
                     state.opening = None;
                     state.touched = false;
@@ -238,7 +245,7 @@ impl LedgerState {
         self.entries.push_back(entry);
     }
 
-    fn began(&mut self, sender: Sender<'_>, event: &RequestPaused, kind: ExchangeKind) {
+    fn began(&mut self, sender: Sender<'_>, event: &RequestPaused, kind: ExchangeKind) -> Option<u64> {
         let request = &event.request;
         let query = request.url.split_once('?').map_or("", |(_, query)| query);
         let body = request.post_data.as_deref().unwrap_or_default();
@@ -253,6 +260,8 @@ impl LedgerState {
         if !self.touched && !is_document && self.unasked.len() < MAX_EXCHANGES {
             self.unasked.insert(key.clone());
         }
+        let changes = may_change(request);
+        let is_asked = changes && self.is_asked(event, shape(&request.method, &address, query, body));
         let redirected = event.redirected_request_id.as_deref();
         let first = redirected.and_then(|from| self.entries.iter().rev().find(|entry| entry.request == from));
         let name = first.map_or_else(|| bare(&request.url).to_owned(), |entry| entry.name.clone());
@@ -271,7 +280,7 @@ impl LedgerState {
                 method: request.method.clone(),
                 address,
                 kind,
-                changes: !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS"),
+                changes,
                 is_own: sender.is_own,
                 is_routine,
                 carried: Secret::new(carried),
@@ -280,6 +289,20 @@ impl LedgerState {
                 ended: None,
             },
         });
+        is_asked.then_some(number)
+    }
+
+    /// May our own input have caused this? What a document sends before its first input, it sends without being asked,
+    /// and again with other values later.
+    fn is_asked(&mut self, event: &RequestPaused, shape: String) -> bool {
+        let is_fresh = event.frame_id.as_ref().is_some_and(|frame| self.fresh.contains(frame));
+        if self.touched && !is_fresh {
+            return !self.shapes.contains(&shape);
+        }
+        if self.shapes.len() < MAX_EXCHANGES {
+            self.shapes.insert(shape);
+        }
+        false
     }
 
     fn answer(&mut self, request: &str, answered: Answered, ends: bool) {

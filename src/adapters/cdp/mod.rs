@@ -26,6 +26,7 @@ mod page;
 mod process;
 mod profile;
 mod relay;
+mod request;
 mod target_session;
 mod targets;
 

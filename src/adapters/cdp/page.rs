@@ -24,7 +24,7 @@ use super::{
     target_session::{Appeared, TargetSession},
 };
 use crate::{
-    ports::driver::{Allowed, Came, DriverError, Exchange, Notice, Page},
+    ports::driver::{Allowed, Came, DriverError, Exchange, Notice, Page, Sending},
     query::{Answer, Ask, File, Key, Point, Question, Refusal, Target},
 };
 
@@ -277,6 +277,10 @@ impl Page for CdpPage {
 
     fn send_once(&self, on: bool) {
         self.context.send_once(on);
+    }
+
+    fn may_send(&self, sending: Sending) {
+        self.context.may_send(sending);
     }
 
     fn mark(&self) -> u64 {

@@ -259,6 +259,12 @@ impl TargetSession {
         self.notice(Notice::NavigationBlocked { url });
     }
 
+    /// A request that may change something was stopped.
+    pub(super) fn write_stopped(&self, number: u64, method: &str, address: &str) {
+        let (method, address) = (method.to_owned(), address.to_owned());
+        self.notice(Notice::WriteStopped { number, method, address });
+    }
+
     /// A window appeared and is being closed.
     pub(super) fn popup_closed(&self, url: &str) {
         let opening = self.state().opening.pop_front();

@@ -262,9 +262,9 @@ impl Targets {
         }
         let url = format!("{}{}", event.request.url, event.request.fragment);
         let role = self.role(session_id);
-        if let Some((context, is_worker)) = role.as_ref().and_then(SessionRole::context) {
-            context.ledger.began(context.sender(session_id, &url, is_worker), event);
-        }
+        let asked = role.as_ref().and_then(SessionRole::context).and_then(|(context, is_worker)| {
+            context.ledger.began(context.sender(session_id, &url, is_worker), event)
+        });
         let blocked = match &role {
             Some(
                 SessionRole::Front(context, _)
@@ -279,6 +279,9 @@ impl Targets {
         ) = &role
             && !blocked
         {
+            if let Some(number) = asked.filter(|_| !context.may_leave(event)) {
+                return self.hold_back(session_id, context, event, number);
+            }
             let params = match context.fields(event) {
                 Some(fields) => json!({"requestId": request, "headers": fields}),
                 None => json!({"requestId": request}),
@@ -311,6 +314,24 @@ impl Targets {
             }
             Some(SessionRole::Unwanted { target }) => self.close(&target),
             Some(SessionRole::Unrelated) | None => {}
+        }
+    }
+
+    /// Stops a request that may change something, where nothing may be changed.
+    fn hold_back(&self, session_id: &str, context: &ContextState, event: &RequestPaused, number: u64) {
+        let RequestPaused { request_id, request, resource_type, .. } = event;
+        // An aborted navigation leaves the page as it is.
+        let reason = if resource_type == "Document" { "Aborted" } else { "BlockedByClient" };
+        let params = json!({"requestId": request_id, "errorReason": reason});
+        self.connection.post(Some(session_id), "Fetch.failRequest", params);
+        context.ledger.stopped(request_id);
+        let session = match self.role(session_id) {
+            Some(SessionRole::Front(_, session)) => Some(session),
+            _ => context.front_session(),
+        };
+        if let Some(session) = session {
+            let address = request.url.split('?').next().unwrap_or_default();
+            session.write_stopped(number, &request.method, address);
         }
     }
 }

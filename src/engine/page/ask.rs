@@ -186,12 +186,20 @@ impl Conversation<'_> {
                 Notice::NavigationBlocked { url } => format!("stopped a navigation to {url}"),
                 Notice::PopupClosed { url } => format!("closed a window: {url}"),
                 Notice::DownloadRefused { url } => format!("refused a download: {url}"),
+                Notice::WriteStopped { method, address, .. } => {
+                    format!("stopped {method} {address}: before the commit, nothing may change the app")
+                }
             };
             let what = self.mask.text(&what);
             if let Notice::DialogDismissed { message, .. } = &notice {
                 self.front.dismissed = Some(self.mask.text(message));
             }
             self.notes.emit(EventKind::Noticed { what: what.clone() });
+            if let Notice::WriteStopped { number, .. } = notice {
+                let since = self.front.page.exchanges(number.saturating_sub(1));
+                self.front.stopped.extend(since.into_iter().flatten().find(|one| one.number == number));
+                continue;
+            }
             if let Notice::NavigationBlocked { .. } = notice {
                 return Err(Failure::new(Code::OriginViolation, what)
                     .hint("if this address belongs to the app, add its origin to `origins`")

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::kept::KeptFields;
 use crate::{
-    ports::driver::Page,
+    ports::driver::{Exchange, Page},
     query::{OpenedControl, Target},
 };
 
@@ -23,6 +23,8 @@ pub(crate) struct Front {
     pub(crate) dialog: Option<ExpectedDialog>,
     /// The text of the last native dialog that was dismissed.
     pub(crate) dismissed: Option<String>,
+    /// The requests that were stopped, because they may change something.
+    pub(crate) stopped: Vec<Exchange>,
 }
 
 /// A native dialog that the next step is expected to raise.
@@ -44,6 +46,7 @@ impl Front {
             kept: KeptFields::default(),
             dialog: None,
             dismissed: None,
+            stopped: Vec::new(),
         }
     }
 }

@@ -27,6 +27,8 @@ impl Run<'_> {
         self.read();
         self.go(&address, STEP_TIME).await?;
         self.attempt.opened = self.mark();
+        // What the committed page had to send has left it.
+        self.only_reads();
         if let Some(steps) = &view.prepare {
             let source = std::sync::Arc::clone(&self.plan.playbook);
             let name =

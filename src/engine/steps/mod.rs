@@ -26,6 +26,7 @@ use crate::{
     duration,
     event::EventKind,
     plan::{self, PlannedStep},
+    playbook::request::RequestPattern,
     ports::driver::DriverError,
     query::{Answer, Ask, Condition, RefusalKind},
 };
@@ -48,9 +49,13 @@ impl Run<'_> {
             self.emit(EventKind::StepStarted { step: planned.id.clone(), at_line: planned.at.clone(), what });
             let failed = match Box::pin(self.step(planned)).await {
                 Ok(Flow::Stop) => return Ok(Flow::Stop),
-                Ok(Flow::On) => None,
-                Err(error) => Some(self.page().explain(error).await.at(&planned.id, &planned.at)),
+                Ok(Flow::On) => self.nothing_stopped().err().map(StepFailure::from),
+                Err(error) => Some(match self.nothing_stopped() {
+                    Ok(()) => self.page().explain(error).await,
+                    Err(stopped) => stopped.into(),
+                }),
             };
+            let failed = failed.map(|failed| failed.at(&planned.id, &planned.at));
             self.emit(EventKind::StepEnded {
                 step: planned.id.clone(),
                 ms: ms(begun),
@@ -100,7 +105,7 @@ impl Run<'_> {
         let within = timeout_of(planned).unwrap_or(STEP_TIME);
         let acted = match planned.commits() {
             true => self.commit_step(planned, within).await,
-            false => self.with_dialog(planned, within).await,
+            false => self.sending(planned, within).await,
         };
         match acted {
             Err(StepError::Refused(refusal))
@@ -131,6 +136,23 @@ impl Run<'_> {
         };
         self.take_back().await;
         self.attempt.commit.replace(outer);
+        acted
+    }
+
+    /// A step that may send what it names.
+    async fn sending(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, StepError> {
+        let rules = planned.step.modifiers.sends.iter().filter_map(RequestPattern::rule);
+        let outer = self.attempt.sends.len();
+        self.attempt.sends.extend(rules);
+        let has_more = self.attempt.sends.len() > outer && !self.attempt.commit.reached();
+        if has_more {
+            self.only_reads();
+        }
+        let acted = self.with_dialog(planned, within).await;
+        self.attempt.sends.truncate(outer);
+        if has_more && !self.attempt.commit.reached() {
+            self.only_reads();
+        }
         acted
     }
 

@@ -15,6 +15,7 @@ use crate::{
         at::{At, List, Names},
         locator::Locator,
         reader::NOTHING_TO_DO,
+        request::RequestPattern,
     },
     query::Key,
 };
@@ -45,6 +46,8 @@ pub struct Modifiers {
     pub name: Option<At<String>>,
     /// Where `form` looks for its labels: a dialog, a frame.
     pub within: Option<Locator>,
+    /// Requests that this step sends before the commit, although their method may change something.
+    pub sends: List<RequestPattern>,
     /// A note for the reader of the playbook.
     pub note: Option<String>,
 }
@@ -63,7 +66,7 @@ macro_rules! steps {
         /// Key, documentation and an example of every step, for the reference.
         pub const STEPS: &[(&str, &str, &str)] = &[ $( ($key, concat!($($doc, "\n"),+), $example), )* ];
 
-        const KEYS: &[&str] = &[ $( $key, )* "commit", "when", "unless", "optional", "timeout", "as", "in", "note", "do", "else" ];
+        const KEYS: &[&str] = &[ $( $key, )* "commit", "when", "unless", "optional", "timeout", "as", "in", "sends", "note", "do", "else" ];
 
         fn action<'de, A: MapAccess<'de>>(key: &str, map: &mut A) -> Result<Option<Action>, A::Error> {
             Ok(match key {
@@ -153,6 +156,7 @@ impl<'de> Deserialize<'de> for Step {
                         "timeout" => modifiers.timeout = Some(map.next_value()?),
                         "as" => modifiers.name = Some(map.next_value()?),
                         "in" => modifiers.within = Some(map.next_value()?),
+                        "sends" => modifiers.sends = map.next_value()?,
                         "note" => modifiers.note = Some(map.next_value()?),
                         "do" => then = Some((key, map.next_value()?)),
                         "else" => otherwise = Some(map.next_value()?),
@@ -201,6 +205,7 @@ impl JsonSchema for Step {
         let condition = generator.subschema_for::<Condition>();
         let steps = generator.subschema_for::<List<Step>>();
         let within = generator.subschema_for::<Locator>();
+        let sends = generator.subschema_for::<List<RequestPattern>>();
         let mut properties = serde_json::Map::new();
         action_schemas(generator, &mut properties);
         let modifiers = serde_json::json!({
@@ -211,6 +216,7 @@ impl JsonSchema for Step {
             "timeout": { "type": "string", "pattern": "^[0-9]+(ms|s|m)$", "description": "How long the step may try." },
             "as": { "type": "string", "description": "The name of the value that `capture`, `collect` or `download` reads." },
             "in": { "description": "Where `form` looks for its labels: a dialog, a frame.", "allOf": [within] },
+            "sends": { "description": "Requests that this step sends before the commit, although their method may change something.", "allOf": [sends] },
             "note": { "type": "string", "description": "A note for the reader of the playbook." },
             "do": { "description": "The steps to run if the condition is true.", "allOf": [steps] },
             "else": { "description": "The steps to run if the condition is false.", "allOf": [steps] }

@@ -18,6 +18,7 @@ use crate::{
     playbook::{
         at::{At, List, Names, section},
         locator::Locator,
+        request::RequestPattern,
     },
 };
 
@@ -61,6 +62,10 @@ pub struct Playbook {
     /// is `indeterminate`, and is read again later.
     #[serde(default)]
     pub settle: Option<At<String>>,
+    /// Requests that only read, although their method may change something: `POST /search`. Others are stopped before the
+    /// commit, unless the page sends them without an input. Queries of GraphQL need no entry.
+    #[serde(default, deserialize_with = "section")]
+    pub reads: List<RequestPattern>,
     /// Dialogs and banners that may appear at any time, and how to close them.
     #[serde(default, deserialize_with = "section")]
     pub overlays: List<Overlay>,

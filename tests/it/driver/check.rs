@@ -389,6 +389,7 @@ fn say_notice(notice: &Notice) -> String {
         Notice::NavigationBlocked { url } => format!("blocked {url}"),
         Notice::PopupClosed { url } => format!("popup {url}"),
         Notice::DownloadRefused { url } => format!("download {url}"),
+        Notice::WriteStopped { method, address, .. } => format!("stopped {method} {address}"),
     }
 }
 

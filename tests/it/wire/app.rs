@@ -2,16 +2,20 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::{Query, State},
     http::{StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
-    routing::get,
+    routing::{get, post},
 };
 use serde_json::{Value, json};
 
@@ -19,6 +23,7 @@ use serde_json::{Value, json};
 #[derive(Clone)]
 pub struct App {
     users: Arc<Mutex<Vec<Value>>>,
+    changes: Arc<AtomicUsize>,
     /// The script of the page.
     script: &'static str,
     /// The answer to each change. Zero: none, ever.
@@ -45,7 +50,12 @@ impl App {
         let known =
             [("svc@acme.example", "Service"), ("ada@acme.example", "Ada Byron"), ("bo@acme.example", "Bo")];
         let users = known.map(|(mail, name)| user(mail, name)).into();
-        Self { users: Arc::new(Mutex::new(users)), script, status, does }
+        Self { users: Arc::new(Mutex::new(users)), changes: Arc::default(), script, status, does }
+    }
+
+    /// How many requests have reached the app that may change it, without those that it sends all the time.
+    pub fn changes(&self) -> usize {
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// The status of each user with this address.
@@ -86,6 +96,7 @@ impl App {
             .route("/login", get(login).post(signed_in))
             .route("/users", get(page))
             .route("/api/users", get(search).post(change))
+            .route("/api/search", post(search))
             .with_state(self.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         address
@@ -115,7 +126,11 @@ async fn search(State(app): State<App>, Query(query): Query<Vec<(String, String)
     ([(header::CACHE_CONTROL, "private, max-age=600")], Json(found)).into_response()
 }
 
-async fn change(State(app): State<App>, Json(asked): Json<Value>) -> Response {
+async fn change(State(app): State<App>, asked: Bytes) -> Response {
+    let asked: Value = serde_json::from_slice(&asked).unwrap_or_default();
+    if asked["op"] != "poll" {
+        app.changes.fetch_add(1, Ordering::SeqCst);
+    }
     let times = match app.does {
         Does::Nothing => 0,
         Does::Twice => 2,
