@@ -1,7 +1,11 @@
 //! `seatwright test`: plays scenarios on fixture sites.
 
+mod files;
+mod last_run;
+mod printed;
+
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::Arc,
     time::Instant,
@@ -11,19 +15,25 @@ use anyhow::Context;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+use self::{
+    last_run::{LastRun, RecordedRun},
+    printed::Printed,
+};
 use super::{
-    Exit, failure,
+    Exit,
     file_watch::FileWatch,
     parts::{BrowserArguments, ChromiumLauncher},
     site,
     suites::load_suites,
-    terminal::{colors, counted},
+    terminal::colors,
 };
 use crate::{
-    adapters::store::Folder,
-    ports::driver::{Browser, Launch},
+    ports::{
+        driver::{Browser, Launch},
+        evidence::EvidenceStore,
+    },
     report::junit,
-    scenario::{self, Apps, Report, Stage, Suite},
+    scenario::{self, Apps, Chosen, Ended, Plays, Report, Stage, Suite},
     worker::playbooks::Playbooks,
 };
 
@@ -56,7 +66,7 @@ pub(super) struct TestCommand {
     /// The folder of the real apps, one folder per app.
     #[arg(long, value_name = "DIR", default_value = "fixtures/apps")]
     real_apps: PathBuf,
-    /// The folder for pictures.
+    /// The folder for pictures. Those of the last run are removed first; other files stay.
     #[arg(long, value_name = "DIR", default_value = "out/test")]
     evidence: PathBuf,
     /// Write a JUnit report (XML) for CI systems into this file.
@@ -65,6 +75,15 @@ pub(super) struct TestCommand {
     /// Write all results as JSON into this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Only the scenarios that failed when they were last played with this evidence folder.
+    #[arg(long, visible_alias = "lf")]
+    last_failed: bool,
+    /// Play each scenario N times. The report says how many plays of each scenario failed; one is enough to fail the run.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = super::at_least_one)]
+    repeat: usize,
+    /// After the first failure begin no other scenario. Those left out are counted as not played.
+    #[arg(long, short = 'x')]
+    fail_fast: bool,
     /// Do not end. When you save a file of an app or of its site, play the scenarios of this app again.
     #[arg(long)]
     watch: bool,
@@ -147,54 +166,120 @@ impl TestCommand {
             let Some(site) = site::open(&suite.site)? else { return Ok(Exit::NotDone) };
             sites.insert(suite.site.clone(), site);
         }
-        let chosen: Vec<_> = suites
+        let names: Vec<Vec<String>> = suites.iter().map(Suite::file_names).collect();
+        let last = LastRun::read(&self.evidence);
+        if self.last_failed
+            && let Some(exit) = self.nothing_to_repeat(last.as_ref())
+        {
+            return Ok(exit);
+        }
+        let mut last = last.unwrap_or_default();
+        // A scenario that is not in its file any more cannot be played again.
+        let known: BTreeSet<&String> = names.iter().flatten().collect();
+        let is_loaded = |name: &str| suites.iter().any(|suite| name.starts_with(&format!("{}--", suite.app)));
+        last.failed.retain(|name| known.contains(name) || !is_loaded(name));
+        let chosen: Vec<Chosen<'_>> = suites
             .iter()
-            .flat_map(|suite| suite.scenarios().iter().map(move |scenario| (suite, scenario)))
-            .filter(|(_, scenario)| self.wants(scenario))
-            .filter_map(|(suite, scenario)| Some((suite, sites.get(&suite.site)?, scenario)))
+            .zip(&names)
+            .flat_map(|(suite, names)| {
+                suite.scenarios().iter().zip(names).map(move |(scenario, name)| (suite, scenario, name))
+            })
+            .filter(|(_, scenario, _)| self.wants(scenario))
+            .filter(|(_, _, name)| !self.last_failed || last.failed.contains(*name))
+            .filter_map(|(suite, scenario, file_name)| {
+                Some(Chosen { suite, site: sites.get(&suite.site)?, scenario, file_name })
+            })
             .collect();
         if chosen.is_empty() {
-            println!("no scenario matches: `seatwright coverage` lists the scenarios by operation and state");
+            println!("{}", self.nothing_chosen(&last));
             return Ok(Exit::NotDone);
         }
-        let begun = Instant::now();
         let browser = browser.get_or_try_init(begin).await?;
-        let at_once =
+        self.play_chosen(&chosen, last, Arc::clone(browser)).await
+    }
+
+    /// Plays these scenarios, and reports.
+    async fn play_chosen(
+        &self,
+        chosen: &[Chosen<'_>],
+        last: LastRun,
+        browser: Arc<dyn Browser>,
+    ) -> anyhow::Result<Exit> {
+        let begun = Instant::now();
+        let side_by_side =
             self.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(3, |n| n.get() * 3));
+        let recorded = Arc::new(RecordedRun::begin(&self.evidence, last).await);
         let stage = Stage {
             playbooks: Playbooks::read(&self.playbooks)?,
-            launch: Arc::new(Same(Arc::clone(browser))),
-            evidence: Arc::new(Folder::new(&self.evidence)),
-            apps: if self.real { Some(Apps::new(&self.real_apps, at_once)?) } else { None },
+            launch: Arc::new(Same(browser)),
+            evidence: Arc::clone(&recorded) as Arc<dyn EvidenceStore>,
+            apps: if self.real { Some(Apps::new(&self.real_apps, side_by_side)?) } else { None },
         };
-        let (all, color) = (chosen.len(), colors(&std::io::stdout()));
-        let mut done = 0;
-        let reports = scenario::run(&stage, chosen, at_once, |report| {
-            done += 1;
-            print(report, done, all, color, &self.evidence);
+        let color = colors(&std::io::stdout());
+        let mut printed = Printed::new(&self.evidence, color, chosen.len() * self.repeat, self.repeat);
+        let mut passes: BTreeMap<String, usize> = BTreeMap::new();
+        let plays = Plays { side_by_side, repeat: self.repeat, fail_fast: self.fail_fast };
+        let reports = scenario::run(&stage, chosen, plays, |report| {
+            printed.report(report);
+            let Ended::Played(played) = &report.ended else { return };
+            let passed = passes.entry(report.file_name.clone()).or_default();
+            *passed += usize::from(played.has_passed());
+            if !played.has_passed() || *passed == self.repeat {
+                recorded.ended(&report.file_name, !played.has_passed());
+            }
         })
         .await;
         if let Some(apps) = stage.apps {
             apps.end().await;
         }
-        let failed = reports.iter().filter(|report| !report.differences.is_empty()).count();
+        self.write_files(&reports)?;
+        for line in printed.summary(chosen.len(), begun.elapsed().as_secs_f64()) {
+            println!("{line}");
+        }
+        Ok(if printed.failed() == 0 { Exit::Done } else { Exit::NotDone })
+    }
+
+    fn write_files(&self, reports: &[Report]) -> anyhow::Result<()> {
+        let unwritable = |file: &Path| format!("{} cannot be written", file.display());
         if let Some(file) = &self.junit {
-            let cases: Vec<junit::JunitCase> = reports.iter().map(case).collect();
-            std::fs::write(file, junit::report(&cases)?)
-                .with_context(|| format!("{} cannot be written", file.display()))?;
+            let cases: Vec<_> =
+                reports.iter().map(|report| files::case(report, self.repeat, &self.evidence)).collect();
+            std::fs::write(file, junit::report(&cases)?).with_context(|| unwritable(file))?;
         }
         if let Some(file) = &self.json {
-            let all: Vec<serde_json::Value> = reports.iter().map(as_json).collect();
-            std::fs::write(file, serde_json::to_string_pretty(&all)?)
-                .with_context(|| format!("{} cannot be written", file.display()))?;
+            let all: Vec<serde_json::Value> = reports.iter().map(files::json).collect();
+            std::fs::write(file, serde_json::to_string_pretty(&all)?).with_context(|| unwritable(file))?;
         }
-        println!(
-            "{}: {} passed, {failed} failed in {:.1} s",
-            counted(all, "scenario"),
-            all - failed,
-            begun.elapsed().as_secs_f64()
-        );
-        Ok(if failed == 0 { Exit::Done } else { Exit::NotDone })
+        Ok(())
+    }
+
+    /// `--last-failed` where no scenario has failed, or where nothing is known.
+    fn nothing_to_repeat(&self, last: Option<&LastRun>) -> Option<Exit> {
+        let folder = self.evidence.display();
+        match last {
+            None => {
+                println!("there is no last run in {folder}: play the scenarios once without `--last-failed`");
+                Some(Exit::NotDone)
+            }
+            Some(last) if last.failed.is_empty() => {
+                println!("nothing failed in the last run ({folder}): there is nothing to play again");
+                Some(Exit::Done)
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Why no scenario is played.
+    fn nothing_chosen(&self, last: &LastRun) -> String {
+        if !self.last_failed {
+            return "no scenario matches: `seatwright coverage` lists the scenarios by operation and state"
+                .to_owned();
+        }
+        if last.failed.is_empty() {
+            return "the scenarios that failed in the last run are not in their files any more".to_owned();
+        }
+        let failed: Vec<&str> = last.failed.iter().map(String::as_str).collect();
+        format!("no scenario that failed in the last run matches. These failed: {}", failed.join(", "))
     }
 
     fn wants(&self, scenario: &scenario::Scenario) -> bool {
@@ -215,48 +300,4 @@ impl Launch for Same {
     async fn launch(&self) -> Result<Arc<dyn Browser>, String> {
         Ok(Arc::clone(&self.0))
     }
-}
-
-fn print(report: &Report, done: usize, all: usize, color: bool, evidence: &Path) {
-    let seconds = report.took.as_secs_f64();
-    let (good, bad, plain) = if color { ("\x1b[32m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
-    let width = all.to_string().len();
-    if report.differences.is_empty() {
-        println!("[{done:>width$}/{all}] {good}ok{plain}   {}: {} ({seconds:.1} s)", report.app, report.name);
-        return;
-    }
-    println!("[{done:>width$}/{all}] {bad}FAIL{plain} {}: {} ({seconds:.1} s)", report.app, report.name);
-    println!("       {}", report.place);
-    for difference in &report.differences {
-        println!("       - {difference}");
-    }
-    let Some(result) = &report.result else { return };
-    let folder =
-        report.place.split(':').next().map(Path::new).and_then(Path::parent).unwrap_or(Path::new("."));
-    let why = result.error.as_ref().map(|error| failure::lines(error, folder)).unwrap_or_default();
-    for line in why.iter().chain(&failure::pictures(&result.evidence, evidence)) {
-        println!("       {line}");
-    }
-}
-
-fn case(report: &Report) -> junit::JunitCase {
-    junit::JunitCase {
-        suite: report.app.clone(),
-        name: report.name.clone(),
-        place: report.place.clone(),
-        took: report.took,
-        failed: (!report.differences.is_empty()).then(|| report.differences.join("\n")),
-    }
-}
-
-fn as_json(report: &Report) -> serde_json::Value {
-    serde_json::json!({
-        "app": report.app,
-        "scenario": report.name,
-        "at": report.place,
-        "seconds": report.took.as_secs_f64(),
-        "passed": report.differences.is_empty(),
-        "differences": report.differences,
-        "result": report.result,
-    })
 }

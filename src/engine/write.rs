@@ -79,11 +79,13 @@ impl Run<'_> {
         // No record shows that an invitation was sent again. Only the app's answer does.
         let unproved = self.plan.operation == Operation::InviteResend && answered.is_err();
         let verdict = if unproved { Verdict::NotSeen(Vec::new()) } else { verdict };
-        if let Err(failed) = &answered {
-            self.notes.remark(format!("after the commit: {failed}"));
-        }
         self.attempt.conclusion.unread = unread(&verdict);
+        let lost = answered.as_ref().err().map(|failed| format!("after the commit: {failed}"));
         let (outcome, changed, error) = conclude(answered, verdict, differs, sent);
+        // A failure that is not the error of the result would be lost otherwise.
+        if let (Some(lost), None) = (lost, &error) {
+            self.notes.remark(lost);
+        }
         self.attempt.conclusion.changed = changed;
         self.attempt.conclusion.discard_session = error.is_some();
         self.attempt.conclusion.error = error.map(|error| {
@@ -382,7 +384,9 @@ impl Run<'_> {
                 (self.verify(before, wanted, refused).await, late)
             }
             // Pages may show what they have stored themselves.
-            (Verdict::Seen, late) if late.is_contradicted_by_success() => {
+            (Verdict::Seen, late)
+                if late.is_contradicted_by_success() && self.plan.operation != Operation::InviteResend =>
+            {
                 self.notes.remark("the server refused the change, and the page shows it: it was read without what its pages have stored");
                 self.attempt.front.page.forget().await;
                 (self.verify(before, wanted, true).await, late)

@@ -69,6 +69,15 @@ fn unknown_code(scenario: &Scenario) -> Option<Diagnostic> {
     })
 }
 
+/// Findings for parts of remarks that every remark contains.
+fn empty_drift(scenario: &Scenario) -> impl Iterator<Item = Diagnostic> {
+    scenario.expect.drift.iter().filter(|part| part.value.trim().is_empty()).map(|part| {
+        let message = "an empty text is a part of every remark";
+        let finding = Diagnostic::new(Finding::WrongShape, part.span, message);
+        finding.help("name a part of the remark that the result has under `drift`")
+    })
+}
+
 /// Findings for faults that are not valid. They have no places in the text, so the finding shows the scenario.
 fn wrong_faults(scenario: &Scenario) -> impl Iterator<Item = Diagnostic> {
     let wrong = scenario.faults.iter().filter_map(|fault| Some((fault, fault_error(fault)?)));
@@ -90,11 +99,28 @@ fn read(app: &str, path: &str, source: String, sites: &Path) -> Result<Suite, Pr
         findings.extend(unknown_states(file));
         findings.extend(file.scenarios.iter().filter_map(unknown_code));
         findings.extend(file.scenarios.iter().flat_map(wrong_faults));
+        findings.extend(file.scenarios.iter().flat_map(empty_drift));
     }
     match file {
         Some(file) if findings.is_empty() => {
             Ok(Suite { app: app.to_owned(), site: sites.join(&file.site.value), file, text })
         }
         _ => Err(Problem::Wrong(text, findings)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_drift_would_expect_everything() {
+        let source = "suite: 1\nsite: x\naccount: {}\nscenarios:\n  - name: x\n    job: {}\n    \
+                      expect: { outcome: succeeded, drift: [ it was renewed, \" \" ] }\n";
+        let Err(Problem::Wrong(_, findings)) = read("x", "x", source.to_owned(), Path::new("")) else {
+            panic!("it was read");
+        };
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        assert_eq!(finding.message, "an empty text is a part of every remark");
     }
 }

@@ -13,5 +13,5 @@ mod world;
 pub use app::{Apps, Taken};
 pub use coverage::{Hole, STATES, coverage, demanded};
 pub use load::{Problem, load, played};
-pub use run::{Report, Stage, run};
+pub use run::{Chosen, Ended, Played, Plays, Report, Stage, run};
 pub use suite::{Scenario, Suite, schema};

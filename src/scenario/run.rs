@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,8 +20,9 @@ use super::{
     world,
 };
 use crate::{
-    contract::{Job, JobResult, SecretRef},
+    contract::{Failure, Job, JobResult, SecretRef},
     event::Reader,
+    playbook::At,
     ports::{
         driver::Launch,
         evidence::EvidenceStore,
@@ -42,42 +46,100 @@ pub struct Stage {
     pub apps: Option<Apps>,
 }
 
+/// A scenario that was chosen, with its site.
+#[derive(Clone, Copy)]
+pub struct Chosen<'s> {
+    pub suite: &'s Suite,
+    pub site: &'s Site,
+    pub scenario: &'s Scenario,
+    /// Its name for files: see [`Suite::file_names`].
+    pub file_name: &'s str,
+}
+
+/// How scenarios are played.
+#[derive(Debug, Clone, Copy)]
+pub struct Plays {
+    /// How many at the same time.
+    pub side_by_side: usize,
+    /// How many times each of them.
+    pub repeat: usize,
+    /// No other play begins after the first failure.
+    pub fail_fast: bool,
+}
+
 /// How a scenario ended.
 #[derive(Debug)]
 pub struct Report {
     pub app: String,
     pub name: String,
+    /// Its name for files, which no other scenario has.
+    pub file_name: String,
     /// `playbooks/ledgerly/scenarios.yaml:12:11`
     pub place: String,
+    /// The number of this play, from 1.
+    pub play: usize,
+    pub ended: Ended,
+}
+
+/// The end of one play.
+#[derive(Debug)]
+pub enum Ended {
+    Played(Box<Played>),
+    /// Another scenario has failed before it began.
+    NotPlayed,
+}
+
+/// What one play has shown.
+#[derive(Debug)]
+pub struct Played {
     pub took: Duration,
     /// Where the result and the world differ from the scenario. None: it has passed.
     pub differences: Vec<String>,
     /// The result of the job, if it ran; that of the real app, if there is one.
-    pub result: Option<Box<JobResult>>,
+    pub result: Option<JobResult>,
+    /// The result has another outcome or another code than the scenario expects.
+    pub ended_otherwise: bool,
 }
 
-/// Plays scenarios, `side_by_side` at once; passes on each report when its scenario ends.
+impl Played {
+    pub fn has_passed(&self) -> bool {
+        self.differences.is_empty()
+    }
+
+    /// The error of the job, if the scenario does not expect it.
+    pub fn cause(&self) -> Option<&Failure> {
+        self.result.as_ref().filter(|_| self.ended_otherwise)?.error.as_ref()
+    }
+}
+
+/// Plays scenarios; passes on each report when its play ends.
 pub async fn run(
     stage: &Stage,
-    chosen: Vec<(&Suite, &Site, &Scenario)>,
-    side_by_side: usize,
+    chosen: &[Chosen<'_>],
+    plays: Plays,
     mut each: impl FnMut(&Report),
 ) -> Vec<Report> {
-    let playing = chosen.into_iter().enumerate().map(|(number, (suite, site, scenario))| async move {
-        let begun = Instant::now();
-        let played = play(stage, suite, site, scenario, number).await;
-        let (differences, result) = played.unwrap_or_else(|reason| (vec![reason], None));
+    let has_failed = &AtomicBool::new(false);
+    let all = chosen.iter().flat_map(|chosen| (1..=plays.repeat).map(move |play| (*chosen, play)));
+    let playing = all.map(|(chosen, play)| async move {
+        let ended = if plays.fail_fast && has_failed.load(Ordering::Relaxed) {
+            Ended::NotPlayed
+        } else {
+            let played = play_once(stage, &chosen, &id(&chosen, play, plays.repeat)).await;
+            has_failed.fetch_or(!played.has_passed(), Ordering::Relaxed);
+            Ended::Played(Box::new(played))
+        };
         Report {
-            app: suite.app.clone(),
-            name: scenario.name.value.clone(),
-            place: suite.place(scenario),
-            took: begun.elapsed(),
-            differences,
-            result: result.map(Box::new),
+            app: chosen.suite.app.clone(),
+            name: chosen.scenario.name.value.clone(),
+            file_name: chosen.file_name.to_owned(),
+            place: chosen.suite.place(chosen.scenario),
+            play,
+            ended,
         }
     });
     let mut reports = Vec::new();
-    let mut running = stream::iter(playing).buffer_unordered(side_by_side.max(1));
+    let mut running = stream::iter(playing).buffer_unordered(plays.side_by_side.max(1));
     while let Some(report) = running.next().await {
         each(&report);
         reports.push(report);
@@ -85,27 +147,38 @@ pub async fn run(
     reports
 }
 
-/// The differences, and the result of the job.
-type Played = (Vec<String>, Option<JobResult>);
+/// The id of a job, which its pictures are named after.
+fn id(chosen: &Chosen<'_>, play: usize, of: usize) -> String {
+    match of {
+        1 => chosen.file_name.to_owned(),
+        _ => format!("{}.{play}", chosen.file_name),
+    }
+}
 
-async fn play(
-    stage: &Stage,
-    suite: &Suite,
-    site: &Site,
-    scenario: &Scenario,
-    number: usize,
-) -> Result<Played, String> {
+async fn play_once(stage: &Stage, chosen: &Chosen<'_>, id: &str) -> Played {
+    let begun = Instant::now();
+    let (differences, result) = match play(stage, chosen, id).await {
+        Ok((differences, result)) => (differences, Some(result)),
+        Err(reason) => (vec![reason], None),
+    };
+    let ended_otherwise = result.as_ref().is_some_and(|result| ends_otherwise(chosen.scenario, result));
+    Played { took: begun.elapsed(), differences, result, ended_otherwise }
+}
+
+/// The differences, and the result of the job.
+type Compared = (Vec<String>, JobResult);
+
+async fn play(stage: &Stage, chosen: &Chosen<'_>, id: &str) -> Result<Compared, String> {
+    let Chosen { suite, site, scenario, .. } = *chosen;
     let (Some(apps), Some(app)) = (&stage.apps, &suite.file.app) else {
-        return play_on(stage, suite, Ground::site(site, scenario).await?, scenario, number).await;
+        return play_on(stage, suite, Ground::site(site, scenario).await?, scenario, id).await;
     };
     let ground = Ground::app(apps, &app.value, scenario).await?;
-    let (mut differences, real) = play_on(stage, suite, ground, scenario, number).await?;
+    let (mut differences, real) = play_on(stage, suite, ground, scenario, id).await?;
     let ground = Ground::site(site, scenario).await?;
-    let (of_twin, twin) = play_on(stage, suite, ground, scenario, number).await?;
+    let (of_twin, twin) = play_on(stage, suite, ground, scenario, &format!("{id}.twin")).await?;
     differences.extend(of_twin.into_iter().map(|difference| format!("on the twin: {difference}")));
-    if let (Some(real), Some(twin)) = (&real, &twin) {
-        differences.extend(twin_differences(real, twin));
-    }
+    differences.extend(twin_differences(&real, &twin));
     Ok((differences, real))
 }
 
@@ -114,10 +187,10 @@ async fn play_on(
     suite: &Suite,
     ground: Ground<'_>,
     scenario: &Scenario,
-    number: usize,
-) -> Result<Played, String> {
+    id: &str,
+) -> Result<Compared, String> {
     let account = merged(&suite.file.account, &scenario.account);
-    let job = job(suite, scenario, &account, ground.port(), number);
+    let job = job(suite, scenario, &account, ground.port(), id);
     let body = serde_json::to_vec(&job).unwrap_or_default();
     let job = Job::parse(&body).map_err(|refusal| format!("`job`: {}", refusal.failure));
     let runner = JobRunner {
@@ -144,7 +217,7 @@ async fn play_on(
         Ok(of_world) => differences.extend(of_world.into_iter().map(|d| format!("the site's state: {d}"))),
         Err(reason) => differences.push(format!("`world_after`: {reason}")),
     }
-    Ok((differences, Some(result)))
+    Ok((differences, result))
 }
 
 /// Where the result of a twin differs from that of the real app. Texts for people may differ.
@@ -195,6 +268,15 @@ fn value_differences(path: &str, real: &Value, twin: &Value, found: &mut Vec<Str
     }
 }
 
+/// Does the result have another outcome or another code than the scenario expects?
+fn ends_otherwise(scenario: &Scenario, result: &JobResult) -> bool {
+    let expect = &scenario.expect;
+    let code = result.error.as_ref().map(|error| error.code.as_str());
+    let wanted = expect.code.as_ref();
+    expect.outcome.value != result.outcome
+        || wanted.is_some_and(|wanted| Some(&wanted.value) != code.as_ref())
+}
+
 /// Where the result differs from the scenario.
 fn result_differences(scenario: &Scenario, result: &JobResult) -> Vec<String> {
     let expect = &scenario.expect;
@@ -211,7 +293,7 @@ fn result_differences(scenario: &Scenario, result: &JobResult) -> Vec<String> {
         same("the error's code", json!(wanted.value), json!(code));
     }
     if let Some(changed) = expect.changed {
-        same("`changed`", json!(changed), json!(result.changed));
+        same("`changed`", json!(changed.0), json!(result.changed));
     }
     if let Some(users) = expect.users {
         same("the number of users", json!(users), json!(result.users.as_ref().map(Vec::len)));
@@ -237,7 +319,20 @@ fn result_differences(scenario: &Scenario, result: &JobResult) -> Vec<String> {
             found.push(format!("there is no picture `{reason}`{}", why.unwrap_or_default()));
         }
     }
+    found.extend(drift_differences(&expect.drift, &result.drift));
     found
+}
+
+/// Remarks that the scenario does not expect, and expected ones that the result does not have.
+fn drift_differences(expected: &[At<String>], drift: &[String]) -> Vec<String> {
+    let is_expected = |remark: &&String| expected.iter().any(|part| remark.contains(&part.value));
+    let unexpected = drift.iter().filter(|remark| !is_expected(remark));
+    let is_missing = |part: &&At<String>| !drift.iter().any(|remark| remark.contains(&part.value));
+    let missing = expected.iter().filter(is_missing);
+    unexpected
+        .map(|remark| format!("unexpected drift: {remark}"))
+        .chain(missing.map(|part| format!("no remark under `drift` contains `{}`", part.value)))
+        .collect()
 }
 
 /// An attribute of a user in a result; an entitlement by its kind.
@@ -262,7 +357,7 @@ fn merged(all: &ScenarioAccount, one: &ScenarioAccount) -> ScenarioAccount {
     }
 }
 
-fn job(suite: &Suite, scenario: &Scenario, account: &ScenarioAccount, port: u16, number: usize) -> Value {
+fn job(suite: &Suite, scenario: &Scenario, account: &ScenarioAccount, port: u16, id: &str) -> Value {
     let mut settings = suite.file.integration.clone();
     settings.insert("port".to_owned(), port.to_string());
     settings.extend(scenario.integration.clone());
@@ -270,7 +365,7 @@ fn job(suite: &Suite, scenario: &Scenario, account: &ScenarioAccount, port: u16,
         account.secrets.keys().map(|name| (name.clone(), json!(format!("env:{name}")))).collect();
     let evidence = if scenario.evidence.is_empty() { "error" } else { "commit" };
     let mut job = json!({
-        "id": format!("{}-{number}", suite.app),
+        "id": id,
         "app": suite.app,
         "integration": { "id": suite.app, "settings": settings },
         "service_account": {

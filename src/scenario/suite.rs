@@ -1,9 +1,16 @@
 //! The scenarios of an app, as `playbooks/<app>/scenarios.yaml` contains them.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Unexpected, Visitor},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -165,9 +172,9 @@ pub struct Expect {
     /// A part of the message that the page showed.
     #[serde(default)]
     pub page_said: Option<String>,
-    /// Has the app changed?
+    /// Has the app changed? `unknown`: the result has `changed: null`.
     #[serde(default)]
-    pub changed: Option<bool>,
+    pub changed: Option<ExpectedChange>,
     /// The number of users that were read.
     #[serde(default)]
     pub users: Option<usize>,
@@ -177,6 +184,49 @@ pub struct Expect {
     /// Parts of the user as read back: `{ active: false, role: Admin }`.
     #[serde(default)]
     pub user: Map<String, Value>,
+    /// The drift that belongs to this scenario: parts of the remarks that the result has under `drift`. Each remark must
+    /// contain one of them, and each of them must be found. Without it, any drift fails the scenario.
+    #[serde(default)]
+    pub drift: Vec<At<String>>,
+}
+
+/// `true`, `false` or `unknown`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpectedChange(pub Option<bool>);
+
+impl<'de> Deserialize<'de> for ExpectedChange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Words;
+        impl Visitor<'_> for Words {
+            type Value = ExpectedChange;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("`true`, `false` or `unknown`")
+            }
+
+            fn visit_bool<E: Error>(self, known: bool) -> Result<ExpectedChange, E> {
+                Ok(ExpectedChange(Some(known)))
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<ExpectedChange, E> {
+                match word {
+                    "unknown" => Ok(ExpectedChange(None)),
+                    other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Words)
+    }
+}
+
+impl JsonSchema for ExpectedChange {
+    fn schema_name() -> Cow<'static, str> {
+        "ExpectedChange".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "enum": [true, false, "unknown"] })
+    }
 }
 
 impl Scenario {
@@ -184,6 +234,23 @@ impl Scenario {
     pub fn operation(&self) -> Option<Operation> {
         self.job.get("operation").and_then(|name| serde_json::from_value(name.clone()).ok())
     }
+}
+
+/// Small letters and digits, with a dash between words. At most 64 characters.
+fn file_name(text: &str) -> String {
+    let small = text.to_lowercase();
+    let words = small.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let mut name = String::new();
+    for word in words {
+        if name.len() + word.len() > 63 {
+            break;
+        }
+        if !name.is_empty() {
+            name.push('-');
+        }
+        name.push_str(word);
+    }
+    if name.is_empty() { "scenario".to_owned() } else { name }
 }
 
 impl Suite {
@@ -200,5 +267,59 @@ impl Suite {
     /// The place where a scenario begins.
     pub fn place(&self, scenario: &Scenario) -> String {
         self.text.place(scenario.name.span)
+    }
+
+    /// A name of each scenario for files, in the order of the file. No two scenarios have the same one.
+    pub fn file_names(&self) -> Vec<String> {
+        let mut taken = BTreeSet::new();
+        let names = self.scenarios().iter().map(|scenario| {
+            let name = file_name(&scenario.name.value);
+            let numbered = (2..).map(|number| format!("{name}-{number}"));
+            let free = std::iter::once(name.clone()).chain(numbered).find(|name| taken.insert(name.clone()));
+            // The app is the part before the last `--`: no name of a scenario has one.
+            format!("{}--{}", self.app, free.unwrap_or(name))
+        });
+        names.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::playbook::read_text;
+
+    #[test]
+    fn every_scenario_has_a_file_name_of_its_own() {
+        let names = [
+            "Removes Ada, and nobody else",
+            "removes ada & nobody else!",
+            "удаляет",
+            "…",
+            "removes ada-and nobody else-2",
+        ];
+        let scenarios: String = names
+            .iter()
+            .map(|name| {
+                format!("  - name: \"{name}\"\n    job: {{}}\n    expect: {{ outcome: succeeded }}\n")
+            })
+            .collect();
+        let source = format!("suite: 1\nsite: x\naccount: {{}}\nscenarios:\n{scenarios}");
+        let (file, findings) = read_text::<SuiteFile>(&source);
+        let file = file.unwrap_or_else(|| panic!("{findings:?}"));
+        let text = Text { path: String::new(), source };
+        let suite = Suite { app: "roster".to_owned(), site: PathBuf::new(), file, text };
+        assert_eq!(
+            suite.file_names(),
+            [
+                "roster--removes-ada-and-nobody-else",
+                "roster--removes-ada-nobody-else",
+                "roster--scenario",
+                "roster--scenario-2",
+                "roster--removes-ada-and-nobody-else-2",
+            ]
+        );
+        let long = file_name(&"one very long sentence ".repeat(20));
+        assert!(long.len() <= 64 && long.ends_with(|c: char| c.is_ascii_alphanumeric()), "{long}");
+        assert_eq!(file_name(&"x".repeat(200)), "scenario");
     }
 }

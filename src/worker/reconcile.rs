@@ -43,6 +43,12 @@ pub(super) fn interrupted(operation: Operation, intent: &Intent, seen: &Conclusi
 /// The conclusion after the answer to the commit was lost, and a read since.
 pub(super) fn after_read(operation: Operation, lost: Conclusion, seen: Conclusion) -> Conclusion {
     let mut drift = lost.drift.clone();
+    if seen.outcome == Some(Outcome::NoChange)
+        && let Some(failure) = lost.error.as_ref().filter(|_| lost.unread)
+    {
+        // A success has no error. What went wrong on the way is not lost.
+        drift.push(format!("after the commit: {failure}"));
+    }
     drift.push("the answer to the commit was lost; its effect was read afterwards".to_owned());
     let mut evidence = lost.evidence.clone();
     evidence.extend(seen.evidence.clone());

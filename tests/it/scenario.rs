@@ -89,12 +89,147 @@ fn what_must_fail_fails_and_says_why() {
     let read = |file: &str| fs::read_to_string(case.folder.path().join(file)).expect(file);
     let junit = read("junit.xml");
     assert!(junit.contains(r#"tests="8""#) && junit.contains(r#"failures="8""#), "{junit}");
+    // What a CI system shows: the code and the cause, the step, the line of the playbook, and the picture.
+    let button = junit.split("<testcase").find(|case| case.contains("a step does not find its button"));
+    let button = button.expect("the case").replace("&quot;", "\"");
+    for part in [
+        r#"file="playbooks/ledgerly/playbook.yaml" line="85""#,
+        r#"<failure message="no button "Send invitation" in dialog "Invite people""#,
+        r#"type="target_missing">"#,
+        r#"<property name="step" value="user.create[3]"/>"#,
+        r#"<property name="playbook" value="playbooks/ledgerly/playbook.yaml:85"/>"#,
+        r#"<property name="scenario" value="playbooks/ledgerly/scenarios.yaml:28:11"/>"#,
+        "the outcome is failed, not succeeded\n",
+        "[[ATTACHMENT|out/ledgerly--a-step-does-not-find-its-button.1.failed.",
+    ] {
+        assert!(button.contains(part), "{part}\n{button}");
+    }
+    // Where the error is the expected one, the difference is the cause, and the scenario is the place.
+    let lost = junit.split("<testcase").find(|case| case.contains("somebody is removed")).expect("the case");
+    for part in [r#"file="playbooks/ledgerly/scenarios.yaml" line="14""#, r#"type="difference""#] {
+        assert!(lost.contains(part), "{part}\n{lost}");
+    }
     let results: serde_json::Value = serde_json::from_str(&read("results.json")).expect("JSON");
     let passed: Vec<bool> = results.as_array().expect("a list").iter().map(|r| r["passed"] == true).collect();
     assert_eq!(passed, [false; 8]);
     // A failed step has a picture of the page.
     let picture = results[4]["result"]["evidence"][0]["ref"].as_str().expect("a picture").to_owned();
     assert!(Path::new(&case.folder.path().join("out").join(picture)).is_file());
+}
+
+/// The change is read back, so the job succeeds. The words behind the commit are wrong still.
+#[test]
+fn drift_fails_a_scenario_that_does_not_expect_it() {
+    let other_words = |source: String| {
+        assert!(source.contains("status: Member suspended"));
+        source.replace("status: Member suspended }", "status: Person suspended }\n        timeout: 1s")
+    };
+    let case = Case::new("drift", other_words);
+    let (code, said) = case.test(&[]);
+    assert_eq!(code, 1, "{said}");
+    case.reads_as_its_golden_file(&said);
+}
+
+fn wrong_button(source: String) -> String {
+    assert!(source.contains("{ click: { button: Remove, in: user row }, timeout: 3s }"));
+    source.replace(
+        "{ button: Remove, in: user row }, timeout: 3s }",
+        "{ button: Delete, in: user row }, timeout: 1s }",
+    )
+}
+
+#[test]
+fn an_error_that_several_scenarios_share_is_shown_in_full_once() {
+    let case = Case::new("causes", wrong_button);
+    let (code, said) = case.test(&[]);
+    assert_eq!(code, 1, "{said}");
+    case.reads_as_its_golden_file(&said);
+}
+
+#[test]
+fn pictures_have_the_scenarios_name_and_only_those_of_the_last_run_are_removed() {
+    let case = Case::new("causes", wrong_button);
+    let out = case.folder.path().join("out");
+    let pictures = || -> Vec<String> {
+        let files = fs::read_dir(&out).expect("a folder").flatten();
+        let mut names: Vec<String> = files
+            .map(|file| file.file_name().to_string_lossy().into_owned())
+            .filter(|n| n.ends_with(".png"))
+            .collect();
+        names.sort();
+        names
+    };
+    case.test(&[]);
+    let first = pictures();
+    // Two names that differ only in a sign are two files.
+    for (name, file) in first.iter().zip([
+        "ledgerly--another-person-is-removed.1.failed.",
+        "ledgerly--nada-is-removed-first-2.1.failed.",
+        "ledgerly--nada-is-removed-first.1.failed.",
+    ]) {
+        assert!(name.starts_with(file), "{first:?}");
+    }
+    assert_eq!(first.len(), 3, "{first:?}");
+    // Files of other people stay, also one that has taken the place of a picture.
+    fs::write(out.join("ledgerly--notes.1.failed.0123456789ab.png"), "a person's own").expect("written");
+    fs::write(out.join(&first[0]), "a person's own").expect("written");
+    let (_, said) = case.test(&["--filter", "nobody is there"]);
+    assert!(said.contains("1 passed"), "{said}");
+    assert_eq!(pictures(), [first[0].as_str(), "ledgerly--notes.1.failed.0123456789ab.png"]);
+}
+
+#[test]
+fn only_what_failed_is_played_again() {
+    let case = Case::new("causes", wrong_button);
+    let (code, said) = case.test(&["--last-failed"]);
+    assert_eq!((code, said.contains("there is no last run in out")), (1, true), "{said}");
+    let (_, said) = case.test(&[]);
+    assert!(said.contains("4 scenarios: 1 passed, 3 failed"), "{said}");
+    let (code, said) = case.test(&["--last-failed"]);
+    assert_eq!((code, said.contains("3 scenarios: 0 passed, 3 failed")), (1, true), "{said}");
+    let (code, said) = case.test(&["--last-failed", "--filter", "nobody is there"]);
+    assert_eq!((code, said.contains("no scenario that failed in the last run matches")), (1, true), "{said}");
+    // What was not played in the meantime is not forgotten.
+    let (_, said) = case.test(&["--filter", "nobody is there"]);
+    assert!(said.contains("1 passed"), "{said}");
+    let book = case.folder.path().join("playbooks/ledgerly/playbook.yaml");
+    let source = fs::read_to_string(&book).expect("a playbook");
+    fs::write(&book, source.replace("button: Delete, in: user row", "button: Remove, in: user row"))
+        .expect("written");
+    let (code, said) = case.test(&["--last-failed"]);
+    assert_eq!((code, said.contains("3 scenarios: 3 passed, 0 failed")), (0, true), "{said}");
+    let (code, said) = case.test(&["--last-failed"]);
+    assert_eq!((code, said.contains("nothing failed in the last run")), (0, true), "{said}");
+}
+
+#[test]
+fn after_the_first_failure_no_other_scenario_begins() {
+    let case = Case::new("causes", wrong_button);
+    let (code, said) = case.test(&["--fail-fast", "--junit", "junit.xml"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("4 scenarios: 0 passed, 1 failed, 3 not played"), "{said}");
+    let junit = fs::read_to_string(case.folder.path().join("junit.xml")).expect("a report");
+    assert_eq!(junit.matches("<skipped").count(), 3, "{junit}");
+}
+
+#[test]
+fn a_scenario_is_played_several_times_and_one_failure_fails_the_run() {
+    let case = Case::new("causes", wrong_button);
+    let options = ["--repeat", "2", "--filter", "another person", "--junit", "junit.xml"];
+    let (code, said) = case.test(&options);
+    assert_eq!(code, 1, "{said}");
+    for part in [
+        "[1/2] FAIL ledgerly: another person is removed (1 of 2)",
+        "[2/2] FAIL ledgerly: another person is removed (2 of 2)",
+        "ledgerly: another person is removed: 2 of 2 failed",
+        "1 scenario, 2 times each: 0 passed, 2 failed",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    let junit = fs::read_to_string(case.folder.path().join("junit.xml")).expect("a report");
+    assert!(junit.contains(r#"name="another person is removed (2 of 2)""#), "{junit}");
+    let (code, said) = case.test(&["--repeat", "2", "--filter", "nobody is there"]);
+    assert_eq!((code, said.contains("1 scenario, 2 times each: 2 passed, 0 failed")), (0, true), "{said}");
 }
 
 /// Real apps work in the same way: their own state counts, faults happen, and the twin must have the same result.
