@@ -61,7 +61,7 @@ impl SettleCommand {
         if self.done || self.not_done {
             let result = JobResult {
                 outcome: if self.done { Outcome::Succeeded } else { Outcome::Failed },
-                changed: self.done,
+                changed: Some(self.done),
                 error: if self.done { None } else { open.result.error.clone() },
                 drift: [open.result.drift.clone(), vec!["a person recorded the outcome".to_owned()]].concat(),
                 finished_at: Timestamp::now(),

@@ -1,6 +1,6 @@
 //! The result: every job has one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -20,15 +20,18 @@ pub struct JobResult {
     #[serde(default)]
     pub integration: Option<String>,
     pub outcome: Outcome,
-    /// Did this job change the app, as far as Seatwright knows?
-    pub changed: bool,
+    /// Did this job change the app? `true`: `before` and `after` differ, or an invitation was sent. `false`: nothing was changed.
+    /// `null`: it is not known. Every `indeterminate` result has `null`.
+    #[serde(default)]
+    pub changed: Option<bool>,
     /// The user before, as read.
     #[serde(default)]
     pub before: Option<UserRecord>,
     /// The user after, as read back.
     #[serde(default)]
     pub after: Option<UserRecord>,
-    /// The differences between the job and the app.
+    /// What has changed in the app, as it was read before and after. For `mode: plan` what the job would change; for
+    /// `mode: verify` and `user_exists` where the app differs from the job.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
     #[serde(default)]
@@ -225,9 +228,46 @@ impl UserRecord {
     pub fn is_invited(&self) -> bool {
         self.active.is_none() && matches!(self.pending.as_deref(), Some("invited" | "pending"))
     }
+
+    /// What differs between two readings of a user. `None`: the app has no such user.
+    pub fn changes(before: Option<&Self>, after: Option<&Self>) -> Vec<Change> {
+        let name = |user: &Self| Some(user.user_name.clone());
+        // What a page did not show, nobody can compare.
+        let unread: Vec<&String> = before.iter().chain(&after).flat_map(|user| &user.unread).collect();
+        let mut changes = Vec::new();
+        let mut compare = |attribute: &str, from: Option<String>, to: Option<String>| {
+            if from != to && !unread.iter().any(|one| *one == attribute) {
+                changes.push(Change { attribute: attribute.to_owned(), from, to });
+            }
+        };
+        compare("userName", before.and_then(name), after.and_then(name));
+        // The record of a new user is `after`; the record of a removed one is `before`.
+        let (Some(before), Some(after)) = (before, after) else { return changes };
+        let attributes: BTreeSet<&String> = before.attributes.keys().chain(after.attributes.keys()).collect();
+        for attribute in attributes {
+            let of = |user: &Self| user.attributes.get(attribute).cloned();
+            compare(attribute, of(before), of(after));
+        }
+        let active = |user: &Self| user.active.map(|is| is.to_string()).or_else(|| user.pending.clone());
+        compare("active", active(before), active(after));
+        let kinds: BTreeSet<&String> =
+            before.entitlements.iter().chain(&after.entitlements).map(|one| &one.kind).collect();
+        for kind in kinds {
+            compare(kind, before.held(kind), after.held(kind));
+        }
+        changes
+    }
+
+    /// The entitlements of one kind, as one text.
+    fn held(&self, kind: &str) -> Option<String> {
+        let all = self.entitlements.iter().filter(|one| one.kind == kind);
+        let mut values: Vec<&str> = all.map(|one| one.value.as_str()).collect();
+        values.sort_unstable();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
 }
 
-/// A difference in one attribute or entitlement.
+/// A difference in one attribute, or in the entitlements of one type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// `displayName`, `active`, `role`.
@@ -348,4 +388,45 @@ pub struct Timings {
     pub act_ms: u64,
     pub verify_ms: u64,
     pub total_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(active: bool, title: &str, groups: &[&str]) -> UserRecord {
+        let held = groups.iter().map(|group| Entitlement {
+            kind: "group".to_owned(),
+            value: (*group).to_owned(),
+            display: None,
+        });
+        UserRecord {
+            user_name: "ada@acme.example".to_owned(),
+            active: Some(active),
+            entitlements: held.collect(),
+            attributes: BTreeMap::from([("title".to_owned(), title.to_owned())]),
+            ..UserRecord::default()
+        }
+    }
+
+    #[test]
+    fn changes_are_what_two_readings_show() {
+        let texts = |before: Option<&UserRecord>, after: Option<&UserRecord>| -> Vec<String> {
+            let text = |text: Option<String>| text.unwrap_or_else(|| "nothing".to_owned());
+            UserRecord::changes(before, after)
+                .into_iter()
+                .map(|c| format!("{}: {} -> {}", c.attribute, text(c.from), text(c.to)))
+                .collect()
+        };
+        let (clerk, boss) = (user(true, "Clerk", &["Sales"]), user(false, "Boss", &["Sales", "Board"]));
+        assert_eq!(
+            texts(Some(&clerk), Some(&boss)),
+            ["title: Clerk -> Boss", "active: true -> false", "group: Sales -> Board, Sales"]
+        );
+        assert_eq!(texts(None, Some(&clerk)), ["userName: nothing -> ada@acme.example"]);
+        assert_eq!(texts(Some(&clerk), None), ["userName: ada@acme.example -> nothing"]);
+        assert_eq!(texts(Some(&clerk), Some(&clerk)), [""; 0]);
+        let unread = UserRecord { unread: vec!["group".to_owned()], ..user(true, "Clerk", &[]) };
+        assert_eq!(texts(Some(&clerk), Some(&unread)), [""; 0], "what was not shown was not taken away");
+    }
 }

@@ -13,7 +13,7 @@ use crate::contract::{
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conclusion {
     pub outcome: Option<Outcome>,
-    pub changed: bool,
+    pub changed: Changed,
     pub before: Option<UserRecord>,
     pub after: Option<UserRecord>,
     pub changes: Vec<Change>,
@@ -41,12 +41,39 @@ pub struct Conclusion {
     pub discard_session: bool,
 }
 
+/// Has the job changed the app?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Changed {
+    #[default]
+    No,
+    /// Two readings differ, or the app has confirmed what no record shows.
+    Yes,
+    /// A commit was sent, and no reading shows what came of it.
+    Unknown,
+}
+
+impl Changed {
+    /// As results say it.
+    pub fn known(self) -> Option<bool> {
+        match self {
+            Changed::No => Some(false),
+            Changed::Yes => Some(true),
+            Changed::Unknown => None,
+        }
+    }
+
+    /// After a commit: what differs was changed. What looks as before is not known.
+    pub fn by_readings(differs: bool) -> Self {
+        if differs { Changed::Yes } else { Changed::Unknown }
+    }
+}
+
 /// What the read-back after a commit has shown.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// It shows what the job asks for.
     Seen,
-    /// It does not show what the job asks for, but these differences.
+    /// It does not show what the job asks for. These differences are `from` what is shown `to` what was expected.
     NotSeen(Vec<Change>),
     /// Nothing could be read.
     Unreadable(Failure),
@@ -59,33 +86,35 @@ pub(super) fn conclude(
     verdict: Verdict,
     differs: bool,
     sent: Sent,
-) -> (Outcome, bool, Option<Failure>) {
+) -> (Outcome, Changed, Option<Failure>) {
+    let read = Changed::by_readings(differs);
     let is_refused = answered.as_ref().is_err_and(StepFailure::is_refusal);
     if let Verdict::NotSeen(_) = &verdict
         && !differs
         && !is_refused
         && let Some(failure) = sent.failure(answered.as_ref().err().cloned())
     {
-        return (Outcome::Failed, false, Some(failure));
+        return (Outcome::Failed, Changed::No, Some(failure));
     }
     match (answered, verdict) {
-        (_, Verdict::Seen) => (Outcome::Succeeded, true, None),
+        (_, Verdict::Seen) => (Outcome::Succeeded, read, None),
         (Ok(()), Verdict::NotSeen(_)) if !differs && sent.error().is_some() => {
-            (Outcome::Indeterminate, true, sent.error())
+            (Outcome::Indeterminate, Changed::Unknown, sent.error())
         }
-        (Ok(()), Verdict::NotSeen(changes)) => (Outcome::Failed, true, Some(mismatch(&changes))),
+        (Ok(()), Verdict::NotSeen(open)) => (Outcome::Failed, read, Some(mismatch(&open))),
         // The app refused. The read-back shows whether it still did something.
         (Err(refusal), Verdict::NotSeen(_)) if refusal.is_refusal() => {
-            (Outcome::Failed, differs, Some(refusal.failure))
+            let changed = if differs { Changed::Yes } else { Changed::No };
+            (Outcome::Failed, changed, Some(refusal.failure))
         }
         // The commit took effect, but the steps after it could not be done.
         (Err(ours), Verdict::NotSeen(_)) if ours.origin == Origin::Playbook && differs => {
-            (Outcome::Failed, true, Some(ours.failure))
+            (Outcome::Failed, Changed::Yes, Some(ours.failure))
         }
         (Err(lost), Verdict::NotSeen(_) | Verdict::Unreadable(_)) => {
-            (Outcome::Indeterminate, true, Some(lost.failure))
+            (Outcome::Indeterminate, Changed::Unknown, Some(lost.failure))
         }
-        (Ok(()), Verdict::Unreadable(failure)) => (Outcome::Indeterminate, true, Some(failure)),
+        (Ok(()), Verdict::Unreadable(failure)) => (Outcome::Indeterminate, Changed::Unknown, Some(failure)),
     }
 }
 
@@ -94,14 +123,12 @@ pub(super) fn unread(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Unreadable(failure) if failure.class == Class::Environment)
 }
 
-fn mismatch(changes: &[Change]) -> Failure {
+fn mismatch(open: &[Change]) -> Failure {
     let text = |value: &Option<String>| {
         value.as_ref().map_or_else(|| "nothing".to_owned(), |value| format!("`{value}`"))
     };
-    let differences: Vec<String> = changes
-        .iter()
-        .map(|c| format!("{} is {}, not {}", c.attribute, text(&c.from), text(&c.to)))
-        .collect();
+    let differences: Vec<String> =
+        open.iter().map(|c| format!("{} is {}, not {}", c.attribute, text(&c.from), text(&c.to))).collect();
     Failure::new(
         Code::VerifyMismatch,
         format!("the commit was made, but the app shows something else: {}", differences.join("; ")),
@@ -143,13 +170,13 @@ mod tests {
                 let failed = || Err(StepFailure { failure: Failure::new(code, "x"), origin });
                 let is_refusal = origin == Origin::App && refuses;
                 let table = [
-                    (Verdict::Seen, true, Outcome::Succeeded, true),
-                    (Verdict::Seen, false, Outcome::Succeeded, true),
+                    (Verdict::Seen, true, Outcome::Succeeded, Changed::Yes),
+                    (Verdict::Seen, false, Outcome::Succeeded, Changed::Unknown),
                     (
                         Verdict::NotSeen(change()),
                         false,
                         if is_refusal { Outcome::Failed } else { Outcome::Indeterminate },
-                        !is_refusal,
+                        if is_refusal { Changed::No } else { Changed::Unknown },
                     ),
                     (
                         Verdict::NotSeen(change()),
@@ -158,9 +185,12 @@ mod tests {
                             true => Outcome::Failed,
                             false => Outcome::Indeterminate,
                         },
-                        true,
+                        match is_refusal || origin == Origin::Playbook {
+                            true => Changed::Yes,
+                            false => Changed::Unknown,
+                        },
                     ),
-                    (unread(), false, Outcome::Indeterminate, true),
+                    (unread(), false, Outcome::Indeterminate, Changed::Unknown),
                 ];
                 for (verdict, differs, outcome, changed) in table {
                     let label = format!("{code} of {origin:?}, {verdict:?}, differs: {differs}");
@@ -168,7 +198,8 @@ mod tests {
                     assert_eq!((got, did), (outcome, changed), "{label}");
                     assert_eq!(error.is_none(), outcome == Outcome::Succeeded, "{label}");
                     assert!(error.is_none_or(|error| error.code == code), "{label}: the failure's own code");
-                    assert!(!differs || did, "{label}: what differs was changed");
+                    assert!(differs || did != Changed::Yes, "{label}: what looks as before was not changed");
+                    assert!(got != Outcome::Indeterminate || did == Changed::Unknown, "{label}");
                 }
             }
         }
@@ -183,8 +214,13 @@ mod tests {
             (Verdict::Unreadable(unread), Outcome::Indeterminate, Some(Code::BrowserLost)),
         ];
         for (verdict, outcome, code) in table {
-            let (got, changed, error) = conclude(Ok(()), verdict, true, Sent::Unknown);
-            assert_eq!((got, changed, error.map(|error| error.code)), (outcome, true, code));
+            let unknown = outcome == Outcome::Indeterminate;
+            let changed = if unknown { Changed::Unknown } else { Changed::Yes };
+            let (got, did, error) = conclude(Ok(()), verdict.clone(), true, Sent::Unknown);
+            assert_eq!((got, did, error.map(|error| error.code)), (outcome, changed, code));
+            // The app has taken it, and looks as before: perhaps it shows it later.
+            let (got, did, error) = conclude(Ok(()), verdict, false, Sent::Taken);
+            assert_eq!((got, did, error.map(|error| error.code)), (outcome, Changed::Unknown, code));
         }
     }
 
@@ -196,23 +232,31 @@ mod tests {
             (outcome, changed, error.map(|error| error.code))
         };
         let not_seen = || Verdict::NotSeen(change());
-        let nothing = (Outcome::Failed, false, Some(Code::NothingSent));
+        let nothing = (Outcome::Failed, Changed::No, Some(Code::NothingSent));
         assert_eq!(ends(lost(), not_seen(), false, Sent::Nothing), nothing);
         assert_eq!(ends(Ok(()), not_seen(), false, Sent::Nothing), nothing);
-        let refused = (Outcome::Failed, false, Some(Code::Refused));
+        let refused = (Outcome::Failed, Changed::No, Some(Code::Refused));
         assert_eq!(ends(lost(), not_seen(), false, Sent::Refused(409)), refused);
         assert_eq!(ends(Ok(()), not_seen(), false, Sent::Refused(409)), refused);
-        let unknown = (Outcome::Indeterminate, true, Some(Code::TargetMissing));
+        let unknown = (Outcome::Indeterminate, Changed::Unknown, Some(Code::TargetMissing));
         for sent in [Sent::Unknown, Sent::Erred(502), Sent::Taken] {
             assert_eq!(ends(lost(), not_seen(), false, sent), unknown, "{sent:?}");
         }
-        let erred = (Outcome::Indeterminate, true, Some(Code::AppUnavailable));
+        let erred = (Outcome::Indeterminate, Changed::Unknown, Some(Code::AppUnavailable));
         assert_eq!(ends(Ok(()), not_seen(), false, Sent::Erred(502)), erred);
         // What the app shows is stronger than what was sent.
         assert_eq!(ends(lost(), not_seen(), true, Sent::Nothing), unknown);
-        assert_eq!(ends(lost(), Verdict::Seen, true, Sent::Nothing), (Outcome::Succeeded, true, None));
+        let seen = (Outcome::Succeeded, Changed::Yes, None);
+        assert_eq!(ends(lost(), Verdict::Seen, true, Sent::Nothing), seen);
         let unread = || Verdict::Unreadable(Failure::new(Code::AppUnavailable, "not read"));
         assert_eq!(ends(lost(), unread(), false, Sent::Nothing), unknown);
+    }
+
+    #[test]
+    fn a_mismatch_names_what_is_shown_and_then_what_was_expected() {
+        let (_, _, error) = conclude(Ok(()), Verdict::NotSeen(change()), true, Sent::Taken);
+        let message = error.expect("a mismatch").message;
+        assert!(message.ends_with(": role is `Viewer`, not `Member`"), "{message}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Verdict,
-    conclude::{conclude, unread},
+    conclude::{Changed, conclude, unread},
     limits::READ_AGAIN,
     origin::StepFailure,
     run::{Run, ms},
@@ -46,6 +46,8 @@ impl Run<'_> {
             }
             return Ok(outcome);
         }
+        // What the job would change. What it has changed, only readings show.
+        let wished = std::mem::take(&mut self.attempt.conclusion.changes);
         self.protect_last(before.as_ref(), &wanted).await?;
         self.attempt.scope.set_entitlements(&self.template_values(&wanted));
 
@@ -55,7 +57,10 @@ impl Run<'_> {
         self.attempt.is_acting = false;
         self.attempt.conclusion.timings.act_ms = ms(begun);
         let answered = match acted {
-            Ok(Flow::Stop) => return Ok(Outcome::Succeeded),
+            Ok(Flow::Stop) => {
+                self.attempt.conclusion.changes = wished;
+                return Ok(Outcome::Succeeded);
+            }
             Ok(Flow::On) => Ok(()),
             Err(failed) if !self.attempt.commit.reached() => return Err(failed.failure),
             Err(failed) => Err(failed),
@@ -75,9 +80,29 @@ impl Run<'_> {
         let refused = answered.as_ref().is_err_and(StepFailure::is_refusal);
         let (verdict, sent) = self.verified(before.as_ref(), &wanted, refused, sent).await;
         self.attempt.conclusion.timings.verify_ms = ms(begun);
-        let differs = !matches!(verdict, Verdict::Unreadable(_)) && self.attempt.conclusion.after != before;
+        Ok(self.concluded(before.as_ref(), answered, verdict, sent, said))
+    }
+
+    /// What the commit has come to. `said`: what the page shows, where nothing was done.
+    fn concluded(
+        &mut self,
+        before: Option<&UserRecord>,
+        answered: Result<(), StepFailure>,
+        verdict: Verdict,
+        sent: Sent,
+        said: Option<String>,
+    ) -> Outcome {
+        let after = self.attempt.conclusion.after.as_ref();
+        let changes = match verdict {
+            Verdict::Unreadable(_) => Vec::new(),
+            Verdict::Seen | Verdict::NotSeen(_) => UserRecord::changes(before, after),
+        };
+        let differs = !changes.is_empty();
+        self.attempt.conclusion.changes = changes;
         // No record shows that an invitation was sent again. Only the app's answer does.
-        let unproved = self.plan.operation == Operation::InviteResend && answered.is_err();
+        let resends = self.plan.operation == Operation::InviteResend;
+        let unproved =
+            resends && (answered.is_err() || sent.is_denied() || sent.is_contradicted_by_success());
         let verdict = if unproved { Verdict::NotSeen(Vec::new()) } else { verdict };
         self.attempt.conclusion.unread = unread(&verdict);
         let lost = answered.as_ref().err().map(|failed| format!("after the commit: {failed}"));
@@ -86,18 +111,21 @@ impl Run<'_> {
         if let (Some(lost), None) = (lost, &error) {
             self.notes.remark(lost);
         }
-        self.attempt.conclusion.changed = changed;
+        self.attempt.conclusion.changed = match outcome {
+            Outcome::Succeeded if resends => Changed::Yes,
+            _ => changed,
+        };
         self.attempt.conclusion.discard_session = error.is_some();
         self.attempt.conclusion.error = error.map(|error| {
             self.after_stopped(Failure { page_said: error.page_said.clone().or(said), ..error })
         });
         let waits = self.attempt.conclusion.after.as_ref().is_some_and(UserRecord::is_invited);
-        Ok(match (outcome, self.plan.operation) {
+        match (outcome, self.plan.operation) {
             (Outcome::Succeeded, Operation::UserCreate | Operation::InviteResend) if waits => {
                 Outcome::PendingExternal
             }
             (outcome, _) => outcome,
-        })
+        }
     }
 
     /// Looks up entitlements that only the app knows, before anything is done.
@@ -377,6 +405,7 @@ impl Run<'_> {
         sent: Sent,
     ) -> (Verdict, Sent) {
         let left = self.mark();
+        let resends = self.plan.operation == Operation::InviteResend;
         let verdict = self.verify(before, wanted, refused || sent.is_denied()).await;
         match (verdict, self.sent(Some(left)).await) {
             // Its page has sent something when it was left.
@@ -384,9 +413,7 @@ impl Run<'_> {
                 (self.verify(before, wanted, refused).await, late)
             }
             // Pages may show what they have stored themselves.
-            (Verdict::Seen, late)
-                if late.is_contradicted_by_success() && self.plan.operation != Operation::InviteResend =>
-            {
+            (Verdict::Seen, late) if late.is_contradicted_by_success() && !resends => {
                 self.notes.remark("the server refused the change, and the page shows it: it was read without what its pages have stored");
                 self.attempt.front.page.forget().await;
                 (self.verify(before, wanted, true).await, late)
@@ -411,7 +438,13 @@ impl Run<'_> {
             };
             let mut open = self.remaining(found.as_ref(), wanted);
             if let (Some(before), Some(after)) = (before, found.as_ref()) {
-                open.extend(diff::untouched(before, after, &self.touched(wanted)));
+                // Here, what was before is what is expected.
+                let moved = diff::untouched(before, after, &self.touched(wanted));
+                open.extend(moved.into_iter().map(|moved| Change {
+                    from: moved.to,
+                    to: moved.from,
+                    ..moved
+                }));
             }
             self.attempt.conclusion.after = found;
             if open.is_empty() {

@@ -37,8 +37,9 @@ impl DeliveryHandler {
         let job = &received.job.id;
         let queued = delivery.published_at.map(|at| Timestamp::now().duration_since(at).as_millis());
         result.timings.queued_ms = queued.and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default();
-        if self.was_cancelled(job) && result.changed {
-            result.drift.push("the requester cancelled the job after it had changed the app".to_owned());
+        // A commit was made, or may have been made.
+        if self.was_cancelled(job) && result.changed != Some(false) {
+            result.drift.push("the requester cancelled the job after its commit".to_owned());
         }
         let settle = self.work.settle_time(&received.job.app);
         let reconcile_at = (result.outcome == Outcome::Indeterminate)

@@ -84,7 +84,7 @@ impl DeliveryHandler {
             result.outcome = Outcome::Cancelled;
         }
         if committed {
-            (result.outcome, result.changed) = (Outcome::Indeterminate, true);
+            (result.outcome, result.changed) = (Outcome::Indeterminate, None);
         }
         result
     }

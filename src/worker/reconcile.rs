@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::due::LAST_READ;
 use crate::{
-    contract::{Code, Failure, JobResult, Operation, Outcome, UserRecord},
-    engine::Conclusion,
+    contract::{Change, Code, Failure, JobResult, Operation, Outcome, UserRecord},
+    engine::{Changed, Conclusion},
     ports::journal::{Intent, UnsettledJob},
 };
 
@@ -32,7 +32,7 @@ pub(super) fn interrupted(operation: Operation, intent: &Intent, seen: &Conclusi
     };
     Some(Conclusion {
         outcome: Some(Outcome::Indeterminate),
-        changed: true,
+        changed: Changed::Unknown,
         // If the app could not be read, this turn did nothing and may be retried.
         commit_reached: unread.is_none(),
         error: Some(unread.cloned().unwrap_or(lost)),
@@ -60,7 +60,8 @@ pub(super) fn after_read(operation: Operation, lost: Conclusion, seen: Conclusio
                 }
                 _ => Outcome::Succeeded,
             }),
-            changed: true,
+            changed: read(lost.before.as_ref(), seen.after.as_ref()),
+            changes: changes(operation, lost.before.as_ref(), seen.after.as_ref()),
             error: None,
             after: seen.after,
             verified: seen.verified,
@@ -80,9 +81,11 @@ pub(super) fn settled(
     since: Duration,
     settle: Duration,
 ) -> Option<JobResult> {
-    let known = |outcome, changed, error| JobResult {
+    let (before, after) = (job.result.before.as_ref(), seen.after.as_ref());
+    let known = |outcome, changed: Changed, error| JobResult {
         outcome,
-        changed,
+        changed: changed.known(),
+        changes: changes(job.entry.operation, before, after),
         error,
         after: seen.after.clone(),
         verified: seen.verified.clone(),
@@ -93,9 +96,11 @@ pub(super) fn settled(
     let pending = seen.after.as_ref().is_some_and(UserRecord::is_invited);
     match (seen.outcome, &seen.error) {
         (Outcome::NoChange, _) if pending && job.entry.operation == Operation::UserCreate => {
-            Some(known(Outcome::PendingExternal, true, None))
+            Some(known(Outcome::PendingExternal, read(before, after), None))
         }
-        (Outcome::NoChange, _) => Some(known(Outcome::Succeeded, true, None)),
+        (Outcome::NoChange, _) => {
+            Some(known(Outcome::Succeeded, read(before, after), None))
+        }
         (_, Some(error)) if error.code == Code::VerifyMismatch => {
             // The user was created, but not as the job wanted.
             let differs = job.entry.operation == Operation::UserCreate && seen.after.is_some();
@@ -108,15 +113,28 @@ pub(super) fn settled(
                 }
             };
             // What differs from before was changed, but not to what the job asks for.
-            let moved = job.result.before.is_some() && job.result.before != seen.after;
+            let moved = before.is_some() && read(before, after) == Changed::Yes;
             match (differs, late) {
-                (true, _) => Some(known(Outcome::Failed, true, Some(error.clone()))),
-                (false, true) if moved => Some(known(Outcome::Failed, true, Some(error.clone()))),
-                (false, true) => Some(known(Outcome::Failed, false, Some(never()))),
+                (true, _) => Some(known(Outcome::Failed, Changed::Yes, Some(error.clone()))),
+                (false, true) if moved => Some(known(Outcome::Failed, Changed::Yes, Some(error.clone()))),
+                (false, true) => Some(known(Outcome::Failed, Changed::No, Some(never()))),
                 (false, false) => None,
             }
         }
         _ => None,
+    }
+}
+
+/// Do two readings of the user differ?
+fn read(before: Option<&UserRecord>, after: Option<&UserRecord>) -> Changed {
+    Changed::by_readings(!UserRecord::changes(before, after).is_empty())
+}
+
+/// What has changed since the job began. An attempt that died has left no reading of a user who was there before.
+fn changes(operation: Operation, before: Option<&UserRecord>, after: Option<&UserRecord>) -> Vec<Change> {
+    match before.is_some() || operation == Operation::UserCreate {
+        true => UserRecord::changes(before, after),
+        false => Vec::new(),
     }
 }
 
@@ -151,7 +169,16 @@ mod tests {
     fn a_read_that_shows_the_change_makes_it_a_success_and_nothing_else_does() {
         let as_wanted = Conclusion { outcome: Some(Outcome::NoChange), ..Conclusion::default() };
         let ended = after_read(Operation::UserUpdate, lost(), as_wanted);
-        assert_eq!((ended.outcome, ended.changed, ended.error), (Some(Outcome::Succeeded), true, None));
+        let unknown = (Some(Outcome::Succeeded), Changed::Unknown, None);
+        assert_eq!((ended.outcome, ended.changed, ended.error), unknown, "it looks as before");
+        let user = |active| Some(UserRecord { active: Some(active), ..UserRecord::default() });
+        let as_wanted =
+            Conclusion { outcome: Some(Outcome::NoChange), after: user(false), ..Conclusion::default() };
+        let before = Conclusion { before: user(true), ..lost() };
+        let ended = after_read(Operation::UserDisable, before, as_wanted);
+        assert_eq!((ended.outcome, ended.changed), (Some(Outcome::Succeeded), Changed::Yes));
+        assert_eq!(ended.changes.first().and_then(|change| change.to.as_deref()), Some("false"));
+        assert!(ended.drift.iter().any(|remark| remark.contains("browser_lost: gone")), "{:?}", ended.drift);
         for outcome in [Outcome::Failed, Outcome::Rejected, Outcome::Blocked, Outcome::Expired] {
             let seen = Conclusion { outcome: Some(outcome), ..Conclusion::default() };
             let ended = after_read(Operation::UserUpdate, lost(), seen);
@@ -218,16 +245,18 @@ mod tests {
             after,
             ..unsettled(Operation::UserCreate).result
         };
-        let shown = || seen(Outcome::NoChange, None, None);
+        let shown = || seen(Outcome::NoChange, None, Some(UserRecord::default()));
+        let gone = || seen(Outcome::NoChange, None, None);
         let otherwise = || seen(Outcome::Failed, Some(Code::VerifyMismatch), None);
         let differs = || seen(Outcome::Failed, Some(Code::VerifyMismatch), Some(UserRecord::default()));
         let unread = || seen(Outcome::Failed, Some(Code::AppUnavailable), None);
         let table = [
-            (Operation::UserCreate, shown(), soon, Some((Outcome::Succeeded, true))),
-            (Operation::UserDelete, shown(), late, Some((Outcome::Succeeded, true))),
+            (Operation::UserCreate, shown(), soon, Some((Outcome::Succeeded, Some(true)))),
+            // Nothing is known of the user before.
+            (Operation::UserDelete, gone(), late, Some((Outcome::Succeeded, None))),
             (Operation::UserCreate, otherwise(), soon, None),
-            (Operation::UserCreate, otherwise(), late, Some((Outcome::Failed, false))),
-            (Operation::UserCreate, differs(), soon, Some((Outcome::Failed, true))),
+            (Operation::UserCreate, otherwise(), late, Some((Outcome::Failed, Some(false)))),
+            (Operation::UserCreate, differs(), soon, Some((Outcome::Failed, Some(true)))),
             (Operation::UserUpdate, differs(), soon, None),
             (Operation::UserCreate, unread(), late, None),
         ];
@@ -245,6 +274,6 @@ mod tests {
         let mut job = unsettled(Operation::UserUpdate);
         job.result.before = Some(UserRecord { active: Some(true), ..UserRecord::default() });
         let end = settled(&job, &differs(), late, settle).expect("it is settled");
-        assert_eq!((end.outcome, end.changed), (Outcome::Failed, true));
+        assert_eq!((end.outcome, end.changed), (Outcome::Failed, Some(true)));
     }
 }

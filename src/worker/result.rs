@@ -20,7 +20,7 @@ pub(super) fn result_of(id: &str, conclusion: Conclusion) -> JobResult {
         operation: None,
         integration: None,
         outcome: conclusion.outcome.unwrap_or(Outcome::Failed),
-        changed: conclusion.changed,
+        changed: conclusion.changed.known(),
         before: conclusion.before,
         after: conclusion.after,
         changes: conclusion.changes,

@@ -21,7 +21,7 @@ use crate::{
         SecretRef, WorkerRef,
     },
     digest::sha256,
-    engine::{self, Conclusion, Environment},
+    engine::{self, Changed, Conclusion, Environment},
     event::{Event, EventKind, Reader},
     plan::{Plan, Source},
     ports::{evidence::EvidenceStore, gate::AlwaysOpen, secrets::Secrets},
@@ -181,7 +181,7 @@ impl Work for JobRunner {
             // An earlier attempt began a commit. That the app cannot be read now does not undo it.
             Err(failure) if turn.unknown.is_some() => Conclusion {
                 outcome: Some(Outcome::Indeterminate),
-                changed: true,
+                changed: Changed::Unknown,
                 error: Some(failure),
                 ..Conclusion::default()
             },

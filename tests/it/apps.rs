@@ -127,7 +127,7 @@ impl Real {
                 let outcome = (result.outcome, result.changed);
                 assert_eq!(
                     outcome,
-                    (Outcome::Succeeded, true),
+                    (Outcome::Succeeded, Some(true)),
                     "{operation}, round {round}: {:?}",
                     result.error
                 );

@@ -148,7 +148,7 @@ impl App {
     /// The job ended before its commit. Returns the message.
     fn is_untouched(&self, result: &JobResult, code: Code) -> String {
         assert_eq!(self.received(), Vec::<String>::new(), "{:?}", result.error);
-        assert!(!result.changed);
+        assert_eq!(result.changed, Some(false));
         let error = result.error.as_ref().expect("an error");
         assert_eq!(error.code, code, "{}", error.message);
         error.message.clone()

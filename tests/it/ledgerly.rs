@@ -28,7 +28,7 @@ async fn a_users_life_from_create_to_delete() {
     let created = bench
         .run("user.create", json!({ "user": ada(), "entitlements": [{ "type": "team", "value": "Sales" }] }))
         .await;
-    assert_eq!((created.outcome, created.changed), (Outcome::Succeeded, true), "{:?}", created.error);
+    assert_eq!((created.outcome, created.changed), (Outcome::Succeeded, Some(true)), "{:?}", created.error);
     let ada_now = member(&bench.site, "ada@acme.example").expect("she is there");
     assert_eq!(
         (&ada_now["name"], &ada_now["role"], &ada_now["teams"]),
@@ -48,7 +48,7 @@ async fn a_users_life_from_create_to_delete() {
     let again = bench
         .run("user.create", json!({ "user": ada(), "entitlements": [{ "type": "team", "value": "Sales" }] }))
         .await;
-    assert_eq!((again.outcome, again.changed), (Outcome::NoChange, false));
+    assert_eq!((again.outcome, again.changed), (Outcome::NoChange, Some(false)));
     let reused = bench
         .heard
         .0
@@ -262,7 +262,7 @@ async fn a_plan_stops_before_its_commit_and_a_look_changes_nothing() {
     let bench = Bench::new().await;
     let before = bench.site.world();
     let planned = bench.run("user.create", json!({ "user": ada(), "mode": "plan" })).await;
-    assert_eq!((planned.outcome, planned.changed), (Outcome::Succeeded, false), "{:?}", planned.error);
+    assert_eq!((planned.outcome, planned.changed), (Outcome::Succeeded, Some(false)), "{:?}", planned.error);
     assert_eq!(planned.evidence.iter().map(|e| e.reason.as_str()).collect::<Vec<_>>(), ["planned"]);
     assert!(!planned.changes.is_empty());
     let looked = bench.run("user.create", json!({ "user": ada(), "mode": "verify" })).await;
@@ -301,7 +301,7 @@ async fn an_answer_lost_after_the_commit_is_read_and_never_repeated() {
     let bench = Bench::new().await;
     control(&bench.site, "faults", json!([{ "on": "POST /members", "do": "drop_after", "times": 1 }])).await;
     let created = bench.run("user.create", json!({ "user": ada() })).await;
-    assert_eq!((created.outcome, created.changed), (Outcome::Succeeded, true), "{:?}", created.error);
+    assert_eq!((created.outcome, created.changed), (Outcome::Succeeded, Some(true)), "{:?}", created.error);
     assert!(member(&bench.site, "ada@acme.example").is_some());
     assert!(!created.drift.is_empty(), "it is told that the answer was lost");
     assert_eq!(posts(&bench, "/members").await, 1, "neither the engine nor the browser repeats it");
@@ -524,7 +524,7 @@ async fn a_playbook_that_cannot_go_on_after_its_commit_does_not_deny_it() {
     let half = bench.run("user.create", admin).await;
     let invited = member(&bench.site, "ada@acme.example").unwrap_or_else(|| panic!("{:?}", half.error));
     assert_eq!(invited["role"], "Member");
-    assert_eq!((half.outcome, half.changed), (Outcome::Failed, true), "{:?}", half.error);
+    assert_eq!((half.outcome, half.changed), (Outcome::Failed, Some(true)), "{:?}", half.error);
     let after = half.after.expect("what the app shows");
     assert_eq!(after.user_name, "ada@acme.example");
     assert!(after.entitlements.iter().any(|held| held.kind == "role" && held.value == "Member"), "{after:?}");
@@ -552,7 +552,7 @@ async fn a_template_without_its_value_after_the_commit_does_not_deny_it() {
         control(&bench.site, "faults", json!([{ "on": "POST /members", "do": "lag", "ms": 4_000 }])).await;
         let created = bench.run("user.create", json!({ "user": ada() })).await;
         let is_there = member(&bench.site, "ada@acme.example").is_some();
-        assert_eq!(created.changed, is_there, "{:?} {:?}", created.outcome, created.error);
+        assert_eq!(created.changed, Some(is_there), "{:?} {:?}", created.outcome, created.error);
         if may_be_refused && created.outcome == Outcome::Rejected {
             assert_eq!(code(&created), Some(Code::MissingAttribute));
         } else {
@@ -584,7 +584,7 @@ async fn a_create_for_a_suspended_user_is_not_called_unchanged() {
     let user = json!({ "user": { "userName": "nada@acme.example", "name": name } });
     let created = bench.run("user.create", user).await;
     assert_eq!((created.outcome, code(&created)), (Outcome::Failed, Some(Code::UserExists)));
-    assert!(!created.changed);
+    assert_eq!(created.changed, Some(false));
     assert_eq!(created.changes.first().map(|change| change.attribute.as_str()), Some("active"));
     assert_eq!(member(&bench.site, "nada@acme.example").expect("she is there")["status"], "Suspended");
     bench.end().await;
@@ -609,7 +609,7 @@ async fn a_commit_that_the_page_never_heard_was_not_made() {
     let fault = json!([{ "on": "GET /members", "do": "changed", "replace": { "</table>": script } }]);
     control(&bench.site, "faults", fault).await;
     let kept = bench.run("user.delete", who("ada@acme.example")).await;
-    assert_eq!((kept.outcome, kept.changed), (Outcome::Failed, false), "{:?}", kept.error);
+    assert_eq!((kept.outcome, kept.changed), (Outcome::Failed, Some(false)), "{:?}", kept.error);
     let is_stopped = matches!(code(&kept), Some(Code::TargetCovered | Code::TargetMissing));
     assert!(is_stopped, "{:?}", kept.error);
     assert_eq!(posts(&bench, "/remove").await, 0);
@@ -620,5 +620,43 @@ async fn a_commit_that_the_page_never_heard_was_not_made() {
     control(&bench.site, "faults", json!([])).await;
     let gone = bench.run("user.delete", who("ada@acme.example")).await;
     assert_eq!(gone.outcome, Outcome::Succeeded, "{:?}", gone.error);
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_what_the_app_shows_and_a_mismatch_says_what_was_expected() {
+    let update = "          Name: \"{{ user.displayName }}\"\n          Role: \"{{ entitlements.role }}\"\n";
+    let careless = "          Name: \"{{ user.displayName }}\"\n          Role: Viewer\n";
+    let bench = Bench::with(edited(&[(update, careless)]), Arc::new(TextBrowsers)).await;
+    let renamed = json!({ "user": { "userName": "nada@acme.example", "displayName": "Nada King" } });
+    let update = |mode: &str| {
+        let mut job = renamed.clone();
+        job["mode"] = mode.into();
+        job
+    };
+    let named = |result: &seatwright::contract::JobResult| -> Vec<String> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        result
+            .changes
+            .iter()
+            .map(|c| format!("{}: {} > {}", c.attribute, text(&c.from), text(&c.to)))
+            .collect()
+    };
+    let planned = bench.run("user.update", update("plan")).await;
+    assert_eq!(named(&planned), ["displayName: Nada Byron > Nada King"], "what it would change");
+    let ended = bench.run("user.update", update("execute")).await;
+    assert_eq!((ended.outcome, code(&ended)), (Outcome::Failed, Some(Code::VerifyMismatch)));
+    assert_eq!(ended.changed, Some(true));
+    assert_eq!(named(&ended), ["displayName: Nada Byron > Nada King", "role: Member > Viewer"]);
+    let message = ended.error.expect("a mismatch").message;
+    assert!(message.ends_with("role is `Viewer`, not `Member`"), "{message}");
+    bench.end().await;
+    // What fails before the commit has changed nothing.
+    let save = "{ button: Save changes, in: edit dialog }\n        commit: true\n";
+    let missing = "{ button: Store, in: edit dialog }\n        commit: true\n        timeout: 1s\n";
+    let bench = Bench::with(edited(&[(save, missing)]), Arc::new(TextBrowsers)).await;
+    let failed = bench.run("user.update", renamed).await;
+    assert_eq!((failed.changed, code(&failed)), (Some(false), Some(Code::TargetMissing)));
+    assert_eq!(named(&failed), [""; 0]);
     bench.end().await;
 }

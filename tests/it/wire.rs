@@ -150,7 +150,7 @@ async fn a_page_that_shows_what_it_hopes_for_is_not_believed() {
             assert_eq!(app.found("ada@acme.example"), ["Active"]);
             let expected = if status == 409 { Outcome::Failed } else { Outcome::Indeterminate };
             assert_eq!(result.outcome, expected, "{how}, {status}: {:?}", result.error);
-            assert_eq!(result.changed, status == 500, "{how}, {status}");
+            assert_eq!(result.changed, (status == 409).then_some(false), "{how}, {status}");
             assert_eq!(
                 result.sent.iter().map(|sent| sent.status).collect::<Vec<_>>(),
                 [Some(status)],
@@ -169,9 +169,9 @@ async fn a_refusal_is_told_by_what_was_sent_and_what_came_back() {
     const OWN: &str = "invite = () => { at('cost').setAttribute('aria-invalid', 'true'); at('cost').setAttribute('aria-errormessage', 'wrong'); at('wrong').textContent = 'Cost centre is missing'; }; go('');";
     const TOAST: &str = "told = () => { at('wrong').textContent = 'Not saved'; }; go('');";
     const NOTHING: &str = "invite = () => {}; go('');";
-    let not_sent = (Outcome::Failed, false, Some(Code::NothingSent));
-    let refused = (Outcome::Failed, false, Some(Code::Refused));
-    let unknown = |code| (Outcome::Indeterminate, true, Some(code));
+    let not_sent = (Outcome::Failed, Some(false), Some(Code::NothingSent));
+    let refused = (Outcome::Failed, Some(false), Some(Code::Refused));
+    let unknown = |code| (Outcome::Indeterminate, None, Some(code));
     let table = [
         ("the browser's own validation", NATIVE, 200, not_sent, None),
         ("the page's own validation", OWN, 200, not_sent, None),
@@ -179,9 +179,9 @@ async fn a_refusal_is_told_by_what_was_sent_and_what_came_back() {
         ("a toast", TOAST, 409, refused, Some(409)),
         ("409", SENDS, 409, refused, Some(409)),
         ("422", SENDS, 422, refused, Some(422)),
-        ("403", SENDS, 403, (Outcome::Failed, false, Some(Code::InsufficientRole)), Some(403)),
-        ("401", SENDS, 401, (Outcome::Failed, false, Some(Code::SessionExpired)), Some(401)),
-        ("429", SENDS, 429, (Outcome::Failed, false, Some(Code::RateLimited)), Some(429)),
+        ("403", SENDS, 403, (Outcome::Failed, Some(false), Some(Code::InsufficientRole)), Some(403)),
+        ("401", SENDS, 401, (Outcome::Failed, Some(false), Some(Code::SessionExpired)), Some(401)),
+        ("429", SENDS, 429, (Outcome::Failed, Some(false), Some(Code::RateLimited)), Some(429)),
         ("500", SENDS, 500, unknown(Code::TargetMissing), Some(500)),
         ("502", SENDS, 502, unknown(Code::TargetMissing), Some(502)),
         ("no answer", SENDS, 0, unknown(Code::TargetMissing), Some(0)),

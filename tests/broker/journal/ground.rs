@@ -33,7 +33,7 @@ pub fn result(job: &str, outcome: Outcome) -> JobResult {
         operation: Some(Operation::UserCreate),
         integration: Some("int-42".into()),
         outcome,
-        changed: true,
+        changed: Some(true),
         before: None,
         after: None,
         changes: Vec::new(),
