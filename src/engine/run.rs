@@ -150,7 +150,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn not_found(&self) -> Failure {
-        let message = format!("the app reports that it has no user `{}`", self.subject());
+        let message = format!("the app has no user `{}`", self.subject());
         Failure::new(Code::UserNotFound, message)
     }
 }

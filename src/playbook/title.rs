@@ -6,7 +6,7 @@ use super::{
 };
 
 impl Step {
-    /// The step in a few words, without any value.
+    /// The step in a few words, without what it types. Templates are as in the playbook.
     pub fn title(&self) -> String {
         match &self.action {
             Action::Open(address) => format!("open {}", address.value),

@@ -166,7 +166,7 @@ pub struct PageFacts {
     /// HTTP status of the top document, 0 where unknown.
     pub status: u16,
     pub headings: Vec<String>,
-    /// Visible alerts and status messages.
+    /// Visible alerts and status messages, also such that only a class or an id marks.
     pub alerts: Vec<String>,
     /// Names of the visible dialogs, topmost last.
     pub dialogs: Vec<String>,
@@ -179,7 +179,7 @@ pub struct PageFacts {
     /// Fields that the page calls invalid after an input, with its words: `Cost centre: Please fill out this field.`
     #[serde(default)]
     pub invalid: Vec<String>,
-    /// The first 400 characters of the visible text.
+    /// The words of the page that are neither a control, nor a heading, nor in a table: the first 400 characters.
     pub text: String,
 }
 

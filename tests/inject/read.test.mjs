@@ -22,7 +22,7 @@ test("the page, for a person who was not there", () => on(`
     answer: "page", url: "http://page.test/", title: "Test", status: 203, headings: ["Members"], alerts: ["Failed", "Saved"], dialogs: ["Under", "Top"],
     controls: ['link "Home"', 'button "Invite"', 'button "Close"'], fields: ["Email", "Password"], invalid: [], tables: ['table "People" with "Email", "Role"'],
   });
-  assert.match(text, /^Members Failed Saved Home Invite Invite Email/);
+  assert.equal(text, "x", "of the dialog: all else is listed by its kind");
   assert.ok(!JSON.stringify(facts).includes("secret"));
 }));
 

@@ -660,3 +660,23 @@ async fn changes_are_what_the_app_shows_and_a_mismatch_says_what_was_expected() 
     assert_eq!(named(&failed), [""; 0]);
     bench.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_are_reported_with_their_values() {
+    let suspend = "      - click: { button: Suspend, in: user row }\n";
+    let seen = format!("      - expect: {{ text: \"{{{{ user.userName }}}}\" }}\n{suspend}");
+    let bench = Bench::with(edited(&[(suspend, &seen)]), Arc::new(TextBrowsers)).await;
+    let disabled = bench.run("user.disable", who("nada@acme.example")).await;
+    assert_eq!(disabled.outcome, Outcome::Succeeded, "{:?}", disabled.error);
+    let heard = bench.heard.0.lock().expect("no panic").clone();
+    let steps: Vec<String> = heard
+        .iter()
+        .filter_map(|event| match &event.kind {
+            EventKind::StepStarted { what, .. } => Some(what.clone()),
+            _ => None,
+        })
+        .collect();
+    assert!(steps.contains(&"expect \"nada@acme.example\"".to_owned()), "{steps:?}");
+    assert!(steps.iter().all(|what| !what.contains("{{")), "{steps:?}");
+    bench.end().await;
+}

@@ -123,14 +123,37 @@ function pageFacts() {
     title: document.title,
     status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
     headings: said(roled("heading").map(nameOf), 40),
-    alerts: said(roled("alert", "status").map(textOf), 40),
+    alerts: said([...roled("alert", "status"), ...complaints(seen)].map(textOf), 40),
     dialogs: dialogs.map((dialog) => clip(nameOf(dialog) || textOf(dialog))),
     controls: said(roled("button", "link", "tab", "menuitem").filter(nameOf).map(describe), 40),
     fields: said(fields.map((field) => nameOf(field)), 40),
     invalid: said(fields.filter(isCalledInvalid).map(sayInvalid), 10),
     tables: said(roled("table").map(describeTable), 40),
-    text: document.body ? clip(textOf(document.body), 400) : "",
+    text: ownWords(),
   };
+}
+
+/** How pages without roles mark what went wrong. */
+const COMPLAINT = ["error", "alert", "danger", "warning", "invalid-feedback"].flatMap((word) => [`[class*="${word}" i]`, `[id*="${word}" i]`]).join(",");
+
+/** Elements that are marked by their class or id. The innermost count, and short ones: a whole page is not a complaint. */
+function complaints(seen) {
+  const marked = seen(COMPLAINT).filter((element) => !element.closest("nav,a[href],button") && !element.querySelector(COMPLAINT));
+  return marked.filter((element) => textOf(element).length <= 200);
+}
+
+/** What the facts list by its kind. */
+const LISTED = `nav,a[href],button,label,legend,table,select,textarea,h1,h2,h3,h4,h5,h6,output,${["navigation", "link", "button", "tab", "menuitem", "heading", "alert", "status", "table", "grid"].map((role) => `[role=${role}]`).join(",")}`;
+
+/** The words of the page that are neither a control nor in a table. */
+function ownWords() {
+  const words = [];
+  for (const element of collect(document, "body,body *")) {
+    const own = fold([...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data).join(" "));
+    if (own && !element.closest(LISTED) && isVisible(element)) words.push(own);
+    if (words.join(" ").length > 400) break;
+  }
+  return clip(words.join(" "), 400);
 }
 
 /** Does the page, or the browser after an attempt to submit, call this field invalid? */

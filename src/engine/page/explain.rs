@@ -99,6 +99,10 @@ fn shown(facts: &PageFacts) -> String {
     };
     list("invalid", &facts.invalid, 4);
     list("alerts", &facts.alerts, 4);
+    // A page of an error may have only words. Other pages have the data of people.
+    if facts.status >= 400 && !facts.text.is_empty() {
+        list("text", &[facts.text.chars().take(200).collect()], 1);
+    }
     list("dialogs", &facts.dialogs, 3);
     list("headings", &facts.headings, 5);
     list("fields", &facts.fields, 10);

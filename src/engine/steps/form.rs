@@ -138,8 +138,14 @@ impl Run<'_> {
                 self.tick(target, control, wanted, within).await
             }
             ControlKind::RadioGroup => {
-                let option = self.within(&target, "radio", &text(value));
-                let chosen = self.edit(option.clone(), within).await?;
+                let wanted = text(value);
+                let option = self.within(&target, "radio", &wanted);
+                let chosen = match self.edit(option.clone(), within).await {
+                    Err(StepError::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
+                        return Err(no_option(control, &wanted));
+                    }
+                    found => found?,
+                };
                 self.tick(option, &chosen, true, within).await.map(|_| None)
             }
             ControlKind::CheckboxGroup => {

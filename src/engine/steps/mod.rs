@@ -26,7 +26,7 @@ use crate::{
     duration,
     event::EventKind,
     plan::{self, PlannedStep},
-    playbook::request::RequestPattern,
+    playbook::{At, Span, request::RequestPattern},
     ports::driver::DriverError,
     query::{Answer, Ask, Condition, RefusalKind},
 };
@@ -45,7 +45,7 @@ impl Run<'_> {
         for planned in steps {
             let begun = Instant::now();
             self.may_go_on().map_err(|failure| StepFailure::from(planned.blame(failure)))?;
-            let what = planned.step.title();
+            let what = self.titled(planned);
             self.emit(EventKind::StepStarted { step: planned.id.clone(), at_line: planned.at.clone(), what });
             let failed = match Box::pin(self.step(planned)).await {
                 Ok(Flow::Stop) => return Ok(Flow::Stop),
@@ -69,6 +69,13 @@ impl Run<'_> {
             }
         }
         Ok(Flow::On)
+    }
+
+    /// The step in a few words, with the values of this job. What has no value yet reads as in the playbook.
+    fn titled(&self, planned: &PlannedStep) -> String {
+        let title = planned.step.title();
+        let template = At { value: title.clone(), span: Span::default() };
+        self.credentials.mask().text(&self.attempt.scope.text(&template).unwrap_or(title))
     }
 
     /// Before the commit a job ends at its deadline, or when its delivery is lost.

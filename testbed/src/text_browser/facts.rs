@@ -43,13 +43,80 @@ impl Document {
             title: title.map(|title| fold(&self.text_content(title))).unwrap_or_default(),
             status: self.status,
             headings: named(seen(&["heading"])),
-            alerts: said(seen(&["alert", "status"]).into_iter().map(|id| self.text(id))),
+            alerts: said(
+                seen(&["alert", "status"]).into_iter().chain(self.complaints()).map(|id| self.text(id)),
+            ),
             dialogs: seen(&["dialog"]).into_iter().map(|id| clip(&or_text(id), 80)).collect(),
             controls: said(controls.filter(|&id| !self.name(id).is_empty()).map(|id| self.describe(id))),
             fields: said(fields.map(|id| self.name(id))),
             tables: said(seen(&["table"]).into_iter().map(|id| self.describe_table(id))),
-            text: body.map(|body| clip(&self.text(body), 400)).unwrap_or_default(),
+            text: body.map(|_| clip(&self.own_words(), 400)).unwrap_or_default(),
         }
+    }
+
+    /// Elements that a class or an id marks as something that went wrong. The innermost count, and short ones.
+    fn complaints(&self) -> Vec<Id> {
+        const WORDS: [&str; 5] = ["error", "alert", "danger", "warning", "invalid-feedback"];
+        let names = |id: Id| ["class", "id"].into_iter().filter_map(move |name| self.attr(id, name));
+        let is_marked =
+            |id: Id| names(id).any(|name| WORDS.iter().any(|word| name.to_lowercase().contains(word)));
+        let marked: Vec<Id> = self.inside(None).filter(|&id| is_marked(id) && self.is_visible(id)).collect();
+        let has_inner = |id: Id| marked.iter().any(|&inner| self.around(inner).any(|outer| outer == id));
+        let is_pressed = |id: Id| {
+            self.up(id).any(|outer| matches!(self.tag(outer), "nav" | "button") || self.is_link(outer))
+        };
+        let short = |id: Id| self.text(id).chars().count() <= 200;
+        marked.iter().copied().filter(|&id| !has_inner(id) && !is_pressed(id) && short(id)).collect()
+    }
+
+    /// The words of the page that are neither a control nor in a table.
+    fn own_words(&self) -> String {
+        let is_listed = |id: Id| {
+            const ROLES: [&str; 10] = [
+                "navigation",
+                "link",
+                "button",
+                "tab",
+                "menuitem",
+                "heading",
+                "alert",
+                "status",
+                "table",
+                "grid",
+            ];
+            let tags = matches!(
+                self.tag(id),
+                "nav"
+                    | "button"
+                    | "label"
+                    | "legend"
+                    | "table"
+                    | "select"
+                    | "textarea"
+                    | "output"
+                    | "head"
+                    | "h1"
+                    | "h2"
+                    | "h3"
+                    | "h4"
+                    | "h5"
+                    | "h6"
+            );
+            tags || self.is_link(id) || self.attr(id, "role").is_some_and(|role| ROLES.contains(&role))
+        };
+        let own = |id: Id| {
+            let texts = self.element(id).children.iter().filter_map(|node| match node {
+                Node::Text(text) => Some(text.as_str()),
+                Node::Element(_) => None,
+            });
+            Some(fold(&texts.collect::<Vec<_>>().join(" "))).filter(|text| !text.is_empty())
+        };
+        let speaks = |&id: &Id| !self.up(id).any(is_listed) && self.is_visible(id);
+        self.inside(None).filter(speaks).filter_map(own).collect::<Vec<_>>().join(" ")
+    }
+
+    fn is_link(&self, id: Id) -> bool {
+        self.tag(id) == "a" && self.attr(id, "href").is_some()
     }
 
     fn describe_table(&self, table: Id) -> String {
