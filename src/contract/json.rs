@@ -85,10 +85,9 @@ impl<'de> Visitor<'de> for JsonPart<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Value, A::Error> {
         let mut all = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
-            let mut part = self.inside(&key);
+            let part = self.inside(&key);
             if all.contains_key(&key) && part.twice.is_none() {
-                *part.twice = Some(std::mem::take(&mut part.pointer));
-                part.pointer = part.twice.clone().unwrap_or_default();
+                *part.twice = Some(part.pointer.clone());
             }
             let value = entries.next_value_seed(part)?;
             all.insert(key, value);

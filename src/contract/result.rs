@@ -11,7 +11,7 @@ use super::{Code, Entitlement, Failure, Operation};
 /// The result of a job. It may arrive twice, with the same `message_id` and the same body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobResult {
-    /// The id of the job; also the AMQP `correlation_id`.
+    /// The id of the job. The AMQP `correlation_id` is that of the job's message; if it had none, the id of the job.
     pub job: String,
     #[serde(default)]
     pub app: Option<String>,

@@ -123,8 +123,9 @@ fn step(definition: &mut Value) {
         ways,
         "A step has exactly one action: open, click, fill, form, … Write two steps for two actions.",
     );
-    definition["dependentRequired"] =
-        json!({ "do": ["when"], "else": ["when", "do"], "capture": ["as"], "collect": ["as"] });
+    definition["dependentRequired"] = json!({
+        "do": ["when"], "else": ["when", "do"], "capture": ["as"], "collect": ["as"], "in": ["form"]
+    });
     definition["properties"]["timeout"] = word("How long the step may try: `500ms`, `10s`, `2m`.", DURATION);
     let mut snippets = Vec::new();
     for (key, doc, example) in STEPS {

@@ -86,7 +86,7 @@ pub struct JournalIdentity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub job: String,
-    /// The SHA-256 of the body, hexadecimal.
+    /// Of what the job asks for. The SHA-256 of the body, as older versions kept it, is as good.
     pub digest: String,
     pub lane: String,
     pub worker: String,

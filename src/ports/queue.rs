@@ -49,7 +49,10 @@ pub struct Delivery {
     pub kind: Option<String>,
     pub message_id: Option<String>,
     pub correlation_id: Option<String>,
+    /// Where the result goes and how its sender knows it, as the adapter of the broker writes it.
     pub reply_to: Option<String>,
+    /// It expired in its queue before a worker took it: the job is answered, and not done.
+    pub expired: bool,
     /// AMQP `timestamp`: seconds.
     pub published_at: Option<Timestamp>,
     /// The first word of the routing key.
@@ -82,7 +85,13 @@ pub trait Outbox: Send + Sync {
     /// Publishes an event, without waiting for a confirm.
     async fn event(&self, lane: &str, event: &WireEvent);
     /// Publishes a dead letter with its reason, and waits until the broker has stored it.
-    async fn dead_letter(&self, lane: &str, body: &[u8], reason: &str) -> Result<(), QueueError>;
+    async fn dead_letter(
+        &self,
+        lane: &str,
+        body: &[u8],
+        reason: &str,
+        reply_to: Option<&str>,
+    ) -> Result<(), QueueError>;
     /// Asks the worker that has the lane to reconcile a job that ended `indeterminate`.
     async fn ask_to_settle(&self, lane: &str, job: &str) -> Result<(), QueueError>;
 }

@@ -78,7 +78,8 @@ impl DeliveryHandler {
     ) -> Result<(), QueueError> {
         self.publish(delivery.reply_to.as_deref(), result, outbox).await?;
         if let Some(reason) = dead {
-            outbox.dead_letter(&delivery.lane, &delivery.body, &reason).await?;
+            let reply_to = delivery.reply_to.as_deref();
+            outbox.dead_letter(&delivery.lane, &delivery.body, &reason, reply_to).await?;
         }
         received.emit(EventKind::Published);
         self.checked(self.journal.published(result).await);
@@ -110,14 +111,15 @@ impl DeliveryHandler {
         let id = id.unwrap_or_else(|| format!("unknown-{}", &sha256(&delivery.body)[..12]));
         warn!(job = %id, "refused: {}", refusal.failure);
         let result = self.work.refuse(refusal, &id);
-        self.publish(delivery.reply_to.as_deref(), &result, outbox).await?;
+        let reply_to = delivery.reply_to.as_deref();
+        self.publish(reply_to, &result, outbox).await?;
         let reason = refusal.failure.to_string();
         if refusal.safe_to_keep {
-            outbox.dead_letter(&delivery.lane, &delivery.body, &reason).await?;
+            outbox.dead_letter(&delivery.lane, &delivery.body, &reason, reply_to).await?;
         } else {
             let withheld = format!("{} bytes with a secret in clear", delivery.body.len());
             let stub = serde_json::json!({ "withheld": withheld, "id": id }).to_string();
-            outbox.dead_letter(&delivery.lane, stub.as_bytes(), &reason).await?;
+            outbox.dead_letter(&delivery.lane, stub.as_bytes(), &reason, reply_to).await?;
         }
         delivery.handle.ack().await
     }

@@ -16,14 +16,13 @@ use super::{
     disposition::{self, Disposition, RunSummary},
     gate::JobGate,
     handler::{DeliveryHandler, ReceivedJob, refusal, release},
-    message::Message,
+    message::{Message, digest},
     progress::ProgressPublisher,
     slots::Slot,
     turn::{Done, JOB_TIME, Turn},
 };
 use crate::{
     contract::{Code, Failure, Job, JobRefusal, JobResult, Mode},
-    digest::sha256,
     event::{EventKind, Reader},
     ports::{
         journal::{Attempt, ClaimOutcome, Entry, Intent},
@@ -173,7 +172,13 @@ impl DeliveryHandler {
             claimed.unknown.is_some(),
             self.stop.clone(),
         );
-        let turn = Turn { gate: &gate, unknown: claimed.unknown, attempt: attempt.number, until };
+        let turn = Turn {
+            gate: &gate,
+            unknown: claimed.unknown,
+            expired: delivery.expired,
+            attempt: attempt.number,
+            until,
+        };
         let done = self.run(received, &gate, turn, outbox).await;
         let summary = RunSummary {
             outcome: done.result.outcome,
@@ -334,7 +339,7 @@ impl DeliveryHandler {
     fn entry(&self, job: &Job, delivery: &Delivery) -> Entry {
         Entry {
             job: job.id.clone(),
-            digest: sha256(&delivery.body),
+            digest: digest(job),
             lane: delivery.lane.clone(),
             worker: self.worker.clone(),
             app: job.app.clone(),

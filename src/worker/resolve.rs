@@ -59,6 +59,13 @@ pub(super) fn resolve(
     })
 }
 
+/// Why a job is not begun whose message expired.
+pub(super) fn expired() -> Failure {
+    let message = "the message of the job expired in its queue before a worker took it";
+    Failure::new(Code::DeadlinePassed, message)
+        .hint("give the job a `window.deadline` instead of an AMQP `expiration`, or more time")
+}
+
 /// Why a job is outside its window, if it is.
 pub(super) fn out_of_window(job: &Job) -> Option<Failure> {
     let now = Timestamp::now();

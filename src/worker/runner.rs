@@ -10,7 +10,7 @@ use super::{
     integration::{KnownIntegration, supplied_account},
     playbooks::Playbooks,
     reconcile::{after_read, interrupted, needs_read},
-    resolve::{Resolved, out_of_window, resolve},
+    resolve::{Resolved, expired, out_of_window, resolve},
     result::{refused, result_of, worker},
     sessions::Sessions,
     turn::{Done, JOB_TIME, Turn, Work},
@@ -44,13 +44,15 @@ impl JobRunner {
     /// Does one job that no other worker can claim. There is always a result.
     pub async fn run(&self, job: &Job, events: Arc<dyn Reader>) -> JobResult {
         let until = Instant::now() + JOB_TIME;
-        self.turn(job, &Turn { gate: &AlwaysOpen, unknown: None, attempt: 1, until }, events).await.result
+        self.turn(job, &Turn { gate: &AlwaysOpen, unknown: None, expired: false, attempt: 1, until }, events)
+            .await
+            .result
     }
 
     /// Resolves a job, unless it is outside its window. The playbook is known even where the job is refused.
     fn resolve(&self, job: &Job, turn: &Turn<'_>) -> (Option<PlaybookRef>, Result<Resolved, Failure>) {
         // An attempt that may have committed is concluded, whatever the time.
-        if let Some(late) = out_of_window(job).filter(|_| turn.unknown.is_none()) {
+        if let Some(late) = late(job, turn).filter(|_| turn.unknown.is_none()) {
             return (None, Err(late));
         }
         match self.playbooks.of(&job.app) {
@@ -72,7 +74,7 @@ impl JobRunner {
             if let Some(lost) = interrupted(job.operation, intent, &seen) {
                 return after_read(job.operation, lost, seen);
             }
-            if let Some(late) = out_of_window(job) {
+            if let Some(late) = late(job, turn) {
                 return refused(late);
             }
         }
@@ -231,6 +233,11 @@ impl Work for JobRunner {
     fn settle_time(&self, app: &str) -> Duration {
         self.playbooks.of(app).map_or(JOB_TIME, |source| source.playbook.settle_time())
     }
+}
+
+/// Why the job is not begun now, if it is not.
+fn late(job: &Job, turn: &Turn<'_>) -> Option<Failure> {
+    turn.expired.then(expired).or_else(|| out_of_window(job))
 }
 
 fn reference(source: &Source) -> PlaybookRef {

@@ -48,7 +48,8 @@ impl DeliveryHandler {
         outbox: &Arc<dyn Outbox>,
     ) -> Option<Done> {
         let job = received.job;
-        let changes = job.operation.writes() && job.mode == Mode::Execute && turn.unknown.is_none();
+        let changes =
+            job.operation.writes() && job.mode == Mode::Execute && turn.unknown.is_none() && !turn.expired;
         let user = received.entry.user.as_ref().filter(|_| changes)?;
         let nothing_done = |failure| {
             let result = self.failed(job, turn.attempt, failure, false);
@@ -171,6 +172,7 @@ impl DeliveryHandler {
         let turn = Turn {
             gate: &Shut,
             unknown: None,
+            expired: false,
             attempt: unsettled.result.attempts,
             until: Instant::now() + READ_TIME,
         };

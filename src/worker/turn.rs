@@ -35,6 +35,8 @@ pub struct Turn<'a> {
     pub gate: &'a dyn Gate,
     /// An earlier attempt began a commit, and its end is unknown.
     pub unknown: Option<Intent>,
+    /// The job's message expired before a worker took it: nothing new is begun.
+    pub expired: bool,
     /// From 1.
     pub attempt: u32,
     /// Nothing begins after this.

@@ -230,6 +230,80 @@ async fn what_is_no_job_is_answered_and_kept_and_stops_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_expires_in_its_queue_has_one_result() {
+    let corridor = Corridor::new().await;
+    // Declares the queues, and is away when the messages come.
+    let mut first = Worker::start(&corridor.config);
+    first.says("taking jobs");
+    first.stop();
+    let connection =
+        Connection::connect(&corridor.url, ConnectionProperties::default()).await.expect("a connection");
+    let channel = connection.create_channel().await.expect("a channel");
+    channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+    let removal = json!({ "user": { "userName": "nada@acme.example" } });
+    let send = async |id: &str, body: Vec<u8>, expiration: Option<&str>| {
+        let mut properties = BasicProperties::default()
+            .with_type("seatwright.job.v1".into())
+            .with_correlation_id(format!("mine-{id}").into());
+        if let Some(time) = expiration {
+            properties = properties.with_expiration(time.into());
+        }
+        let key = format!("acme.{id}").into();
+        let options = BasicPublishOptions::default();
+        let sent = channel.basic_publish("seatwright.jobs".into(), key, options, &body, properties);
+        sent.await.expect("sent").await.expect("stored");
+    };
+    for id in ["one", "two"] {
+        send(id, job(id, "user.delete", removal.clone()), Some("1")).await;
+    }
+    let next = async |queue: &str| {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            assert!(Instant::now() < until, "nothing on {queue}");
+            let got = channel.basic_get(queue.into(), BasicGetOptions { no_ack: true }).await;
+            if let Some(message) = got.expect("the queue is there") {
+                return message.delivery;
+            }
+        }
+    };
+    // Both have expired, and people find them where all dead letters are.
+    for _ in 0..2 {
+        let dead = next("seatwright.dead").await;
+        assert!(dead.properties.correlation_id().as_ref().is_some_and(|id| id.as_str().starts_with("mine-")));
+    }
+    let workers = [Worker::start(&corridor.config), Worker::start(&corridor.config)];
+    let answers = async |number: usize| {
+        let mut answers = Vec::new();
+        for _ in 0..number {
+            let message = next("seatwright.results").await;
+            let result: JobResult = serde_json::from_slice(&message.data).expect("a result");
+            let correlation = message.properties.correlation_id().as_ref().expect("an id").to_string();
+            assert_eq!(correlation, format!("mine-{}", result.job));
+            answers.push((result.job, result.outcome, result.error.map(|error| error.code)));
+        }
+        answers.sort_by(|one: &(String, Outcome, Option<Code>), other| one.0.cmp(&other.0));
+        answers
+    };
+    let late = |id: &str| (id.to_owned(), Outcome::Expired, Some(Code::DeadlinePassed));
+    assert_eq!(answers(2).await, [late("one"), late("two")]);
+    assert!(member(&corridor.site, "nada@acme.example").is_some(), "what has expired is not done");
+    // An invalid message is a dead letter with the id of its sender. Its answer is the next one: the others came once.
+    send("three", b"{}".to_vec(), None).await;
+    let dead = next("seatwright.dead").await;
+    assert!(dead.properties.correlation_id().as_ref().is_some_and(|id| id.as_str() == "mine-three"));
+    let refused = next("seatwright.results").await;
+    let outcome = serde_json::from_slice::<JobResult>(&refused.data).expect("a result").outcome;
+    assert_eq!(outcome, Outcome::Rejected);
+    // The same job in another spelling has the same result again.
+    let again = format!(" {}", String::from_utf8(job("one", "user.delete", removal)).expect("JSON"));
+    send("one", again.into_bytes(), None).await;
+    assert_eq!(answers(1).await, [late("one")]);
+    for worker in workers {
+        worker.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_killed_after_its_commit_makes_nobody_twice() {
     let corridor = Corridor::new().await;
     let mut client = corridor.client().await;

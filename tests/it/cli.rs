@@ -261,6 +261,26 @@ fn a_log_that_is_not_a_terminal_has_no_colours() {
 }
 
 #[test]
+fn a_journal_that_was_not_there_is_in_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("seatwright.yaml");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let health = taken.local_addr().expect("an address");
+    let text = format!(
+        "broker: {{ url: \"amqp://127.0.0.1:1\" }}\nhealth: {health}\nbrowser: {{ allow_no_sandbox: true }}\n\
+         playbooks: {}\njournal: {{ url: sqlite:missing/x.db }}\n",
+        root().join("playbooks").display()
+    );
+    std::fs::write(&file, text).expect("written");
+    let work = || ended(seatwright().arg("worker").arg("--config").arg(&file)).2;
+    let (first, second) = (work(), work());
+    assert!(folder.path().join("missing/x.db").exists(), "{first}");
+    for said in ["the folder of the journal did not exist, and is created", "a new journal is created"] {
+        assert!(first.contains(said) && !second.contains(said), "{said}: {first} {second}");
+    }
+}
+
+#[test]
 fn the_environment_names_the_playbooks_of_every_command() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("lonely")).expect("a folder");

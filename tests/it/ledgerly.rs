@@ -298,7 +298,9 @@ async fn overlays_are_put_away_and_lost_sessions_are_renewed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_lost_after_the_commit_is_read_and_never_repeated() {
-    let bench = Bench::new().await;
+    // Not a test of patience: the app has a second to show what was done.
+    let playbooks = edited(&[("version: 1.0.0\n", "version: 1.0.0\nsettle: 1s\n")]);
+    let bench = Bench::with(playbooks, Arc::new(crate::support::RealBrowser)).await;
     control(&bench.site, "faults", json!([{ "on": "POST /members", "do": "drop_after", "times": 1 }])).await;
     let created = bench.run("user.create", json!({ "user": ada() })).await;
     assert_eq!((created.outcome, created.changed), (Outcome::Succeeded, Some(true)), "{:?}", created.error);

@@ -161,18 +161,27 @@ fn read(message: &Delivery) -> DeadLetter {
 }
 
 /// The `x-death` header: what the broker adds to a message that it gives up.
-struct Death {
-    lane: Option<String>,
+pub(super) struct Death {
+    pub lane: Option<String>,
     reason: String,
+    /// Its time to live was over.
+    pub expired: bool,
     at: Option<u64>,
 }
 
-fn death(headers: &FieldTable) -> Option<Death> {
+/// The last death of a message.
+pub(super) fn death(headers: &FieldTable) -> Option<Death> {
     let AMQPValue::FieldArray(deaths) = headers.inner().get("x-death")? else { return None };
     let AMQPValue::FieldTable(last) = deaths.as_slice().first()? else { return None };
     let queue = text(last.inner().get("queue")).unwrap_or_default();
-    let reason = match text(last.inner().get("reason")).as_deref() {
+    let reason = text(last.inner().get("reason"));
+    let expired = reason.as_deref() == Some("expired");
+    let reason = match reason.as_deref() {
         Some("delivery_limit") => "it reached the delivery limit: a worker died each time".to_owned(),
+        Some("expired") => {
+            "it expired in its queue (`expiration`, or a time to live of the queue); its lane answers it with `expired`"
+                .to_owned()
+        }
         Some(other) => format!("the broker gave it up: {other}"),
         None => "the broker gave it up".to_owned(),
     };
@@ -180,7 +189,7 @@ fn death(headers: &FieldTable) -> Option<Death> {
         Some(AMQPValue::Timestamp(at)) => Some(*at),
         _ => None,
     };
-    Some(Death { lane: topology::lane_of(&queue).map(str::to_owned), reason, at })
+    Some(Death { lane: topology::lane_of(&queue).map(str::to_owned), reason, expired, at })
 }
 
 fn text(value: Option<&AMQPValue>) -> Option<String> {

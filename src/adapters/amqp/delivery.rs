@@ -12,7 +12,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     command::{DeliveryEnd, LaneCommand},
-    lost,
+    expired, lost,
+    reply::ReplyAddress,
 };
 use crate::ports::queue::{Acknowledge, Delivery, QueueError};
 
@@ -42,10 +43,11 @@ pub(super) fn read(
     let text = |value: &Option<lapin::types::ShortString>| value.as_ref().map(|v| v.as_str().to_owned());
     let routed = message.routing_key.as_str();
     Delivery {
-        kind: text(properties.kind()),
+        kind: expired::first_type(properties),
         message_id: text(properties.message_id()),
         correlation_id: text(properties.correlation_id()),
-        reply_to: text(properties.reply_to()),
+        reply_to: ReplyAddress::of(properties).to_text(),
+        expired: expired::is_marked(properties),
         published_at: properties
             .timestamp()
             .and_then(|s| Timestamp::from_second(i64::try_from(s).ok()?).ok()),

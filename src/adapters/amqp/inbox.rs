@@ -19,6 +19,7 @@ use tracing::warn;
 use super::{
     Rabbit,
     command::{LaneCommand, LaneEvent, Serving},
+    expired::ExpiredMessages,
     lane_consumer::LaneConsumer,
     lost, outbox,
     presence::Presence,
@@ -110,6 +111,7 @@ impl Inbox {
             consumers: commands.clone(),
             events: report.clone(),
         };
+        background.spawn(ExpiredMessages::open(rabbit.topology, &consuming, &publishing).await);
         let (channel, consumer) = presence.consume(&consuming).await?;
         let workers_queue = WorkersQueue { channel, queue: consumer.queue(), tag: consumer.tag() };
         let channel = publishing.create_channel().await.map_err(lost)?;

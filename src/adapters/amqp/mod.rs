@@ -7,11 +7,13 @@ mod client;
 mod command;
 mod dead;
 mod delivery;
+mod expired;
 mod inbox;
 mod lane_consumer;
 mod outbox;
 mod presence;
 mod rendezvous;
+mod reply;
 mod topology;
 
 use std::{sync::Arc, time::Duration};

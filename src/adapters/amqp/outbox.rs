@@ -13,7 +13,7 @@ use lapin::{
 };
 use serde_json::json;
 
-use super::{lost, topology, wrong};
+use super::{lost, reply::ReplyAddress, topology, wrong};
 use crate::{
     contract::{EVENT_TYPE, JobResult, MAX_RESULT_BYTES, RESULT_TYPE, SETTLE_TYPE, WireEvent},
     ports::queue::{Outbox, QueueError},
@@ -46,13 +46,14 @@ impl RabbitOutbox {
 
     async fn one_result(&self, reply_to: Option<&str>, result: &JobResult) -> Result<(), QueueError> {
         let body = serde_json::to_vec(result).map_err(|e| QueueError::Refused(e.to_string()))?;
+        let reply = ReplyAddress::from_text(reply_to);
         let properties = BasicProperties::default()
             .with_content_type("application/json".into())
             .with_type(RESULT_TYPE.into())
             .with_delivery_mode(PERSISTENT)
             .with_message_id(result.message_id().into())
-            .with_correlation_id(result.job.as_str().into());
-        if let Some(queue) = reply_to
+            .with_correlation_id(reply.correlation_id.as_deref().unwrap_or(&result.job).into());
+        if let Some(queue) = &reply.queue
             && self.confirmed.publish("", queue, &body, properties.clone()).await?
         {
             return Ok(());
@@ -179,15 +180,29 @@ impl Outbox for RabbitOutbox {
         let _ = tokio::time::timeout(EVENT_TIME, sent).await;
     }
 
-    async fn dead_letter(&self, lane: &str, body: &[u8], reason: &str) -> Result<(), QueueError> {
+    async fn dead_letter(
+        &self,
+        lane: &str,
+        body: &[u8],
+        reason: &str,
+        reply_to: Option<&str>,
+    ) -> Result<(), QueueError> {
         let mut headers = FieldTable::default();
         headers.insert(REASON.into(), AMQPValue::LongString(reason.into()));
         headers.insert(LANE.into(), AMQPValue::LongString(lane.into()));
         let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default();
-        let properties = BasicProperties::default()
+        let mut properties = BasicProperties::default()
             .with_delivery_mode(PERSISTENT)
             .with_timestamp(now)
             .with_headers(headers);
+        // A replay answers as the first message would have been answered.
+        let reply = ReplyAddress::from_text(reply_to);
+        if let Some(id) = reply.correlation_id {
+            properties = properties.with_correlation_id(id.into());
+        }
+        if let Some(queue) = reply.queue {
+            properties = properties.with_reply_to(queue.into());
+        }
         self.stored(topology::DEAD_EXCHANGE, topology::DEAD_KEY, body, properties).await
     }
 

@@ -18,6 +18,8 @@ pub(super) const UNROUTED: &str = "seatwright.unrouted";
 pub(super) const DEAD_EXCHANGE: &str = "seatwright.dlx";
 pub(super) const DEAD: &str = "seatwright.dead";
 pub(super) const DEAD_KEY: &str = "dead";
+/// Copies of all dead letters. Those that expired in the queue of their lane go back there, to be answered.
+pub(super) const EXPIRED: &str = "seatwright.expired";
 /// Results without a `reply_to`.
 pub(super) const RESULTS: &str = "seatwright.results";
 /// Progress, by `<lane>.<event>`. Dropped when no queue is bound.
@@ -54,15 +56,6 @@ pub(super) async fn prepare(channel: &Channel, lanes: &[String], how: Topology) 
         return Ok(());
     }
     let passive = how == Topology::Passive;
-    let quorum = |more: &[(&str, AMQPValue)]| {
-        let mut table = FieldTable::default();
-        table.insert("x-queue-type".into(), text("quorum"));
-        table.insert("x-overflow".into(), text("reject-publish"));
-        for (key, value) in more {
-            table.insert((*key).into(), value.clone());
-        }
-        table
-    };
     exchange(channel, UNROUTED, ExchangeKind::Fanout, FieldTable::default(), passive).await?;
     queue(channel, UNROUTED, UNROUTED, "", quorum(&[]), passive).await?;
     exchange(channel, DEAD_EXCHANGE, ExchangeKind::Direct, FieldTable::default(), passive).await?;
@@ -94,6 +87,25 @@ pub(super) async fn prepare(channel: &Channel, lanes: &[String], how: Topology) 
         queue(channel, &lane_queue(lane), JOBS, &format!("{lane}.#"), arguments, passive).await?;
     }
     Ok(())
+}
+
+/// Declares or expects the queue of expired messages. Apart from the others, because a worker works without it: an upgraded worker
+/// may not find it yet.
+pub(super) async fn prepare_expired(channel: &Channel, how: Topology) -> Result<(), QueueError> {
+    if how == Topology::Off {
+        return Ok(());
+    }
+    queue(channel, EXPIRED, DEAD_EXCHANGE, DEAD_KEY, quorum(&[]), how == Topology::Passive).await
+}
+
+fn quorum(more: &[(&str, AMQPValue)]) -> FieldTable {
+    let mut table = FieldTable::default();
+    table.insert("x-queue-type".into(), text("quorum"));
+    table.insert("x-overflow".into(), text("reject-publish"));
+    for (key, value) in more {
+        table.insert((*key).into(), value.clone());
+    }
+    table
 }
 
 fn text(value: &str) -> AMQPValue {

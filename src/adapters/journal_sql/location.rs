@@ -70,7 +70,16 @@ impl Location {
     pub(super) async fn prepare(&self) -> io::Result<()> {
         let Self::File(path) = self else { return Ok(()) };
         if let Some(folder) = path.parent() {
+            let missing = !folder.as_os_str().is_empty() && !folder.exists();
             tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
+            if missing {
+                // A volume that is not mounted looks like this, and a new journal knows no job.
+                let folder = folder.display();
+                tracing::warn!("the folder of the journal did not exist, and is created: {folder}");
+            }
+        }
+        if !path.exists() {
+            tracing::info!("a new journal is created: {}", path.display());
         }
         let mut options = tokio::fs::OpenOptions::new();
         // SQLite gives its other files the same mode.

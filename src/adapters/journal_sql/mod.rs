@@ -21,6 +21,7 @@ use sqlx::{
 
 use crate::{
     contract::{JobResult, Outcome},
+    digest::sha256,
     ports::journal::{
         ClaimOutcome, CommitPermit, Entry, Journal, JournalError, JournalIdentity, LaneStop, Settled,
         UnsettledJob,
@@ -113,10 +114,13 @@ impl Journal for SqlJournal {
 
     async fn claim(&self, job: &Entry) -> Result<ClaimOutcome, JournalError> {
         let failed = |e| self.error(e);
+        // An older version kept the digest of the bytes.
+        let bytes = sha256(&job.body);
+        let same = |digest: &str| digest == text(&job.digest) || digest == bytes;
         loop {
             let known = query("SELECT digest, result FROM journal_jobs WHERE id = $1").bind(text(&job.job));
             if let Some(row) = self.row(known).await? {
-                if row.try_get::<String, _>("digest").map_err(failed)? != text(&job.digest) {
+                if !same(&row.try_get::<String, _>("digest").map_err(failed)?) {
                     return Ok(ClaimOutcome::OtherBody);
                 }
                 if let Some(result) = row.try_get::<Option<String>, _>("result").map_err(failed)? {
@@ -136,7 +140,7 @@ impl Journal for SqlJournal {
                  deaths = CASE WHEN journal_jobs.put_down = 1 THEN 0 ELSE journal_jobs.deaths + 1 END, put_down = 0, \
                  worker = excluded.worker, lane = excluded.lane, changed_at = excluded.changed_at, \
                  username = excluded.username, body = excluded.body \
-                 WHERE journal_jobs.result IS NULL AND journal_jobs.digest = excluded.digest \
+                 WHERE journal_jobs.result IS NULL AND journal_jobs.digest IN (excluded.digest, $12) \
                  RETURNING attempt, deaths, step, intended_at, \
                  (SELECT count(*) FROM journal_cancels WHERE job = $1) AS cancels",
             )
@@ -150,7 +154,8 @@ impl Journal for SqlJournal {
             .bind(job.user.as_deref().map(text))
             .bind(job.body.as_slice())
             .bind(job.reply_to.as_deref().map(text))
-            .bind(micros(Timestamp::now()));
+            .bind(micros(Timestamp::now()))
+            .bind(bytes.as_str());
             // No row: since the query it was concluded, or claimed with another body.
             let Some(row) = self.row(taken).await? else { continue };
             let attempt = rows::attempt(&row).map_err(failed)?;

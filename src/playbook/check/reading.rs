@@ -146,7 +146,7 @@ impl Checker<'_> {
             .collect();
         let means = |wanted: &str| meanings.iter().any(|meaning| meaning.eq_ignore_ascii_case(wanted));
         let is_box = at.map.is_none() && at.cell.as_ref().is_some_and(|cell| self.may_be_box(cell));
-        if !is_box && !(means("true") && means("false")) {
+        if !(is_box || means("true") && means("false")) {
             let message = "`active` needs the app's words for true and for false";
             self.note(Finding::BadColumn, column.span, message).help = Some(
                 "map them: `active: { column: Status, map: { Active: true, Suspended: false } }`".into(),

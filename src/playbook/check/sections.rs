@@ -188,7 +188,8 @@ impl Checker<'_> {
         } else {
             ATTRIBUTES.iter().copied().chain(self.playbook.entitlements.names()).collect()
         };
-        if !known.contains(&name) && !(name.starts_with("urn:") && !of_entitlements) {
+        let is_extension = name.starts_with("urn:") && !of_entitlements;
+        if !known.contains(&name) && !is_extension {
             let message = format!("`{name}` is neither a SCIM attribute nor an entitlement of this app");
             let finding =
                 Diagnostic::new(Finding::UnknownAttribute, column.span, message).did_you_mean(name, known);

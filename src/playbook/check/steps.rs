@@ -45,6 +45,11 @@ impl Checker<'_> {
             self.template(text, place);
         }
         self.duration(step.modifiers.timeout.as_ref());
+        if step.modifiers.within.is_some() && !matches!(step.action, Action::Form(_)) {
+            let message = "`in` as a key of the step has no effect: only `form` has it";
+            self.note(Finding::WrongShape, step.at.span, message).help =
+                Some("write it inside the locator: `click: { button: Save, in: { dialog: Edit } }`".into());
+        }
         let needs_name = match &step.action {
             Action::Fill(fill) => return self.fill(fill, step.at.span, place),
             Action::Upload(upload) => return self.upload(upload, step.at.span),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use seatwright::{
     adapters::journal_sql::SqlJournal,
     contract::{Code, JobResult, Outcome},
+    digest::sha256,
     ports::journal::{Attempt, ClaimOutcome, CommitPermit, Entry, Journal, LaneStop},
 };
 
@@ -28,6 +29,7 @@ cases! {
     an_intent_stays_until_it_is_withdrawn_or_concluded
     an_older_attempt_is_powerless
     another_body_is_told
+    a_job_that_was_begun_before_an_upgrade_is_the_same_job
     a_cancel_may_come_before_or_after
     a_stopped_lane_takes_nothing_up
     an_indeterminate_job_holds_its_user
@@ -130,6 +132,19 @@ async fn another_body_is_told(url: String) {
     assert_eq!(journal.claim(&other).await.unwrap(), ClaimOutcome::OtherBody);
     assert_eq!(journal.claim(&entry("job")).await.unwrap(), begun(2, 1), "it was not counted");
     journal.conclude("job", 2, &result("job", Outcome::Failed), None).await.unwrap();
+    assert_eq!(journal.claim(&other).await.unwrap(), ClaimOutcome::OtherBody);
+}
+
+/// Older versions kept the digest of the body's bytes.
+async fn a_job_that_was_begun_before_an_upgrade_is_the_same_job(url: String) {
+    let journal = open(&url).await;
+    let before = Entry { digest: sha256(&entry("job").body), ..entry("job") };
+    journal.claim(&before).await.unwrap();
+    assert_eq!(journal.claim(&entry("job")).await.unwrap(), begun(2, 1));
+    let done = result("job", Outcome::Failed);
+    journal.conclude("job", 2, &done, None).await.unwrap();
+    assert_eq!(journal.claim(&entry("job")).await.unwrap(), ClaimOutcome::Done(Box::new(done)));
+    let other = Entry { body: b"{ bo }".to_vec(), ..entry("job") };
     assert_eq!(journal.claim(&other).await.unwrap(), ClaimOutcome::OtherBody);
 }
 

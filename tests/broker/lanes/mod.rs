@@ -117,6 +117,33 @@ async fn another_topology_is_told_and_nothing_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_starts_without_the_queue_of_expired_messages() {
+    let broker = VirtualHost::take();
+    let admin = crew::Admin::new(&broker.url).await;
+    let worker =
+        |topology| seatwright::adapters::amqp::Rabbit { topology, ..rabbit(&broker.url, &["acme"], "w") };
+    let works = async |topology: Topology, body: &str| {
+        let mut epoch = worker(topology).connect().await.expect("it starts");
+        publish(&broker.url, "acme", body).await;
+        let one = delivery(&mut *epoch).await;
+        assert_eq!(one.body, body.as_bytes());
+        one.handle.still_ours().await.expect("the connection stays");
+        one.handle.ack().await.expect("it is ours");
+        epoch.close().await;
+    };
+    // An older version has made the others.
+    works(Topology::Declare, "1").await;
+    admin.delete_queue("seatwright.expired").await;
+    works(Topology::Passive, "2").await;
+    works(Topology::Off, "3").await;
+    // Somebody has made it, with other arguments, and keeps something in it.
+    admin.classic_queue("seatwright.expired").await;
+    admin.put("", "seatwright.expired", b"precious").await;
+    works(Topology::Declare, "4").await;
+    assert_eq!(admin.get("seatwright.expired").await.as_deref(), Some(&b"precious"[..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_and_a_foreign_journal_are_heard_of() {
     let broker = VirtualHost::take();
     let told = seatwright::adapters::amqp::cancel(&broker.url, "job-7").await;

@@ -54,13 +54,13 @@ async fn dead_letters_are_listed_and_replayed_once() {
 
     let job = json!({ "id": "poison", "operation": "user.get", "user": { "userName": "ada@acme.example" } });
     outbox
-        .dead_letter("acme", job.to_string().as_bytes(), "poison: it was begun 5 times")
+        .dead_letter("acme", job.to_string().as_bytes(), "poison: it was begun 5 times", None)
         .await
         .expect("stored");
-    outbox.dead_letter("acme", b"{ not JSON", "invalid_job: not JSON").await.expect("stored");
+    outbox.dead_letter("acme", b"{ not JSON", "invalid_job: not JSON", None).await.expect("stored");
     let stub = json!({ "withheld": "80 bytes with a secret in clear", "id": "secret" });
     outbox
-        .dead_letter("acme", stub.to_string().as_bytes(), "invalid_job: a value in clear")
+        .dead_letter("acme", stub.to_string().as_bytes(), "invalid_job: a value in clear", None)
         .await
         .expect("stored");
     // The broker's own: it came back more than 50 times.
@@ -172,7 +172,7 @@ async fn nobody_needs_more_rights_than_the_documents_say() {
     outbox.result(one.reply_to.as_deref(), &result("1")).await.expect("it is stored");
     within(client.next()).await.expect("the result comes");
     outbox.result(None, &result("2")).await.expect("it is stored");
-    outbox.dead_letter("acme", b"{}", "tried").await.expect("it is stored");
+    outbox.dead_letter("acme", b"{}", "tried", None).await.expect("it is stored");
     outbox.ask_to_settle("acme", "3").await.expect("it is stored");
     one.handle.ack().await.expect("it is ours");
     let settle = delivery(&mut *epoch).await;
