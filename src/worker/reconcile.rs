@@ -98,9 +98,7 @@ pub(super) fn settled(
         (Outcome::NoChange, _) if pending && job.entry.operation == Operation::UserCreate => {
             Some(known(Outcome::PendingExternal, read(before, after), None))
         }
-        (Outcome::NoChange, _) => {
-            Some(known(Outcome::Succeeded, read(before, after), None))
-        }
+        (Outcome::NoChange, _) => Some(known(Outcome::Succeeded, read(before, after), None)),
         (_, Some(error)) if error.code == Code::VerifyMismatch => {
             // The user was created, but not as the job wanted.
             let differs = job.entry.operation == Operation::UserCreate && seen.after.is_some();

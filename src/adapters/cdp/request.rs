@@ -9,8 +9,11 @@ use super::events::RequestInfo;
 
 /// By its method and, of GraphQL, by its operations: may this request change something (RFC 9110, section 9.2.1)?
 pub(super) fn may_change(request: &RequestInfo) -> bool {
-    !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE")
-        && !(request.method == "POST" && request.post_data.as_deref().is_some_and(only_queries))
+    match request.method.as_str() {
+        "GET" | "HEAD" | "OPTIONS" | "TRACE" => false,
+        "POST" => !request.post_data.as_deref().is_some_and(only_queries),
+        _ => true,
+    }
 }
 
 /// The names of the fields of a query and a body: of a form, or of the outermost JSON object.
