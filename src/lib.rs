@@ -32,6 +32,8 @@ pub mod query;
 pub mod report;
 /// Scenarios of playbooks, played on sites and real apps.
 pub mod scenario;
+/// Secrets for somebody else, encrypted.
+pub mod sealed;
 /// A value that cannot be shown.
 pub mod secret;
 /// Fixture sites: apps as data, with their faults.

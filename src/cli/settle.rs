@@ -64,6 +64,7 @@ impl SettleCommand {
                 changed: Some(self.done),
                 error: if self.done { None } else { open.result.error.clone() },
                 drift: [open.result.drift.clone(), vec!["a person recorded the outcome".to_owned()]].concat(),
+                new_user: open.result.new_user.clone().filter(|_| self.done),
                 finished_at: Timestamp::now(),
                 settled: true,
                 ..open.result.clone()

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Code, Entitlement, Failure, MAX_JOB_BYTES, User, json};
+use super::{
+    Code, Entitlement, Failure, MAX_JOB_BYTES, NewUser, SecretRef, User, json, new_user::is_private_key,
+};
 
 /// One request from the queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +29,9 @@ pub struct Job {
     pub service_account: Option<ServiceAccount>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
+    /// For `user.create`, in an app that demands a first password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_user: Option<NewUser>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entitlements: Vec<Entitlement>,
     #[serde(default)]
@@ -187,41 +192,6 @@ pub enum LoginMethod {
     Token,
 }
 
-/// Where a secret is stored: `env:NAME`, `file:path/under/the/secrets/root`, `vault:path#field`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(transparent)]
-pub struct SecretRef(#[schemars(regex(pattern = r"^(env|file|vault):.+$"))] String);
-
-impl SecretRef {
-    /// Scheme and rest: `("env", "LEDGERLY_PASSWORD")`.
-    pub fn parts(&self) -> (&str, &str) {
-        self.0.split_once(':').unwrap_or(("", ""))
-    }
-
-    /// The reference as written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The reference in this text. Another text might be a secret in clear text, so callers must not repeat it.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (scheme, rest) = text.split_once(':')?;
-        (matches!(scheme, "env" | "file" | "vault") && !rest.trim().is_empty()).then(|| Self(text.to_owned()))
-    }
-}
-
-impl<'de> Deserialize<'de> for SecretRef {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        // The text itself may be a secret: the message must not quote it.
-        Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom(
-                "this is not a reference to a secret: write env:NAME, file:PATH or vault:PATH#FIELD",
-            )
-        })
-    }
-}
-
 /// When a job may run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -312,12 +282,10 @@ impl Job {
         }
         let (value, twice) = json::read(body)
             .map_err(|e| Box::new(JobRefusal::new(format!("the job is not JSON: {e}"), None)))?;
-        if let Some(pointer) = secret_in_clear(&value) {
-            let mut refusal = JobRefusal::new(
-                format!("{pointer} has a value in clear text, but must be a reference to a secret"),
-                Some(&value),
-            );
-            refusal.failure = refusal.failure.hint("write a reference: env:NAME, file:PATH or vault:PATH#FIELD; replace the secret, because it was on the queue");
+        if let Some(ClearSecret { pointer, problem, instead }) = secret_in_clear(&value) {
+            let mut refusal = JobRefusal::new(format!("{pointer} {problem}"), Some(&value));
+            refusal.failure =
+                refusal.failure.hint(format!("{instead}; replace the secret, because it was on the queue"));
             refusal.safe_to_keep = false;
             return Err(Box::new(refusal));
         }
@@ -327,13 +295,13 @@ impl Job {
                 refusal.failure.hint("send each key once: parsers differ in which of the two values counts");
             // Nothing looked at the value that does not count. It may be a secret.
             refusal.safe_to_keep =
-                !(pointer.starts_with("/service_account") || matches!(&*pointer, "/user" | "/user/password"));
+                !(near_secrets(&pointer) || matches!(&*pointer, "/user" | "/user/password"));
             return Err(Box::new(refusal));
         }
         let job: Job = serde_path_to_error::deserialize(&assigned(&value)).map_err(|e| {
             let pointer = pointer(e.path());
             // A faulty value near the secrets may be a secret: it is neither repeated nor kept.
-            if pointer.starts_with("/service_account") {
+            if near_secrets(&pointer) {
                 let message =
                     format!("{pointer} does not match the published schema (the value is not repeated, because it may be a secret)");
                 let mut refusal = JobRefusal::new(message, Some(&value));
@@ -362,6 +330,14 @@ impl Job {
         }
         if self.operation.about_a_user() && self.user.is_none() {
             return Some(("/user".into(), format!("{} needs a user", self.operation)));
+        }
+        if let Some(new_user) = &self.new_user {
+            if self.operation != Operation::UserCreate {
+                return Some(("/new_user".into(), format!("{} makes no new user", self.operation)));
+            }
+            if let Some((place, problem)) = new_user.problem() {
+                return Some((format!("/new_user{place}"), problem));
+            }
         }
         let grants = matches!(self.operation, Operation::EntitlementGrant | Operation::EntitlementRevoke);
         if grants && self.entitlements.is_empty() {
@@ -397,22 +373,52 @@ impl JobRefusal {
     }
 }
 
-/// The first place that may contain a secret in clear text: an item of `secrets` that is not a reference, or a
-/// user's `password`.
-fn secret_in_clear(value: &Value) -> Option<String> {
-    if let Some(secrets) = value.pointer("/service_account/secrets").and_then(Value::as_object) {
-        for (name, secret) in secrets {
+/// A place of a job that contains a secret in clear text.
+struct ClearSecret {
+    pointer: String,
+    problem: &'static str,
+    /// What to write instead.
+    instead: &'static str,
+}
+
+/// The first place that may contain a secret in clear text: an item of `secrets` that is not a reference, a user's `password`, or
+/// a private key.
+fn secret_in_clear(value: &Value) -> Option<ClearSecret> {
+    const REFERENCE: &str = "write a reference: env:NAME, file:PATH or vault:PATH#FIELD";
+    const FIRST: &str = "write a reference for the new user: `\"new_user\": {\"secrets\": {\"initial_password\": \"env:NAME\"}}`";
+    let found = |pointer: String, instead| {
+        let problem = "has a value in clear text, but must be a reference to a secret";
+        Some(ClearSecret { pointer, problem, instead })
+    };
+    for place in ["/service_account/secrets", "/new_user/secrets"] {
+        for (name, secret) in value.pointer(place).and_then(Value::as_object).into_iter().flatten() {
             if secret.as_str().is_none_or(|text| SecretRef::parse(text).is_none()) {
-                return Some(format!("/service_account/secrets/{name}"));
+                return found(format!("{place}/{name}"), REFERENCE);
             }
         }
     }
-    for place in ["/user/password", "/service_account/password", "/service_account/token"] {
+    for (place, instead) in [
+        ("/user/password", FIRST),
+        ("/new_user/password", FIRST),
+        ("/new_user/initial_password", FIRST),
+        ("/service_account/password", REFERENCE),
+        ("/service_account/token", REFERENCE),
+    ] {
         if value.pointer(place).is_some() {
-            return Some(place.to_owned());
+            return found(place.to_owned(), instead);
         }
     }
-    None
+    let pointer = "/new_user/deliver_to";
+    value.pointer(pointer).and_then(Value::as_str).filter(|key| is_private_key(key)).map(|_| ClearSecret {
+        pointer: pointer.to_owned(),
+        problem: "has a private key, but must be a public one",
+        instead: "write the public key (`age1…`)",
+    })
+}
+
+/// May a value here be a secret?
+fn near_secrets(pointer: &str) -> bool {
+    pointer.starts_with("/service_account") || pointer.starts_with("/new_user")
 }
 
 /// The job without its nulls: an attribute that is null is the same as one that is absent (RFC 7643 §2.5).

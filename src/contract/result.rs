@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Code, Entitlement, Failure, Operation};
+use super::{Code, DeliveredSecrets, Entitlement, Failure, Operation};
 
 /// The result of a job. It may arrive twice, with the same `message_id` and the same body.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +67,10 @@ pub struct JobResult {
     /// `action_required`: numbered instructions for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runbook: Option<String>,
+    /// `user.create`: the first secrets of the user, for the job's `new_user.deliver_to`. Absent: no user was made, or nobody gets
+    /// the secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_user: Option<DeliveredSecrets>,
     #[serde(default)]
     pub evidence: Vec<Evidence>,
     #[serde(default)]

@@ -5,8 +5,8 @@ use super::{
     sent::Sent,
 };
 use crate::contract::{
-    Change, Class, Code, Completeness, Entitled, Evidence, Failure, Outcome, SentRequest, Timings,
-    UserRecord, Verified,
+    Change, Class, Code, Completeness, DeliveredSecrets, Entitled, Evidence, Failure, Outcome, SentRequest,
+    Timings, UserRecord, Verified,
 };
 
 /// The end of a run, and everything that it has read.
@@ -28,6 +28,8 @@ pub struct Conclusion {
     pub users: Option<Vec<UserRecord>>,
     pub completeness: Option<Completeness>,
     pub entitlements: Option<Vec<Entitled>>,
+    /// The first secrets of the user that was made, for those who get them.
+    pub new_user: Option<DeliveredSecrets>,
     pub evidence: Vec<Evidence>,
     pub timings: Timings,
     pub drift: Vec<String>,

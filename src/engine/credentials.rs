@@ -8,7 +8,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::limits::CODE_MARGIN;
+use super::{limits::CODE_MARGIN, new_user::NewUserSecrets};
 use crate::{
     contract::{Code, Failure, SecretRef},
     ports::secrets::{SecretError, Secrets},
@@ -20,6 +20,8 @@ use crate::{
 pub(super) struct Credentials {
     secrets: BTreeMap<String, Secret>,
     mask: Mask,
+    /// The first secrets of the user that the run creates.
+    pub(super) new_user: NewUserSecrets,
     /// The beginning of the one-time code that was entered last, in seconds since 1970.
     code_begins: Option<u64>,
 }
@@ -36,6 +38,12 @@ impl Credentials {
             self.secrets.insert(name, secret);
         }
         Ok(())
+    }
+
+    /// Takes the first secrets of a new user, before anything is shown.
+    pub(super) fn add(&mut self, new_user: NewUserSecrets) {
+        new_user.all().for_each(|secret| self.mask.add(secret.clone()));
+        self.new_user = new_user;
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Secret> {

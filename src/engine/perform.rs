@@ -4,8 +4,9 @@ use tokio::time::Instant;
 
 use super::{
     Environment, Session,
-    conclude::{Conclusion, outcome_of},
+    conclude::{Changed, Conclusion, outcome_of},
     masking::masked,
+    new_user::NewUserSecrets,
     run::{Attempt, Run, ms},
 };
 use crate::{
@@ -20,6 +21,7 @@ pub async fn run(plan: &Plan, session: &mut Session, environment: &Environment<'
     let mut run = Run::new(plan, session.context.page(), environment);
     let ended = run.perform(session).await;
     let mask = run.credentials.mask().clone();
+    let delivered = plan.new_user.as_ref().and_then(|new_user| run.credentials.new_user.delivered(new_user));
     let mut conclusion = run.into_conclusion();
     match ended {
         Ok(outcome) => conclusion.outcome = Some(outcome),
@@ -30,6 +32,7 @@ pub async fn run(plan: &Plan, session: &mut Session, environment: &Environment<'
             conclusion.error = Some(failure);
         }
     }
+    conclusion.new_user = delivered.filter(|_| conclusion.changed != Changed::No);
     conclusion.timings.total_ms = ms(begun);
     masked(conclusion, &mask)
 }
@@ -39,6 +42,7 @@ impl Run<'_> {
     async fn perform(&mut self, session: &mut Session) -> Result<Outcome, Failure> {
         let begun = Instant::now();
         self.credentials.fetch(self.environment.secrets, self.environment.references).await?;
+        self.credentials.add(NewUserSecrets::prepare(self.plan, self.environment.secrets).await?);
         self.anything();
         let mut ready = self.session(session).await;
         if ready.as_ref().is_err_and(|failure| failure.code == Code::SessionExpired) {

@@ -41,6 +41,7 @@ impl Compiler<'_> {
         self.guard(subject.as_ref())?;
         let settings = address::settings(self.source, self.account)?;
         let (start, mut origins) = address::start_and_origins(self.source, self.account, &settings)?;
+        let own_origins = origins.clone();
         let mut desired = wish::desired(self.job, self.source, &body)?;
         self.required(&body)?;
         let mut user = self.job.user.as_ref().map_or_else(|| json!({}), carried::in_templates);
@@ -72,6 +73,7 @@ impl Compiler<'_> {
             evidence: self.job.evidence,
             start,
             origins,
+            own_origins,
             subject,
             desired,
             steps,
@@ -88,6 +90,7 @@ impl Compiler<'_> {
             also_changes: body.also_changes.iter().map(|name| name.value.clone()).collect(),
             reads: self.source.playbook.reads.iter().filter_map(RequestPattern::rule).collect(),
             ignored,
+            new_user: self.job.new_user.clone(),
             safeguard: self.job.safeguard.clone(),
             scope,
             playbook: Arc::clone(self.source),
@@ -240,7 +243,7 @@ impl Compiler<'_> {
         scope: &Scope,
         desired: &Desired,
     ) -> Result<(), Failure> {
-        let known = Known::of_job(scope.clone(), desired);
+        let known = Known::of_job(self.job, scope.clone(), desired);
         let playbook = &self.source.playbook;
         if let Some((way, signing_in)) = self.sign_in() {
             known.steps(&number(self.source, signing_in, way))?;

@@ -14,9 +14,12 @@ use super::{
     scope::Scope,
 };
 use crate::{
-    contract::Failure,
+    contract::{Code, Failure, INITIAL_PASSWORD, Job, Mode, NewUser},
     playbook::{
-        Action, At, Condition, FormValue, Locator, Step, step::Use, syntax::FindUser, template,
+        Action, At, Condition, FormValue, Locator, Step,
+        step::{Fill, Use},
+        syntax::FindUser,
+        template,
         visit::StepPart,
     },
 };
@@ -29,18 +32,21 @@ pub(super) struct Known {
     scope: Scope,
     /// `user`, or `with.factor`.
     names: BTreeSet<String>,
+    /// The first secrets of the new user. `None`: nothing will be typed.
+    secrets: Option<BTreeSet<String>>,
 }
 
 impl Known {
     /// The names of an operation's steps.
-    pub(super) fn of_job(scope: Scope, desired: &Desired) -> Self {
+    pub(super) fn of_job(job: &Job, scope: Scope, desired: &Desired) -> Self {
         let mut names: BTreeSet<String> =
             ["user", "settings", "account", "start", "asked"].map(str::to_owned).into();
         // What is left of a user's entitlements depends on what the user has.
         if !matches!(desired.entitlements, Wish::Remove(_)) {
             names.insert("entitlements".to_owned());
         }
-        Self { scope, names }
+        let secrets = job.new_user.iter().flat_map(NewUser::names).cloned().collect();
+        Self { scope, names, secrets: (job.mode != Mode::Verify).then_some(secrets) }
     }
 
     /// Refuses the job if steps lack a value.
@@ -91,6 +97,9 @@ impl Known {
         {
             return Ok(false);
         }
+        if let Action::Fill(Fill { secret: Some(name), .. }) = &step.action {
+            self.first_secret(name)?;
+        }
         let mut used = !matches!(step.action, Action::Form(_));
         for part in step.action.parts() {
             match part {
@@ -106,6 +115,23 @@ impl Known {
             self.locator(within, 0)?;
         }
         Ok(used)
+    }
+
+    /// Refuses the job if the app asks for a first secret of the user, and the job gives none.
+    fn first_secret(&self, name: &At<String>) -> Result<(), Failure> {
+        let given = self.secrets.as_ref().is_none_or(|secrets| secrets.contains(&name.value));
+        if name.value != INITIAL_PASSWORD || given {
+            return Ok(());
+        }
+        let message =
+            format!("the app asks for a first password of the new user, and the job has no `{}`", name.value);
+        Err(Failure::new(Code::MissingAttribute, message)
+            .hint(format!(
+                "send a reference, \"new_user\": {{\"secrets\": {{\"{0}\": \"env:NAME\"}}}}, or have one made: \"new_user\": \
+                 {{\"generate\": {{\"{0}\": {{}}}}, \"deliver_to\": \"age1…\"}}",
+                name.value
+            ))
+            .at("", self.scope.place(name.span)))
     }
 
     fn blocks(&self, planned: &PlannedStep) -> Result<(), Failure> {
@@ -139,7 +165,7 @@ impl Known {
                 names.insert(format!("with.{}", name.value));
             }
         }
-        Ok(Some(Self { scope: self.scope.inside(&loaded, with), names }))
+        Ok(Some(Self { scope: self.scope.inside(&loaded, with), names, secrets: self.secrets.clone() }))
     }
 
     /// False: the control is left alone.

@@ -10,7 +10,7 @@ use super::{
     source::{Source, Subject},
 };
 use crate::{
-    contract::{EvidencePolicy, Failure, LoginMethod, Mode, Operation},
+    contract::{EvidencePolicy, Failure, LoginMethod, Mode, NewUser, Operation},
     playbook::{Action, Span, Step, syntax::Becomes},
     query::RequestRule,
 };
@@ -26,6 +26,8 @@ pub struct Plan {
     pub start: Url,
     /// The only origins that pages may be on.
     pub origins: Vec<String>,
+    /// The origins of the playbook itself, without those of modules.
+    pub own_origins: Vec<String>,
     /// The user that the job is about.
     pub subject: Option<Subject>,
     /// The state that the job wants for the user.
@@ -46,6 +48,8 @@ pub struct Plan {
     pub reads: Vec<RequestRule>,
     /// What the job carries, no step uses, and no column reads.
     pub ignored: Vec<String>,
+    /// The first secrets of the user that is created.
+    pub new_user: Option<NewUser>,
     pub safeguard: Option<crate::contract::Safeguard>,
     pub scope: Scope,
     pub playbook: Arc<Source>,

@@ -80,7 +80,7 @@ findings! {
     NotRead "P053" Error => "A write sets something that the view of `find_user` does not read, and does not declare under `unread`.";
     NoneNotShown "P054" Warning => "A column reads each of several elements, and nothing shows that there are none.";
     NotUsed "P055" Warning => "`changes` or `gives` names something that no step uses.";
-    SecretOutsideLogin "P060" Error => "A secret is used outside of `login`, or outside of `secret:`.";
+    SecretOutsideLogin "P060" Error => "A secret is used outside of `login`, or outside of `secret:`. Only `user.create` types `initial_password`, and nothing else.";
     WideOrigin "P061" Error => "An origin is too wide, or uses http outside of the loopback.";
     StartOutsideOrigins "P062" Error => "`start` is not on any of the origins.";
     NoLogin "P063" Error => "The playbook has no way to sign in.";

@@ -64,6 +64,9 @@ pub(super) struct SignIn {
     pub home: String,
     /// Who can sign in.
     pub accounts: Vec<SiteAccount>,
+    /// Records that can sign in, too: people that the app itself has created.
+    #[serde(default)]
+    pub people: Option<SignInPeople>,
     /// An identity provider: `<path>/sso` leads to it (`?popup` where that is a window), `<path>/callback` back from it.
     #[serde(default)]
     pub sso: Option<Sso>,
@@ -95,6 +98,19 @@ pub(super) struct SiteAccount {
     /// An access token that signs in without a password.
     #[serde(default)]
     pub token: Option<String>,
+}
+
+/// Records that can sign in. A record without a password cannot.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignInPeople {
+    /// The collection.
+    #[serde(rename = "in")]
+    pub collection: String,
+    /// The field with the name that they sign in with.
+    pub username: String,
+    /// The field with their password.
+    pub password: String,
 }
 
 /// An identity provider: another host of the same site, with the same accounts and a page of its own.

@@ -10,6 +10,7 @@ use super::{
     backoff::pauses,
     due,
     handler::{DeliveryHandler, ReceivedJob, release},
+    result::lost_secrets,
     stop::Shutdown,
 };
 use crate::{
@@ -41,6 +42,7 @@ impl DeliveryHandler {
         if self.was_cancelled(job) && result.changed != Some(false) {
             result.drift.push("the requester cancelled the job after its commit".to_owned());
         }
+        result.new_user = result.new_user.take().or_else(|| lost_secrets(received.job, &result));
         let settle = self.work.settle_time(&received.job.app);
         let reconcile_at = (result.outcome == Outcome::Indeterminate)
             .then(|| Timestamp::now() + due::longest_wait(settle, 0));

@@ -89,6 +89,8 @@ pub(super) fn settled(
         error,
         after: seen.after.clone(),
         verified: seen.verified.clone(),
+        // Nobody has a secret of a user who was not made.
+        new_user: job.result.new_user.clone().filter(|_| changed != Changed::No),
         finished_at: seen.finished_at,
         settled: true,
         ..job.result.clone()

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    contract::{Failure, JobResult, Outcome, Timings, WorkerRef},
+    contract::{DeliveredSecrets, Failure, Job, JobResult, Outcome, Timings, WorkerRef},
     engine::{Conclusion, outcome_of},
 };
 
@@ -35,6 +35,7 @@ pub(super) fn result_of(id: &str, conclusion: Conclusion) -> JobResult {
         entitlements: conclusion.entitlements,
         items: Vec::new(),
         runbook: None,
+        new_user: conclusion.new_user,
         evidence: conclusion.evidence,
         playbook: None,
         worker: worker(),
@@ -45,6 +46,15 @@ pub(super) fn result_of(id: &str, conclusion: Conclusion) -> JobResult {
         settled: false,
         part: None,
     }
+}
+
+/// What is delivered after an attempt that has made the user, or may have, and whose end is lost: nobody knows what it typed.
+pub(super) fn lost_secrets(job: &Job, result: &JobResult) -> Option<DeliveredSecrets> {
+    let new_user = job
+        .new_user
+        .as_ref()
+        .filter(|new_user| new_user.reader().is_some() && result.changed != Some(false))?;
+    Some(DeliveredSecrets { secrets: new_user.names().map(|name| (name.clone(), None)).collect() })
 }
 
 /// This worker, as results name it.

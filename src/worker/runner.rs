@@ -126,6 +126,9 @@ impl JobRunner {
         deadline: Instant,
         events: &Arc<dyn Reader>,
     ) -> Conclusion {
+        if let Err(failure) = engine::check_reader(plan) {
+            return refused(failure);
+        }
         let tokens = match engine::tokens(plan, &*self.secrets, &resolved.account.secrets).await {
             Ok(tokens) => tokens,
             Err(failure) => return refused(failure),

@@ -5,6 +5,7 @@ mod servers;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod first_password;
 mod journal;
 mod lanes;
 mod queue;

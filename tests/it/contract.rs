@@ -88,10 +88,10 @@ fn every_operation_and_code_has_one_name() {
         assert_eq!(serde_json::to_value(operation).expect("JSON"), operation.as_str());
     }
     let mut names: Vec<String> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    assert_eq!(names.len(), 46);
+    assert_eq!(names.len(), 47);
     names.sort();
     names.dedup();
-    assert_eq!(names.len(), 46);
+    assert_eq!(names.len(), 47);
     for code in Code::ALL {
         assert!((400..=504).contains(&code.scim().status), "{code}");
         assert!(code.meaning().ends_with('.'), "{code}");
@@ -206,6 +206,27 @@ fn a_refusal_names_the_place_and_repeats_no_secret() {
             "/service_account/login",
             "schema",
         ),
+        (
+            with("/new_user", json!({ "secrets": { "initial_password": "hunter2" } })),
+            "/new_user/secrets/initial_password",
+            "reference",
+        ),
+        (
+            with("/new_user", json!({ "initial_password": "hunter2" })),
+            "/new_user/initial_password",
+            "reference",
+        ),
+        (
+            with("/new_user", json!({ "generate": { "initial_password": "hunter2" } })),
+            "/new_user/generate/initial_password",
+            "schema",
+        ),
+        (
+            with("/new_user", json!({ "deliver_to": "AGE-SECRET-KEY-1hunter2" })),
+            "/new_user/deliver_to",
+            "private key",
+        ),
+        (with("/new_user", json!({})), "/new_user", "user.get makes no new user"),
         (with("/window", json!({ "deadline": "tomorrow" })), "/window/deadline", ""),
         (with("/safeguard", json!({ "known_users": -1 })), "/safeguard/known_users", ""),
         (with("/integration/settings", json!({ "a": { "b": 1 } })), "/integration/settings/a", ""),
@@ -233,6 +254,45 @@ fn a_refusal_names_the_place_and_repeats_no_secret() {
     assert!(
         Job::parse(nobody.to_string().as_bytes()).expect_err("no user").failure.message.starts_with("/user")
     );
+}
+
+#[test]
+fn a_first_password_has_one_source_and_a_reader() {
+    let parsed = |new_user: Value| {
+        let job = json!({
+            "id": "1", "app": "keyring", "operation": "user.create", "integration": { "id": "i" },
+            "user": { "userName": "ada@acme.example" }, "new_user": new_user,
+        });
+        Job::parse(job.to_string().as_bytes()).map(drop).map_err(|refusal| refusal.failure.message)
+    };
+    let (key, made) = ("age1qqq", json!({ "initial_password": {} }));
+    for good in [
+        json!({}),
+        json!({ "secrets": { "initial_password": "env:P" } }),
+        json!({ "secrets": { "initial_password": "file:p" }, "deliver_to": key }),
+        json!({ "generate": made, "deliver_to": key }),
+        json!({ "generate": made, "deliver_to": "nobody" }),
+        json!({ "generate": { "initial_password": { "length": 8, "classes": ["digit"] } }, "deliver_to": "nobody" }),
+    ] {
+        assert_eq!(parsed(good.clone()), Ok(()), "{good}");
+    }
+    for (bad, says) in [
+        (json!({ "generate": made }), "/new_user/deliver_to: nobody would know"),
+        (json!({ "generate": made, "deliver_to": "ada@acme.example" }), "/new_user/deliver_to: write an age"),
+        (json!({ "secrets": { "pin": "env:P" } }), "the only secret of a new user is `initial_password`"),
+        (
+            json!({ "generate": made, "secrets": { "initial_password": "env:P" }, "deliver_to": key }),
+            "not both",
+        ),
+        (json!({ "generate": { "initial_password": { "length": 7 } }, "deliver_to": key }), "`length` is 7"),
+        (
+            json!({ "generate": { "initial_password": { "classes": [] } }, "deliver_to": key }),
+            "`classes` is empty",
+        ),
+    ] {
+        let said = parsed(bad.clone()).expect_err(says);
+        assert!(said.contains(says), "{bad}: {said}");
+    }
 }
 
 #[test]

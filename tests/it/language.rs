@@ -108,6 +108,20 @@ fn every_good_example_is_one() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// A playbook could type it anywhere by way of a module.
+#[test]
+fn a_module_types_no_first_password() {
+    let module = |secret: &str| {
+        let source =
+            format!("module: 1\nsteps:\n  - fill: {{ into: {{ label: Password }}, secret: {secret} }}\n");
+        load_module("shared/x.yaml", &source)
+    };
+    assert!(module("password").findings.is_empty());
+    let found = module("initial_password").findings;
+    assert_eq!(found.first().map(|finding| finding.finding.code()), Some("P060"));
+    assert!(found[0].help.as_deref().is_some_and(|help| help.contains("user.create")), "{found:?}");
+}
+
 #[test]
 fn all_findings_come_at_once() {
     let broken = ledgerly()

@@ -16,7 +16,7 @@ use super::{
     value::of_playbook,
 };
 use crate::{
-    contract::{Code, EvidencePolicy, Failure},
+    contract::{Code, EvidencePolicy, Failure, INITIAL_PASSWORD},
     plan::{PlannedStep, ResolvedCondition},
     playbook::{
         Action, At, Condition, Locator,
@@ -199,6 +199,10 @@ impl Run<'_> {
     async fn fill(&mut self, fill: &Fill, agree: bool, within: Duration) -> Result<(), StepError> {
         let target = self.attempt.scope.target(&fill.into, agree)?;
         if let Some(name) = &fill.secret {
+            if name.value == INITIAL_PASSWORD {
+                let secret = self.credentials.new_user.typed(&name.value)?;
+                return self.type_secret(target, &secret, within).await;
+            }
             let Some(secret) = self.credentials.get(&name.value).cloned() else {
                 let message = format!("the service account has no secret `{}`", name.value);
                 return Err(no_secret(Code::SecretMissing, message, &name.value).into());

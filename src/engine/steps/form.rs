@@ -114,11 +114,15 @@ impl Run<'_> {
                 self.attempt.front.typed_into = Some(target);
                 Ok(Some(now))
             }
-            ControlKind::Password => {
-                Err(Failure::new(Code::PlaybookInvalid, format!("{} takes a secret", control.element))
-                    .hint("write `fill: { into: …, secret: password }` in `login`")
-                    .into())
-            }
+            ControlKind::Password => Err(Failure::new(
+                Code::PlaybookInvalid,
+                format!("{} takes a secret", control.element),
+            )
+            .hint(
+                "write `fill: { into: …, secret: password }` in `login`, or `secret: initial_password` in \
+                         `user.create`",
+            )
+            .into()),
             ControlKind::Select | ControlKind::SelectMany | ControlKind::Formatted => {
                 let wanted = texts(value);
                 self.set_native(control, wanted).await.map(Some)
@@ -199,7 +203,12 @@ impl Run<'_> {
         within: Duration,
     ) -> Result<(), StepError> {
         let control = self.edit(target.clone(), within).await?;
-        if !self.plan.origins.contains(&control.origin) {
+        // The first secret of a new user is for the app itself, not for an identity provider.
+        let origins = match self.credentials.new_user.contains(secret) {
+            true => &self.plan.own_origins,
+            false => &self.plan.origins,
+        };
+        if !origins.contains(&control.origin) {
             let message = format!(
                 "{} is on {}, which is not one of the playbook's origins",
                 control.element, control.origin

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checker, place::Place};
-use crate::playbook::{diagnostic::Finding, syntax::Module};
+use crate::{
+    contract::Operation,
+    playbook::{diagnostic::Finding, syntax::Module},
+};
 
 impl Checker<'_> {
     pub(super) fn names(&mut self) {
@@ -70,7 +73,8 @@ impl Checker<'_> {
         }
         for (name, operation) in self.playbook.operations.iter() {
             if let Some(steps) = &operation.steps {
-                let place = Place { row: name.value != "user.create", job: true, ..Place::default() };
+                let creates = name.value == Operation::UserCreate.as_str();
+                let place = Place { row: !creates, job: true, new_user: creates, ..Place::default() };
                 self.steps(steps, &place, &mut used);
             }
         }

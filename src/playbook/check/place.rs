@@ -11,6 +11,8 @@ pub(super) struct Place {
     pub job: bool,
     /// May secrets be typed here?
     pub secrets: bool,
+    /// May the first password of a new user be typed here?
+    pub new_user: bool,
     pub captures: BTreeSet<String>,
     /// Is the number of a list's page known here?
     pub paging: bool,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Checker, place::Place};
 use crate::{
+    contract::INITIAL_PASSWORD,
     duration,
     playbook::{
         at::{At, Span},
@@ -53,7 +54,7 @@ impl Checker<'_> {
         let needs_name = match &step.action {
             Action::Fill(fill) => return self.fill(fill, step.at.span, place),
             Action::Upload(upload) => return self.upload(upload, step.at.span),
-            Action::Use(call) => return self.module(call),
+            Action::Use(call) => return self.module(call, place),
             Action::Repeat(repeat) => return self.bounded(repeat),
             Action::Download(download) => return self.size(download),
             Action::EnterCode(code) if !place.secrets => {
@@ -61,7 +62,8 @@ impl Checker<'_> {
                     Finding::SecretOutsideLogin,
                     code.from.span,
                     "`enter_code` is allowed only in `login`",
-                );
+                )
+                .help = Some("remove it: the session of an operation is signed in".into());
                 return;
             }
             Action::Capture(capture) => {
@@ -83,14 +85,30 @@ impl Checker<'_> {
     fn fill(&mut self, fill: &Fill, span: Span, place: &Place) {
         match (&fill.value, &fill.secret) {
             (Some(_), None) => {}
-            (None, Some(_)) if place.secrets => {}
-            (None, Some(secret)) => {
-                self.note(Finding::SecretOutsideLogin, secret.span, "a secret is allowed only in `login`");
-            }
+            (None, Some(secret)) => self.secret(secret, place),
             _ => {
                 self.note(Finding::WrongShape, span, "`fill` needs either `value` or `secret`, not both");
             }
         }
+    }
+
+    /// A secret of the service account is typed in `login`, the first password of a new user in `user.create`, and neither in the
+    /// other's place.
+    fn secret(&mut self, secret: &At<String>, place: &Place) {
+        let first = secret.value == INITIAL_PASSWORD;
+        if if first { place.new_user } else { place.secrets } {
+            return;
+        }
+        let message = match first {
+            true => {
+                format!(
+                    "`{INITIAL_PASSWORD}` belongs to a new user: it is allowed only in the steps of `user.create`"
+                )
+            }
+            false => "a secret of the service account is allowed only in `login`".to_owned(),
+        };
+        self.note(Finding::SecretOutsideLogin, secret.span, message).help =
+            Some(how_to_type(place).to_owned());
     }
 
     fn capture(&mut self, capture: &Capture, span: Span) {
@@ -150,7 +168,7 @@ impl Checker<'_> {
     }
 
     /// Checks that a module exists, and that its parameters match.
-    fn module(&mut self, call: &Use) {
+    fn module(&mut self, call: &Use, place: &Place) {
         let name = &call.module.value;
         let Some(module) = self.modules.get(name) else {
             let known = self.modules.keys().map(String::as_str);
@@ -170,6 +188,13 @@ impl Checker<'_> {
                 Some(format!("run `seatwright check {}`", module.path));
             return;
         };
+        if !place.secrets && types_secrets(&module.steps) {
+            let message = format!(
+                "the module `{name}` types secrets of the service account: it is allowed only in `login`"
+            );
+            self.note(Finding::SecretOutsideLogin, call.module.span, message).help =
+                Some(format!("write the steps here, without these secrets: {}", how_to_type(place)));
+        }
         for (given, _) in call.with.iter() {
             if module.parameters.get(&given.value).is_none() {
                 let finding = Diagnostic::new(
@@ -192,6 +217,35 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// What to write at this place instead of a secret that is not allowed there.
+pub(super) fn how_to_type(place: &Place) -> &'static str {
+    match place {
+        Place { new_user: true, .. } => {
+            "the first password of a new user is `fill: { into: …, secret: initial_password }`; no other secret is typed here"
+        }
+        Place { secrets: true, with: Some(_), .. } => {
+            "a module is for `login`: `fill: { into: …, secret: password }`; write a step with `initial_password` in `user.create` itself"
+        }
+        Place { secrets: true, .. } => "write `fill: { into: …, secret: password }`",
+        _ => {
+            "no secret is typed here: an operation has a session that is signed in, and only `user.create` types a first password"
+        }
+    }
+}
+
+/// Does a step, or a step inside it, type a secret?
+fn types_secrets(steps: &[Step]) -> bool {
+    let mut found = false;
+    each_step(steps, &mut |step| {
+        found |= match &step.action {
+            Action::Fill(fill) => fill.secret.is_some(),
+            Action::EnterCode(_) => true,
+            _ => false,
+        };
+    });
+    found
 }
 
 /// Finds every `answer` without a step after it.

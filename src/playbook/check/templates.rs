@@ -1,6 +1,6 @@
 //! Rules about templates: which names are known at a place.
 
-use super::{ATTRIBUTES, Checker, place::Place};
+use super::{ATTRIBUTES, Checker, place::Place, steps::how_to_type};
 use crate::{
     nearest::nearest,
     playbook::{
@@ -98,7 +98,7 @@ impl Checker<'_> {
             }
             "secret" => {
                 self.note(Finding::SecretOutsideLogin, span, "a template cannot contain a secret").help =
-                    Some("write `fill: { into: …, secret: password }` in `login`".into());
+                    Some(how_to_type(place).to_owned());
                 return;
             }
             capture if place.captures.contains(capture) => None,

@@ -20,7 +20,8 @@ pub struct Fill {
     /// The text to type; it may contain templates.
     #[serde(default)]
     pub value: Option<At<String>>,
-    /// Or the name of a secret of the service account. Only in `login`.
+    /// Or the name of a secret: in `login` one of the service account, in `user.create` `initial_password`, the first password of the
+    /// new user.
     #[serde(default)]
     pub secret: Option<At<String>>,
 }

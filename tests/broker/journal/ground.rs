@@ -48,6 +48,7 @@ pub fn result(job: &str, outcome: Outcome) -> JobResult {
         entitlements: None,
         items: Vec::new(),
         runbook: None,
+        new_user: None,
         evidence: Vec::new(),
         playbook: None,
         worker: WorkerRef { version: "0".into(), browser: None },
