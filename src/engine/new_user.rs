@@ -21,9 +21,14 @@ impl NewUserSecrets {
     /// Reads or makes the secrets that the plan needs.
     pub(super) async fn prepare(plan: &Plan, secrets: &dyn Secrets) -> Result<Self, Failure> {
         let mut known = BTreeMap::new();
-        let Some(new_user) = plan.new_user.as_ref().filter(|_| plan.mode != Mode::Verify) else {
-            return Ok(Self::default());
-        };
+        let Some(new_user) = &plan.new_user else { return Ok(Self::default()) };
+        if plan.mode == Mode::Verify {
+            // Nothing is typed. The page may still show what was typed before: it is masked.
+            for (name, reference) in &new_user.secrets {
+                known.extend(secrets.fetch(reference).await.ok().map(|secret| (name.clone(), secret)));
+            }
+            return Ok(Self { known, typed: BTreeSet::new() });
+        }
         for (name, reference) in &new_user.secrets {
             // Not an error of the service account: that would stop its lane.
             let unusable = |reason: String| {

@@ -4,11 +4,13 @@ use tokio::time::Instant;
 
 use super::{
     limits::EXCHANGE_TIME,
+    page::StepError,
+    read::Reading,
     run::{Run, ms_between},
     sent::Sent,
 };
 use crate::{
-    contract::{Code, Failure, SentRequest},
+    contract::{Class, Code, Failure, SentRequest},
     ports::driver::{Answered, Exchange, ExchangeKind, Sending},
 };
 
@@ -28,8 +30,9 @@ impl Run<'_> {
     }
 
     /// Before the commit, a step must not send what may change the app. Messages that expect no answer, and calls by POST that
-    /// contain nothing of the job, may come from a timer of the page: they are stopped, and the step goes on.
-    pub(super) fn nothing_stopped(&mut self) -> Result<(), Failure> {
+    /// contain nothing of the job, may come from a timer of the page: they are stopped, and the step goes on. `earlier`: how
+    /// many requests were stopped before the step.
+    pub(super) fn nothing_stopped(&mut self, earlier: usize) -> Result<(), Failure> {
         if self.attempt.commit.reached() || !self.attempt.is_acting {
             return Ok(());
         }
@@ -41,33 +44,66 @@ impl Run<'_> {
             let is_call = one.kind == ExchangeKind::Call && (one.method != "POST" || carries(one));
             one.is_own && (is_call || one.kind == ExchangeKind::Document)
         };
-        let stopped = self.attempt.front.stopped.iter().find(counts);
-        stopped.map_or(Ok(()), |stopped| Err(self.unexpected_write(stopped)))
-    }
-
-    /// A failure, and what was stopped before it: the page may lack the answer.
-    pub(super) fn after_stopped(&self, failure: Failure) -> Failure {
-        let mut awaited =
-            self.attempt.front.stopped.iter().filter(|one| one.is_own && one.kind != ExchangeKind::Beacon);
-        let Some(stopped) = awaited.next().filter(|_| failure.code != Code::UnexpectedWrite) else {
-            return failure;
+        let Some(stopped) = self.attempt.front.stopped.iter().skip(earlier).find(counts) else {
+            return Ok(());
         };
-        let SentRequest { method, address, .. } = self.named(stopped);
-        let message = format!(
-            "{}; {method} {address} was stopped before, because it may change the app",
-            failure.message
-        );
-        Failure { message, ..failure }.hint(format!("if it only reads, add `reads: [{}]`", pattern(stopped)))
-    }
-
-    fn unexpected_write(&self, stopped: &Exchange) -> Failure {
-        let SentRequest { method, address, .. } = self.named(stopped);
-        let message = format!("the step sent {method} {address}, which may change the app; it was stopped");
-        let pattern = pattern(stopped);
-        Failure::new(Code::UnexpectedWrite, message).hint(format!(
+        let pattern = self.pattern(stopped);
+        Err(self.unexpected_write("the step", stopped).hint(format!(
             "if the app saves here, make this step the commit; if the request changes nothing, add `sends: [{pattern}]` to the \
              step, or `reads: [{pattern}]` to the playbook"
-        ))
+        )))
+    }
+
+    /// A search whose request was stopped has no answer: what the page shows proves nothing.
+    pub(super) fn search_was_sent(&self) -> Result<(), StepError> {
+        let Some((since, sought)) = self.attempt.reading.as_ref().and_then(Reading::asked) else {
+            return Ok(());
+        };
+        let is_search = |one: &&Exchange| {
+            let is_stopped = matches!(one.answered, Some((Answered::Stopped, _)));
+            is_stopped && one.is_own && one.kind != ExchangeKind::Beacon && one.carries(sought)
+        };
+        let exchanges = self.attempt.front.page.exchanges(since).unwrap_or_default();
+        exchanges.iter().find(is_search).map_or(Ok(()), |stopped| {
+            let hint = format!("if it only reads, add `reads: [{}]` to the playbook", self.pattern(stopped));
+            Err(self.unexpected_write("the search", stopped).hint(hint).into())
+        })
+    }
+
+    /// A failure before the commit, and what was stopped before it: the page may lack the answer.
+    pub(super) fn after_stopped(&self, failure: Failure) -> Failure {
+        let may_lack = matches!(failure.class, Class::Drift) || failure.code == Code::UserNotFound;
+        let is_awaited = |one: &&Exchange| one.is_own && one.kind != ExchangeKind::Beacon;
+        match self.attempt.front.stopped.iter().find(is_awaited) {
+            Some(stopped) if may_lack && !self.attempt.commit.reached() => {
+                let SentRequest { method, address, .. } = self.named(stopped);
+                let more = format!(
+                    "{method} {address} was stopped before; if it only reads, add `reads: [{}]`",
+                    self.pattern(stopped)
+                );
+                let hint =
+                    failure.hint.as_ref().map_or_else(|| more.clone(), |hint| format!("{hint}; {more}"));
+                failure.hint(hint)
+            }
+            _ => failure,
+        }
+    }
+
+    fn unexpected_write(&self, who: &str, stopped: &Exchange) -> Failure {
+        let SentRequest { method, address, .. } = self.named(stopped);
+        let message = format!("{who} sent {method} {address}, which may change the app; it was stopped");
+        Failure::new(Code::UnexpectedWrite, message)
+    }
+
+    /// The request as a playbook names it: for every user.
+    fn pattern(&self, stopped: &Exchange) -> String {
+        let SentRequest { method, address, .. } = self.named(stopped);
+        let is_of_one = |part: &str| {
+            part.starts_with('{') || (!part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+        };
+        let path: Vec<&str> =
+            address.split('/').skip(3).map(|part| if is_of_one(part) { "*" } else { part }).collect();
+        format!("{method} /{}", path.join("/"))
     }
 
     /// What the commit has sent so far, after its answers had time to arrive. `left`: the last exchange before its page was left,
@@ -119,10 +155,4 @@ impl Run<'_> {
             ms: ms_between(one.began, answered),
         }
     }
-}
-
-/// The request as a playbook names it.
-fn pattern(stopped: &Exchange) -> String {
-    let path = stopped.address.splitn(4, '/').nth(3).unwrap_or_default();
-    format!("{} /{path}", stopped.method)
 }

@@ -116,9 +116,8 @@ impl Run<'_> {
             _ => changed,
         };
         self.attempt.conclusion.discard_session = error.is_some();
-        self.attempt.conclusion.error = error.map(|error| {
-            self.after_stopped(Failure { page_said: error.page_said.clone().or(said), ..error })
-        });
+        self.attempt.conclusion.error =
+            error.map(|error| Failure { page_said: error.page_said.clone().or(said), ..error });
         let waits = self.attempt.conclusion.after.as_ref().is_some_and(UserRecord::is_invited);
         match (outcome, self.plan.operation) {
             (Outcome::Succeeded, Operation::UserCreate | Operation::InviteResend) if waits => {

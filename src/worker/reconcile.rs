@@ -60,7 +60,7 @@ pub(super) fn after_read(operation: Operation, lost: Conclusion, seen: Conclusio
                 }
                 _ => Outcome::Succeeded,
             }),
-            changed: read(lost.before.as_ref(), seen.after.as_ref()),
+            changed: read(operation, lost.before.as_ref(), seen.after.as_ref()),
             changes: changes(operation, lost.before.as_ref(), seen.after.as_ref()),
             error: None,
             after: seen.after,
@@ -98,9 +98,11 @@ pub(super) fn settled(
     let pending = seen.after.as_ref().is_some_and(UserRecord::is_invited);
     match (seen.outcome, &seen.error) {
         (Outcome::NoChange, _) if pending && job.entry.operation == Operation::UserCreate => {
-            Some(known(Outcome::PendingExternal, read(before, after), None))
+            Some(known(Outcome::PendingExternal, read(job.entry.operation, before, after), None))
         }
-        (Outcome::NoChange, _) => Some(known(Outcome::Succeeded, read(before, after), None)),
+        (Outcome::NoChange, _) => {
+            Some(known(Outcome::Succeeded, read(job.entry.operation, before, after), None))
+        }
         (_, Some(error)) if error.code == Code::VerifyMismatch => {
             // The user was created, but not as the job wanted.
             let differs = job.entry.operation == Operation::UserCreate && seen.after.is_some();
@@ -113,7 +115,7 @@ pub(super) fn settled(
                 }
             };
             // What differs from before was changed, but not to what the job asks for.
-            let moved = before.is_some() && read(before, after) == Changed::Yes;
+            let moved = before.is_some() && read(job.entry.operation, before, after) == Changed::Yes;
             match (differs, late) {
                 (true, _) => Some(known(Outcome::Failed, Changed::Yes, Some(error.clone()))),
                 (false, true) if moved => Some(known(Outcome::Failed, Changed::Yes, Some(error.clone()))),
@@ -126,8 +128,8 @@ pub(super) fn settled(
 }
 
 /// Do two readings of the user differ?
-fn read(before: Option<&UserRecord>, after: Option<&UserRecord>) -> Changed {
-    Changed::by_readings(!UserRecord::changes(before, after).is_empty())
+fn read(operation: Operation, before: Option<&UserRecord>, after: Option<&UserRecord>) -> Changed {
+    Changed::by_readings(!changes(operation, before, after).is_empty())
 }
 
 /// What has changed since the job began. An attempt that died has left no reading of a user who was there before.

@@ -294,6 +294,11 @@ async fn a_request_that_reads_is_named_by_the_playbook() {
     let ada = || json!({ "userName": "ada@acme.example" });
     let app = App::new(BY_POST, 200, Does::It);
     let room = Room::new();
+    // The page says "No users match" before any answer: that proves nothing.
+    let removed = room.run(&app, "user.delete", ada()).await;
+    assert_eq!(code(&removed), Some(Code::UnexpectedWrite), "{:?}", removed.error);
+    assert_eq!((removed.outcome, removed.changed), (Outcome::Blocked, Some(false)));
+    assert_eq!(app.found("ada@acme.example"), ["Active"]);
     let stopped = room.run(&app, "user.get", ada()).await;
     let error = stopped.error.expect("an error");
     let hint = error.hint.unwrap_or_default();

@@ -261,7 +261,8 @@ impl LedgerState {
             self.unasked.insert(key.clone());
         }
         let changes = may_change(request);
-        let is_asked = changes && self.is_asked(event, shape(&request.method, &address, query, body));
+        let is_asked = changes
+            && self.is_asked(event, shape(&request.method, &address, query, &format!("{body}{unseen}")));
         let redirected = event.redirected_request_id.as_deref();
         let first = redirected.and_then(|from| self.entries.iter().rev().find(|entry| entry.request == from));
         let name = first.map_or_else(|| bare(&request.url).to_owned(), |entry| entry.name.clone());
@@ -378,7 +379,8 @@ fn kind_of(event: &RequestPaused) -> Option<ExchangeKind> {
         let mut fields = event.request.headers.iter();
         fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     };
-    let is_stream = field("accept").is_some_and(|accept| accept.contains("text/event-stream"));
+    let is_stream = event.request.method == "GET"
+        && field("accept").is_some_and(|accept| accept.contains("text/event-stream"));
     if event.request.method == "OPTIONS" || is_stream || field("sec-purpose").is_some() {
         return None;
     }

@@ -184,6 +184,9 @@ impl Page for CdpPage {
     }
 
     async fn ask(&self, question: &Question, deadline: Instant) -> Result<Answer, DriverError> {
+        if matches!(question.ask, Ask::Set { .. }) {
+            self.context.ledger.touched();
+        }
         let timer = CallTimer::start();
         if matches!(question.ask, Ask::Contains { .. }) {
             let contains = any_frame_contains(&self.session, &self.context, question, deadline).await;
@@ -239,6 +242,7 @@ impl Page for CdpPage {
         let path = path.map_err(|refusal| DriverError::Protocol(refusal.message))?;
         let control = path.control(token, deadline).await.map_err(failed)?;
         let paths = self.files.write_upload(files).await?;
+        self.context.ledger.touched();
         let params = json!({"files": paths, "objectId": control});
         let done = path.session.call("DOM.setFileInputFiles", params).by(deadline).await;
         path.release();

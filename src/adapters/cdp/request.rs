@@ -6,6 +6,7 @@ use apollo_parser::{Parser, cst::Definition};
 use serde_json::Value;
 
 use super::events::RequestInfo;
+use crate::digest;
 
 /// By its method and, of GraphQL, by its operations: may this request change something (RFC 9110, section 9.2.1)?
 pub(super) fn may_change(request: &RequestInfo) -> bool {
@@ -33,14 +34,38 @@ pub(super) fn fields(query: &str, body: &str) -> BTreeSet<String> {
 /// What requests have in common that a page sends again and again with other values: the fields, and what names a procedure
 /// (JSON-RPC, GraphQL, `_method` and `action` of forms).
 pub(super) fn shape(method: &str, address: &str, query: &str, body: &str) -> String {
-    const NAMES_A_PROCEDURE: [&str; 6] = ["method", "operationName", "query", "action", "_method", "op"];
+    const NAMES_A_PROCEDURE: [&str; 10] = [
+        "method",
+        "operationName",
+        "query",
+        "action",
+        "_method",
+        "op",
+        "operation",
+        "cmd",
+        "command",
+        "type",
+    ];
     let json = serde_json::from_str::<Value>(body).ok();
-    let form = || url::form_urlencoded::parse(body.as_bytes());
+    let is_form = !body.is_empty()
+        && body.bytes().all(|byte| byte.is_ascii_graphic())
+        && body.contains('=')
+        && !body.contains('<');
     let value = |name: &str| match &json {
         Some(json) => json.get(name).map(Value::to_string),
-        None => form().find(|(key, _)| key == name).map(|(_, value)| value.into_owned()),
+        None => {
+            let mut form = url::form_urlencoded::parse(body.as_bytes());
+            form.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        }
     };
-    let procedures: Vec<String> = NAMES_A_PROCEDURE.iter().filter_map(|name| value(name)).collect();
+    let procedures: Vec<String> = match &json {
+        Some(Value::Object(_)) => NAMES_A_PROCEDURE.iter().filter_map(|name| value(name)).collect(),
+        None if is_form || body.is_empty() => {
+            NAMES_A_PROCEDURE.iter().filter_map(|name| value(name)).collect()
+        }
+        // Nothing is known of another body: only the same one is like it.
+        _ => vec![digest::sha256(body)],
+    };
     format!("{method} {address} {:?} {procedures:?}", fields(query, body))
 }
 
@@ -117,6 +142,8 @@ mod tests {
             of(r#"{"jsonrpc":"2.0","id":2,"method":"status"}"#)
         );
         assert_ne!(of(r#"{"id":1,"method":"status"}"#), of(r#"{"id":1,"method":"remove"}"#));
+        assert_ne!(of(r#"[{"id":7}]"#), of(r#"[{"id":8}]"#), "a list names nothing");
+        assert_ne!(of("<a b='1'/>"), of("<a b='2'/>"), "another language");
         assert_ne!(shape("POST", "http://h/x", "", "a=1"), shape("POST", "http://h/y", "", "a=1"));
         assert_eq!(fields("a=1", r#"{"b":1}"#), ["a", "b"].map(str::to_owned).into());
     }

@@ -184,10 +184,10 @@ function cutOff(query, record, found, texts, holders) {
 }
 
 /** A text that stands for values which are not shown: `+3`, `+3 more`, `and 2 others`, `…`. */
-const MORE = /^(?:…|\.{3}|(?:(?:and|…|\.{3}) ?)?\+ ?\p{Nd}+(?: \p{L}+){0,2}|(?:(?:and|show|…|\.{3}) ?)?\p{Nd}+ (?:more|others?))…?$/iu;
+const MORE = /^(?:…|\.{3}|(?:(?:and|…|\.{3}) ?)?\+ ?\p{Nd}{1,3}(?: \p{L}+){0,2}|(?:(?:and|show|…|\.{3}) ?)?\p{Nd}+ (?:more|others?))…?$/iu;
 
 /** A text of several values that ends in such a text. */
-const CUT = /(?:…|\.{3}|(?:^|[\s,;|·\u001f])(?:\+ ?\p{Nd}+(?: \p{L}+){0,2}|(?:and )?\p{Nd}+ (?:more|others?)))$/iu;
+const CUT = /(?:…|\.{3}|(?:^|[\s,;|·\u001f])(?:\+ ?\p{Nd}{1,3}(?: \p{L}+){0,2}|(?:and )?\p{Nd}+ (?:more|others?)))$/iu;
 
 const onlySome = (text) => new Miss("hidden", () => `it shows only some of its values: ${quote(text)}`);
 

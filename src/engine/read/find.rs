@@ -190,8 +190,14 @@ impl Run<'_> {
                     sure = true;
                     until = until.max(self.until(POLL));
                 }
-                Ok(index) => return Ok(SearchAnswer::Shown(Ok(index))),
-                Err(StepError::Refused(refusal)) => return Ok(SearchAnswer::Shown(Err(refusal))),
+                Ok(index) => {
+                    self.search_was_sent()?;
+                    return Ok(SearchAnswer::Shown(Ok(index)));
+                }
+                Err(StepError::Refused(refusal)) => {
+                    self.search_was_sent()?;
+                    return Ok(SearchAnswer::Shown(Err(refusal)));
+                }
                 Err(other) => return Err(other),
             }
         }

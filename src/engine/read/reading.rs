@@ -23,6 +23,13 @@ pub(crate) struct Reading {
     pub(super) changed: Option<Instant>,
 }
 
+impl Reading {
+    /// The last exchange before the act, and the text that the act has asked for.
+    pub(crate) fn asked(&self) -> Option<(u64, &str)> {
+        self.sought.as_deref().map(|sought| (self.since, sought))
+    }
+}
+
 /// How many exchanges there are, and how many of them have ended.
 pub(super) fn state(exchanges: &[Exchange]) -> (usize, usize) {
     (exchanges.len(), exchanges.iter().filter(|one| one.ended.is_some()).count())

@@ -44,13 +44,14 @@ impl Run<'_> {
     pub(super) async fn steps(&mut self, steps: &[PlannedStep]) -> Result<Flow, StepFailure> {
         for planned in steps {
             let begun = Instant::now();
+            let stopped = self.attempt.front.stopped.len();
             self.may_go_on().map_err(|failure| StepFailure::from(planned.blame(failure)))?;
             let what = self.titled(planned);
             self.emit(EventKind::StepStarted { step: planned.id.clone(), at_line: planned.at.clone(), what });
             let failed = match Box::pin(self.step(planned)).await {
                 Ok(Flow::Stop) => return Ok(Flow::Stop),
-                Ok(Flow::On) => self.nothing_stopped().err().map(StepFailure::from),
-                Err(error) => Some(match self.nothing_stopped() {
+                Ok(Flow::On) => self.nothing_stopped(stopped).err().map(StepFailure::from),
+                Err(error) => Some(match self.nothing_stopped(stopped) {
                     Ok(()) => self.page().explain(error).await,
                     Err(stopped) => stopped.into(),
                 }),
@@ -230,7 +231,9 @@ impl Run<'_> {
         // An overlay belongs to the playbook, also while the steps of a module run.
         let scope = std::mem::replace(&mut self.attempt.scope, self.plan.scope.clone());
         let frame = self.attempt.front.frame.clone();
+        let acting = std::mem::replace(&mut self.attempt.is_acting, false);
         let done = self.steps(&steps).await;
+        self.attempt.is_acting = acting;
         self.attempt.front.frame = frame;
         self.attempt.scope = scope;
         drop(unwatched);

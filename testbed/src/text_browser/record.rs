@@ -473,7 +473,7 @@ fn only_some(text: &str) -> Miss {
 fn stands_for_more(text: &str) -> bool {
     matches(
         text,
-        r"(?i)^(?:…|\.{3}|(?:(?:and|…|\.{3}) ?)?\+ ?\p{Nd}+(?: \p{L}+){0,2}|(?:(?:and|show|…|\.{3}) ?)?\p{Nd}+ (?:more|others?))…?$",
+        r"(?i)^(?:…|\.{3}|(?:(?:and|…|\.{3}) ?)?\+ ?\p{Nd}{1,3}(?: \p{L}+){0,2}|(?:(?:and|show|…|\.{3}) ?)?\p{Nd}+ (?:more|others?))…?$",
     )
 }
 
@@ -481,7 +481,7 @@ fn stands_for_more(text: &str) -> bool {
 fn is_cut(text: &str) -> bool {
     matches(
         text,
-        r"(?i)(?:…|\.{3}|(?:^|[\s,;|·\x1f])(?:\+ ?\p{Nd}+(?: \p{L}+){0,2}|(?:and )?\p{Nd}+ (?:more|others?)))$",
+        r"(?i)(?:…|\.{3}|(?:^|[\s,;|·\x1f])(?:\+ ?\p{Nd}{1,3}(?: \p{L}+){0,2}|(?:and )?\p{Nd}+ (?:more|others?)))$",
     )
 }
 
