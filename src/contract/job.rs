@@ -429,7 +429,7 @@ fn assigned(value: &Value) -> Value {
             Value::Object(kept.map(|(key, value)| (key.clone(), assigned(value))).collect())
         }
         Value::Array(items) => {
-            // An item of which nothing is left is no item.
+            // An item that had only nulls is dropped.
             let is_empty = |item: &Value| item.as_object().is_some_and(serde_json::Map::is_empty);
             let kept =
                 items.iter().filter(|item| !item.is_null()).map(|item| (is_empty(item), assigned(item)));

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{
     Deserialize, Deserializer,
-    de::{SeqAccess, Visitor},
+    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
 /// A range of the source, in bytes.
@@ -109,7 +109,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Names<T> {
                 f.write_str("a map of names")
             }
 
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Names<T>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names<T>, A::Error> {
                 let mut entries = Vec::new();
                 while let Some((key, value)) = map.next_entry::<At<String>, Tolerant<T>>()? {
                     entries.extend(value.0.map(|value| (key, value)));
@@ -181,6 +181,53 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Tolerant<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The reader of nodes has already noted this error as a finding.
         Ok(Tolerant(T::deserialize(deserializer).ok()))
+    }
+}
+
+/// The long form of a part that may also be one text: `use: idp/gatehouse` or `use: { module: idp/gatehouse, with: { … } }`.
+pub(super) trait LongForm<'de>: Deserialize<'de> {
+    /// Both forms, for the message about another one.
+    const FORMS: &'static str;
+}
+
+/// A part in one of its two forms.
+pub(super) enum ShortOrLong<L> {
+    Short(At<String>),
+    Long(L),
+}
+
+impl<'de, L: LongForm<'de>> Deserialize<'de> for ShortOrLong<L> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        enum Read<L> {
+            Short(String),
+            Long(L),
+        }
+        struct Forms<L>(std::marker::PhantomData<L>);
+        impl<'de, L: LongForm<'de>> Visitor<'de> for Forms<L> {
+            type Value = Read<L>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str(L::FORMS)
+            }
+
+            fn visit_str<E>(self, short: &str) -> Result<Read<L>, E> {
+                Ok(Read::Short(short.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Read<L>, A::Error> {
+                L::deserialize(MapAccessDeserializer::new(map)).map(Read::Long)
+            }
+        }
+        impl<'de, L: LongForm<'de>> Deserialize<'de> for Read<L> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(Forms(std::marker::PhantomData))
+            }
+        }
+        let At { value, span } = At::<Read<L>>::deserialize(deserializer)?;
+        Ok(match value {
+            Read::Short(value) => Self::Short(At { value, span }),
+            Read::Long(long) => Self::Long(long),
+        })
     }
 }
 

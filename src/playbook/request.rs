@@ -1,12 +1,9 @@
 //! Requests in a playbook: `POST /search`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Deserializer};
 
-use super::at::At;
+use super::at::{At, LongForm, ShortOrLong};
 use crate::query::RequestRule;
 
 /// A request that only reads, or that a step sends before its commit.
@@ -38,38 +35,13 @@ impl<'de> Deserialize<'de> for RequestPattern {
             #[serde(default)]
             without: Vec<String>,
         }
-        enum Raw {
-            Short(String),
-            Long(Long),
+        impl LongForm<'_> for Long {
+            const FORMS: &'static str =
+                "a request such as POST /search, or { request: POST /search, with: [page] }";
         }
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Raw;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("a request such as POST /search, or { request: POST /search, with: [page] }")
-            }
-
-            fn visit_str<E>(self, request: &str) -> Result<Raw, E> {
-                Ok(Raw::Short(request.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Raw, A::Error> {
-                Long::deserialize(MapAccessDeserializer::new(map)).map(Raw::Long)
-            }
-        }
-        struct Inner(Raw);
-        impl<'de> Deserialize<'de> for Inner {
-            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                d.deserialize_any(Either).map(Inner)
-            }
-        }
-        let read = At::<Inner>::deserialize(deserializer)?;
-        Ok(match read.value.0 {
-            Raw::Short(value) => {
-                Self { request: At { value, span: read.span }, with: Vec::new(), without: Vec::new() }
-            }
-            Raw::Long(long) => Self { request: long.request, with: long.with, without: long.without },
+        Ok(match ShortOrLong::<Long>::deserialize(deserializer)? {
+            ShortOrLong::Short(request) => Self { request, with: Vec::new(), without: Vec::new() },
+            ShortOrLong::Long(long) => Self { request: long.request, with: long.with, without: long.without },
         })
     }
 }

@@ -19,7 +19,7 @@ use super::{
     fence::Fence,
     ledger::{Ledger, Sender},
     relay::Relay,
-    request::{fields, may_change},
+    request::{address_of, fields},
     target_session::TargetSession,
 };
 use crate::ports::driver::{Sending, Token, TokenPlace};
@@ -63,14 +63,15 @@ impl ContextState {
         *self.sending.lock().unwrap_or_else(PoisonError::into_inner) = sending;
     }
 
-    /// May a request leave that our own input may have caused?
+    /// May a request leave that may change something, and that our own input may have caused?
     pub(super) fn may_leave(&self, event: &RequestPaused) -> bool {
         let sending = self.sending.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Sending::Reads(rules) = sending else { return true };
         let request = &event.request;
-        let (address, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
-        let fields = fields(query, request.post_data.as_deref().unwrap_or_default());
-        !may_change(request) || rules.iter().any(|rule| rule.allows(&request.method, address, &fields))
+        let query = request.url.split_once('?').map_or("", |(_, query)| query);
+        let (address, fields) =
+            (address_of(&request.url), fields(query, request.post_data.as_deref().unwrap_or_default()));
+        rules.iter().any(|rule| rule.allows(&request.method, &address, &fields))
     }
 
     /// Empties the caches that service workers answer from: a page that is opened shows what its server knows.

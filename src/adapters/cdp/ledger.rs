@@ -14,10 +14,9 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     events::{self, BindingCalled, FrameNavigated, FrameStoppedLoading, LifecycleEvent, RequestPaused},
-    request::{may_change, shape},
+    request::{address_of, bare, carried, key_of, kind_of, may_change, shape},
 };
 use crate::{
-    digest,
     ports::driver::{Answered, Exchange, ExchangeKind},
     secret::Secret,
 };
@@ -27,9 +26,6 @@ pub(super) const ENDED: &str = "__seatwrightEnded";
 
 /// The number of exchanges that are kept, and of keys of what pages send without an input.
 const MAX_EXCHANGES: usize = 1_024;
-
-/// The most bytes that are kept of the query and the body of a request.
-const MAX_CARRIED: usize = 8_192;
 
 /// This long after its headers, an answer to a request that may change something counts as ended: a body that the page does
 /// not read may never end.
@@ -371,53 +367,6 @@ impl LedgerState {
         }
         next
     }
-}
-
-/// What is counted: documents, calls of scripts, beacons. Not streams of events, nor what is loaded in advance.
-fn kind_of(event: &RequestPaused) -> Option<ExchangeKind> {
-    let field = |name: &str| {
-        let mut fields = event.request.headers.iter();
-        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    };
-    let is_stream = event.request.method == "GET"
-        && field("accept").is_some_and(|accept| accept.contains("text/event-stream"));
-    if event.request.method == "OPTIONS" || is_stream || field("sec-purpose").is_some() {
-        return None;
-    }
-    match event.resource_type.as_str() {
-        "Document" => Some(ExchangeKind::Document),
-        "XHR" | "Fetch" => Some(ExchangeKind::Call),
-        "Ping" => Some(ExchangeKind::Beacon),
-        _ => None,
-    }
-}
-
-/// Without the fragment.
-fn bare(url: &str) -> &str {
-    url.split_once('#').map_or(url, |(url, _)| url)
-}
-
-/// Origin and path.
-fn address_of(url: &str) -> String {
-    url.split(['?', '#']).next().unwrap_or_default().to_owned()
-}
-
-/// Two requests with one key are the same question: same method, address, names of query fields, and body.
-fn key_of(method: &str, address: &str, query: &str, body: &[&str]) -> String {
-    let names: Vec<&str> =
-        query.split('&').map(|field| field.split('=').next().unwrap_or_default()).collect();
-    format!("{method} {address} {} {}", names.join("&"), digest::sha256(body.concat()))
-}
-
-/// The values that a request carries, as people write them: in its path, query and body.
-fn carried(url: &str, body: &str) -> String {
-    let sent = format!("{}\n{body}", url.splitn(4, '/').nth(3).unwrap_or_default());
-    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().to_lowercase();
-    // A plus sign is a space in a form, and itself elsewhere.
-    let mut both = format!("{}\n{}", decoded(&sent), decoded(&sent.replace('+', " ")));
-    let end = (0..=MAX_CARRIED.min(both.len())).rev().find(|at| both.is_char_boundary(*at)).unwrap_or(0);
-    both.truncate(end);
-    both
 }
 
 #[cfg(test)]

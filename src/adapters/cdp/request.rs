@@ -1,12 +1,15 @@
 //! What a request asks for: may it change something? Which fields does it have? Which other requests are like it?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use apollo_parser::{Parser, cst::Definition};
 use serde_json::Value;
 
-use super::events::RequestInfo;
-use crate::digest;
+use super::events::{RequestInfo, RequestPaused};
+use crate::{digest, ports::driver::ExchangeKind};
+
+/// The most bytes that are kept of the query and the body of a request.
+const MAX_CARRIED: usize = 8_192;
 
 /// By its method and, of GraphQL, by its operations: may this request change something (RFC 9110, section 9.2.1)?
 pub(super) fn may_change(request: &RequestInfo) -> bool {
@@ -17,56 +20,36 @@ pub(super) fn may_change(request: &RequestInfo) -> bool {
     }
 }
 
-/// The names of the fields of a query and a body: of a form, or of the outermost JSON object.
+/// The names of the fields of a query and a body.
 pub(super) fn fields(query: &str, body: &str) -> BTreeSet<String> {
-    let named = |text: &str| -> Vec<String> {
-        url::form_urlencoded::parse(text.as_bytes()).map(|(name, _)| name.into_owned()).collect()
-    };
-    let mut all: BTreeSet<String> = named(query).into_iter().collect();
-    match serde_json::from_str(body) {
-        Ok(Value::Object(object)) => all.extend(object.into_iter().map(|(name, _)| name)),
-        Ok(_) => {}
-        Err(_) => all.extend(named(body)),
-    }
-    all
+    let query = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned());
+    query.chain(body_fields(body).unwrap_or_default().into_keys()).collect()
 }
 
 /// What requests have in common that a page sends again and again with other values: the fields, and what names a procedure
-/// (JSON-RPC, GraphQL, `_method` and `action` of forms).
+/// (JSON-RPC, GraphQL, `_method` and `action` of forms). Of a body of another kind nothing is known: only the same one is like it.
 pub(super) fn shape(method: &str, address: &str, query: &str, body: &str) -> String {
-    const NAMES_A_PROCEDURE: [&str; 10] = [
-        "method",
-        "operationName",
-        "query",
-        "action",
-        "_method",
-        "op",
-        "operation",
-        "cmd",
-        "command",
-        "type",
-    ];
-    let json = serde_json::from_str::<Value>(body).ok();
-    let is_form = !body.is_empty()
-        && body.bytes().all(|byte| byte.is_ascii_graphic())
-        && body.contains('=')
-        && !body.contains('<');
-    let value = |name: &str| match &json {
-        Some(json) => json.get(name).map(Value::to_string),
-        None => {
-            let mut form = url::form_urlencoded::parse(body.as_bytes());
-            form.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-        }
-    };
-    let procedures: Vec<String> = match &json {
-        Some(Value::Object(_)) => NAMES_A_PROCEDURE.iter().filter_map(|name| value(name)).collect(),
-        None if is_form || body.is_empty() => {
-            NAMES_A_PROCEDURE.iter().filter_map(|name| value(name)).collect()
-        }
-        // Nothing is known of another body: only the same one is like it.
-        _ => vec![digest::sha256(body)],
+    const NAMES_A_PROCEDURE: &str = "method operationName query action _method op operation cmd command type";
+    let procedures = match body_fields(body) {
+        Some(mut fields) => NAMES_A_PROCEDURE.split(' ').filter_map(|name| fields.remove(name)).collect(),
+        None => vec![digest::sha256(body)],
     };
     format!("{method} {address} {:?} {procedures:?}", fields(query, body))
+}
+
+/// The fields of a form that is encoded as in an address, or of the outermost JSON object, with their values. `None`: it is
+/// a body of another kind.
+fn body_fields(body: &str) -> Option<BTreeMap<String, String>> {
+    match serde_json::from_str(body) {
+        Ok(Value::Object(object)) => {
+            Some(object.into_iter().map(|(name, value)| (name, value.to_string())).collect())
+        }
+        Ok(_) => None,
+        Err(_) => {
+            let is_form = body.bytes().all(|byte| byte.is_ascii_graphic()) && !body.contains('<');
+            is_form.then(|| url::form_urlencoded::parse(body.as_bytes()).into_owned().collect())
+        }
+    }
 }
 
 /// Is this a body of GraphQL over HTTP with nothing but queries? A persisted operation has no text, and may change something.
@@ -99,6 +82,53 @@ fn is_query(request: &Value) -> bool {
         }
     }
     operations > 0
+}
+
+/// What is counted: documents, calls of scripts, beacons. Not streams of events, nor what is loaded in advance.
+pub(super) fn kind_of(event: &RequestPaused) -> Option<ExchangeKind> {
+    let field = |name: &str| {
+        let mut fields = event.request.headers.iter();
+        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    };
+    let is_stream = event.request.method == "GET"
+        && field("accept").is_some_and(|accept| accept.contains("text/event-stream"));
+    if event.request.method == "OPTIONS" || is_stream || field("sec-purpose").is_some() {
+        return None;
+    }
+    match event.resource_type.as_str() {
+        "Document" => Some(ExchangeKind::Document),
+        "XHR" | "Fetch" => Some(ExchangeKind::Call),
+        "Ping" => Some(ExchangeKind::Beacon),
+        _ => None,
+    }
+}
+
+/// Without the fragment.
+pub(super) fn bare(url: &str) -> &str {
+    url.split_once('#').map_or(url, |(url, _)| url)
+}
+
+/// Origin and path.
+pub(super) fn address_of(url: &str) -> String {
+    url.split(['?', '#']).next().unwrap_or_default().to_owned()
+}
+
+/// Two requests with one key are the same question: same method, address, names of query fields, and body.
+pub(super) fn key_of(method: &str, address: &str, query: &str, body: &[&str]) -> String {
+    let names: Vec<&str> =
+        query.split('&').map(|field| field.split('=').next().unwrap_or_default()).collect();
+    format!("{method} {address} {} {}", names.join("&"), digest::sha256(body.concat()))
+}
+
+/// The values that a request carries, as people write them: in its path, query and body.
+pub(super) fn carried(url: &str, body: &str) -> String {
+    let sent = format!("{}\n{body}", url.splitn(4, '/').nth(3).unwrap_or_default());
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().to_lowercase();
+    // A plus sign is a space in a form, and itself elsewhere.
+    let mut both = format!("{}\n{}", decoded(&sent), decoded(&sent.replace('+', " ")));
+    let end = (0..=MAX_CARRIED.min(both.len())).rev().find(|at| both.is_char_boundary(*at)).unwrap_or(0);
+    both.truncate(end);
+    both
 }
 
 #[cfg(test)]

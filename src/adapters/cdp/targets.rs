@@ -18,6 +18,7 @@ use super::{
     events::{self, AttachedToTarget, AuthRequired, DetachedFromTarget, RequestPaused, TargetInfo},
     ledger::ENDED,
     relay::QUIET_TIMEOUT,
+    request::address_of,
     target_session::{Appeared, TargetSession, WORLD},
 };
 
@@ -330,8 +331,7 @@ impl Targets {
             _ => context.front_session(),
         };
         if let Some(session) = session {
-            let address = request.url.split('?').next().unwrap_or_default();
-            session.write_stopped(number, &request.method, address);
+            session.write_stopped(number, &request.method, &address_of(&request.url));
         }
     }
 }

@@ -1,13 +1,10 @@
 //! The values of the steps: what is written under their keys.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
+use serde::{Deserialize, Deserializer, de::Visitor};
 
 use crate::playbook::{
-    at::{At, Names},
+    at::{At, LongForm, Names, ShortOrLong},
     locator::{Locator, Name},
 };
 
@@ -144,36 +141,13 @@ impl<'de> Deserialize<'de> for Use {
             #[serde(default)]
             with: Names<At<String>>,
         }
-        enum Raw {
-            Short(String),
-            Long(Long),
+        impl LongForm<'_> for Long {
+            const FORMS: &'static str =
+                "a module such as idp/gatehouse, or { module: idp/gatehouse, with: { … } }";
         }
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Raw;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("a module such as idp/gatehouse, or { module: idp/gatehouse, with: { … } }")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Raw, E> {
-                Ok(Raw::Short(name.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Raw, A::Error> {
-                Long::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Raw::Long)
-            }
-        }
-        struct Inner(Raw);
-        impl<'de> Deserialize<'de> for Inner {
-            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                d.deserialize_any(Either).map(Inner)
-            }
-        }
-        let read = At::<Inner>::deserialize(deserializer)?;
-        Ok(match read.value.0 {
-            Raw::Short(value) => Use { module: At { value, span: read.span }, with: Names::default() },
-            Raw::Long(long) => Use { module: long.module, with: long.with },
+        Ok(match ShortOrLong::<Long>::deserialize(deserializer)? {
+            ShortOrLong::Short(module) => Use { module, with: Names::default() },
+            ShortOrLong::Long(long) => Use { module: long.module, with: long.with },
         })
     }
 }

@@ -1,10 +1,13 @@
 //! The identity of a user, and how to find one.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, de::Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::{
-    playbook::{at::At, locator::Locator},
+    playbook::{
+        at::{At, LongForm, ShortOrLong},
+        locator::Locator,
+    },
     query::Key,
 };
 
@@ -25,36 +28,13 @@ impl<'de> Deserialize<'de> for Identity {
             #[serde(default)]
             ignore_case: bool,
         }
-        enum Raw {
-            Short(String),
-            Long(Long),
+        impl LongForm<'_> for Long {
+            const FORMS: &'static str =
+                "an attribute such as userName, or { attribute: userName, ignore_case: true }";
         }
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = Raw;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("an attribute such as userName, or { attribute: userName, ignore_case: true }")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Raw, E> {
-                Ok(Raw::Short(name.to_owned()))
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Raw, A::Error> {
-                Long::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map(Raw::Long)
-            }
-        }
-        struct Inner(Raw);
-        impl<'de> Deserialize<'de> for Inner {
-            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                d.deserialize_any(Either).map(Inner)
-            }
-        }
-        let read = At::<Inner>::deserialize(deserializer)?;
-        Ok(match read.value.0 {
-            Raw::Short(value) => Identity { attribute: At { value, span: read.span }, ignore_case: false },
-            Raw::Long(long) => Identity { attribute: long.attribute, ignore_case: long.ignore_case },
+        Ok(match ShortOrLong::<Long>::deserialize(deserializer)? {
+            ShortOrLong::Short(attribute) => Identity { attribute, ignore_case: false },
+            ShortOrLong::Long(long) => Identity { attribute: long.attribute, ignore_case: long.ignore_case },
         })
     }
 }
