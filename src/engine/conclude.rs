@@ -100,10 +100,11 @@ pub(super) fn conclude(
     }
     match (answered, verdict) {
         (_, Verdict::Seen) => (Outcome::Succeeded, read, None),
-        (Ok(()), Verdict::NotSeen(_)) if !differs && sent.error().is_some() => {
-            (Outcome::Indeterminate, Changed::Unknown, sent.error())
+        // The app may show it later, or have done nothing.
+        (Ok(()), Verdict::NotSeen(open)) if !differs => {
+            (Outcome::Indeterminate, Changed::Unknown, sent.error().or(Some(mismatch(&open))))
         }
-        (Ok(()), Verdict::NotSeen(open)) => (Outcome::Failed, read, Some(mismatch(&open))),
+        (Ok(()), Verdict::NotSeen(open)) => (Outcome::Failed, Changed::Yes, Some(mismatch(&open))),
         // The app refused. The read-back shows whether it still did something.
         (Err(refusal), Verdict::NotSeen(_)) if refusal.is_refusal() => {
             let changed = if differs { Changed::Yes } else { Changed::No };
@@ -221,8 +222,9 @@ mod tests {
             let (got, did, error) = conclude(Ok(()), verdict.clone(), true, Sent::Unknown);
             assert_eq!((got, did, error.map(|error| error.code)), (outcome, changed, code));
             // The app has taken it, and looks as before: perhaps it shows it later.
+            let later = if outcome == Outcome::Succeeded { outcome } else { Outcome::Indeterminate };
             let (got, did, error) = conclude(Ok(()), verdict, false, Sent::Taken);
-            assert_eq!((got, did, error.map(|error| error.code)), (outcome, Changed::Unknown, code));
+            assert_eq!((got, did, error.map(|error| error.code)), (later, Changed::Unknown, code));
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
     limits::READ_BACK_GRACE,
     notes::Notes,
     page::{Conversation, Front, StepError, Watch, WatchAction, WatchRule, millis},
-    read::Reading,
+    read::{Namesakes, Reading},
 };
 use crate::{
     contract::{Code, Failure},
@@ -43,6 +43,8 @@ pub(super) struct Attempt {
     pub(super) commit: Commit,
     /// What is being read now.
     pub(super) reading: Option<Reading>,
+    /// Who has which name, as far as lists were read.
+    pub(super) namesakes: Namesakes,
     /// How many times the list of users has changed while its pages were read.
     pub(super) list_moves: u32,
     /// The last exchange when a view was last opened.
@@ -73,6 +75,7 @@ impl Attempt {
             scope,
             commit: Commit::default(),
             reading: None,
+            namesakes: Namesakes::default(),
             list_moves: 0,
             opened: 0,
             is_acting: false,

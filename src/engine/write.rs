@@ -49,6 +49,10 @@ impl Run<'_> {
         // What the job would change. What it has changed, only readings show.
         let wished = std::mem::take(&mut self.attempt.conclusion.changes);
         self.protect_last(before.as_ref(), &wanted).await?;
+        self.sole_bearer(before.as_ref()).await?;
+        if let Some(record) = &before {
+            self.attempt.scope.set_record(record);
+        }
         self.attempt.scope.set_entitlements(&self.template_values(&wanted));
 
         let begun = Instant::now();

@@ -7,6 +7,7 @@ use crate::{
     contract::{Code, Failure},
     playbook::{
         At, Locator,
+        check::STATED_BY,
         locator::{By, Find, Name},
         template,
     },
@@ -17,10 +18,31 @@ impl Scope {
     /// The person that an element must be about: its text, or something in it, names the identity.
     pub(super) fn about(&self, find: &Find, depth: usize) -> Result<Option<page::Person>, Failure> {
         let names = find.text.iter().chain(find.has.iter().flat_map(|has| self.names_of(has, depth)));
-        match names.into_iter().any(|text| self.names_identity(&text.value)) {
-            true => self.person().map(Some),
-            false => Ok(None),
+        let names: Vec<&At<String>> = names.into_iter().collect();
+        let one_of = |name: &str| names.iter().any(|text| uses(&text.value, name));
+        self.named_person(one_of)
+    }
+
+    /// The person that a text must be about, if it names the user of the job.
+    pub fn person_in(&self, source: &str) -> Result<Option<page::Person>, Failure> {
+        self.named_person(|name| uses(source, name))
+    }
+
+    /// By the identity, or else by a name from the user's own record. `uses`: is this value in the texts?
+    fn named_person(&self, uses: impl Fn(&str) -> bool) -> Result<Option<page::Person>, Failure> {
+        let Some(subject) = &self.subject else { return Ok(None) };
+        if uses(&format!("user.{}", subject.attribute)) {
+            return self.person().map(Some);
         }
+        let shown = |name: &&str| {
+            let value = name.split('.').fold(&self.values["record"], |value, part| &value[part]);
+            uses(&format!("record.{name}")).then(|| value.as_str().map(str::to_owned)).flatten()
+        };
+        let Some(name) = STATED_BY.iter().find_map(shown) else { return Ok(None) };
+        let mut person = self.person()?;
+        person.own.push(std::mem::replace(&mut person.identity, name));
+        addresses(&self.values["record"], &mut person.own);
+        Ok(Some(page::Person { ignore_case: false, ..person }))
     }
 
     /// The names and texts that a locator looks for anywhere in the element. One that the author finds by its own place or
@@ -49,14 +71,8 @@ impl Scope {
         }
     }
 
-    /// Does a template name the identity of the user of the job?
-    pub fn names_identity(&self, source: &str) -> bool {
-        let subject = self.subject.as_ref().map(|subject| format!("user.{}", subject.attribute));
-        subject.is_some_and(|wanted| template::names(source).is_ok_and(|names| names.contains(&wanted)))
-    }
-
     /// The person that the job is about.
-    pub fn person(&self) -> Result<page::Person, Failure> {
+    fn person(&self) -> Result<page::Person, Failure> {
         let subject = self.subject.as_ref();
         let subject = subject.ok_or_else(|| Failure::new(Code::Internal, "a person without a user"))?;
         let mut own = Vec::new();
@@ -64,6 +80,11 @@ impl Scope {
         own.retain(|address| *address != subject.value);
         Ok(page::Person { identity: subject.value.clone(), ignore_case: subject.ignore_case, own })
     }
+}
+
+/// Does a template use this value?
+fn uses(source: &str, name: &str) -> bool {
+    template::names(source).is_ok_and(|names| names.contains(name))
 }
 
 /// Every address in the data of a user.

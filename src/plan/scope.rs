@@ -9,7 +9,7 @@ use super::{
     source::{Source, Subject},
 };
 use crate::{
-    contract::{Code, Failure},
+    contract::{Code, Failure, UserRecord},
     playbook::{
         At, Condition, LoadedModule, Locator, Names, Span,
         check::USER_ROW,
@@ -55,6 +55,22 @@ impl Scope {
     /// Sets the entitlements that the job names: `asked.role`. A grant adds them, a revoke removes them.
     pub fn set_asked(&mut self, asked: &BTreeMap<String, Value>) {
         self.set_by_kind("asked", asked);
+    }
+
+    /// Sets what the app shows of the user before anything is done: `record.displayName`.
+    pub fn set_record(&mut self, record: &UserRecord) {
+        let mut all = serde_json::Map::from_iter([("userName".to_owned(), record.user_name.clone().into())]);
+        for (name, value) in &record.attributes {
+            let (first, rest) = name.split_once('.').map_or((name.as_str(), None), |(a, b)| (a, Some(b)));
+            match rest {
+                None => drop(all.insert(first.to_owned(), value.clone().into())),
+                Some(rest) => {
+                    let inner = all.entry(first).or_insert_with(|| Value::Object(serde_json::Map::new()));
+                    inner.as_object_mut().map(|inner| inner.insert(rest.to_owned(), value.clone().into()));
+                }
+            }
+        }
+        self.set("record", Value::Object(all));
     }
 
     fn set_by_kind(&mut self, name: &str, values: &BTreeMap<String, Value>) {
@@ -463,6 +479,10 @@ fn missing(template: &str, name: &str) -> Failure {
         Some(("with", parameter)) => {
             ("has no value in this module".to_owned(), format!("pass `{parameter}` to the module"))
         }
+        Some(("record", attribute)) => (
+            "the app does not show for this user".to_owned(),
+            format!("see whether the app shows `{attribute}` for everybody"),
+        ),
         Some(("entitlements" | "asked", kind)) => (
             format!("is missing: the job has no entitlement `{kind}`"),
             format!("send an entitlement of type `{kind}`"),

@@ -69,6 +69,9 @@ pub const ATTRIBUTES: &[&str] = &[
 /// The built-in target: the record where the user was read.
 pub const USER_ROW: &str = "user row";
 
+/// Attributes by which a dialog may name the user of a record (`record.displayName`), where it does not show the identity.
+pub const STATED_BY: [&str; 3] = ["displayName", "nickName", "name.formatted"];
+
 /// All findings of a playbook that could be read.
 pub fn check(playbook: &Playbook, modules: &Modules) -> Vec<Diagnostic> {
     let mut checker = Checker { playbook, modules, findings: Vec::new() };

@@ -59,6 +59,25 @@ pub fn names(source: &str) -> Result<BTreeSet<String>, TemplateError> {
     Ok(template.undeclared_variables(true).into_iter().collect())
 }
 
+/// Where a template writes this value as it is (`{{ user.userName }}`, perhaps in lower case): the texts before and after. A
+/// condition or another filter may write something else.
+pub fn written<'s>(source: &'s str, name: &str) -> Vec<(&'s str, &'s str)> {
+    let mut places = Vec::new();
+    if source.contains("{%") {
+        return places;
+    }
+    for (at, _) in source.match_indices("{{") {
+        let Some((inside, after)) = source[at + 2..].split_once("}}") else { break };
+        let mut parts = inside.trim_matches('-').split('|').map(str::trim);
+        if parts.next() == Some(name)
+            && parts.all(|filter| matches!(filter, "lower" | "upper" | "trim" | "primary"))
+        {
+            places.push((&source[..at], after));
+        }
+    }
+    places
+}
+
 /// The result of a template as text. A part of an absent value is absent too, so that `default` can replace it. A value
 /// that is absent in the end is [`TemplateError::Missing`].
 pub fn render(source: &str, scope: &serde_json::Value) -> Result<String, TemplateError> {
@@ -200,6 +219,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_value_is_written_where_nothing_decides_about_it() {
+        let is_written = |source| !written(source, "user.userName").is_empty();
+        for source in ["{{ user.userName }}", "Remove {{user.userName|lower}}?", "{{- user.userName -}}"] {
+            assert!(is_written(source), "{source}");
+        }
+        for source in [
+            "{{ 'all' if user.userName }}",
+            "{% if user.userName %}all{% endif %}",
+            "{{ user.userName | truncate(3) }}",
+            "{{ user.userName.x }}",
+            "{{ user.name }}",
+            "user.userName",
+        ] {
+            assert!(!is_written(source), "{source}");
+        }
+        let around = written("Remove {{ record.displayName }}? {{ user.userName }}", "record.displayName");
+        assert_eq!(around, [("Remove ", "? {{ user.userName }}")]);
+    }
 
     #[test]
     fn what_is_inside_something_absent_can_be_said_instead() {

@@ -2,6 +2,7 @@
 //! asks its server for everything.
 
 mod app;
+mod named;
 
 use std::sync::Arc;
 
@@ -27,12 +28,14 @@ impl Room {
 
     /// With more lines in the playbook, before `operations`.
     fn with(lines: &str) -> Self {
+        Self::edited(|playbook| playbook.replace("operations:\n", &format!("{lines}operations:\n")))
+    }
+
+    fn edited(edit: impl Fn(String) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let playbooks = folder.path().join("playbooks/wire");
         std::fs::create_dir_all(&playbooks).expect("a folder");
-        let playbook = app::PLAYBOOK
-            .replace("LOGIN\n", LOGIN)
-            .replace("operations:\n", &format!("{lines}operations:\n"));
+        let playbook = edit(app::PLAYBOOK.replace("LOGIN\n", LOGIN));
         std::fs::write(playbooks.join("playbook.yaml"), playbook).expect("a playbook");
         let playbooks = Playbooks::read(&folder.path().join("playbooks")).expect("the playbook is read");
         let runner = runner(folder.path(), playbooks, Arc::new(RealBrowser));

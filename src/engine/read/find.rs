@@ -96,11 +96,20 @@ impl Run<'_> {
     /// Types into the app's search and sends it. Returns whether the page has a new address: then it shows the answer to the
     /// search, and nothing older.
     pub(crate) async fn ask_search(&mut self, view: &View, search: &Search) -> Result<bool, StepError> {
+        let sought = self.attempt.scope.text(&search.value)?;
+        self.search_for(view, search, &sought).await
+    }
+
+    pub(crate) async fn search_for(
+        &mut self,
+        view: &View,
+        search: &Search,
+        sought: &str,
+    ) -> Result<bool, StepError> {
         self.open_view(view).await?;
         let into = self.attempt.scope.target(&search.into, false)?;
-        let sought = self.attempt.scope.text(&search.value)?;
         let since = self.mark();
-        self.set_control(into.clone(), &serde_json::Value::from(sought.as_str()), STEP_TIME).await?;
+        self.set_control(into.clone(), &serde_json::Value::from(sought), STEP_TIME).await?;
         let asked_at = self.attempt.front.page.url();
         match (&search.click, &search.press) {
             (Some(button), _) => {
@@ -113,7 +122,7 @@ impl Run<'_> {
         }
         self.attempt.front.typed_into = None;
         let frame = self.attempt.scope.container(view)?.frame;
-        self.read_after(since, Some(&sought), &frame);
+        self.read_after(since, Some(sought), &frame);
         self.settle().await?;
         Ok(self.attempt.front.page.url() != asked_at)
     }

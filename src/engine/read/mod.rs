@@ -1,6 +1,7 @@
 //! Reading records: one user, all users, all entitlements.
 
 mod find;
+mod namesakes;
 mod quiet;
 mod reading;
 mod rows;
@@ -9,6 +10,7 @@ mod total;
 mod walk;
 
 pub(super) use reading::Reading;
+pub(super) use rows::Namesakes;
 
 use super::page::StepError;
 use crate::{

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     contract::{Code, Failure},
-    playbook::syntax::View,
+    playbook::{check::STATED_BY, syntax::View},
+    query::canonical,
 };
 
 /// What a record shows, in the order of the view's columns. The columns of its own page are last.
@@ -121,4 +122,28 @@ pub(crate) enum Whole {
     Hits,
     /// All users.
     List,
+}
+
+/// The identities of all records that were read, by attribute and name.
+#[derive(Default)]
+pub(crate) struct Namesakes(BTreeMap<(&'static str, String), BTreeSet<String>>);
+
+impl Namesakes {
+    pub(crate) fn note(&mut self, view: &View, identity: &str, rows: &[Row]) {
+        let place = |name: &str| view.columns.names().position(|column| column == name);
+        let Some(key) = place(identity) else { return };
+        for name in STATED_BY {
+            let Some(at) = place(name) else { continue };
+            for row in rows {
+                if let (Some(Some(who)), Some(Some(shown))) = (row.get(key), row.get(at)) {
+                    let all = self.0.entry((name, canonical(shown, true))).or_default();
+                    all.insert(canonical(who, true));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn of(&self, attribute: &'static str, name: &str) -> usize {
+        self.0.get(&(attribute, canonical(name, true))).map_or(0, BTreeSet::len)
+    }
 }

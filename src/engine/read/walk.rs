@@ -48,7 +48,10 @@ impl Run<'_> {
     pub(crate) async fn records(&mut self, view: &View) -> Result<Vec<Row>, StepError> {
         let asked = self.attempt.scope.view(view)?;
         match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
-            Answer::Records(records) => Ok(records.rows),
+            Answer::Records(records) => {
+                self.note_names(view, &records.rows);
+                Ok(records.rows)
+            }
             other => Err(unexpected(&other)),
         }
     }

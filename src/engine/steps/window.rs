@@ -33,10 +33,9 @@ impl Run<'_> {
             answer.says.as_ref().map(|name: &Name| self.attempt.scope.named(name, true)).transpose()?;
         let text = answer.text.as_ref().map(|text| self.attempt.scope.text(text)).transpose()?;
         let shown = answer.says.as_ref().map(|name| self.attempt.scope.text(&name.text)).transpose()?;
-        let names_user = |name: &Name| self.attempt.scope.names_identity(&name.text.value);
-        let about = match answer.says.as_ref().is_some_and(names_user) {
-            true => Some(self.attempt.scope.person()?),
-            false => None,
+        let about = match &answer.says {
+            Some(says) => self.attempt.scope.person_in(&says.text.value)?,
+            None => None,
         };
         let accept = answer.with == Reply::Accept;
         self.attempt.front.page.allow(Allowed::Dialog { says, about, accept, text });

@@ -1,6 +1,6 @@
 //! Rules about commits: exactly one on every path, and only where the user's identity shows, unless the user is new.
 
-use super::{Checker, USER_ROW};
+use super::{Checker, STATED_BY, USER_ROW};
 use crate::{
     contract::Operation,
     playbook::{
@@ -9,7 +9,7 @@ use crate::{
         locator::{By, Locator},
         step::{Action, AnswerDialog, Step},
         template,
-        visit::each_step,
+        visit::{each_step, template_names},
     },
 };
 
@@ -44,12 +44,13 @@ impl Checker<'_> {
             self.note(Finding::TwoCommits, second.at.span, "this path already has a commit").help =
                 Some("split the operation in two, or mark only the last step".into());
         }
+        let opened = self.is_opened_from_record(steps);
         for step in committed {
             let says = answers_before(steps, step)
                 .and_then(|answer| answer.says.as_ref())
-                .is_some_and(|says| self.names_identity(&says.text.value));
+                .is_some_and(|says| self.names_user(&says.text.value, !says.pattern, opened));
             let typed = typed_before(steps, step);
-            self.commit(operation, step, says, typed);
+            self.commit(operation, step, says, typed, opened);
         }
         let mut looped = Vec::new();
         each_step(steps, &mut |step| {
@@ -68,7 +69,14 @@ impl Checker<'_> {
     }
 
     /// `typed`: where the step before has typed. A key goes there.
-    fn commit(&mut self, operation: Operation, step: &Step, asked: bool, typed: Option<&Locator>) {
+    fn commit(
+        &mut self,
+        operation: Operation,
+        step: &Step,
+        asked: bool,
+        typed: Option<&Locator>,
+        opened: bool,
+    ) {
         let span = step.at.span;
         if step.modifiers.optional || step.modifiers.when.is_some() || step.modifiers.unless.is_some() {
             self.note(Finding::CommitOptional, span, "this commit may be skipped").help =
@@ -86,13 +94,17 @@ impl Checker<'_> {
                 return;
             }
         };
-        let inside = locator.is_some_and(|locator| self.shows_identity(locator, 0));
+        let inside = locator.is_some_and(|locator| self.shows_identity(locator, opened, 0));
         // A new user is in no record yet.
         let is_about_record = operation.about_a_user() && operation != Operation::UserCreate;
         if is_about_record && !inside && !asked {
             let identity = self.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
             let usual = if operation.destructive() { "Remove member" } else { "Edit member" };
             let dialog = locator.and_then(dialog_around).unwrap_or(usual);
+            let by_name = STATED_BY.iter().find(|name| {
+                let used = template_names(self.playbook, [step]);
+                used.contains(&format!("record.{name}"))
+            });
             let help = format!(
                 "click inside `in: user row`, or inside a dialog that shows the user's identity: \
                  `in: {{ dialog: {dialog}, text: \"{{{{ user.{identity} }}}}\" }}`"
@@ -102,7 +114,13 @@ impl Checker<'_> {
                 span,
                 format!("{operation} would commit without checking the user's identity"),
             )
-            .help = Some(help);
+            .help = Some(match by_name {
+                None => help,
+                Some(name) => format!(
+                    "a name counts if the list of `find_user` reads it (`{name}: {{ column: … }}`), a step before clicks in \
+                     `in: user row`, and the dialog's words stand on both sides: `text: \"Remove {{{{ record.{name} }}}}?\"`"
+                ),
+            });
         }
     }
 
@@ -131,35 +149,76 @@ impl Checker<'_> {
     }
 
     /// Is the element inside the user's row, or inside something that must show the identity?
-    fn shows_identity(&self, locator: &Locator, depth: usize) -> bool {
+    fn shows_identity(&self, locator: &Locator, opened: bool, depth: usize) -> bool {
         if depth > 16 {
             return false;
         }
         match locator {
             Locator::Named(name) if name.value == USER_ROW => true,
-            Locator::Named(name) => {
-                self.playbook.targets.get(&name.value).is_some_and(|l| self.shows_identity(l, depth + 1))
+            Locator::Named(name) => self
+                .playbook
+                .targets
+                .get(&name.value)
+                .is_some_and(|l| self.shows_identity(l, opened, depth + 1)),
+            Locator::Any(any) => {
+                !any.is_empty() && any.iter().all(|l| self.shows_identity(l, opened, depth + 1))
             }
-            Locator::Any(any) => !any.is_empty() && any.iter().all(|l| self.shows_identity(l, depth + 1)),
             Locator::Find(find) => {
                 let named = match &find.by {
                     // Only a whole name identifies a person: another person's name may contain a part of it.
                     By::Role(_, Some(name)) | By::Label(name) | By::Text(name) | By::Title(name) => {
-                        find.exact && !name.pattern && self.names_identity(&name.text.value)
+                        find.exact && !name.pattern && self.names_user(&name.text.value, true, opened)
                     }
                     _ => false,
                 };
                 named
-                    || find.text.as_ref().is_some_and(|text| self.names_identity(&text.value))
-                    || find.has.as_ref().is_some_and(|l| self.shows_identity(l, depth + 1))
-                    || find.within.as_ref().is_some_and(|l| self.shows_identity(l, depth + 1))
+                    || find.text.as_ref().is_some_and(|text| self.names_user(&text.value, false, opened))
+                    || find.has.as_ref().is_some_and(|l| self.shows_identity(l, opened, depth + 1))
+                    || find.within.as_ref().is_some_and(|l| self.shows_identity(l, opened, depth + 1))
             }
         }
     }
 
-    fn names_identity(&self, source: &str) -> bool {
+    /// Does a text name the user: by the identity, or by a name from the user's own record? `whole`: nothing else may stand
+    /// next to it. Otherwise words have to stand on both sides of a name, because it can be a part of another person's.
+    fn names_user(&self, source: &str, whole: bool, opened: bool) -> bool {
         let identity = self.playbook.identity.as_ref().map_or("userName", |i| i.attribute.value.as_str());
-        template::names(source).is_ok_and(|names| names.contains(&format!("user.{identity}")))
+        if !template::written(source, &format!("user.{identity}")).is_empty() {
+            return true;
+        }
+        let is_between = |(before, after): &(&str, &str)| {
+            let ends = |end: Option<char>| end.is_some_and(|end| !matches!(end, '*' | '{' | '}'));
+            ends(before.trim_end().chars().last()) && ends(after.trim_start().chars().next())
+        };
+        let find = self.playbook.find_user.as_ref();
+        let view = find.and_then(|find| self.playbook.views.get(&find.view.value));
+        let is_read = |name: &&&str| view.is_some_and(|view| view.columns.get(name).is_some());
+        opened
+            && STATED_BY.iter().filter(is_read).any(|name| {
+                let written = template::written(source, &format!("record.{name}"));
+                written.iter().any(|around| whole || is_between(around))
+            })
+    }
+
+    /// Has a step before the commit clicked in the user's record? Then the dialog that it opens is about this record.
+    fn is_opened_from_record(&self, steps: &[Step]) -> bool {
+        let mut opened = false;
+        each_step(steps, &mut |step| {
+            opened |= !step.commits() && step.locators().iter().any(|locator| self.is_in_row(locator, 0));
+        });
+        opened
+    }
+
+    fn is_in_row(&self, locator: &Locator, depth: usize) -> bool {
+        match locator {
+            _ if depth > 16 => false,
+            Locator::Named(name) if name.value == USER_ROW => true,
+            Locator::Named(name) => {
+                self.playbook.targets.get(&name.value).is_some_and(|l| self.is_in_row(l, depth + 1))
+            }
+            Locator::Any(any) => !any.is_empty() && any.iter().all(|l| self.is_in_row(l, depth + 1)),
+            Locator::Find(find) => find.within.as_ref().is_some_and(|l| self.is_in_row(l, depth + 1)),
+        }
     }
 }
 

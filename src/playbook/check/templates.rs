@@ -6,7 +6,7 @@ use crate::{
     playbook::{
         at::{At, Span},
         diagnostic::Finding,
-        syntax::Token,
+        syntax::{Token, View},
         template::{self, TemplateError},
     },
 };
@@ -93,7 +93,19 @@ impl Checker<'_> {
                     )
                 })
             }
-            "user" | "entitlements" | "asked" => {
+            "record" if place.captures.contains("record") => None,
+            "record" if place.job && place.row => {
+                let find = self.playbook.find_user.as_ref();
+                let view = find.and_then(|find| self.playbook.views.get(&find.view.value));
+                let columns =
+                    view.into_iter().flat_map(View::every_column).map(|(name, _)| name.value.as_str());
+                let is_kind = |name: &&str| self.playbook.entitlements.get(name).is_some();
+                let known: Vec<&str> = columns.filter(|name| !is_kind(name) && *name != "active").collect();
+                (!known.contains(&rest)).then(|| {
+                    (format!("the view of `find_user` has no column `{rest}`"), nearest(rest, known))
+                })
+            }
+            "user" | "entitlements" | "asked" | "record" => {
                 Some((format!("`{first}` is not known here: this runs before the job's user is read"), None))
             }
             "secret" => {
@@ -103,7 +115,7 @@ impl Checker<'_> {
             }
             capture if place.captures.contains(capture) => None,
             other => {
-                let known = ["user", "entitlements", "asked", "settings", "account", "start"];
+                let known = ["user", "record", "entitlements", "asked", "settings", "account", "start"];
                 Some((
                     format!("the name `{other}` is not known here"),
                     nearest(other, known.into_iter().chain(place.captures.iter().map(String::as_str))),

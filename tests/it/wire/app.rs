@@ -25,7 +25,7 @@ pub struct App {
     users: Arc<Mutex<Vec<Value>>>,
     changes: Arc<AtomicUsize>,
     /// The script of the page.
-    script: &'static str,
+    script: String,
     /// The answer to each change. Zero: none, ever.
     status: u16,
     /// What the app does, whatever it answers.
@@ -45,12 +45,25 @@ pub enum Does {
 }
 
 impl App {
-    pub fn new(script: &'static str, status: u16, does: Does) -> Self {
+    pub fn new(script: impl Into<String>, status: u16, does: Does) -> Self {
         let user = |mail: &str, name: &str| json!({ "mail": mail, "name": name, "status": "Active" });
         let known =
             [("svc@acme.example", "Service"), ("ada@acme.example", "Ada Byron"), ("bo@acme.example", "Bo")];
         let users = known.map(|(mail, name)| user(mail, name)).into();
-        Self { users: Arc::new(Mutex::new(users)), changes: Arc::default(), script, status, does }
+        Self {
+            users: Arc::new(Mutex::new(users)),
+            changes: Arc::default(),
+            script: script.into(),
+            status,
+            does,
+        }
+    }
+
+    /// With one more user.
+    pub fn and(self, mail: &str, name: &str) -> Self {
+        let user = json!({ "mail": mail, "name": name, "status": "Active" });
+        self.users.lock().expect("no panic").push(user);
+        self
     }
 
     /// How many requests have reached the app that may change it, without those that it sends all the time.
@@ -120,8 +133,10 @@ async fn page(State(app): State<App>) -> Html<String> {
 async fn search(State(app): State<App>, Query(query): Query<Vec<(String, String)>>) -> Response {
     let wanted = query.into_iter().find(|(name, _)| name == "q").map_or(String::new(), |(_, value)| value);
     let users = app.users.lock().expect("no panic").clone();
+    let has =
+        |text: &Value| text.as_str().is_some_and(|text| text.to_lowercase().contains(&wanted.to_lowercase()));
     let found: Vec<Value> =
-        users.into_iter().filter(|user| user["mail"].as_str().is_some_and(|m| m.contains(&wanted))).collect();
+        users.into_iter().filter(|user| has(&user["mail"]) || has(&user["name"])).collect();
     // A browser may keep this answer: what is read back has to be newer.
     ([(header::CACHE_CONTROL, "private, max-age=600")], Json(found)).into_response()
 }

@@ -1,0 +1,57 @@
+//! Who else has the name by which a dialog states the user (`record.displayName`)?
+
+use std::sync::Arc;
+
+use super::{super::run::Run, rows::Row};
+use crate::{
+    contract::{Code, Failure, UserRecord},
+    playbook::{check::STATED_BY, syntax::View, visit::template_names},
+};
+
+impl Run<'_> {
+    /// Remembers who has which name, if the plan needs it.
+    pub(super) fn note_names(&mut self, view: &View, rows: &[Row]) {
+        if self.plan.operation.writes() {
+            let identity = self.identity().to_owned();
+            self.attempt.namesakes.note(view, &identity, rows);
+        }
+    }
+
+    /// Refuses the job if its steps state the user by a name that the list shows for somebody else, too. A search for the
+    /// identity does not show those people, so the app is also asked for the name.
+    pub(crate) async fn sole_bearer(&mut self, before: Option<&UserRecord>) -> Result<(), Failure> {
+        let source = Arc::clone(&self.plan.playbook);
+        let playbook = &source.playbook;
+        let used = template_names(playbook, self.plan.steps.iter().map(|planned| &planned.step));
+        let stated = STATED_BY.into_iter().filter(|name| used.contains(&format!("record.{name}")));
+        let (Some(record), Some(find)) = (before, &playbook.find_user) else { return Ok(()) };
+        for attribute in stated {
+            let Some(name) = record.attributes.get(attribute).filter(|name| !name.is_empty()) else {
+                let message =
+                    format!("the app shows no {attribute} of the user, and the steps name the user by it");
+                return Err(Failure::new(Code::PreconditionFailed, message));
+            };
+            if let Some(search) = &find.search {
+                let view = source.view(&find.view.value)?;
+                // The search may not know names. Then the list says no more than before.
+                if self.search_for(view, search, name).await.is_ok() {
+                    self.await_answer().await;
+                    drop(self.records(view).await);
+                }
+                if self.find_user().await?.as_ref() != Some(record) {
+                    let message = "the user changed while the app was read";
+                    return Err(Failure::new(Code::PreconditionFailed, message));
+                }
+            }
+            let bearers = self.attempt.namesakes.of(attribute, name);
+            if bearers > 1 {
+                let message = format!(
+                    "the app has {bearers} people with the {attribute} `{name}`, and the steps name the user only by it"
+                );
+                return Err(Failure::new(Code::AmbiguousUser, message)
+                    .hint("a person has to do this, or the playbook finds a page that shows the identity"));
+            }
+        }
+        Ok(())
+    }
+}
