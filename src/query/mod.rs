@@ -16,7 +16,7 @@ pub use about::Person;
 pub use answer::{Answer, Control, ControlKind, PageFacts, Pressed, Records, Refusal, RefusalKind, Scanned};
 pub use input::{File, Key, Point};
 pub use question::{Ask, Edited, OpenedControl, Question, ScrollTo};
-pub use request::RequestRule;
+pub use request::{RequestRule, body_fields, fields, may_change};
 pub use same::{canonical, same, visible};
 pub use target::{
     BETWEEN, By, ColumnAt, Condition, NUMBER, Query, RecordQuery, Rows, State, Target, TextMatch,

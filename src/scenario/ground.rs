@@ -1,6 +1,6 @@
 //! The ground of a scenario: a fixture site of its own, or a real app that no other scenario uses in the meantime.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::{
     suite::{Changes, Scenario},
     world,
 };
-use crate::site::{Proxy, RunningSite, Site};
+use crate::site::{Proxy, RequestLog, RunningSite, Site};
 
 /// A site or an app that is ready for one scenario.
 pub(super) struct Ground<'a> {
@@ -55,6 +55,14 @@ impl<'a> Ground<'a> {
         match &self.kind {
             GroundKind::Site(site) => site.addr().port(),
             GroundKind::App { proxy, .. } => proxy.addr().port(),
+        }
+    }
+
+    /// The requests that it has received.
+    pub(super) fn log(&self) -> Arc<RequestLog> {
+        match &self.kind {
+            GroundKind::Site(site) => site.log(),
+            GroundKind::App { proxy, .. } => proxy.log(),
         }
     }
 

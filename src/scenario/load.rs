@@ -69,6 +69,15 @@ fn unknown_code(scenario: &Scenario) -> Option<Diagnostic> {
     })
 }
 
+/// Findings for requests that the pages send unasked, and that are not written as requests.
+fn wrong_unasked(file: &SuiteFile) -> impl Iterator<Item = Diagnostic> {
+    file.unasked.iter().filter(|pattern| pattern.rule().is_none()).map(|pattern| {
+        let message = format!("`{}` is not a method and a path", pattern.request.value);
+        let finding = Diagnostic::new(Finding::BadRequest, pattern.request.span, message);
+        finding.help("write `POST /presence`; `*` matches any text")
+    })
+}
+
 /// Findings for parts of remarks that every remark contains.
 fn empty_drift(scenario: &Scenario) -> impl Iterator<Item = Diagnostic> {
     scenario.expect.drift.iter().filter(|part| part.value.trim().is_empty()).map(|part| {
@@ -97,6 +106,7 @@ fn read(app: &str, path: &str, source: String, sites: &Path) -> Result<Suite, Pr
             findings.push(finding.help("write `suite: 1`"));
         }
         findings.extend(unknown_states(file));
+        findings.extend(wrong_unasked(file));
         findings.extend(file.scenarios.iter().filter_map(unknown_code));
         findings.extend(file.scenarios.iter().flat_map(wrong_faults));
         findings.extend(file.scenarios.iter().flat_map(empty_drift));
@@ -112,6 +122,17 @@ fn read(app: &str, path: &str, source: String, sites: &Path) -> Result<Suite, Pr
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_unasked_request_has_a_method_and_a_path() {
+        let source =
+            "suite: 1\nsite: x\naccount: {}\nunasked: [ POST /presence, /presence ]\nscenarios: []\n";
+        let Err(Problem::Wrong(_, findings)) = read("x", "x", source.to_owned(), Path::new("")) else {
+            panic!("it was read");
+        };
+        let [finding] = findings.as_slice() else { panic!("{findings:?}") };
+        assert_eq!(finding.message, "`/presence` is not a method and a path");
+    }
 
     #[test]
     fn an_empty_drift_would_expect_everything() {

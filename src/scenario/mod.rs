@@ -4,6 +4,7 @@
 
 mod app;
 mod coverage;
+mod early;
 mod ground;
 mod load;
 mod run;

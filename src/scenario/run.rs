@@ -15,14 +15,14 @@ use serde_json::{Map, Value, json};
 
 use super::{
     app::Apps,
+    early::{BeforeCommit, named},
     ground::Ground,
     suite::{Scenario, ScenarioAccount, Suite},
     world,
 };
 use crate::{
     contract::{Failure, Job, JobResult, SecretRef},
-    event::Reader,
-    playbook::At,
+    playbook::{At, request::RequestPattern},
     ports::{
         driver::Launch,
         evidence::EvidenceStore,
@@ -171,12 +171,12 @@ type Compared = (Vec<String>, JobResult);
 async fn play(stage: &Stage, chosen: &Chosen<'_>, id: &str) -> Result<Compared, String> {
     let Chosen { suite, site, scenario, .. } = *chosen;
     let (Some(apps), Some(app)) = (&stage.apps, &suite.file.app) else {
-        return play_on(stage, suite, Ground::site(site, scenario).await?, scenario, id).await;
+        return play_on(stage, chosen, Ground::site(site, scenario).await?, id).await;
     };
     let ground = Ground::app(apps, &app.value, scenario).await?;
-    let (mut differences, real) = play_on(stage, suite, ground, scenario, id).await?;
+    let (mut differences, real) = play_on(stage, chosen, ground, id).await?;
     let ground = Ground::site(site, scenario).await?;
-    let (of_twin, twin) = play_on(stage, suite, ground, scenario, &format!("{id}.twin")).await?;
+    let (of_twin, twin) = play_on(stage, chosen, ground, &format!("{id}.twin")).await?;
     differences.extend(of_twin.into_iter().map(|difference| format!("on the twin: {difference}")));
     differences.extend(twin_differences(&real, &twin));
     Ok((differences, real))
@@ -184,15 +184,18 @@ async fn play(stage: &Stage, chosen: &Chosen<'_>, id: &str) -> Result<Compared, 
 
 async fn play_on(
     stage: &Stage,
-    suite: &Suite,
+    chosen: &Chosen<'_>,
     ground: Ground<'_>,
-    scenario: &Scenario,
     id: &str,
 ) -> Result<Compared, String> {
+    let Chosen { suite, site, scenario, .. } = *chosen;
     let account = merged(&suite.file.account, &scenario.account);
     let job = job(suite, scenario, &account, ground.port(), id);
     let body = serde_json::to_vec(&job).unwrap_or_default();
     let job = Job::parse(&body).map_err(|refusal| format!("`job`: {}", refusal.failure));
+    let mut rules = stage.playbooks.of(&suite.app).map(|source| named(&source.loaded)).unwrap_or_default();
+    rules.extend(suite.file.unasked.iter().filter_map(RequestPattern::rule));
+    let before_commit = Arc::new(BeforeCommit::new(ground.log()));
     let runner = JobRunner {
         playbooks: stage.playbooks.clone(),
         integrations: BTreeMap::new(),
@@ -201,7 +204,7 @@ async fn play_on(
         evidence: Arc::clone(&stage.evidence),
     };
     let played = match &job {
-        Ok(job) => tokio::time::timeout(SCENARIO_TIMEOUT, runner.run(job, Arc::new(IgnoreEvents)))
+        Ok(job) => tokio::time::timeout(SCENARIO_TIMEOUT, runner.run(job, Arc::clone(&before_commit) as _))
             .await
             .map_err(|_| format!("the scenario took longer than {} s", SCENARIO_TIMEOUT.as_secs())),
         Err(reason) => Err(reason.clone()),
@@ -210,9 +213,10 @@ async fn play_on(
     let before = ground.before.clone();
     let unmet = ground.unmet_faults();
     let after = ground.end().await?;
-    let result = played?;
+    let (job, result) = (job?, played?);
     let mut differences = result_differences(scenario, &result);
     differences.extend(unmet.into_iter().map(|fault| format!("the fault never happened: {fault}")));
+    differences.extend(before_commit.differences(&job, site, &rules));
     match world::differences(&before, &after, &scenario.world_after, &suite.file.ignore) {
         Ok(of_world) => differences.extend(of_world.into_iter().map(|d| format!("the site's state: {d}"))),
         Err(reason) => differences.push(format!("`world_after`: {reason}")),
@@ -391,11 +395,4 @@ impl Secrets for Literal {
             reason: "the scenario's account has no such secret".to_owned(),
         })
     }
-}
-
-/// Ignores the events of a scenario: its result is enough.
-struct IgnoreEvents;
-
-impl Reader for IgnoreEvents {
-    fn event(&self, _: &crate::event::Event) {}
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     contract::{LoginMethod, Operation, Outcome},
-    playbook::{At, Text, schema},
+    playbook::{At, Text, request::RequestPattern, schema},
     site::Fault,
 };
 
@@ -54,6 +54,9 @@ pub(super) struct SuiteFile {
     /// Collections of the site that only record what happened: mails, visits.
     #[serde(default)]
     pub ignore: Vec<String>,
+    /// Requests that may change the app, and that its pages send without being asked: `POST /presence`.
+    #[serde(default)]
+    pub unasked: Vec<RequestPattern>,
     /// The states that this app does not have, and why.
     #[serde(default)]
     pub not_here: BTreeMap<String, String>,

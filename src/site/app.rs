@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use serde_json::Value;
@@ -11,8 +11,9 @@ use super::{
     arrivals::Arrivals,
     faults::{Fault, Lag},
     load::Site,
+    log::RequestLog,
     state::WorldState,
-    world::Language,
+    world::{Language, seed},
 };
 
 /// A site with its state.
@@ -20,6 +21,7 @@ pub(super) struct SiteApp {
     pub(super) site: Site,
     pub(super) language: Language,
     pub(super) state: Mutex<SiteState>,
+    pub(super) log: Arc<RequestLog>,
 }
 
 /// The state of the site.
@@ -30,7 +32,6 @@ pub(super) struct SiteState {
     pub(super) faults: Vec<Fault>,
     /// While this is set, reads see the world before the last write.
     pub(super) lag: Option<Lag>,
-    pub(super) log: Vec<Value>,
     pub(super) serial: u64,
 }
 
@@ -52,7 +53,6 @@ impl SiteState {
             arrivals: Arrivals::default(),
             faults: Vec::new(),
             lag: None,
-            log: Vec::new(),
             serial: 0,
         }
     }
@@ -62,6 +62,14 @@ impl SiteApp {
     pub(super) fn state(&self) -> MutexGuard<'_, SiteState> {
         // A request that panicked has not changed the world in part: every change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resets the world, the sessions, the faults and the log; or returns why there is no first state.
+    pub(super) fn reset(&self) -> Result<(), String> {
+        let world = seed(&self.site, &self.language)?;
+        *self.state() = SiteState::new(world);
+        self.log.clear();
+        Ok(())
     }
 
     /// Replaces the faults; or returns why these are not valid.

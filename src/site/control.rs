@@ -6,11 +6,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    app::{SiteApp, SiteState},
-    response::page,
-    world::seed,
-};
+use super::{app::SiteApp, log::RequestLog, response::page};
 
 /// Answers a request below `/_site/`.
 pub(super) fn control(app: &SiteApp, method: &Method, what: &str, body: &[u8]) -> Response<Body> {
@@ -20,12 +16,9 @@ pub(super) fn control(app: &SiteApp, method: &Method, what: &str, body: &[u8]) -
     let wrong = |reason: String| page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8");
     match (method.as_str(), what) {
         ("GET", "state") => json(app.state().world.value()),
-        ("GET", "log") => json(&Value::from(app.state().log.clone())),
-        ("POST", "reset") => match seed(&app.site, &app.language) {
-            Ok(world) => {
-                *app.state() = SiteState::new(world);
-                json(&json!({ "reset": true }))
-            }
+        ("GET", "log") => json(&answered(&app.log)),
+        ("POST", "reset") => match app.reset() {
+            Ok(()) => json(&json!({ "reset": true })),
             Err(reason) => wrong(reason),
         },
         ("POST", "world") => match serde_json::from_slice::<Value>(body) {
@@ -44,6 +37,15 @@ pub(super) fn control(app: &SiteApp, method: &Method, what: &str, body: &[u8]) -
         },
         _ => page(StatusCode::NOT_FOUND, format!("there is no /_site/{what}"), "text/plain"),
     }
+}
+
+/// The requests that have an answer. Scripts and styles would hide the requests that matter.
+fn answered(log: &RequestLog) -> Value {
+    let requests = log.all().into_iter().filter(|request| !request.path.starts_with("/static/"));
+    let entries = requests.filter_map(|request| {
+        Some(json!({ "method": request.method, "path": request.path, "status": request.status? }))
+    });
+    entries.collect()
 }
 
 fn merge(into: &mut Value, change: Value) {

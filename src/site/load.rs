@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::state::WorldState;
+use super::{request::matches, state::WorldState};
 
 /// A site as authored.
 #[derive(Debug, Clone)]
@@ -371,6 +371,12 @@ impl Site {
             "a fault on `{on}` would never happen: use one of the places of the site: {}",
             places.join(", ")
         ))
+    }
+
+    /// Does a sign-in happen at this path?
+    pub fn signs_in_at(&self, path: &str) -> bool {
+        let sign_in = &self.file.sign_in;
+        matches(&sign_in.path, path).is_some() || sign_in.sso.as_ref().is_some_and(|sso| sso.path == path)
     }
 
     /// The name of its folder.

@@ -24,11 +24,12 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use super::{
     faults::{Fault, Kind},
     line::{Cut, Cuttable},
+    log::{LoggedRequest, RequestLog},
     request::matches,
     response::{failing, page},
 };
 
-/// The largest body that a fault changes.
+/// The largest body of a request, and of an answer that a fault changes.
 const MAX_BODY_BYTES: usize = 64 << 20;
 
 /// A proxy before a real app on this machine.
@@ -44,6 +45,7 @@ struct Between {
     app: u16,
     client: Client<HttpConnector, Body>,
     state: Mutex<ProxyState>,
+    log: Arc<RequestLog>,
 }
 
 #[derive(Default)]
@@ -66,7 +68,7 @@ impl Proxy {
         let address = listener.local_addr().map_err(no_port)?;
         let client = Client::builder(TokioExecutor::new()).build_http();
         let state = Mutex::new(ProxyState { faults, lost: BTreeSet::new() });
-        let between = Arc::new(Between { app, client, state });
+        let between = Arc::new(Between { app, client, state, log: Arc::default() });
         let router = Router::new().fallback(pass).with_state(Arc::clone(&between));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
@@ -87,6 +89,11 @@ impl Proxy {
     /// The faults that never happened, as `slow on GET /users`.
     pub fn unmet_faults(&self) -> Vec<String> {
         Fault::unmet(&self.between.state().faults)
+    }
+
+    /// The requests that have passed it, without their answers.
+    pub fn log(&self) -> Arc<RequestLog> {
+        Arc::clone(&self.between.log)
     }
 
     /// Stops; open connections are closed.
@@ -195,8 +202,15 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = String> + '_ {
 async fn pass(
     State(between): State<Arc<Between>>,
     ConnectInfo(cut): ConnectInfo<Cut>,
-    mut request: Request,
+    request: Request,
 ) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = match to_bytes(body, MAX_BODY_BYTES).await {
+        Ok(body) => body,
+        Err(error) => return refused(&format!("the request broke off: {error}")),
+    };
+    between.log.arrived(LoggedRequest::new(&parts.method, &parts.uri, &parts.headers, &body));
+    let mut request = Request::from_parts(parts, Body::from(body));
     let places = between.places(&request);
     let fault = places.iter().find_map(|place| Fault::take(&mut between.state().faults, place));
     let mut forgotten = Vec::new();

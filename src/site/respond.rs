@@ -19,14 +19,6 @@ use super::{
 };
 
 impl SiteApp {
-    pub(super) fn log(&self, request: &SiteRequest, status: StatusCode) {
-        // Scripts and styles would hide the requests that matter.
-        if !request.path.starts_with("/static/") {
-            let entry = json!({ "method": request.method, "path": request.path, "status": status.as_u16() });
-            self.state().log.push(entry);
-        }
-    }
-
     /// The answer, changed by the faults at its place.
     pub(super) async fn reshaped(&self, place: &str, response: Response<Body>) -> Response<Body> {
         if !Fault::reshapes(&self.state().faults, place) {

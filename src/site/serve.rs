@@ -21,6 +21,7 @@ use super::{
     faults::{Fault, Kind, Lag},
     line::{Cut, Cuttable},
     load::{Site, SiteError},
+    log::{LoggedRequest, RequestLog},
     request::SiteRequest,
     response::{failing, page, redirect},
     world::{Language, seed},
@@ -45,7 +46,7 @@ impl Site {
             TcpListener::bind(address).await.map_err(|source| SiteError::Listen { address, source })?;
         let address = listener.local_addr().map_err(|e| wrong(e.to_string()))?;
         let state = Mutex::new(SiteState::new(world));
-        let app = Arc::new(SiteApp { site: self, language, state });
+        let app = Arc::new(SiteApp { site: self, language, state, log: Arc::default() });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&app));
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
@@ -76,6 +77,11 @@ impl RunningSite {
         self.app.state().world.value().clone()
     }
 
+    /// The requests that it has received.
+    pub fn log(&self) -> Arc<RequestLog> {
+        Arc::clone(&self.app.log)
+    }
+
     /// Changes its state; or returns why not.
     pub fn change(&self, change: impl FnOnce(&mut Value) -> Result<(), String>) -> Result<(), String> {
         change(self.app.state().world.change())
@@ -93,9 +99,8 @@ impl RunningSite {
 
     /// Resets the world, the sessions and the faults.
     pub fn reset(&self) {
-        if let Ok(world) = seed(&self.app.site, &self.app.language) {
-            *self.app.state() = SiteState::new(world);
-        }
+        // A site that is served has a first state.
+        let _ = self.app.reset();
     }
 
     /// Stops serving; open connections are closed.
@@ -121,6 +126,7 @@ async fn answer(
     if let Some(rest) = path.strip_prefix("/_site/") {
         return control(&app, &method, rest, &body);
     }
+    let number = app.log.arrived(LoggedRequest::new(&method, &uri, &headers, &body));
     let mut request = match SiteRequest::read(&method, &uri, &headers, &body) {
         Ok(request) => request,
         Err(reason) => return page(StatusCode::BAD_REQUEST, reason, "text/plain; charset=utf-8"),
@@ -145,7 +151,7 @@ async fn answer(
             Kind::Slow => tokio::time::sleep(Duration::from_millis(fault.ms.unwrap_or_default())).await,
             Kind::Status => {
                 let response = failing(fault);
-                app.log(&request, response.status());
+                app.log.answered(number, response.status().as_u16());
                 return response;
             }
             Kind::SessionLost => drop(app.state().sessions.remove(&request.session)),
@@ -158,7 +164,7 @@ async fn answer(
         }
     }
     let response = app.respond(&request, route, parameters);
-    app.log(&request, response.status());
+    app.log.answered(number, response.status().as_u16());
     match fault.map(|fault| fault.kind) {
         Some(Kind::DropAfter) => cut.now(),
         Some(Kind::HangAfter) => std::future::pending::<()>().await,

@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("adapters", &["config", "contract", "digest", "ports", "query", "secret"]),
     ("config", &["contract", "duration", "nearest"]),
-    ("scenario", &["contract", "event", "nearest", "playbook", "ports", "secret", "site", "worker"]),
+    ("scenario", &["contract", "event", "nearest", "playbook", "ports", "query", "secret", "site", "worker"]),
     ("site", &[]),
     ("report", &["contract", "event"]),
     ("telemetry", &[]),

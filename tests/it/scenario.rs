@@ -130,6 +130,19 @@ fn drift_fails_a_scenario_that_does_not_expect_it() {
     case.reads_as_its_golden_file(&said);
 }
 
+/// The app's own log decides, not what the browser reports.
+#[test]
+fn before_its_commit_a_job_sends_nothing_that_may_change_the_app() {
+    let with_reads = |source: String| {
+        assert!(source.contains("\noperations:\n"));
+        source.replace("\noperations:\n", "\nreads: [POST /search]\noperations:\n")
+    };
+    let case = Case::new("early", with_reads);
+    let (code, said) = case.test(&[]);
+    assert_eq!(code, 1, "{said}");
+    case.reads_as_its_golden_file(&said);
+}
+
 fn wrong_button(source: String) -> String {
     assert!(source.contains("{ click: { button: Remove, in: user row }, timeout: 3s }"));
     source.replace(

@@ -19,10 +19,13 @@ use super::{
     fence::Fence,
     ledger::{Ledger, Sender},
     relay::Relay,
-    request::{address_of, fields},
+    request::address_of,
     target_session::TargetSession,
 };
-use crate::ports::driver::{Sending, Token, TokenPlace};
+use crate::{
+    ports::driver::{Sending, Token, TokenPlace},
+    query::fields,
+};
 
 /// The state of one browser context.
 pub(super) struct ContextState {

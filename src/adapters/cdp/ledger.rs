@@ -14,10 +14,11 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{
     events::{self, BindingCalled, FrameNavigated, FrameStoppedLoading, LifecycleEvent, RequestPaused},
-    request::{address_of, bare, carried, key_of, kind_of, may_change, shape},
+    request::{address_of, bare, carried, key_of, kind_of, shape},
 };
 use crate::{
     ports::driver::{Answered, Exchange, ExchangeKind},
+    query::may_change,
     secret::Secret,
 };
 
@@ -256,7 +257,7 @@ impl LedgerState {
         if !self.touched && !is_document && self.unasked.len() < MAX_EXCHANGES {
             self.unasked.insert(key.clone());
         }
-        let changes = may_change(request);
+        let changes = may_change(&request.method, request.post_data.as_deref());
         let is_asked = changes
             && self.is_asked(event, shape(&request.method, &address, query, &format!("{body}{unseen}")));
         let redirected = event.redirected_request_id.as_deref();

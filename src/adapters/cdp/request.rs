@@ -1,30 +1,14 @@
-//! What a request asks for: may it change something? Which fields does it have? Which other requests are like it?
+//! What a request asks for: which other requests are like it, and which values it carries.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use apollo_parser::{Parser, cst::Definition};
-use serde_json::Value;
-
-use super::events::{RequestInfo, RequestPaused};
-use crate::{digest, ports::driver::ExchangeKind};
+use super::events::RequestPaused;
+use crate::{
+    digest,
+    ports::driver::ExchangeKind,
+    query::{body_fields, fields},
+};
 
 /// The most bytes that are kept of the query and the body of a request.
 const MAX_CARRIED: usize = 8_192;
-
-/// By its method and, of GraphQL, by its operations: may this request change something (RFC 9110, section 9.2.1)?
-pub(super) fn may_change(request: &RequestInfo) -> bool {
-    match request.method.as_str() {
-        "GET" | "HEAD" | "OPTIONS" | "TRACE" => false,
-        "POST" => !request.post_data.as_deref().is_some_and(only_queries),
-        _ => true,
-    }
-}
-
-/// The names of the fields of a query and a body.
-pub(super) fn fields(query: &str, body: &str) -> BTreeSet<String> {
-    let query = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name.into_owned());
-    query.chain(body_fields(body).unwrap_or_default().into_keys()).collect()
-}
 
 /// What requests have in common that a page sends again and again with other values: the fields, and what names a procedure
 /// (JSON-RPC, GraphQL, `_method` and `action` of forms). Of a body of another kind nothing is known: only the same one is like it.
@@ -35,53 +19,6 @@ pub(super) fn shape(method: &str, address: &str, query: &str, body: &str) -> Str
         None => vec![digest::sha256(body)],
     };
     format!("{method} {address} {:?} {procedures:?}", fields(query, body))
-}
-
-/// The fields of a form that is encoded as in an address, or of the outermost JSON object, with their values. `None`: it is
-/// a body of another kind.
-fn body_fields(body: &str) -> Option<BTreeMap<String, String>> {
-    match serde_json::from_str(body) {
-        Ok(Value::Object(object)) => {
-            Some(object.into_iter().map(|(name, value)| (name, value.to_string())).collect())
-        }
-        Ok(_) => None,
-        Err(_) => {
-            let is_form = body.bytes().all(|byte| byte.is_ascii_graphic()) && !body.contains('<');
-            is_form.then(|| url::form_urlencoded::parse(body.as_bytes()).into_owned().collect())
-        }
-    }
-}
-
-/// Is this a body of GraphQL over HTTP with nothing but queries? A persisted operation has no text, and may change something.
-fn only_queries(body: &str) -> bool {
-    match serde_json::from_str(body) {
-        Ok(Value::Array(requests)) => !requests.is_empty() && requests.iter().all(is_query),
-        Ok(request) => is_query(&request),
-        Err(_) => false,
-    }
-}
-
-fn is_query(request: &Value) -> bool {
-    let Some(text) = request.get("query").and_then(Value::as_str) else { return false };
-    let chosen = request.get("operationName").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let tree = Parser::new(text).parse();
-    if tree.errors().len() > 0 {
-        return false;
-    }
-    let mut operations = 0;
-    for definition in tree.document().definitions() {
-        let Definition::OperationDefinition(operation) = definition else { continue };
-        let name = operation.name().map(|name| name.text().to_string());
-        if chosen.is_some() && name.as_deref() != chosen {
-            continue;
-        }
-        operations += 1;
-        // Without a keyword it is a query.
-        if operation.operation_type().is_some_and(|kind| kind.query_token().is_none()) {
-            return false;
-        }
-    }
-    operations > 0
 }
 
 /// What is counted: documents, calls of scripts, beacons. Not streams of events, nor what is loaded in advance.
@@ -133,33 +70,7 @@ pub(super) fn carried(url: &str, body: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
-
-    #[test]
-    fn a_post_of_graphql_queries_changes_nothing() {
-        let table = [
-            (json!({ "query": "{ users { id } }" }), true),
-            (json!({ "query": "# mutation\nquery Q { users { id } }" }), true),
-            (json!({ "query": "fragment F on User { id } query Q { users { ...F } }" }), true),
-            (json!({ "query": "query A { a } mutation B { b }", "operationName": "A" }), true),
-            (json!([{ "query": "{ a }" }, { "query": "{ b }" }]), true),
-            (json!({ "query": "query A { a } mutation B { b }", "operationName": "B" }), false),
-            (json!({ "query": "query A { a } mutation B { b }" }), false),
-            (json!({ "query": "mutation { removeUser(id: 7) { id } }" }), false),
-            (json!({ "query": "subscription { a }" }), false),
-            (json!([{ "query": "{ a }" }, { "query": "mutation { b }" }]), false),
-            (json!({ "query": "fragment F on User { id }" }), false),
-            (json!({ "query": "ada" }), false),
-            (json!({ "extensions": { "persistedQuery": { "sha256Hash": "x" } } }), false),
-            (json!([]), false),
-        ];
-        for (body, reads) in table {
-            assert_eq!(only_queries(&body.to_string()), reads, "{body}");
-        }
-        assert!(!only_queries("query=ada"));
-    }
 
     #[test]
     fn requests_of_one_shape_differ_in_values_only() {
