@@ -31,6 +31,15 @@ impl Room {
         Self::edited(|playbook| playbook.replace("operations:\n", &format!("{lines}operations:\n")))
     }
 
+    /// With another first step of `user.disable`.
+    fn with_first_step(step: &str) -> Self {
+        Self::edited(|playbook| {
+            let first = "  user.disable:\n    steps:\n";
+            assert!(playbook.contains(first));
+            playbook.replace(first, &format!("{first}      - {step}\n"))
+        })
+    }
+
     fn edited(edit: impl Fn(String) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let playbooks = folder.path().join("playbooks/wire");
@@ -311,4 +320,52 @@ async fn a_request_that_reads_is_named_by_the_playbook() {
     let read = room.run(&app, "user.get", ada()).await;
     assert_eq!(read.outcome, Outcome::Succeeded, "{:?}", read.error);
     room.end().await;
+}
+
+/// Each row has controls that save at once: a select by PUT, and radio buttons by POST, with a value that no job names.
+const SAVES_AT_ONCE: &str = r#"
+const save = (method, control, value) => fetch('/api/users', { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ op: 'suspend', mail: control.closest('tr').cells[0].textContent, value }) });
+go = async (q) => {
+  draw(await load(q));
+  for (const row of document.querySelectorAll('tbody tr')) row.cells[3].insertAdjacentHTML('beforeend', `<select aria-label=Access onchange="save('PUT', this, this.value)"><option>Full<option>None</select>
+    <fieldset><legend>State</legend>${['On', 'Off'].map((name, value) => `<label><input type=radio name="${row.cells[0].textContent}" ${value ? '' : 'checked'} onchange="save('POST', this, ${value})">${name}</label>`).join('')}</fieldset>`);
+};
+go('');"#;
+
+/// The first step saves, and is not marked as the commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_control_that_saves_at_once_changes_nothing_before_the_commit() {
+    let ada = || json!({ "userName": "ada@acme.example" });
+    for (method, field) in [("PUT", "Access: None"), ("POST", "State: \"Off\"")] {
+        let room = Room::with_first_step(&format!("form: {{ {field} }}\n        in: user row"));
+        for mode in ["plan", "execute"] {
+            let app = App::new(SAVES_AT_ONCE, 200, Does::It);
+            let result = room.run_in(mode, &app, "user.disable", ada()).await;
+            let ends = (result.outcome, result.changed, code(&result));
+            assert_eq!(
+                ends,
+                (Outcome::Blocked, Some(false), Some(Code::UnexpectedWrite)),
+                "{field}, {mode}: {:?}",
+                result.error
+            );
+            assert_eq!(
+                (app.changes(), app.found("ada@acme.example")),
+                (0, vec!["Active".to_owned()]),
+                "{field}, {mode}"
+            );
+        }
+        room.end().await;
+        // Where the playbook names the request, it reaches the app: the control does save.
+        let named =
+            format!("form: {{ {field} }}\n        in: user row\n        sends: [{method} /api/users]");
+        let room = Room::with_first_step(&named);
+        let app = App::new(SAVES_AT_ONCE, 200, Does::It);
+        room.run_in("plan", &app, "user.disable", ada()).await;
+        assert_eq!(
+            (app.changes(), app.found("ada@acme.example")),
+            (1, vec!["Suspended".to_owned()]),
+            "{field}"
+        );
+        room.end().await;
+    }
 }

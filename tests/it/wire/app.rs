@@ -108,7 +108,7 @@ impl App {
         let routes = Router::new()
             .route("/login", get(login).post(signed_in))
             .route("/users", get(page))
-            .route("/api/users", get(search).post(change))
+            .route("/api/users", get(search).post(change).put(change))
             .route("/api/search", post(search))
             .with_state(self.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
