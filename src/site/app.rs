@@ -30,8 +30,10 @@ pub(super) struct SiteState {
     pub(super) sessions: HashMap<String, SiteSession>,
     pub(super) arrivals: Arrivals,
     pub(super) faults: Vec<Fault>,
-    /// While this is set, reads see the world before the last write.
+    /// While this is set, reads see another world.
     pub(super) lag: Option<Lag>,
+    /// The world before a write that is taken back when a page is opened.
+    pub(super) rollback: Option<WorldState>,
     pub(super) serial: u64,
 }
 
@@ -53,6 +55,7 @@ impl SiteState {
             arrivals: Arrivals::default(),
             faults: Vec::new(),
             lag: None,
+            rollback: None,
             serial: 0,
         }
     }
@@ -82,6 +85,7 @@ impl SiteApp {
         let mut state = self.state();
         state.faults = faults;
         state.lag = None;
+        state.rollback = None;
         Ok(())
     }
 }

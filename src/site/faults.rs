@@ -7,7 +7,7 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::state::WorldState;
 
@@ -51,6 +51,9 @@ pub(crate) struct Fault {
     /// `changed`: texts of the answer, and what replaces them.
     #[serde(default)]
     pub replace: BTreeMap<String, String>,
+    /// `side_effect`: fields of the record, and their values.
+    #[serde(default)]
+    pub set: Map<String, Value>,
     /// Has it happened?
     #[serde(skip)]
     met: bool,
@@ -78,6 +81,23 @@ pub(crate) enum Kind {
     DoubleRender,
     /// The page differs from what the playbook knows, by `replace`.
     Changed,
+    /// Reports success and changes nothing.
+    NoEffect,
+    /// Reports success and writes a half: the first fields by name, the first new values of a list, the first records that
+    /// it deletes. What would be the only one is not written.
+    Partial,
+    /// Reports success and writes to another record of the collection: the one before.
+    WrongRecord,
+    /// Does the request, and also sets the fields of `set` in the records that it writes.
+    SideEffect,
+    /// Does the request. Each record that it writes is there twice afterwards.
+    Duplicate,
+    /// Reports success and changes nothing. Pages show the change until one is opened by its address.
+    Optimistic,
+    /// Does the request, and takes it back when a page is opened by its address.
+    RolledBack,
+    /// Reports success, changes nothing, and ends the session.
+    SignedOut,
 }
 
 /// Why a fault as written is not valid, at any address.
@@ -107,6 +127,14 @@ impl Kind {
         Kind::Overlay,
         Kind::DoubleRender,
         Kind::Changed,
+        Kind::NoEffect,
+        Kind::Partial,
+        Kind::WrongRecord,
+        Kind::SideEffect,
+        Kind::Duplicate,
+        Kind::Optimistic,
+        Kind::RolledBack,
+        Kind::SignedOut,
     ];
 
     /// Its name; the keys that it needs, and those that it may have.
@@ -121,12 +149,39 @@ impl Kind {
             Kind::Overlay => ("overlay", &[], &["ms", "title", "text", "button"]),
             Kind::DoubleRender => ("double_render", &[], &["ms"]),
             Kind::Changed => ("changed", &["replace"], &[]),
+            Kind::NoEffect => ("no_effect", &[], &[]),
+            Kind::Partial => ("partial", &[], &[]),
+            Kind::WrongRecord => ("wrong_record", &[], &[]),
+            Kind::SideEffect => ("side_effect", &["set"], &[]),
+            Kind::Duplicate => ("duplicate", &[], &[]),
+            Kind::Optimistic => ("optimistic", &[], &[]),
+            Kind::RolledBack => ("rolled_back", &[], &[]),
+            Kind::SignedOut => ("signed_out", &[], &[]),
         }
     }
 
     /// Does it change the page?
     fn of_page(self) -> bool {
         matches!(self, Kind::Overlay | Kind::DoubleRender | Kind::Changed)
+    }
+
+    /// Does it change what a write does to the world?
+    fn of_world(self) -> bool {
+        use Kind::{
+            Duplicate, NoEffect, Optimistic, Partial, RolledBack, SideEffect, SignedOut, WrongRecord,
+        };
+        let effects =
+            [NoEffect, Partial, WrongRecord, SideEffect, Duplicate, Optimistic, RolledBack, SignedOut];
+        effects.contains(&self)
+    }
+
+    /// Does it need a site that knows its world? A real app is behind a proxy, which does not.
+    pub(super) fn needs_site(self) -> bool {
+        self == Kind::Lag || self.of_world()
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        self.written().0
     }
 }
 
@@ -142,6 +197,7 @@ impl Fault {
             ("text", self.text.is_some()),
             ("button", self.button.is_some()),
             ("replace", !self.replace.is_empty()),
+            ("set", !self.set.is_empty()),
         ];
         let given = |key: &str| keys.iter().any(|(known, given)| *known == key && *given);
         if let Some(missing) = needs.iter().find(|key| !given(key)) {
@@ -156,7 +212,16 @@ impl Fault {
 
     /// Takes the next fault of the request at this place, if there is one.
     pub(crate) fn take(faults: &mut [Fault], place: &str) -> Option<Fault> {
-        let here = |fault: &Fault| fault.on == place && !fault.kind.of_page() && fault.times != Some(0);
+        Self::take_of(faults, place, |kind| !kind.of_page() && !kind.of_world())
+    }
+
+    /// Takes the next fault of a write at this place, if there is one. A write that is refused does not count.
+    pub(super) fn take_of_write(faults: &mut [Fault], place: &str) -> Option<Fault> {
+        Self::take_of(faults, place, Kind::of_world)
+    }
+
+    fn take_of(faults: &mut [Fault], place: &str, is_of: impl Fn(Kind) -> bool) -> Option<Fault> {
+        let here = |fault: &Fault| fault.on == place && is_of(fault.kind) && fault.times != Some(0);
         let index = faults.iter().position(here)?;
         faults[index].count().then(|| faults[index].clone())
     }
@@ -197,7 +262,7 @@ impl Fault {
     /// The faults that never happened, as `slow on GET /members`.
     pub(super) fn unmet(faults: &[Fault]) -> Vec<String> {
         let unmet = faults.iter().filter(|fault| !fault.met);
-        unmet.map(|fault| format!("{} on {}", fault.kind.written().0, fault.on)).collect()
+        unmet.map(|fault| format!("{} on {}", fault.kind.name(), fault.on)).collect()
     }
 
     /// The page with this fault, if the fault applies to it.
@@ -261,11 +326,13 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
 }
 
-/// The world before a write. Reads still see it.
+/// The world that reads see instead of the real one: that before a write, or one that a write did not make.
 pub(super) struct Lag {
     world: WorldState,
     until: Option<Instant>,
     reads: Option<u32>,
+    /// It ends when a page is opened by its address.
+    pub(super) of_page: bool,
 }
 
 impl Lag {
@@ -273,7 +340,12 @@ impl Lag {
     pub fn of(fault: &Fault, earlier: Option<Lag>, world: &WorldState) -> Self {
         let until = fault.ms.map(|ms| Instant::now() + Duration::from_millis(ms));
         let world = earlier.and_then(|mut lag| lag.read()).unwrap_or_else(|| world.clone());
-        Self { world, until, reads: fault.reads }
+        Self { world, until, reads: fault.reads, of_page: false }
+    }
+
+    /// What the pages of a write show that was not made.
+    pub fn optimistic(world: WorldState) -> Self {
+        Self { world, until: None, reads: None, of_page: true }
     }
 
     /// The world that the next read sees; none when the lag is over.

@@ -60,8 +60,11 @@ impl Proxy {
     pub async fn before(app: u16, faults: &[Value]) -> Result<Proxy, String> {
         let faults: Vec<Fault> = serde_json::from_value(Value::from(faults.to_vec()))
             .map_err(|error| format!("not a list of faults: {error}"))?;
-        if faults.iter().any(|fault| fault.kind == Kind::Lag) {
-            return Err("a real app cannot have the fault `lag`: only a fixture site can answer from an earlier state".to_owned());
+        if let Some(fault) = faults.iter().find(|fault| fault.kind.needs_site()) {
+            return Err(format!(
+                "a real app cannot have the fault `{}`: only a fixture site can change what a write does and what reads see",
+                fault.kind.name()
+            ));
         }
         let no_port = |error: io::Error| format!("no free port on this machine: {error}");
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(no_port)?;

@@ -30,6 +30,8 @@ pub(super) struct SiteRequest {
     pub(super) bearer: bool,
     /// Is the body JSON? Then refusals are JSON, too.
     pub(super) wants_json: bool,
+    /// Is a page opened by its address, not by a link or a form?
+    pub(super) opens_page: bool,
 }
 
 impl SiteRequest {
@@ -75,6 +77,7 @@ impl SiteRequest {
             device: cookie("device"),
             bearer: !bearer.is_empty(),
             wants_json: json,
+            opens_page: text("sec-fetch-mode") == "navigate" && text("sec-fetch-site") == "none",
             tokens: [bearer, cookie("token"), of_address].into_iter().filter(|t| !t.is_empty()).collect(),
             csrf: text("x-csrf-token").to_owned(),
             query,

@@ -128,7 +128,11 @@ impl SiteApp {
             for action in &route.actions {
                 act(world.change(), action, &names, &self.language)?;
             }
-            state.world = world;
+            let (method, pattern) = route.place();
+            match Fault::take_of_write(&mut state.faults, &format!("{method} {pattern}")) {
+                Some(fault) => state.write(&fault, world, &request.session),
+                None => state.world = world,
+            }
         }
         if let (Some(text), Some(session)) = (&route.flash, state.sessions.get_mut(&request.session)) {
             session.flash = Some(self.language.text(text, &names)?);
@@ -200,6 +204,9 @@ impl SiteApp {
         let first = |map: &BTreeMap<String, Vec<String>>| -> Value {
             map.iter().map(|(k, v)| (k.clone(), json!(v.first()))).collect::<serde_json::Map<_, _>>().into()
         };
+        if request.opens_page {
+            state.page_is_opened();
+        }
         let before = state.lag.as_mut().filter(|_| request.method == "GET").and_then(Lag::read);
         let mut names = before.as_ref().unwrap_or(&state.world).names();
         for (name, list) in &self.site.file.world.lists {

@@ -3,7 +3,7 @@
 use crate::support::{PASSWORD, control, member, site};
 use reqwest::{Client, StatusCode, redirect::Policy};
 use seatwright::site::Site;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A visitor with cookies, who follows redirects.
 struct Visitor {
@@ -290,6 +290,71 @@ async fn reads_lag_behind_a_write_that_was_made() {
     site.stop().await;
 }
 
+/// Nada and the one before her, by what a fault makes of a write that reports success.
+#[tokio::test]
+async fn writes_report_success_and_do_something_else() {
+    let site = site("ledgerly").await;
+    let visitor = Visitor::of(&site);
+    visitor.sign_in(PASSWORD).await;
+    let token = visitor.token().await;
+    let of = |id: &str| -> Vec<Value> {
+        let world = site.world();
+        let members = world["members"].as_array().expect("members").iter();
+        members.filter(|member| member["id"] == id || member["id"] == format!("{id}-copy")).cloned().collect()
+    };
+    let seed = site.world();
+    let (olga, nada) = (of("m2").remove(0), seed["members"][2].clone());
+    let with = |record: &Value, fields: Value| {
+        let mut record = record.clone();
+        record.as_object_mut().expect("a record").extend(fields.as_object().expect("fields").clone());
+        record
+    };
+    let done = json!({ "name": "Nada King", "role": "Viewer", "teams": ["Finance", "Sales", "Support"] });
+    let edit = [
+        ("csrf", token.as_str()),
+        ("name", "Nada King"),
+        ("role", "Viewer"),
+        ("teams", "Finance"),
+        ("teams", "Sales"),
+        ("teams", "Support"),
+    ];
+    let half = json!({ "name": "Nada King", "teams": ["Finance", "Sales"] });
+    let also = with(&with(&nada, done.clone()), json!({ "status": "Locked" }));
+    let copy = with(&with(&nada, done.clone()), json!({ "id": "m3-copy" }));
+    let all = || with(&nada, done.clone());
+    let table = [
+        (json!({ "do": "no_effect" }), olga.clone(), vec![nada.clone()]),
+        (json!({ "do": "partial" }), olga.clone(), vec![with(&nada, half)]),
+        (json!({ "do": "wrong_record" }), with(&olga, done.clone()), vec![nada.clone()]),
+        (json!({ "do": "side_effect", "set": { "status": "Locked" } }), olga.clone(), vec![also]),
+        (json!({ "do": "duplicate" }), olga.clone(), vec![all(), copy]),
+        (json!({ "do": "optimistic" }), olga.clone(), vec![nada.clone()]),
+        (json!({ "do": "rolled_back" }), olga.clone(), vec![all()]),
+        (json!({ "do": "signed_out" }), olga.clone(), vec![nada.clone()]),
+    ];
+    for (fault, other, meant) in table {
+        let fault = with(&fault, json!({ "on": "POST /members/{id}", "times": 1 }));
+        let name = fault["do"].as_str().expect("a name").to_owned();
+        control(&site, "world", seed.clone()).await;
+        control(&site, "faults", json!([fault])).await;
+        let (_, page) = visitor.post("/members/m3", &edit).await;
+        assert_eq!((of("m2").remove(0), of("m3")), (other, meant), "{name}");
+        assert_eq!(page.contains("Changes saved"), name != "signed_out", "{name}");
+        let page = visitor.get("/members?q=nada").await;
+        let is_shown = !["no_effect", "signed_out"].contains(&name.as_str());
+        assert_eq!(page.contains("Nada King"), is_shown, "{name}");
+        // A page that is opened by its address.
+        let opened = visitor.client.get(format!("{}/members?q=nada", visitor.base));
+        let opened = opened.header("sec-fetch-site", "none").header("sec-fetch-mode", "navigate");
+        let page = opened.send().await.expect("an answer").text().await.expect("text");
+        if ["optimistic", "rolled_back"].contains(&name.as_str()) {
+            assert_eq!(of("m3"), std::slice::from_ref(&nada), "{name}");
+            assert!(page.contains("Nada Byron") && !page.contains("Nada King"), "{name}");
+        }
+    }
+    site.stop().await;
+}
+
 #[tokio::test]
 async fn an_invalid_fault_is_refused() {
     let site = site("ledgerly").await;
@@ -299,6 +364,8 @@ async fn an_invalid_fault_is_refused() {
         (json!({ "on": "GET /members", "do": "lagging" }), "double_render"),
         (json!({ "on": "GET /members", "do": "changed" }), "`changed` needs `replace`"),
         (json!({ "on": "GET /members", "do": "slow" }), "`slow` needs `ms`"),
+        (json!({ "on": "POST /members", "do": "side_effect" }), "`side_effect` needs `set`"),
+        (json!({ "on": "POST /members", "do": "no_effect", "set": { "role": "Admin" } }), "no key `set`"),
         (json!({ "on": "GET /members", "do": "status", "ms": 5 }), "the fault `status` has no key `ms`"),
         (json!({ "on": "GET /members", "do": "overlay", "titel": "x" }), "`titel`"),
     ] {
