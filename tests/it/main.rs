@@ -7,6 +7,7 @@ mod support;
 
 mod apps;
 mod beacon;
+mod belied;
 mod beside;
 mod cdp;
 mod check;

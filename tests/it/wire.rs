@@ -221,34 +221,6 @@ async fn a_refusal_is_told_by_what_was_sent_and_what_came_back() {
     room.end().await;
 }
 
-/// An app that confirms a change and did something else. What the job's own user shows decides.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_success_is_told_that_the_app_belies() {
-    let room = Room::new();
-    let ada = || json!({ "userName": "ada@acme.example" });
-    let zed = || json!({ "userName": "zed@acme.example", "displayName": "Zed" });
-    let table = [
-        ("user.create", zed(), &[Does::Nothing, Does::ToAnother, Does::MoreThanIt, Does::Twice][..]),
-        ("user.disable", ada(), &[Does::Nothing, Does::ToAnother, Does::MoreThanIt][..]),
-        ("user.delete", ada(), &[Does::Nothing, Does::ToAnother][..]),
-    ];
-    for (operation, user, effects) in table {
-        for does in effects {
-            let app = App::new("go('');", 200, *does);
-            let result = room.run(&app, operation, user.clone()).await;
-            assert!(
-                matches!(result.outcome, Outcome::Failed | Outcome::Indeterminate),
-                "{operation}, {does:?}: {:?}",
-                result.outcome
-            );
-        }
-        let app = App::new("go('');", 200, Does::It);
-        let result = room.run(&app, operation, user).await;
-        assert_eq!(result.outcome, Outcome::Succeeded, "{operation}: {:?}", result.error);
-    }
-    room.end().await;
-}
-
 /// What a page sends before the commit, because of an input, is stopped before it leaves. What it sends without one passes.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_changes_before_the_commit() {
