@@ -248,6 +248,33 @@ fn roster() -> App {
     }
 }
 
+/// A table that draws only the rows in sight: before its search is answered, it shows the user once.
+fn beacon() -> App {
+    App {
+        site: "beacon",
+        collection: "people",
+        who: "hugo@acme.example",
+        writes: vec![
+            Write {
+                operation: "user.update",
+                on: "PATCH /api/people/{id}",
+                user: json!({ "displayName": "Hugo King", "title": "Author" }),
+                entitlements: &[],
+                sets: json!({ "name": "Hugo King", "title": "Author" }),
+                also: json!({ "groups": [] }),
+            },
+            Write {
+                operation: "user.disable",
+                on: "PUT /api/people/{id}/status",
+                user: json!({}),
+                entitlements: &[],
+                sets: json!({ "status": "Suspended" }),
+                also: json!({ "role": "Manager" }),
+            },
+        ],
+    }
+}
+
 impl App {
     /// The records of a user, without their ids.
     fn records(&self, world: &Value, who: &str) -> Vec<Map<String, Value>> {
@@ -382,7 +409,7 @@ fn impatient(folder: &std::path::Path, apps: &[App]) -> Playbooks {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_result_says_more_than_the_app_bears_out() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let apps = [ledgerly(), orbit(), atrium(), roster()];
+    let apps = [ledgerly(), orbit(), atrium(), roster(), beacon()];
     let runner = runner(folder.path(), impatient(folder.path(), &apps), Arc::new(RealBrowser));
     let lanes = apps.iter().flat_map(|app| app.writes.chunks(3).map(move |writes| (app, writes)));
     let lanes = lanes.enumerate().map(|(number, (app, writes))| {

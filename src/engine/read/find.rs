@@ -219,7 +219,16 @@ impl Run<'_> {
         find: &FindUser,
         rows: Vec<Row>,
     ) -> Result<(Vec<Row>, u32), StepError> {
-        let next = view.pages.as_ref().and_then(|pages| pages.next.as_ref().or(pages.more.as_ref()));
+        let pages = view.pages.as_ref();
+        if pages.is_some_and(|pages| pages.scroll.is_some()) {
+            // It may still be the list before the search, which draws only its first records.
+            self.await_answer().await;
+            return match self.rows_of_user(view).await? {
+                rows if rows.is_empty() => self.walk_from_here(view, find, Whole::Hits).await,
+                rows => Ok((rows, 1)),
+            };
+        }
+        let next = pages.and_then(|pages| pages.next.as_ref().or(pages.more.as_ref()));
         let Some(next) = next else { return Ok((rows, 1)) };
         self.attempt.scope.set("page", serde_json::Value::from(2));
         let more = Condition { target: self.attempt.scope.target(next, false)?, state: State::Enabled };
