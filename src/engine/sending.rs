@@ -30,9 +30,9 @@ impl Run<'_> {
     }
 
     /// Before the commit, a step must not send what may change the app. Messages that expect no answer, and calls by POST that
-    /// contain nothing of the job, may come from a timer of the page: they are stopped, and the step goes on. `earlier`: how
-    /// many requests were stopped before the step.
-    pub(super) fn nothing_stopped(&mut self, earlier: usize) -> Result<(), Failure> {
+    /// contain nothing of the job, may come from a timer of the page: they are stopped, and the step goes on. `who` may have
+    /// sent it. `earlier`: how many requests were stopped before.
+    pub(super) fn nothing_stopped(&mut self, who: &str, earlier: usize) -> Result<(), Failure> {
         if self.attempt.commit.reached() || !self.attempt.is_acting {
             return Ok(());
         }
@@ -48,8 +48,8 @@ impl Run<'_> {
             return Ok(());
         };
         let pattern = self.pattern(stopped);
-        Err(self.unexpected_write("the step", stopped).hint(format!(
-            "if the app saves here, make this step the commit; if the request changes nothing, add `sends: [{pattern}]` to the \
+        Err(self.unexpected_write(who, stopped).hint(format!(
+            "if the app saves here, make that step the commit; if the request changes nothing, add `sends: [{pattern}]` to the \
              step, or `reads: [{pattern}]` to the playbook"
         )))
     }

@@ -50,8 +50,8 @@ impl Run<'_> {
             self.emit(EventKind::StepStarted { step: planned.id.clone(), at_line: planned.at.clone(), what });
             let failed = match Box::pin(self.step(planned)).await {
                 Ok(Flow::Stop) => return Ok(Flow::Stop),
-                Ok(Flow::On) => self.nothing_stopped(stopped).err().map(StepFailure::from),
-                Err(error) => Some(match self.nothing_stopped(stopped) {
+                Ok(Flow::On) => self.nothing_stopped("the step", stopped).err().map(StepFailure::from),
+                Err(error) => Some(match self.nothing_stopped("the step", stopped) {
                     Ok(()) => self.page().explain(error).await,
                     Err(stopped) => stopped.into(),
                 }),
@@ -96,6 +96,7 @@ impl Run<'_> {
     /// One step, with its modifiers.
     async fn step(&mut self, planned: &PlannedStep) -> Result<Flow, StepError> {
         let modifiers = &planned.step.modifiers;
+        let stopped = self.attempt.front.stopped.len();
         if let Some(condition) = &modifiers.when
             && !self.is_so(condition).await?
         {
@@ -105,6 +106,11 @@ impl Run<'_> {
             && self.is_so(condition).await?
         {
             return Ok(Flow::On);
+        }
+        if planned.commits() {
+            // What the step before has caused may leave the page a moment later.
+            self.settle().await?;
+            self.nothing_stopped("a step before this one", stopped)?;
         }
         if planned.commits() && self.plan.mode == Mode::Plan {
             self.picture("planned", Some(&planned.id)).await;
@@ -156,7 +162,11 @@ impl Run<'_> {
         if has_more {
             self.only_reads();
         }
-        let acted = self.with_dialog(planned, within).await;
+        let mut acted = self.with_dialog(planned, within).await;
+        if has_more && acted.is_ok() {
+            // What the step has caused may leave the page a moment later.
+            acted = self.settle().await.and(acted);
+        }
         self.attempt.sends.truncate(outer);
         if has_more && !self.attempt.commit.reached() {
             self.only_reads();
