@@ -44,8 +44,8 @@ impl Checker<'_> {
             self.note(Finding::TwoCommits, second.at.span, "this path already has a commit").help =
                 Some("split the operation in two, or mark only the last step".into());
         }
-        let opened = self.is_opened_from_record(steps);
         for step in committed {
+            let opened = self.is_opened_from_record(steps, step);
             let says = answers_before(steps, step)
                 .and_then(|answer| answer.says.as_ref())
                 .is_some_and(|says| self.names_user(&says.text.value, !says.pattern, opened));
@@ -201,10 +201,13 @@ impl Checker<'_> {
     }
 
     /// Has a step before the commit clicked in the user's record? Then the dialog that it opens is about this record.
-    fn is_opened_from_record(&self, steps: &[Step]) -> bool {
-        let mut opened = false;
+    fn is_opened_from_record(&self, steps: &[Step], commit: &Step) -> bool {
+        let (mut opened, mut reached) = (false, false);
         each_step(steps, &mut |step| {
-            opened |= !step.commits() && step.locators().iter().any(|locator| self.is_in_row(locator, 0));
+            reached |= std::ptr::eq(step, commit);
+            if let Action::Click(locator) = &step.action {
+                opened |= !reached && self.is_in_row(locator, 0);
+            }
         });
         opened
     }
