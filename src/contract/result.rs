@@ -186,7 +186,7 @@ pub enum Outcome {
     Partial,
     /// The job failed: see `error`.
     Failed,
-    /// The commit was sent, but its effect could not be read.
+    /// The commit was sent, and its effect could not be read, or does not show.
     Indeterminate,
     /// A person must act first.
     ActionRequired,

@@ -49,8 +49,8 @@ impl Run<'_> {
         };
         let pattern = self.pattern(stopped);
         Err(self.unexpected_write(who, stopped).hint(format!(
-            "if the app saves here, make that step the commit; if the request changes nothing, add `sends: [{pattern}]` to the \
-             step, or `reads: [{pattern}]` to the playbook"
+            "if the app saves here, make that step the commit; if the request changes nothing, add `sends: [{pattern}]` to \
+             it, or `reads: [{pattern}]` to the playbook"
         )))
     }
 

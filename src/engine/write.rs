@@ -221,8 +221,7 @@ impl Run<'_> {
     }
 
     fn view(&self) -> Option<&View> {
-        let playbook = &self.plan.playbook.playbook;
-        playbook.find_user.as_ref().and_then(|find| playbook.views.get(&find.view.value))
+        self.plan.playbook.playbook.view_of_user()
     }
 
     /// The outcome where nothing has to be done, or the failure where nothing can be done.

@@ -116,8 +116,7 @@ pub(super) fn ignored(
 ) -> Vec<String> {
     let steps = steps.unwrap_or_default();
     let used = template_names(&source.playbook, steps);
-    let view =
-        source.playbook.find_user.as_ref().and_then(|find| source.playbook.views.get(&find.view.value));
+    let view = source.playbook.view_of_user();
     let is_read = |name: &str| view.is_some_and(|view: &View| view.column(name).is_some());
     let mut ignored = Vec::new();
     if matches!(job.operation, Operation::UserCreate | Operation::UserUpdate) {

@@ -255,8 +255,7 @@ impl Scope {
     }
 
     fn find_view(&self) -> Result<&syntax::View, Failure> {
-        let playbook = &self.source.playbook;
-        let view = playbook.find_user.as_ref().and_then(|find| playbook.views.get(&find.view.value));
+        let view = self.source.playbook.view_of_user();
         view.ok_or_else(|| Failure::new(Code::Internal, "`user row` without find_user and its view"))
     }
 

@@ -67,7 +67,7 @@ impl SiteApp {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Resets the world, the sessions, the faults and the log; or returns why there is no first state.
+    /// Resets the world, the sessions, the faults and the log. Fails if the site has no first state, and says why.
     pub(super) fn reset(&self) -> Result<(), String> {
         let world = seed(&self.site, &self.language)?;
         *self.state() = SiteState::new(world);

@@ -97,7 +97,7 @@ impl RunningSite {
         Fault::unmet(&self.app.state().faults)
     }
 
-    /// Resets the world, the sessions and the faults.
+    /// Resets the world, the sessions, the faults and the log.
     pub fn reset(&self) {
         // A site that is served has a first state.
         let _ = self.app.reset();

@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// Remembers who has which name, if the plan needs it.
+    /// Remembers who has which name, for a write.
     pub(super) fn note_names(&mut self, view: &View, rows: &[Row]) {
         if self.plan.operation.writes() {
             let identity = self.identity().to_owned();
@@ -27,9 +27,11 @@ impl Run<'_> {
         let (Some(record), Some(find)) = (before, &playbook.find_user) else { return Ok(()) };
         for attribute in stated {
             let Some(name) = record.attributes.get(attribute).filter(|name| !name.is_empty()) else {
-                let message =
-                    format!("the app shows no {attribute} of the user, and the steps name the user by it");
-                return Err(Failure::new(Code::PreconditionFailed, message));
+                let message = format!(
+                    "the app shows no {attribute} of the user, and the steps need `record.{attribute}`"
+                );
+                return Err(Failure::new(Code::PreconditionFailed, message)
+                    .hint("give the user one in the app, or use another value in the steps"));
             };
             if let Some(search) = &find.search {
                 let view = source.view(&find.view.value)?;
@@ -46,7 +48,7 @@ impl Run<'_> {
             let bearers = self.attempt.namesakes.of(attribute, name);
             if bearers > 1 {
                 let message = format!(
-                    "the app has {bearers} people with the {attribute} `{name}`, and the steps name the user only by it"
+                    "the app has {bearers} people with the {attribute} `{name}`: `record.{attribute}` does not state which one is meant"
                 );
                 return Err(Failure::new(Code::AmbiguousUser, message)
                     .hint("a person has to do this, or the playbook finds a page that shows the identity"));

@@ -190,8 +190,7 @@ impl Checker<'_> {
             let ends = |end: Option<char>| end.is_some_and(|end| !matches!(end, '*' | '{' | '}'));
             ends(before.trim_end().chars().last()) && ends(after.trim_start().chars().next())
         };
-        let find = self.playbook.find_user.as_ref();
-        let view = find.and_then(|find| self.playbook.views.get(&find.view.value));
+        let view = self.playbook.view_of_user();
         let is_read = |name: &&&str| view.is_some_and(|view| view.columns.get(name).is_some());
         opened
             && STATED_BY.iter().filter(is_read).any(|name| {

@@ -95,10 +95,12 @@ impl Checker<'_> {
             }
             "record" if place.captures.contains("record") => None,
             "record" if place.job && place.row => {
-                let find = self.playbook.find_user.as_ref();
-                let view = find.and_then(|find| self.playbook.views.get(&find.view.value));
-                let columns =
-                    view.into_iter().flat_map(View::every_column).map(|(name, _)| name.value.as_str());
+                let columns = self
+                    .playbook
+                    .view_of_user()
+                    .into_iter()
+                    .flat_map(View::every_column)
+                    .map(|(name, _)| name.value.as_str());
                 let is_kind = |name: &&str| self.playbook.entitlements.get(name).is_some();
                 let known: Vec<&str> = columns.filter(|name| !is_kind(name) && *name != "active").collect();
                 (!known.contains(&rest)).then(|| {

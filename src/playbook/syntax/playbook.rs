@@ -81,6 +81,11 @@ pub struct Playbook {
 }
 
 impl Playbook {
+    /// The view in which `find_user` finds the user.
+    pub fn view_of_user(&self) -> Option<&View> {
+        self.find_user.as_ref().and_then(|find| self.views.get(&find.view.value))
+    }
+
     /// The longest time that the app needs to show a change.
     pub fn settle_time(&self) -> Duration {
         self.settle.as_ref().and_then(|time| duration::in_playbook(&time.value)).unwrap_or(SETTLE_TIME)
