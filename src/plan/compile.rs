@@ -255,6 +255,11 @@ impl Compiler<'_> {
                 known.view(name, &view.open)?;
                 let prepare = view.prepare.as_deref().unwrap_or_default();
                 known.steps(&number(self.source, prepare, &format!("views.{name}.prepare")))?;
+                for (index, part) in view.detail.iter().enumerate() {
+                    let prepare = part.prepare.as_deref().unwrap_or_default();
+                    let prefix = format!("views.{name}.detail[{index}].prepare");
+                    known.steps(&number(self.source, prepare, &prefix))?;
+                }
             }
         }
         find.map_or(Ok(()), |find| known.find_user(find))?;

@@ -89,7 +89,9 @@ pub fn record(playbook: &Playbook, view: &View, identity: &str, row: &[Option<St
             }
         }
     }
+    // Several parts may show the same.
     record.entitlements.sort();
+    record.entitlements.dedup();
     record
 }
 

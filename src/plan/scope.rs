@@ -15,7 +15,7 @@ use crate::{
         check::USER_ROW,
         locator::{By, Find, Name},
         step::Use,
-        syntax::{self, Column, Detail, Module, Parameter},
+        syntax::{self, Column, Module, Parameter},
         template::{self, TemplateError},
     },
     query as page,
@@ -25,7 +25,7 @@ use crate::{
 /// The values for templates, and the playbook or module with the targets.
 #[derive(Debug, Clone)]
 pub struct Scope {
-    source: Arc<Source>,
+    pub(super) source: Arc<Source>,
     /// The module whose steps are running.
     module: Option<Arc<LoadedModule>>,
     pub(super) subject: Option<Subject>,
@@ -33,7 +33,7 @@ pub struct Scope {
 }
 
 /// The frames around an element, from the top document inwards, and the query inside the last frame.
-type Placed = (Vec<Target>, Query);
+pub(super) type Placed = (Vec<Target>, Query);
 
 impl Scope {
     pub(super) fn new(source: Arc<Source>, subject: Option<Subject>, values: Value) -> Self {
@@ -197,7 +197,7 @@ impl Scope {
             return Err(Failure::new(Code::PlaybookInvalid, "the targets refer to each other in a circle"));
         }
         match locator {
-            Locator::Named(name) if name.value == USER_ROW => any.push(self.user_row()?),
+            Locator::Named(name) if name.value == USER_ROW => any.extend(self.user_row()?),
             Locator::Named(name) => match self.named_target(&name.value) {
                 Some(target) => self.alternatives(target, any, depth + 1)?,
                 None => {
@@ -215,102 +215,6 @@ impl Scope {
             Locator::Find(find) => any.push(self.query(find)?),
         }
         Ok(())
-    }
-
-    /// The record where the user was read: on the detail page, if there is one, or else in the list.
-    fn user_row(&self) -> Result<Placed, Failure> {
-        let view = self.find_view()?;
-        let Some(detail) = &view.detail else { return self.list_row() };
-        let mut rows = self.page_of_record(detail)?;
-        let frame = std::mem::take(&mut rows.within.frame);
-        self.record(rows, detail.columns.get(self.identity()?)).map(|query| (frame, query))
-    }
-
-    /// A detail page, as a list with one record.
-    fn page_of_record(&self, detail: &Detail) -> Result<page::Rows, Failure> {
-        let record = self.target(&detail.within, false)?;
-        let document = Target::from(Query::new(page::By::Css("body".to_owned())));
-        Ok(page::Rows {
-            within: Target { frame: record.frame, ..document },
-            each: record.any.into_iter().next(),
-        })
-    }
-
-    /// The detail page of the record with this identity.
-    pub fn detail_record(&self, detail: &Detail, column: &Column, identity: &str) -> Result<Target, Failure> {
-        let mut rows = self.page_of_record(detail)?;
-        let frame = std::mem::take(&mut rows.within.frame);
-        let record = page::RecordQuery {
-            rows,
-            column: self.column(column)?,
-            equals: identity.to_owned(),
-            ignore_case: self.subject.as_ref().is_some_and(|subject| subject.ignore_case),
-        };
-        Ok(placed((frame, Query::new(page::By::Record(Box::new(record))))))
-    }
-
-    /// A detail page, as a question to the page.
-    pub fn detail_view(&self, detail: &Detail) -> Result<page::View, Failure> {
-        self.asked(self.page_of_record(detail)?, &detail.columns)
-    }
-
-    fn find_view(&self) -> Result<&syntax::View, Failure> {
-        let view = self.source.playbook.view_of_user();
-        view.ok_or_else(|| Failure::new(Code::Internal, "`user row` without find_user and its view"))
-    }
-
-    fn identity(&self) -> Result<&str, Failure> {
-        let subject = self.subject.as_ref().map(|subject| subject.attribute.as_str());
-        subject.ok_or_else(|| Failure::new(Code::Internal, "`user row` without a user"))
-    }
-
-    /// The user's record in the list.
-    fn list_row(&self) -> Result<Placed, Failure> {
-        let view = self.find_view()?;
-        let mut rows = self.rows(view.rows.as_ref())?;
-        let frame = std::mem::take(&mut rows.within.frame);
-        self.record(rows, view.columns.get(self.identity()?)).map(|query| (frame, query))
-    }
-
-    fn record(&self, rows: page::Rows, column: Option<&Column>) -> Result<Query, Failure> {
-        let bug = |what: &str| Failure::new(Code::Internal, format!("`user row` without {what}"));
-        let subject = self.subject.as_ref().ok_or_else(|| bug("a user"))?;
-        let column = self.column(column.ok_or_else(|| bug("an identity column"))?)?;
-        Ok(Query::new(page::By::Record(Box::new(page::RecordQuery {
-            rows,
-            column,
-            equals: subject.value.clone(),
-            ignore_case: subject.ignore_case,
-        }))))
-    }
-
-    /// The record of the user in the list.
-    pub fn user_record(&self) -> Result<Target, Failure> {
-        self.list_row().map(placed)
-    }
-
-    /// An element inside the record with this identity.
-    pub fn inside_record(
-        &self,
-        view: &syntax::View,
-        column: &Column,
-        identity: &str,
-        inner: &Locator,
-    ) -> Result<Target, Failure> {
-        let mut rows = self.rows(view.rows.as_ref())?;
-        let frame = std::mem::take(&mut rows.within.frame);
-        let record = page::RecordQuery {
-            rows,
-            column: self.column(column)?,
-            equals: identity.to_owned(),
-            ignore_case: false,
-        };
-        let record = Target::from(Query::new(page::By::Record(Box::new(record))));
-        let mut target = self.target(inner, false)?;
-        for query in &mut target.any {
-            query.within = Some(Box::new(record.clone()));
-        }
-        Ok(Target { frame, ..target })
     }
 
     fn query(&self, find: &Find) -> Result<Placed, Failure> {
@@ -401,7 +305,7 @@ impl Scope {
         self.asked(self.rows(view.rows.as_ref())?, &view.columns)
     }
 
-    fn asked(&self, rows: page::Rows, columns: &Names<Column>) -> Result<page::View, Failure> {
+    pub(super) fn asked(&self, rows: page::Rows, columns: &Names<Column>) -> Result<page::View, Failure> {
         let whole = self.subject.as_ref().and_then(|subject| {
             let column = columns.names().position(|name| name == subject.attribute)?;
             Some(page::WholeRecord {
@@ -422,7 +326,7 @@ impl Scope {
         Ok(page::View { rows, columns: columns.collect::<Result<_, Failure>>()?, whole })
     }
 
-    fn column(&self, column: &Column) -> Result<ColumnAt, Failure> {
+    pub(super) fn column(&self, column: &Column) -> Result<ColumnAt, Failure> {
         let at = match (&column.column, &column.cell, &column.each) {
             (Some(header), ..) => ColumnAt::Header(TextMatch::Exact(header.value.clone())),
             (None, Some(cell), _) => ColumnAt::Cell(self.first(cell)?),
@@ -450,7 +354,7 @@ impl Scope {
         self.rows(view.rows.as_ref()).map(|rows| rows.within)
     }
 
-    fn rows(&self, rows: Option<&syntax::Rows>) -> Result<page::Rows, Failure> {
+    pub(super) fn rows(&self, rows: Option<&syntax::Rows>) -> Result<page::Rows, Failure> {
         let Some(rows) = rows else {
             // The page is the record.
             let whole = |name: &str| Query::new(page::By::Css(name.to_owned()));
@@ -494,6 +398,6 @@ fn missing(template: &str, name: &str) -> Failure {
     ))
 }
 
-fn placed((frame, query): Placed) -> Target {
+pub(super) fn placed((frame, query): Placed) -> Target {
     Target { frame, ..Target::from(query) }
 }

@@ -185,7 +185,7 @@ impl Checker<'_> {
                 "an overlay changes nothing, so it cannot have a commit",
             );
         }
-        for steps in self.playbook.views.iter().filter_map(|(_, view)| view.prepare.as_ref()) {
+        for steps in self.playbook.views.iter().flat_map(|(_, view)| view.every_prepare()) {
             self.no_commits(
                 steps,
                 Finding::CommitInRead,

@@ -240,7 +240,7 @@ pub fn each_step_of<'p>(playbook: &'p Playbook, visit: &mut dyn FnMut(&'p Step))
     let login = playbook.login.iter().flat_map(|login| login.password.iter().chain(&login.sso));
     let overlays = playbook.overlays.iter().map(|overlay| &overlay.steps);
     let operations = playbook.operations.iter().filter_map(|(_, body)| body.steps.as_ref());
-    let views = playbook.views.iter().filter_map(|(_, view)| view.prepare.as_ref());
+    let views = playbook.views.iter().flat_map(|(_, view)| view.every_prepare());
     for steps in login.chain(overlays).chain(views).chain(operations) {
         each_step(steps, visit);
     }

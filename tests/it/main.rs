@@ -25,4 +25,5 @@ mod scenario;
 mod schema;
 mod sessions;
 mod site;
+mod spread;
 mod wire;

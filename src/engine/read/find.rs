@@ -10,6 +10,7 @@ use super::{
         page::StepError,
         run::{Run, ms},
     },
+    detail::InFront,
     rows::{Row, Whole},
 };
 use crate::{
@@ -72,9 +73,11 @@ impl Run<'_> {
                 done => break done?,
             }
         };
-        if let (Some(detail), [row]) = (&view.detail, rows.as_mut_slice()) {
-            let who = self.subject().to_owned();
-            *row = self.open_detail(view, detail, &who, std::mem::take(row)).await?;
+        if let ([_, ..], [row]) = (&*view.detail, rows.as_mut_slice()) {
+            let place = view.columns.names().position(|name| name == self.identity());
+            let shown = place.and_then(|place| row.get(place).cloned().flatten());
+            let who = shown.unwrap_or_else(|| self.subject().to_owned());
+            *row = self.read_details(view, &who, std::mem::take(row), InFront::Record).await?;
         }
         Ok((rows, pages))
     }

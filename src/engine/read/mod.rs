@@ -1,5 +1,6 @@
 //! Reading records: one user, all users, all entitlements.
 
+mod detail;
 mod find;
 mod namesakes;
 mod quiet;

@@ -1,4 +1,4 @@
-//! Reading a view: its pages, and the page of each record.
+//! Reading a view: its pages.
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -15,7 +15,10 @@ use super::{
 use crate::{
     contract::{Code, Failure},
     plan::diff,
-    playbook::syntax::{Detail, FindUser, Until, View},
+    playbook::{
+        Step,
+        syntax::{FindUser, Until, View},
+    },
     query::{Answer, Ask, BETWEEN, Condition, ScrollTo, State, canonical},
 };
 
@@ -30,17 +33,22 @@ impl Run<'_> {
         // What the committed page had to send has left it.
         self.only_reads();
         if let Some(steps) = &view.prepare {
-            let source = std::sync::Arc::clone(&self.plan.playbook);
-            let name =
-                source.playbook.views.iter().find(|(_, other)| other == view).map(|(name, _)| &name.value);
-            let prefix = format!("views.{}.prepare", name.map_or("", String::as_str));
-            let planned = crate::plan::number(&source, steps, &prefix);
-            Box::pin(self.steps(&planned)).await.map_err(StepError::Known)?;
+            self.prepare(view, steps, "prepare").await?;
         }
         let frame = self.attempt.scope.container(view)?.frame;
         // A page of the user's own is asked for by its address.
         let about = self.subject().to_owned();
         self.read_after(since, address_names(&address, &about).then_some(about.as_str()), &frame);
+        Ok(())
+    }
+
+    /// Runs the steps of a view. `part`: their place in it.
+    pub(super) async fn prepare(&mut self, view: &View, steps: &[Step], part: &str) -> Result<(), StepError> {
+        let source = std::sync::Arc::clone(&self.plan.playbook);
+        let name = source.playbook.views.iter().find(|(_, other)| other == view).map(|(name, _)| &name.value);
+        let prefix = format!("views.{}.{part}", name.map_or("", String::as_str));
+        let planned = crate::plan::number(&source, steps, &prefix);
+        Box::pin(self.steps(&planned)).await.map_err(StepError::Known)?;
         Ok(())
     }
 
@@ -57,7 +65,12 @@ impl Run<'_> {
     }
 
     /// The records of a page, when none of its rows is empty any more. `some`: there has to be one.
-    async fn whole_page(&mut self, view: &View, read: &RowsRead, some: bool) -> Result<Vec<Row>, StepError> {
+    pub(super) async fn whole_page(
+        &mut self,
+        view: &View,
+        read: &RowsRead,
+        some: bool,
+    ) -> Result<Vec<Row>, StepError> {
         let until = self.until(READ_TIME);
         loop {
             let page = self.records(view).await?;
@@ -208,7 +221,12 @@ impl Run<'_> {
     }
 
     /// Opens the next page. Returns false after the last one.
-    async fn next_page(&mut self, view: &View, pages: u32, read: &mut RowsRead) -> Result<bool, StepError> {
+    pub(super) async fn next_page(
+        &mut self,
+        view: &View,
+        pages: u32,
+        read: &mut RowsRead,
+    ) -> Result<bool, StepError> {
         let Some(paging) = &view.pages else { return Ok(false) };
         let next = paging.next.as_ref().or(paging.more.as_ref());
         let next = match next {
@@ -322,111 +340,6 @@ impl Run<'_> {
             read.has_moved(total)
         };
         Ok(Walked { rows: read.rows, pages, shown, last_page_seen, stopped_by, moved })
-    }
-
-    /// All records of a view, with what the page of each record shows.
-    pub(crate) async fn walk_with_details(&mut self, view: &View) -> Result<Walked, StepError> {
-        let mut walked = self.walk(view).await?;
-        let (Some(detail), Some(key)) =
-            (&view.detail, view.columns.names().position(|name| name == self.identity()))
-        else {
-            return Ok(walked);
-        };
-        for row in &mut walked.rows {
-            let Some(who) = row.get(key).cloned().flatten() else { continue };
-            self.show_record(view, detail, &who).await?;
-            *row = self.open_detail(view, detail, &who, std::mem::take(row)).await?;
-            let back = self.attempt.scope.target(&detail.back, false)?;
-            let since = self.mark();
-            self.press_on(back, STEP_TIME).await?;
-            let frame = self.attempt.scope.container(view)?.frame;
-            self.read_after(since, None, &frame);
-            self.settle().await?;
-        }
-        Ok(walked)
-    }
-
-    /// Opens the page of the list that shows this record.
-    async fn show_record(&mut self, view: &View, detail: &Detail, who: &str) -> Result<(), StepError> {
-        let Some(column) = view.columns.get(self.identity()) else { return Ok(()) };
-        let target = self.attempt.scope.inside_record(view, column, who, &detail.open)?;
-        let there = Condition { target, state: State::Visible };
-        let list = Condition { target: self.attempt.scope.container(view)?, state: State::Visible };
-        self.first_of(vec![there.clone(), list], READ_TIME).await?;
-        if self.holds(vec![there.clone()]).await? == [true] {
-            return Ok(());
-        }
-        self.open_view(view).await?;
-        let mut read = RowsRead::new(view, self.identity());
-        let mut pages = 0;
-        loop {
-            pages += 1;
-            let page = self.whole_page(view, &read, false).await?;
-            read.add(page);
-            if self.holds(vec![there.clone()]).await? == [true] {
-                return Ok(());
-            }
-            if !self.next_page(view, pages, &mut read).await? {
-                let message = format!("`{who}` was in the list before, and is not there now");
-                return Err(Failure::new(Code::ListIncomplete, message).into());
-            }
-        }
-    }
-
-    /// Opens the page of the record with this identity, and reads it. The page stays in front.
-    pub(crate) async fn open_detail(
-        &mut self,
-        view: &View,
-        detail: &Detail,
-        who: &str,
-        mut row: Row,
-    ) -> Result<Row, StepError> {
-        let identity = self.identity().to_owned();
-        let (Some(column), Some(there)) = (view.columns.get(&identity), detail.columns.get(&identity)) else {
-            return Err(Failure::new(
-                Code::PlaybookInvalid,
-                "the page of a record does not show its identity",
-            )
-            .into());
-        };
-        let shown = row.get(view.columns.names().position(|name| name == identity).unwrap_or_default());
-        let shown = shown.cloned().flatten().unwrap_or_else(|| who.to_owned());
-        let open = self.attempt.scope.inside_record(view, column, &shown, &detail.open)?;
-        let since = self.mark();
-        self.press_on(open, STEP_TIME).await?;
-        let frame = self.attempt.scope.target(&detail.within, false)?.frame;
-        self.read_after(since, None, &frame);
-        self.settle().await?;
-        let page = self.attempt.scope.detail_record(detail, there, &shown)?;
-        let came = self.first_of(vec![Condition { target: page, state: State::Visible }], READ_TIME).await;
-        if let Err(error) = came {
-            // If the element around the record is missing too, the error names that element.
-            let holder = Condition {
-                target: self.attempt.scope.target(&detail.within, false)?,
-                state: State::Visible,
-            };
-            if matches!(error, StepError::Refused(_)) {
-                self.first_of(vec![holder], POLL).await?;
-            }
-            return Err(error);
-        }
-        let asked = self.attempt.scope.detail_view(detail)?;
-        let read = match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
-            Answer::Records(records) => records.rows,
-            other => return Err(unexpected(&other)),
-        };
-        match <[Row; 1]>::try_from(read) {
-            Ok([more]) => {
-                row.extend(more);
-                Ok(row)
-            }
-            Err(rows) => Err(Failure::new(
-                Code::AmbiguousUser,
-                format!("the page of `{who}` shows {} records", rows.len()),
-            )
-            .hint("name one element in `detail.in`")
-            .into()),
-        }
     }
 
     /// The records of a view, as a list of objects for templates.

@@ -17,27 +17,7 @@ impl Checker<'_> {
         for origin in self.playbook.origins.iter() {
             self.template(origin, &before_user);
         }
-        for (_, view) in self.playbook.views.iter() {
-            self.template(&view.open, &anywhere);
-            if let Some(steps) = &view.prepare {
-                self.steps(steps, &anywhere, &mut used);
-            }
-            let rows = view.rows.iter().flat_map(|rows| std::iter::once(&rows.within).chain(&rows.each));
-            let cells = view.columns.iter().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
-            if let Some(detail) = &view.detail {
-                let cells = detail.columns.iter().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
-                for locator in [&detail.open, &detail.within, &detail.back].into_iter().chain(cells) {
-                    self.locator(locator, &anywhere, &mut used);
-                }
-            }
-            for next in view.pages.iter().flat_map(|pages| &pages.next) {
-                self.locator(next, &Place { paging: true, ..Place::default() }, &mut used);
-            }
-            let pages = view.pages.iter().flat_map(|p| p.more.iter().chain(&p.total));
-            for locator in rows.chain(cells).chain(pages) {
-                self.locator(locator, &before_user, &mut used);
-            }
-        }
+        self.names_of_views(&anywhere, &mut used);
         self.duration(self.playbook.settle.as_ref());
         if let Some(find) = &self.playbook.find_user {
             if let Some(search) = &find.search {
@@ -74,11 +54,46 @@ impl Checker<'_> {
         for (name, operation) in self.playbook.operations.iter() {
             if let Some(steps) = &operation.steps {
                 let creates = name.value == Operation::UserCreate.as_str();
-                let place = Place { row: !creates, job: true, new_user: creates, ..Place::default() };
+                let place = Place {
+                    row: !creates,
+                    record: !creates,
+                    job: true,
+                    new_user: creates,
+                    ..Place::default()
+                };
                 self.steps(steps, &place, &mut used);
             }
         }
         self.targets(&mut used);
+    }
+
+    fn names_of_views(&mut self, anywhere: &Place, used: &mut BTreeSet<String>) {
+        let before_user = Place::default();
+        for (_, view) in self.playbook.views.iter() {
+            self.template(&view.open, anywhere);
+            if let Some(steps) = &view.prepare {
+                self.steps(steps, anywhere, used);
+            }
+            let rows = view.rows.iter().flat_map(|rows| std::iter::once(&rows.within).chain(&rows.each));
+            let cells = view.columns.iter().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
+            for part in view.detail.iter() {
+                let place = Place { record: true, ..anywhere.clone() };
+                let cells = part.columns.iter().flat_map(|(_, c)| c.cell.iter().chain(&c.each));
+                for locator in part.open.iter().chain([&part.within]).chain(&part.back).chain(cells) {
+                    self.locator(locator, &place, used);
+                }
+                if let Some(steps) = &part.prepare {
+                    self.steps(steps, &place, used);
+                }
+            }
+            for next in view.pages.iter().flat_map(|pages| &pages.next) {
+                self.locator(next, &Place { paging: true, ..Place::default() }, used);
+            }
+            let pages = view.pages.iter().flat_map(|p| p.more.iter().chain(&p.total));
+            for locator in rows.chain(cells).chain(pages) {
+                self.locator(locator, &before_user, used);
+            }
+        }
     }
 
     /// Checks the names in a module.
@@ -109,7 +124,7 @@ impl Checker<'_> {
 
     /// Checks the targets: their locators, circles, and targets without a use.
     fn targets(&mut self, used: &mut BTreeSet<String>) {
-        let everywhere = Place { row: true, job: true, ..Place::default() };
+        let everywhere = Place { row: true, record: true, job: true, ..Place::default() };
         let mut graph = BTreeMap::new();
         for (name, locator) in self.playbook.targets.iter() {
             let mut uses = BTreeSet::new();

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 /// What may be named at a place.
 #[derive(Clone, Default)]
 pub(super) struct Place {
-    /// Is a user's record known here?
+    /// Is the user's record in front here?
     pub row: bool,
+    /// Is known here what was read of a record?
+    pub record: bool,
     /// Are the job's user and entitlements known here?
     pub job: bool,
     /// May secrets be typed here?

@@ -127,12 +127,19 @@ impl Checker<'_> {
     }
 
     fn view(&mut self, view: &View, of_entitlements: bool) {
-        if let Some(detail) = &view.detail {
-            for (column, at) in detail.columns.iter().filter(|(_, at)| at.column.is_some()) {
-                let _ = at;
-                self.note(Finding::BadColumn, column.span, "a detail page has no column headers").help =
-                    Some("write a locator for the element: `cell: { testid: email }`".into());
-            }
+        let in_details = view.detail.iter().flat_map(|part| part.columns.iter());
+        for (column, _) in in_details.filter(|(_, at)| at.column.is_some()) {
+            self.note(Finding::BadColumn, column.span, "a detail page has no column headers").help =
+                Some("write a locator for the element: `cell: { testid: email }`".into());
+        }
+        if let Some(first) = view.detail.first()
+            && first.open.is_none()
+            && first.prepare.is_none()
+            && let Some((column, _)) = first.columns.iter().next()
+        {
+            self.note(Finding::BadColumn, column.span, "nothing opens this detail page").help = Some(
+                "add `open:` with the element to click inside the record, or `prepare:` with steps".into(),
+            );
         }
         for (column, at) in view.every_column() {
             self.column(view, column, at, of_entitlements);
@@ -256,13 +263,15 @@ impl Checker<'_> {
             );
             self.note(Finding::IdentityNotRead, find.view.span, message).help =
                 Some(format!("add `{identity}: {{ column: … }}` to its columns"));
-        } else if view.detail.as_ref().is_some_and(|detail| detail.columns.get(identity).is_none()) {
+        } else if let Some(part) = view.detail.iter().find(|part| part.columns.get(identity).is_none()) {
             let message = format!(
                 "the detail page of `{}` does not read `{identity}`, which identifies the user",
                 find.view.value
             );
-            self.note(Finding::IdentityNotRead, find.view.span, message).help =
-                Some(format!("add `{identity}: {{ cell: … }}` to `detail.columns`"));
+            let span = part.columns.iter().next().map_or(find.view.span, |(column, _)| column.span);
+            self.note(Finding::IdentityNotRead, span, message).help = Some(format!(
+                "add `{identity}: {{ cell: … }}` to these columns: each part shows that it is about the user"
+            ));
         }
         let counted = view.pages.as_ref().is_some_and(|p| p.total.is_some());
         let proved = find.absent.is_some() || (find.search.is_none() && counted);

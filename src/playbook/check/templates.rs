@@ -94,7 +94,7 @@ impl Checker<'_> {
                 })
             }
             "record" if place.captures.contains("record") => None,
-            "record" if place.job && place.row => {
+            "record" if place.record => {
                 let columns = self
                     .playbook
                     .view_of_user()

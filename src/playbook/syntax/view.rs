@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::playbook::{
-    at::{At, List, Names},
+    at::{At, List, Names, OneOrMany},
     locator::Locator,
     step::Step,
 };
@@ -30,15 +30,20 @@ pub struct View {
     /// How to get to the next page.
     #[serde(default)]
     pub pages: Option<Pages>,
-    /// Attributes that only the detail page of a record shows.
+    /// Attributes that only the detail page of a record shows; a list, if several pages or tabs show them.
     #[serde(default)]
-    pub detail: Option<Detail>,
+    pub detail: OneOrMany<Detail>,
 }
 
 impl View {
-    /// The columns of the list, followed by the columns of the detail page.
+    /// The columns of the list, followed by the columns of each part of the detail.
     pub fn every_column(&self) -> impl Iterator<Item = &(At<String>, Column)> {
-        self.columns.iter().chain(self.detail.iter().flat_map(|detail| detail.columns.iter()))
+        self.columns.iter().chain(self.detail.iter().flat_map(|part| part.columns.iter()))
+    }
+
+    /// The steps before the list is read, and those before each part of the detail.
+    pub fn every_prepare(&self) -> impl Iterator<Item = &List<Step>> {
+        self.prepare.iter().chain(self.detail.iter().filter_map(|part| part.prepare.as_ref()))
     }
 
     /// The column of an attribute, on the list or on the detail page.
@@ -47,20 +52,28 @@ impl View {
     }
 }
 
-/// The detail page of each record.
+/// The detail page of each record, or one part of it.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Detail {
-    /// The element to click inside the record. After a user is read, the browser stays on the user's detail page, and
-    /// `user row` is there.
-    pub open: Locator,
-    /// The element that contains the record on the detail page.
+    /// The element to click inside the record, in the list. After a user is read, the browser stays on the user's last part,
+    /// and `user row` is there.
+    #[serde(default)]
+    pub open: Option<Locator>,
+    /// The steps before reading: choose a tab, open another page. They know what was read so far as `record.…`.
+    #[serde(default)]
+    pub prepare: Option<List<Step>>,
+    /// `true`: this opens a window. The window is closed after it was read.
+    #[serde(default)]
+    pub window: bool,
+    /// The element that contains the record on the page.
     #[serde(rename = "in")]
     pub within: Locator,
-    /// The attributes on the detail page, including the identity. Each needs `cell` or `each`.
+    /// The attributes in this part, including the identity. Each needs `cell` or `each`.
     pub columns: Names<Column>,
-    /// The element to click to return to the list.
-    pub back: Locator,
+    /// The element to click to return to the list. Without it, the view is opened again.
+    #[serde(default)]
+    pub back: Option<Locator>,
 }
 
 /// The elements that are the records.
