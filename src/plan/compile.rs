@@ -17,7 +17,12 @@ use super::{
 };
 use crate::{
     contract::{Code, Failure, Job, LoginMethod, Operation},
-    playbook::{Span, Step, at::List, request::RequestPattern, syntax::OperationSteps},
+    playbook::{
+        Span, Step,
+        at::List,
+        request::RequestPattern,
+        syntax::{OperationSteps, View},
+    },
     query::{same, visible},
 };
 
@@ -249,21 +254,29 @@ impl Compiler<'_> {
             known.steps(&number(self.source, signing_in, way))?;
         }
         let find = playbook.find_user.as_ref().filter(|_| self.job.operation.about_a_user());
-        for view in find.iter().map(|find| &find.view).chain(body.every_view()) {
-            let name = &view.value;
-            if let Some(view) = playbook.views.get(name) {
-                known.view(name, &view.open)?;
-                let prepare = view.prepare.as_deref().unwrap_or_default();
-                known.steps(&number(self.source, prepare, &format!("views.{name}.prepare")))?;
-                for (index, part) in view.detail.iter().enumerate() {
-                    let prepare = part.prepare.as_deref().unwrap_or_default();
-                    let prefix = format!("views.{name}.detail[{index}].prepare");
-                    known.steps(&number(self.source, prepare, &prefix))?;
-                }
+        for name in find.iter().map(|find| &find.view).chain(body.every_view()) {
+            let Some(view) = playbook.views.get(&name.value) else { continue };
+            self.nothing_missing_in(&name.value, view, &known)?;
+            for (name, other) in view.also.iter().zip(&view.joined) {
+                self.nothing_missing_in(&name.value, other, &known)?;
             }
         }
         find.map_or(Ok(()), |find| known.find_user(find))?;
         known.steps(steps)
+    }
+
+    /// Refuses the job if it lacks a value that a view needs.
+    fn nothing_missing_in(&self, name: &str, view: &View, known: &Known) -> Result<(), Failure> {
+        known.view(name, &view.open)?;
+        let own = view.prepare.iter().map(|steps| (format!("views.{name}.prepare"), steps));
+        let parts = view.detail.iter().enumerate();
+        let parts = parts.filter_map(|(index, part)| {
+            Some((format!("views.{name}.detail[{index}].prepare"), part.prepare.as_ref()?))
+        });
+        for (prefix, steps) in own.chain(parts) {
+            known.steps(&number(self.source, steps, &prefix))?;
+        }
+        Ok(())
     }
 
     /// The steps to sign in with, and their name.

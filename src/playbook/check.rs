@@ -82,6 +82,7 @@ pub fn check(playbook: &Playbook, modules: &Modules) -> Vec<Diagnostic> {
     checker.views();
     checker.find_user();
     checker.listed_identity();
+    checker.joined_identity();
     checker.protected_kinds();
     checker.login();
     checker.requests();

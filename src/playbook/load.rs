@@ -83,7 +83,7 @@ pub fn load(path: &str, folder: &str, source: &str, modules: &Modules) -> Loaded
     let digest = format!("sha256:{}", digest::sha256(source));
     let findings: Findings = RefCell::default();
     let tree = node::parse(source);
-    let playbook = match &tree {
+    let mut playbook = match &tree {
         Ok(tree) => reader::read::<Playbook>(tree, &findings),
         Err(diagnostic) => {
             findings.borrow_mut().push(diagnostic.clone());
@@ -91,6 +91,7 @@ pub fn load(path: &str, folder: &str, source: &str, modules: &Modules) -> Loaded
         }
     };
     let mut findings = findings.into_inner();
+    playbook.iter_mut().for_each(Playbook::join_views);
     if let (Some(playbook), Ok(tree)) = (&playbook, &tree) {
         let broken = node::broken_parts(tree, &findings);
         findings.extend(check(playbook, modules).into_iter().filter(|finding| !follows(finding, &broken)));

@@ -27,17 +27,20 @@ struct App {
     users: Arc<Mutex<Vec<Value>>>,
     /// Whose card the window shows, whoever was asked for.
     card_of: Option<usize>,
+    /// How many desks the list counts, and does not show.
+    hidden_desks: usize,
 }
 
 impl App {
     fn new() -> Self {
         let user = |mail: &str, name: &str, title: &str| json!({ "mail": mail, "name": name, "title": title, "phone": "+44 1", "role": "Member", "city": "London" });
-        let users = vec![
+        let mut users = vec![
             user("svc@acme.example", "Service", "Robot"),
             user("ada@acme.example", "Ada Byron", "Engineer"),
             user("bo@acme.example", "Bo Diddley", "Singer"),
         ];
-        Self { users: Arc::new(Mutex::new(users)), card_of: None }
+        users[1]["desk"] = "D7".into();
+        Self { users: Arc::new(Mutex::new(users)), card_of: None, hidden_desks: 0 }
     }
 
     fn user(&self, at: usize) -> Value {
@@ -50,6 +53,7 @@ impl App {
         let routes = Router::new()
             .route("/login", get(login).post(signed_in))
             .route("/users", get(list))
+            .route("/desks", get(desks))
             .route("/users/{at}", get(profile).post(save))
             .route("/users/{at}/contact", get(contact))
             .route("/users/{at}/access", get(access))
@@ -93,6 +97,23 @@ async fn list(State(app): State<App>) -> Html<String> {
     let text = format!(
         "<p>{} users</p><table aria-label=Users><thead><tr><th>Email<th>Links</tr></thead><tbody>{rows}</tbody></table>",
         users.len()
+    );
+    page(&Value::Null, 0, &text)
+}
+
+/// Another list, of those who have a desk.
+async fn desks(State(app): State<App>) -> Html<String> {
+    let users = app.users.lock().expect("no panic").clone();
+    let rows: Vec<String> = users
+        .iter()
+        .filter_map(|user| {
+            Some(format!("<tr><td>{}<td>{}</tr>", user["mail"].as_str()?, user["desk"].as_str()?))
+        })
+        .collect();
+    let text = format!(
+        "<p>{} desks</p><table aria-label=Desks><thead><tr><th>User<th>Desk</tr></thead><tbody>{}</tbody></table>",
+        rows.len() + app.hidden_desks,
+        rows.concat()
     );
     page(&Value::Null, 0, &text)
 }
@@ -157,6 +178,7 @@ views:
     rows: { in: { table: Users } }
     columns: { userName: { column: Email } }
     pages: { next: { button: Next }, until: absent, max: 5, total: { text: "{n} users" } }
+    also: [desks]
     detail:
       - open: { link: Card }
         window: true
@@ -171,6 +193,11 @@ views:
       - prepare: [ { expect: { text: "{{ record.displayName }}" } }, { click: { link: Access } } ]
         in: { main: ~ }
         columns: { userName: { cell: { testid: mail } }, role: { cell: { testid: role } } }
+  desks:
+    open: /desks
+    rows: { in: { table: Desks } }
+    columns: { userName: { column: User }, division: { column: Desk, without: none } }
+    pages: { next: { button: Next }, until: absent, max: 5, total: { text: "{n} desks" } }
 find_user: { view: users }
 login:
   signed_in: { link: Users }
@@ -239,6 +266,7 @@ async fn a_record_on_tabs_pages_and_in_a_window_is_read_updated_and_read_back() 
         ("title", "Engineer"),
         ("phoneNumbers", "+44 1"),
         ("addresses", "London"),
+        ("division", "D7"),
     ] {
         assert_eq!(shown[name], value, "{shown}");
     }
@@ -261,16 +289,19 @@ async fn a_record_on_tabs_pages_and_in_a_window_is_read_updated_and_read_back() 
     let listed = room.run(&app, "user.list", json!({})).await;
     assert_eq!(listed.outcome, Outcome::Succeeded, "{:?}", listed.error);
     let users = listed.users.unwrap_or_default();
-    let seen: Vec<(&str, &str, usize)> = users
+    let seen: Vec<(&str, &str, &str)> = users
         .iter()
-        .map(|user| (user.user_name.as_str(), user.attributes["title"].as_str(), user.entitlements.len()))
+        .map(|user| {
+            (user.user_name.as_str(), user.attributes["title"].as_str(), user.attributes["division"].as_str())
+        })
         .collect();
+    assert!(users.iter().all(|user| user.entitlements.len() == 1), "{users:?}");
     assert_eq!(
         seen,
         [
-            ("svc@acme.example", "Robot", 1),
-            ("ada@acme.example", "Countess", 1),
-            ("bo@acme.example", "Singer", 1)
+            ("svc@acme.example", "Robot", "none"),
+            ("ada@acme.example", "Countess", "D7"),
+            ("bo@acme.example", "Singer", "none")
         ]
     );
     room.end().await;
@@ -290,5 +321,25 @@ async fn a_part_about_somebody_else_is_not_taken_for_the_users() {
         refused.error
     );
     assert_eq!(app.user(1)["title"], "Engineer");
+    room.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_in_another_list_is_known_only_if_that_list_is_complete() {
+    let room = Room::new();
+    let bo = || json!({ "user": { "userName": "bo@acme.example" } });
+    let app = App::new();
+    let read = room.run(&app, "user.get", bo()).await;
+    assert_eq!(
+        read.after.map(|user| user.attributes["division"].clone()).as_deref(),
+        Some("none"),
+        "{:?}",
+        read.error
+    );
+
+    let app = App { hidden_desks: 1, ..App::new() };
+    let read = room.run(&app, "user.get", bo()).await;
+    assert_eq!(read.outcome, Outcome::Failed);
+    assert_eq!(read.error.map(|error| error.code), Some(Code::ListIncomplete));
     room.end().await;
 }

@@ -32,17 +32,16 @@ pub(super) enum InFront {
 impl Run<'_> {
     /// All records of a view, with what the pages of each record show.
     pub(crate) async fn walk_with_details(&mut self, view: &View) -> Result<Walked, StepError> {
+        let joined = self.read_joined(view).await?;
         let mut walked = self.walk(view).await?;
         let Some(key) = view.columns.names().position(|name| name == self.identity()) else {
             return Ok(walked);
         };
-        if view.detail.is_empty() {
-            return Ok(walked);
-        }
         let stays = view.detail.iter().any(|part| !part.window);
         let mut front = InFront::List;
         for row in &mut walked.rows {
             let Some(who) = row.get(key).cloned().flatten() else { continue };
+            self.join(view, &joined, &who, row)?;
             *row = self.read_details(view, &who, std::mem::take(row), front).await?;
             front = if stays { InFront::Part } else { InFront::List };
         }

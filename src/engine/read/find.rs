@@ -59,6 +59,7 @@ impl Run<'_> {
     /// read is read again.
     async fn rows_about_user(&mut self, view: &View, find: &FindUser) -> Result<(Vec<Row>, u32), StepError> {
         self.attempt.list_moves = 0;
+        let joined = self.read_joined(view).await?;
         let (mut rows, pages) = loop {
             let moves = self.attempt.list_moves;
             let looked = match &find.search {
@@ -73,10 +74,11 @@ impl Run<'_> {
                 done => break done?,
             }
         };
-        if let ([_, ..], [row]) = (&*view.detail, rows.as_mut_slice()) {
+        if let [row] = rows.as_mut_slice() {
             let place = view.columns.names().position(|name| name == self.identity());
             let shown = place.and_then(|place| row.get(place).cloned().flatten());
             let who = shown.unwrap_or_else(|| self.subject().to_owned());
+            self.join(view, &joined, &who, row)?;
             *row = self.read_details(view, &who, std::mem::take(row), InFront::Record).await?;
         }
         Ok((rows, pages))

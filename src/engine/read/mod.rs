@@ -2,6 +2,7 @@
 
 mod detail;
 mod find;
+mod joined;
 mod namesakes;
 mod quiet;
 mod reading;

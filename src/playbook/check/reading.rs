@@ -116,6 +116,23 @@ impl Checker<'_> {
         }
     }
 
+    /// Views are joined by the identity.
+    pub(super) fn joined_identity(&mut self) {
+        let identity = self.identity();
+        for name in self.playbook.views.iter().flat_map(|(_, view)| &view.also) {
+            if let Some(other) = self.playbook.views.get(&name.value)
+                && other.columns.get(&identity).is_none()
+            {
+                let message = format!(
+                    "the view `{}` does not read `{identity}`, which identifies the user",
+                    name.value
+                );
+                self.note(Finding::IdentityNotRead, name.span, message).help =
+                    Some(format!("add `{identity}: {{ column: … }}` to its columns: views are joined by it"));
+            }
+        }
+    }
+
     /// What a view declares as never shown.
     pub(super) fn declared_unread(&mut self, view: &View) {
         for name in &view.unread {

@@ -114,8 +114,9 @@ impl Checker<'_> {
             }
         }
         let named = self.playbook.operations.iter().flat_map(|(_, o)| o.every_view());
+        let also = self.playbook.views.iter().flat_map(|(_, view)| &view.also);
         let named: Vec<&At<String>> =
-            named.chain(self.playbook.find_user.as_ref().map(|f| &f.view)).collect();
+            named.chain(self.playbook.find_user.as_ref().map(|f| &f.view)).chain(also).collect();
         for view in named {
             if self.playbook.views.get(&view.value).is_none() {
                 let message = format!("there is no view `{}`", view.value);
@@ -127,8 +128,8 @@ impl Checker<'_> {
     }
 
     fn view(&mut self, view: &View, of_entitlements: bool) {
-        let in_details = view.detail.iter().flat_map(|part| part.columns.iter());
-        for (column, _) in in_details.filter(|(_, at)| at.column.is_some()) {
+        let in_details = || view.detail.iter().flat_map(|part| part.columns.iter());
+        for (column, _) in in_details().filter(|(_, at)| at.column.is_some()) {
             self.note(Finding::BadColumn, column.span, "a detail page has no column headers").help =
                 Some("write a locator for the element: `cell: { testid: email }`".into());
         }
@@ -141,7 +142,7 @@ impl Checker<'_> {
                 "add `open:` with the element to click inside the record, or `prepare:` with steps".into(),
             );
         }
-        for (column, at) in view.every_column() {
+        for (column, at) in view.columns.iter().chain(in_details()) {
             self.column(view, column, at, of_entitlements);
         }
         self.declared_unread(view);

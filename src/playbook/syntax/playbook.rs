@@ -81,6 +81,14 @@ pub struct Playbook {
 }
 
 impl Playbook {
+    /// Gives each view the views that it names under `also`.
+    pub(in crate::playbook) fn join_views(&mut self) {
+        let all = self.views.clone();
+        for (_, view) in &mut self.views.0 {
+            view.joined = view.also.iter().filter_map(|name| all.get(&name.value)).cloned().collect();
+        }
+    }
+
     /// The view in which `find_user` finds the user.
     pub fn view_of_user(&self) -> Option<&View> {
         self.find_user.as_ref().and_then(|find| self.views.get(&find.view.value))

@@ -30,15 +30,23 @@ pub struct View {
     /// How to get to the next page.
     #[serde(default)]
     pub pages: Option<Pages>,
+    /// Other views that show more of the same records, such as their roles. Each has the identity among its columns; its own
+    /// `detail` is not read.
+    #[serde(default)]
+    pub also: Vec<At<String>>,
+    /// The views of `also`.
+    #[serde(skip)]
+    pub joined: Vec<View>,
     /// Attributes that only the detail page of a record shows; a list, if several pages or tabs show them.
     #[serde(default)]
     pub detail: OneOrMany<Detail>,
 }
 
 impl View {
-    /// The columns of the list, followed by the columns of each part of the detail.
+    /// The columns of the list, followed by those of the views of `also`, and those of each part of the detail.
     pub fn every_column(&self) -> impl Iterator<Item = &(At<String>, Column)> {
-        self.columns.iter().chain(self.detail.iter().flat_map(|part| part.columns.iter()))
+        let joined = self.joined.iter().flat_map(|other| other.columns.iter());
+        self.columns.iter().chain(joined).chain(self.detail.iter().flat_map(|part| part.columns.iter()))
     }
 
     /// The steps before the list is read, and those before each part of the detail.
