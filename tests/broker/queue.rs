@@ -14,7 +14,8 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
     message::BasicGetMessage,
-    options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions},
+    options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions},
+    types::FieldTable,
 };
 use seatwright::{
     adapters::amqp::{Client, GatewayMessage},
@@ -240,6 +241,9 @@ async fn a_message_that_expires_in_its_queue_has_one_result() {
         Connection::connect(&corridor.url, ConnectionProperties::default()).await.expect("a connection");
     let channel = connection.create_channel().await.expect("a channel");
     channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+    let queue =
+        channel.queue_declare("replies".into(), QueueDeclareOptions::default(), FieldTable::default());
+    queue.await.expect("a queue for the replies to one message");
     let removal = json!({ "user": { "userName": "nada@acme.example" } });
     let send = async |id: &str, body: Vec<u8>, expiration: Option<&str>| {
         let mut properties = BasicProperties::default()
@@ -247,6 +251,9 @@ async fn a_message_that_expires_in_its_queue_has_one_result() {
             .with_correlation_id(format!("mine-{id}").into());
         if let Some(time) = expiration {
             properties = properties.with_expiration(time.into());
+        }
+        if id == "two" {
+            properties = properties.with_reply_to("replies".into());
         }
         let key = format!("acme.{id}").into();
         let options = BasicPublishOptions::default();
@@ -272,10 +279,10 @@ async fn a_message_that_expires_in_its_queue_has_one_result() {
         assert!(dead.properties.correlation_id().as_ref().is_some_and(|id| id.as_str().starts_with("mine-")));
     }
     let workers = [Worker::start(&corridor.config), Worker::start(&corridor.config)];
-    let answers = async |number: usize| {
+    let answers = async |queues: &[&str]| {
         let mut answers = Vec::new();
-        for _ in 0..number {
-            let message = next("seatwright.results").await;
+        for queue in queues {
+            let message = next(queue).await;
             let result: JobResult = serde_json::from_slice(&message.data).expect("a result");
             let correlation = message.properties.correlation_id().as_ref().expect("an id").to_string();
             assert_eq!(correlation, format!("mine-{}", result.job));
@@ -285,7 +292,7 @@ async fn a_message_that_expires_in_its_queue_has_one_result() {
         answers
     };
     let late = |id: &str| (id.to_owned(), Outcome::Expired, Some(Code::DeadlinePassed));
-    assert_eq!(answers(2).await, [late("one"), late("two")]);
+    assert_eq!(answers(&["seatwright.results", "replies"]).await, [late("one"), late("two")]);
     assert!(member(&corridor.site, "nada@acme.example").is_some(), "what has expired is not done");
     // An invalid message is a dead letter with the id of its sender. Its answer is the next one: the others came once.
     send("three", b"{}".to_vec(), None).await;
@@ -297,7 +304,7 @@ async fn a_message_that_expires_in_its_queue_has_one_result() {
     // The same job in another spelling has the same result again.
     let again = format!(" {}", String::from_utf8(job("one", "user.delete", removal)).expect("JSON"));
     send("one", again.into_bytes(), None).await;
-    assert_eq!(answers(1).await, [late("one")]);
+    assert_eq!(answers(&["seatwright.results"]).await, [late("one")]);
     for worker in workers {
         worker.stop();
     }

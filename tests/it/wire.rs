@@ -57,12 +57,20 @@ impl Room {
     }
 
     async fn run_in(&self, mode: &str, app: &App, operation: &str, user: Value) -> JobResult {
+        self.run_with(app, operation, json!({ "user": user, "mode": mode })).await
+    }
+
+    /// Does a job that has these parts, too.
+    async fn run_with(&self, app: &App, operation: &str, parts: Value) -> JobResult {
         let port = app.serve().await.port().to_string();
-        let job = json!({
-            "id": format!("{operation}-{port}"), "app": "wire", "operation": operation, "user": user, "mode": mode,
+        let mut job = json!({
+            "id": format!("{operation}-{port}"), "app": "wire", "operation": operation,
             "integration": { "id": port, "settings": { "port": port } },
             "service_account": { "username": "svc@acme.example", "secrets": { "password": "file:password" } },
         });
+        for (name, part) in parts.as_object().into_iter().flatten() {
+            job[name] = part.clone();
+        }
         let job = Job::parse(job.to_string().as_bytes()).unwrap_or_else(|wrong| panic!("{}", wrong.failure));
         self.runner
             .run(&job, Arc::new(Readers::default().with(Arc::<Heard>::default() as Arc<dyn Reader>)))
@@ -294,6 +302,53 @@ async fn a_request_that_reads_is_named_by_the_playbook() {
     room.end().await;
 }
 
+/// The button acts when it is pressed down, and moves away from under the pointer: there is no click.
+const PRESSED_DOWN: &str = r#"
+go = async (q) => {
+  draw(await load(q));
+  for (const button of document.querySelectorAll('td button')) {
+    button.onclick = null;
+    if (button.textContent === 'Suspend') button.onmousedown = () => {
+      button.animate([{ translate: '0 300px' }, { translate: '0 300px' }], 1000);
+      setTimeout(() => suspend(button), 300);
+    };
+  }
+};
+go('');"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_was_heard_in_part_counts_as_made() {
+    let room = Room::new();
+    let app = App::new(PRESSED_DOWN, 200, Does::It);
+    let result = room.run(&app, "user.disable", json!({ "userName": "ada@acme.example" })).await;
+    assert_eq!((result.outcome, result.changed), (Outcome::Succeeded, Some(true)), "{:?}", result.error);
+    assert_eq!((app.changes(), app.found("ada@acme.example")), (1, vec!["Suspended".to_owned()]));
+    assert!(result.drift.iter().any(|note| note.contains("is not repeated")), "{:?}", result.drift);
+    room.end().await;
+}
+
+/// The app gives no answer, and does not show the user: nobody knows whether there is one with this password.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_password_is_delivered_although_the_end_is_unknown() {
+    let room = Room::edited(|playbook| {
+        let usual = "      - { click: { button: Invite }, commit: true }\n";
+        let secret = "      - fill: { into: { label: Cost centre }, secret: initial_password }\n";
+        assert!(playbook.contains(usual));
+        playbook.replace(usual, &format!("{secret}{usual}"))
+    });
+    let reader = age::x25519::Identity::generate();
+    let new_user =
+        json!({ "generate": { "initial_password": {} }, "deliver_to": reader.to_public().to_string() });
+    let user = json!({ "userName": "zed@acme.example", "displayName": "Zed" });
+    let app = App::new("go('');", 0, Does::Nothing);
+    let result = room.run_with(&app, "user.create", json!({ "user": user, "new_user": new_user })).await;
+    assert_eq!((result.outcome, result.changed), (Outcome::Indeterminate, None), "{:?}", result.error);
+    let delivered = result.new_user.expect("secrets are delivered");
+    let sealed = delivered.secrets["initial_password"].as_deref().expect("it is known");
+    assert!(!age::decrypt(&reader, sealed.as_bytes()).expect("the key opens it").is_empty());
+    room.end().await;
+}
+
 /// Each row has controls that save at once: a select by PUT, and radio buttons by POST, with a value that no job names.
 const SAVES_AT_ONCE: &str = r#"
 const save = (method, control, value) => fetch('/api/users', { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ op: 'suspend', mail: control.closest('tr').cells[0].textContent, value }) });
@@ -335,6 +390,15 @@ async fn a_control_that_saves_at_once_changes_nothing_before_the_commit() {
         let result = room.run(&app, "user.disable", ada()).await;
         assert_eq!(result.outcome, Outcome::Succeeded, "{field}: {:?}", result.error);
         assert_eq!(app.changes(), 2, "{field}: of the control, and of the commit");
+        room.end().await;
+        // Only in that step: the next one saves again, and names nothing.
+        let back = field.replace("None", "Full").replace("Off", "On");
+        let room =
+            Room::with_first_step(&format!("{named}\n      - form: {{ {back} }}\n        in: user row"));
+        let app = App::new(SAVES_AT_ONCE, 200, Does::It);
+        let result = room.run(&app, "user.disable", ada()).await;
+        assert_eq!(code(&result), Some(Code::UnexpectedWrite), "{field}: {:?}", result.error);
+        assert_eq!(app.changes(), 1, "{field}: of the first step alone");
         room.end().await;
     }
 }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{super::run::Run, rows::Row};
+use super::{
+    super::run::Run,
+    rows::{Row, Walked},
+};
 use crate::{
     contract::{Code, Failure, UserRecord},
     playbook::{check::STATED_BY, syntax::View, visit::template_names},
@@ -38,7 +41,7 @@ impl Run<'_> {
                 // The search may not know names. Then the list says no more than before.
                 if self.search_for(view, search, name).await.is_ok() {
                     self.await_answer().await;
-                    drop(self.records(view).await);
+                    self.all_read(view, name).await?;
                 }
                 if self.find_user().await?.as_ref() != Some(record) {
                     let message = "the user changed while the app was read";
@@ -55,5 +58,19 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reads the hits of a search for a name to their end: a namesake may be on the last page. A search that does not know
+    /// names shows no list, or an empty one.
+    async fn all_read(&mut self, view: &View, name: &str) -> Result<(), Failure> {
+        match self.walk_on(view).await {
+            Ok(Walked { last_page_seen: false, pages, .. }) => {
+                let message = format!(
+                    "the search for `{name}` has more than {pages} pages: somebody else on them may have this name"
+                );
+                Err(Failure::new(Code::ListIncomplete, message).hint("raise `pages.max`"))
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }

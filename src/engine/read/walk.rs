@@ -311,6 +311,11 @@ impl Run<'_> {
 
     async fn walk_once(&mut self, view: &View) -> Result<Walked, StepError> {
         self.open_view(view).await?;
+        self.walk_on(view).await
+    }
+
+    /// All records from the page in front on.
+    pub(super) async fn walk_on(&mut self, view: &View) -> Result<Walked, StepError> {
         let mut read = RowsRead::new(view, self.identity());
         if read.way == Way::Scrolls {
             return self.scan_all(view, read).await;

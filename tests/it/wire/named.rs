@@ -36,6 +36,19 @@ const RIGHT: &str =
 /// The question is still about the person who was asked about before.
 const STALE: &str = "const who = () => 'bo@acme.example', says = () => 'Remove Ada Byron Smith?'; go('');";
 
+/// One hit a page.
+const PAGED: &str = "
+go = async (q) => {
+  const users = await load(q);
+  const show = (at) => {
+    draw(users.slice(at, at + 1));
+    document.querySelector('#list p:last-of-type').textContent = users.length + ' users';
+    if (at + 1 < users.length) { const next = document.createElement('button'); next.textContent = 'Next'; next.onclick = () => show(at + 1); document.querySelector('#list').append(next); }
+  };
+  show(0);
+};
+";
+
 const BY_DIALOG: &str = r#"
       - { click: { button: Remove, in: user row } }
       - { click: { button: Yes, in: { dialog: Remove user, text: "Remove {{ record.displayName }}?" } }, commit: true, timeout: 1s }
@@ -66,6 +79,12 @@ async fn a_name_from_the_record_states_the_user_if_nobody_else_has_it() {
 
         // The search for her address does not show the other one.
         let app = App::new(format!("{page}{RIGHT}"), 200, Does::It).and("countess@acme.example", "Ada BYRON");
+        let refused = room.run(&app, "user.delete", ada()).await;
+        assert_eq!(code(&refused), Some(Code::AmbiguousUser), "{:?}", refused.error);
+        assert_eq!(app.changes(), 0);
+        // The other one is on the second page of those who have the name.
+        let app = App::new(format!("{PAGED}{page}{RIGHT}"), 200, Does::It)
+            .and("countess@acme.example", "Ada BYRON");
         let refused = room.run(&app, "user.delete", ada()).await;
         assert_eq!(code(&refused), Some(Code::AmbiguousUser), "{:?}", refused.error);
         assert_eq!(app.changes(), 0);
