@@ -43,6 +43,8 @@ pub(super) const EXCHANGE_TIME: Duration = Duration::from_secs(3);
 pub(super) const ANSWER_BEGINS: Duration = Duration::from_millis(700);
 /// A page draws what it was answered. Where nothing changes in this time, the answer has changed nothing.
 pub(super) const ANSWER_DRAWN: Duration = Duration::from_millis(500);
+/// A page shows that the server has refused, or sends it once more.
+pub(super) const REFUSAL_SHOWN: Duration = Duration::from_millis(1_500);
 /// Two frames pass without a change. A page that always changes is read as it is.
 pub(super) const STILL_TIME: Duration = Duration::from_millis(300);
 /// More records arrive when a list is at its end.

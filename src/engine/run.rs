@@ -113,7 +113,9 @@ impl<'a> Run<'a> {
 
     /// The conversation with the page in front.
     pub(super) fn page(&mut self) -> Conversation<'_> {
+        let commit = &self.attempt.commit;
         Conversation {
+            commit: commit.mark().filter(|_| commit.reached() && self.attempt.is_acting),
             front: &mut self.attempt.front,
             watch: &self.attempt.watch,
             notes: &mut self.notes,

@@ -1,9 +1,14 @@
 //! What a commit has sent, and what came back: read from the driver's exchanges.
 
-use super::origin::StepFailure;
+use tokio::time::Instant;
+
+use super::{
+    limits::{ANSWER_DRAWN, REFUSAL_SHOWN},
+    origin::StepFailure,
+};
 use crate::{
     contract::{Code, Failure},
-    ports::driver::{Answered, Exchange},
+    ports::driver::{Answered, Exchange, ExchangeKind},
 };
 
 /// What a commit has sent, and what came back.
@@ -47,6 +52,30 @@ impl Sent {
             Some(first) if statuses.iter().all(|status| *status >= 400) => Self::Erred(*first),
             Some(_) => Self::Taken,
         }
+    }
+
+    /// Where the server has refused all that a commit has caused, and the page waits for nothing more: when the page has had
+    /// the time to show it. From then on, no word of success is waited for. A page that was told to come later may send again.
+    pub(super) fn refusal_shown_at(exchanges: &[Exchange]) -> Option<Instant> {
+        if !matches!(Self::of(exchanges.iter()), Self::Refused(_)) {
+            return None;
+        }
+        let mut shown: Option<Instant> = None;
+        let waits = |one: &&Exchange| {
+            one.is_own && !one.is_routine && matches!(one.kind, ExchangeKind::Document | ExchangeKind::Call)
+        };
+        for one in exchanges.iter().filter(waits) {
+            let at = match (one.answered, one.ended) {
+                (Some((Answered::Status(429), _)), _) => return None,
+                // The page may never read the body of a refusal.
+                (Some((_, at)), _) if one.changes && one.kind == ExchangeKind::Call => at + REFUSAL_SHOWN,
+                (_, Some(at)) if one.changes => at + REFUSAL_SHOWN,
+                (_, Some(at)) => at + ANSWER_DRAWN,
+                (_, None) => return None,
+            };
+            shown = Some(shown.map_or(at, |other| other.max(at)));
+        }
+        shown
     }
 
     /// Is it certain that the server has done nothing?
@@ -97,10 +126,10 @@ impl Sent {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
+    use std::time::Duration;
 
     use super::*;
-    use crate::{ports::driver::ExchangeKind, secret::Secret};
+    use crate::secret::Secret;
 
     fn exchange(method: &str, answered: Option<Answered>) -> Exchange {
         let began = Instant::now();
@@ -150,6 +179,36 @@ mod tests {
         for (exchanges, sent) in table {
             assert_eq!(Sent::of(exchanges.iter()), sent, "{exchanges:?}");
         }
+    }
+
+    #[test]
+    fn after_a_refusal_a_page_that_waits_for_nothing_is_given_a_short_time() {
+        let began = Instant::now();
+        let later = began + Duration::from_secs(1);
+        let read = |ended| Exchange { ended, ..exchange("GET", ended.map(|_| Answered::Status(200))) };
+        let poll = Exchange { is_routine: true, ..read(None) };
+        let refused =
+            Exchange { began, answered: Some((Answered::Status(409), began)), ended: None, ..post(409) };
+        let shown = |exchanges: &[Exchange]| Sent::refusal_shown_at(exchanges);
+        assert_eq!(shown(&[refused.clone()]), Some(began + REFUSAL_SHOWN));
+        assert_eq!(shown(&[refused.clone(), poll]), Some(began + REFUSAL_SHOWN));
+        // It has read something because of the refusal. This may lead to another attempt.
+        assert_eq!(
+            shown(&[refused.clone(), read(Some(later))]),
+            Some(later + ANSWER_DRAWN).max(Some(began + REFUSAL_SHOWN))
+        );
+        assert_eq!(shown(&[refused.clone(), read(None)]), None);
+        // Something else was taken, is under way, or the server wants it later.
+        assert_eq!(shown(&[refused.clone(), post(200)]), None);
+        assert_eq!(shown(&[refused.clone(), exchange("POST", None)]), None);
+        assert_eq!(shown(&[refused.clone(), post(429)]), None);
+        assert_eq!(shown(&[post(500)]), None);
+        assert_eq!(shown(&[]), None);
+        // A form that was sent, and whose answer is a page that is not there yet.
+        let document = Exchange { kind: ExchangeKind::Document, ..refused };
+        assert_eq!(shown(&[document.clone()]), None);
+        let parsed = Exchange { ended: Some(later), ..document };
+        assert_eq!(shown(&[parsed]), Some(later + REFUSAL_SHOWN));
     }
 
     #[test]

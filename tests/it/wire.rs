@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 use crate::support::{Heard, LOGIN, RealBrowser, runner};
 use app::{App, Does};
 
+/// How long a patient playbook waits for a word of success.
+const PATIENCE_MS: u64 = 9_000;
+
 struct Room {
     runner: JobRunner,
     folder: tempfile::TempDir,
@@ -38,6 +41,12 @@ impl Room {
             assert!(playbook.contains(first));
             playbook.replace(first, &format!("{first}      - {step}\n"))
         })
+    }
+
+    /// Waits long for a word of success.
+    fn patient() -> Self {
+        let timeout = format!("timeout: {PATIENCE_MS}ms");
+        Self::edited(|playbook| playbook.replace("timeout: 2s", &timeout))
     }
 
     fn edited(edit: impl Fn(String) -> String) -> Self {
@@ -181,33 +190,39 @@ async fn a_page_that_shows_what_it_hopes_for_is_not_believed() {
     room.end().await;
 }
 
-/// How an app refuses, or does not answer: the outcome, whether something was changed, the code, and what was sent.
+/// How an app refuses, or does not answer: the outcome, whether something was changed, the code, what was sent, and whether
+/// the job waits for a word of success as long as the playbook allows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_told_by_what_was_sent_and_what_came_back() {
     const SENDS: &str = "go('');";
     const NATIVE: &str = "at('cost').required = true; go('');";
     const OWN: &str = "invite = () => { at('cost').setAttribute('aria-invalid', 'true'); at('cost').setAttribute('aria-errormessage', 'wrong'); at('wrong').textContent = 'Cost centre is missing'; }; go('');";
-    const TOAST: &str = "told = () => { at('wrong').textContent = 'Not saved'; }; go('');";
+    const TOAST: &str = "told = async () => { await wait(600); const toast = document.createElement('div'); toast.role = 'alert'; toast.textContent = 'Not saved'; document.body.append(toast); }; go('');";
+    const INLINE: &str = "told = () => { at('wrong').textContent = 'This address is taken'; }; go('');";
     const NOTHING: &str = "invite = () => {}; go('');";
     let not_sent = (Outcome::Failed, Some(false), Some(Code::NothingSent));
-    let refused = (Outcome::Failed, Some(false), Some(Code::Refused));
-    let unknown = |code| (Outcome::Indeterminate, None, Some(code));
+    let refused = |code| (Outcome::Failed, Some(false), Some(code));
+    let unknown = (Outcome::Indeterminate, None, Some(Code::TargetMissing));
     let table = [
-        ("the browser's own validation", NATIVE, 200, not_sent, None),
-        ("the page's own validation", OWN, 200, not_sent, None),
-        ("nothing at all", NOTHING, 200, not_sent, None),
-        ("a toast", TOAST, 409, refused, Some(409)),
-        ("409", SENDS, 409, refused, Some(409)),
-        ("422", SENDS, 422, refused, Some(422)),
-        ("403", SENDS, 403, (Outcome::Failed, Some(false), Some(Code::InsufficientRole)), Some(403)),
-        ("401", SENDS, 401, (Outcome::Failed, Some(false), Some(Code::SessionExpired)), Some(401)),
-        ("429", SENDS, 429, (Outcome::Failed, Some(false), Some(Code::RateLimited)), Some(429)),
-        ("500", SENDS, 500, unknown(Code::TargetMissing), Some(500)),
-        ("502", SENDS, 502, unknown(Code::TargetMissing), Some(502)),
-        ("no answer", SENDS, 0, unknown(Code::TargetMissing), Some(0)),
+        ("the browser's own validation", NATIVE, 200, not_sent, None, "invalid: Cost centre: "),
+        ("the page's own validation", OWN, 200, not_sent, None, "invalid: Cost centre: "),
+        ("a toast", TOAST, 409, refused(Code::Refused), Some(409), "Not saved"),
+        ("inline words", INLINE, 422, refused(Code::Refused), Some(422), "This address is taken"),
+        ("409", SENDS, 409, refused(Code::Refused), Some(409), ""),
+        ("422", SENDS, 422, refused(Code::Refused), Some(422), ""),
+        ("403", SENDS, 403, refused(Code::InsufficientRole), Some(403), ""),
+        ("401", SENDS, 401, refused(Code::SessionExpired), Some(401), ""),
+        // The page may send it again later.
+        ("429", SENDS, 429, refused(Code::RateLimited), Some(429), ""),
+        ("500", SENDS, 500, unknown, Some(500), ""),
+        ("502", SENDS, 502, unknown, Some(502), ""),
+        ("no answer", SENDS, 0, unknown, Some(0), ""),
+        ("nothing at all", NOTHING, 200, not_sent, None, ""),
     ];
-    let room = Room::new();
-    for (how, script, status, ends, sent) in table {
+    let (room, patient) = (Room::new(), Room::patient());
+    for (how, script, status, ends, sent, words) in table {
+        let is_known = matches!(status, 400..500) && status != 429;
+        let (room, patience_ms) = if is_known { (&patient, PATIENCE_MS) } else { (&room, 2_000) };
         let app = App::new(script, status, Does::Nothing);
         let user = json!({ "userName": "zed@acme.example", "displayName": "Zed" });
         let result = room.run(&app, "user.create", user).await;
@@ -216,9 +231,10 @@ async fn a_refusal_is_told_by_what_was_sent_and_what_came_back() {
         let listed: Vec<u16> = result.sent.iter().map(|sent| sent.status.unwrap_or(0)).collect();
         assert_eq!(listed, Vec::from_iter(sent), "{how}: {:?}", result.sent);
         let said = result.error.and_then(|error| error.page_said).unwrap_or_default();
-        if [NATIVE, OWN].contains(&script) {
-            assert!(said.contains("invalid: Cost centre: "), "{how}: {said}");
-        }
+        assert!(said.contains(words), "{how}: {said}");
+        let ms = result.timings.act_ms;
+        assert_eq!(ms >= patience_ms, !is_known, "{how}: {ms} ms");
+        println!("{how} | {:?} | {:?} | {listed:?} | {ms} ms of {patience_ms}", ends.0, ends.1);
     }
     // An error page that comes although the change was made: what the app shows decides.
     let app = App::new(SENDS, 500, Does::It);
@@ -226,6 +242,32 @@ async fn a_refusal_is_told_by_what_was_sent_and_what_came_back() {
     let result = room.run(&app, "user.create", user).await;
     assert_eq!(result.outcome, Outcome::Succeeded, "{:?}", result.error);
     assert_eq!(app.found("zed@acme.example"), ["Active"]);
+    room.end().await;
+    patient.end().await;
+}
+
+/// A refusal is the end only where the page lets it be the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_tries_again_after_a_refusal_is_waited_for() {
+    const RENEWS: &str = "const once = send; send = async (asked) => { const answer = await once({ ...asked, op: 'none', status: 401 }); if (answer.status !== 401) return answer; await load('renew'); await wait(200); return once(asked); }; go('');";
+    const RENEWS_SLOWLY: &str = "const once = send; send = async (asked) => { const answer = await once({ ...asked, op: 'none', status: 401 }); if (answer.status !== 401) return answer; await fetch('/api/users?ms=2500'); return once(asked); }; go('');";
+    const ONE_OF_TWO: &str = "const once = send; send = async (asked) => { await once({ op: 'none', status: 409 }); const answer = await once(asked); await wait(3000); return answer; }; go('');";
+    const SAYS_LATE: &str = "const once = send; send = async (asked) => { once({ ...asked, status: 409 }); await wait(1000); return { ok: true }; }; go('');";
+    let room = Room::patient();
+    for (how, script, statuses) in [
+        ("a new token", RENEWS, vec![401, 200]),
+        ("a new token that takes long", RENEWS_SLOWLY, vec![401, 200]),
+        ("one request of two", ONE_OF_TWO, vec![409, 200]),
+        ("a word of success a moment later", SAYS_LATE, vec![409]),
+    ] {
+        let app = App::new(script, 200, Does::It);
+        let user = json!({ "userName": "zed@acme.example", "displayName": "Zed" });
+        let result = room.run(&app, "user.create", user).await;
+        let listed: Vec<u16> = result.sent.iter().filter_map(|sent| sent.status).collect();
+        assert_eq!(result.outcome, Outcome::Succeeded, "{how}: {:?}, {listed:?}", result.error);
+        assert_eq!(listed, statuses, "{how}");
+        assert_eq!(app.found("zed@acme.example"), ["Active"], "{how}: once");
+    }
     room.end().await;
 }
 

@@ -3,6 +3,8 @@
 //! A question that meets an overlay or a screen is not answered: it returns [`Interrupted`]. The loop in `steps` puts
 //! the overlay away and asks again.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::{
@@ -71,6 +73,8 @@ impl Conversation<'_> {
         self.front.frame = frame.to_vec();
         let (here, elsewhere): (Vec<WatchRule>, Vec<WatchRule>) =
             self.watch.rules().into_iter().partition(|rule| rule.condition.target.frame == frame);
+        let waits = matches!(ask, Ask::Await { .. });
+        let begun = Instant::now();
         let mut has_looked = false;
         loop {
             if let Some(interrupted) = self.look_elsewhere(&elsewhere).await? {
@@ -80,6 +84,7 @@ impl Conversation<'_> {
             // While one frame is asked, no other frame is looked at: the question is asked in slices.
             let slice = if elsewhere.is_empty() { left } else { left.min(FRAME_SLICE) };
             let slice = if has_looked { slice } else { slice.min(FIRST_LOOK) };
+            let slice = if waits { self.until_refused(slice) } else { slice };
             let question = Question {
                 ask: ask.clone(),
                 frame: frame.to_vec(),
@@ -92,10 +97,15 @@ impl Conversation<'_> {
                 Answer::Interrupted { watch, text } => {
                     return interrupted(&here, watch, text).map(PageReply::Interrupted);
                 }
+                Answer::Refused(refusal) if waits && self.is_refused() => {
+                    return Err(StepError::Refused(refusal));
+                }
+                Answer::Refused(_) if slice < left && (has_looked || begun.elapsed() + POLL < FIRST_LOOK) => {
+                }
                 Answer::Refused(refusal) if slice < left => {
                     // An error page of the server stays one, and so does a sign-in page.
-                    let failed = !has_looked && self.facts().await.is_some_and(|facts| facts.status >= 500);
-                    if failed || (!has_looked && self.signed_out().await) {
+                    let failed = self.facts().await.is_some_and(|facts| facts.status >= 500);
+                    if failed || self.signed_out().await {
                         return Err(StepError::Refused(refusal));
                     }
                     has_looked = true;
@@ -103,6 +113,15 @@ impl Conversation<'_> {
                 Answer::Refused(refusal) => return Err(StepError::Refused(refusal)),
                 answer => return Ok(PageReply::Answer(answer)),
             }
+        }
+    }
+
+    /// A part of a wait, after which it is seen whether the server has refused the commit.
+    fn until_refused(&self, slice: Duration) -> Duration {
+        match (self.commit, self.refused_at()) {
+            (None, _) => slice,
+            (Some(_), None) => slice.min(FRAME_SLICE),
+            (Some(_), Some(at)) => slice.min(at.saturating_duration_since(Instant::now())),
         }
     }
 
@@ -148,7 +167,7 @@ impl Conversation<'_> {
             if let Some(index) = holds.iter().position(|holds| *holds) {
                 return Ok(PageReply::Answer(Answer::Which { index }));
             }
-            if Instant::now() >= until {
+            if Instant::now() >= until || self.is_refused() {
                 let message = "the page shows no element that the step waits for, in any of the frames that the step names";
                 return Err(StepError::refused(RefusalKind::NotFound, message));
             }

@@ -11,13 +11,15 @@ mod watch;
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 pub(super) use ask::{Interrupted, PageReply};
 pub(super) use front::{ExpectedDialog, Front};
 pub(super) use kept::{Given, KeptField};
 pub(super) use trouble::{StepError, gone, refusal_failure, unexpected};
 pub(super) use watch::{Watch, WatchAction, WatchRule};
 
-use super::notes::Notes;
+use super::{notes::Notes, sent::Sent};
 use crate::{query::Condition, secret::Mask};
 
 /// The page in front, what is watched for on it, and where to report what the browser does automatically.
@@ -26,6 +28,20 @@ pub(super) struct Conversation<'c> {
     pub(super) watch: &'c Watch,
     pub(super) notes: &'c mut Notes,
     pub(super) mask: &'c Mask,
+    /// The last exchange before the commit, while the steps after it are under way.
+    pub(super) commit: Option<u64>,
+}
+
+impl Conversation<'_> {
+    /// When a wait for the app's word ends, although its time is not over: the server has refused the commit.
+    pub(super) fn refused_at(&self) -> Option<Instant> {
+        Sent::refusal_shown_at(&self.front.page.exchanges(self.commit?)?)
+    }
+
+    /// Has the server refused the commit, and the page had the time to show it?
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused_at().is_some_and(|at| Instant::now() >= at)
+    }
 }
 
 /// Milliseconds, as questions carry them.

@@ -245,7 +245,7 @@ impl Run<'_> {
             mixed => {
                 let until = self.until(within);
                 while !self.known(&mixed).await? {
-                    if Instant::now() >= until {
+                    if Instant::now() >= until || self.page().is_refused() {
                         let message = "the page does not show what the step expects";
                         return Err(Failure::new(Code::TargetMissing, message).into());
                     }

@@ -118,7 +118,11 @@ async fn page(State(app): State<App>) -> Html<String> {
 }
 
 async fn search(State(app): State<App>, Query(query): Query<Vec<(String, String)>>) -> Response {
-    let wanted = query.into_iter().find(|(name, _)| name == "q").map_or(String::new(), |(_, value)| value);
+    let value = |name: &str| query.iter().find(|(one, _)| one == name).map(|(_, value)| value.as_str());
+    let wanted = value("q").unwrap_or_default();
+    if let Some(ms) = value("ms").and_then(|ms| ms.parse().ok()) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
     let users = app.users.lock().expect("no panic").clone();
     let has =
         |text: &Value| text.as_str().is_some_and(|text| text.to_lowercase().contains(&wanted.to_lowercase()));
@@ -133,13 +137,15 @@ async fn change(State(app): State<App>, asked: Bytes) -> Response {
     if asked["op"] != "poll" {
         app.changes.fetch_add(1, Ordering::SeqCst);
     }
+    // A page may name the answer.
+    let status = asked["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(app.status);
     if app.does == Does::It {
         app.change(&asked);
     }
-    if app.status == 0 {
+    if status == 0 {
         tokio::time::sleep(Duration::from_secs(600)).await;
     }
-    StatusCode::from_u16(app.status).unwrap_or(StatusCode::OK).into_response()
+    StatusCode::from_u16(status).unwrap_or(StatusCode::OK).into_response()
 }
 
 const PAGE: &str = r#"<!doctype html><title>Wire</title><h1>Users</h1><a href="/users">Users</a>
@@ -152,7 +158,7 @@ const at = (id) => document.getElementById(id);
 const wait = (ms) => new Promise((go) => setTimeout(go, ms));
 const load = async (q) => (await fetch('/api/users?q=' + encodeURIComponent(q))).json();
 const draw = (users) => { at('list').innerHTML = (users.length ? '' : '<p>No users match</p>') + `<p>${users.length} users</p><table aria-label=Users><thead><tr><th>Email<th>Name<th>Status<th>Do</tr></thead><tbody>` + users.map((u) => `<tr><td>${u.mail}<td>${u.name}<td>${u.status}<td><button onclick="suspend(this)">Suspend</button> <button onclick="remove(this)">Remove</button></tr>`).join('') + '</table>'; };
-const send = (asked) => fetch('/api/users', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(asked) });
+let send = (asked) => fetch('/api/users', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(asked) });
 let go = async (q) => draw(await load(q));
 let told = (answer) => { if (answer.ok) at('said').textContent = 'Done'; };
 let suspend = async (button) => told(await send({ op: 'suspend', mail: button.closest('tr').cells[0].textContent }));
