@@ -59,17 +59,17 @@ const CHOICE = /^(?:option|radio|switch|menuitemradio|menuitemcheckbox|listbox|c
 function seenText(element) {
   const boxes = collect(element, roleSelector("checkbox")).length;
   const isChoice = (part) => {
-    if (/^(?:select|option|datalist|input|textarea|script|style|template|noscript)$/.test(part.localName) || CHOICE.test(roleOf(part) ?? "")) return true;
-    const ticked = part.localName === "label" && part.control && isTickable(part.control) ? part.control.type : isRole(part, "checkbox") ? "checkbox" : null;
+    if (/^(?:select|option|datalist|input|textarea|script|style|template|noscript)$/.test(dom.localName(part)) || CHOICE.test(roleOf(part) ?? "")) return true;
+    const ticked = dom.localName(part) === "label" && dom.control(part) && isTickable(dom.control(part)) ? dom.type(dom.control(part)) : isRole(part, "checkbox") ? "checkbox" : null;
     // One box to tick is a confirmation; several are a list.
     return ticked === "radio" || (ticked === "checkbox" && boxes > 1);
   };
   const read = (part) => {
     let text = "";
     for (const child of childrenOf(part)) {
-      if (child.nodeType === Node.TEXT_NODE) text += isSeen(child) ? child.data : "";
-      else if (child.localName === "br") text += " ";
-      else if (child.nodeType === Node.ELEMENT_NODE && !isChoice(child) && isRendered(child)) text += isInline(child) ? read(child) : ` ${read(child)} `;
+      if (isText(child)) text += isSeen(child) ? child.data : "";
+      else if (dom.localName(child) === "br") text += " ";
+      else if (isElement(child) && !isChoice(child) && isRendered(child)) text += isInline(child) ? read(child) : ` ${read(child)} `;
     }
     return text;
   };
@@ -79,9 +79,9 @@ function seenText(element) {
 /** Can a person see this text: not transparent, not clipped away, not outside the page? */
 function isSeen(node) {
   if (!/\S/.test(node.data)) return true;
-  const holder = node.assignedSlot ?? parentOf(node);
+  const holder = dom.assignedSlot(node) ?? parentOf(node);
   if (!holder) return false;
-  const range = document.createRange();
+  const range = new Range();
   range.selectNodeContents(node);
   let rects = [...range.getClientRects()].filter(({ width, height, right, bottom }) => width > 1 && height > 1 && right + scrollX > 0 && bottom + scrollY > 0);
   if (/(?:^|, )(?:0|0?\.0\d*)\)$|\/ 0(?:\.0\d*)?\)$/.test(alphaOf(getComputedStyle(holder).color))) return false;
@@ -94,8 +94,8 @@ function isSeen(node) {
     opacity *= Number(style.opacity);
     if (opacity < 0.1 || (style.clip !== "auto" && style.position !== "static") || /inset\((?:50|100)%|circle\(0|polygon\(0(?:px|%)? 0(?:px|%)?, 0/.test(style.clipPath)) return false;
     if (isClip) clipped = isModal(at) ? "fixed" : style.position === "absolute" || style.position === "fixed" ? style.position : "static";
-    if (!isClip || !/hidden|clip/.test(style.overflow) || at === document.body || at === document.documentElement) continue;
-    const box = at.getBoundingClientRect();
+    if (!isClip || !/hidden|clip/.test(style.overflow) || at === dom.body(document) || at === dom.documentElement(document)) continue;
+    const box = dom.getBoundingClientRect(at);
     rects = rects.filter((rect) => Math.min(rect.right, box.right) - Math.max(rect.left, box.left) > 1 && Math.min(rect.bottom, box.bottom) - Math.max(rect.top, box.top) > 1);
   }
   return rects.length > 0;

@@ -181,7 +181,8 @@ async function still(within) {
 /** Reports the addresses of calls whose bodies have ended. The driver has to know: headers come earlier. */
 new PerformanceObserver((list) => {
   const ended = list.getEntries().filter(({ initiatorType }) => /^(?:fetch|xmlhttprequest)$/.test(initiatorType));
-  if (ended.length) globalThis.__seatwrightEnded?.(ended.map(({ name }) => name).join("\n"));
+  // Not an element with this id, which would be a property of the window, too.
+  if (ended.length && Object.hasOwn(globalThis, "__seatwrightEnded")) globalThis.__seatwrightEnded(ended.map(({ name }) => name).join("\n"));
 }).observe({ type: "resource", buffered: true });
 
 // ---- conditions -----------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ async function frameElement(target, within) {
   try {
     return await trying(within, [], () => {
       const element = one(target);
-      if (/^i?frame$/.test(element.localName)) return element;
+      if (/^i?frame$/.test(dom.localName(element))) return element;
       throw new Miss("not_found", () => `${describe(element)} is not a frame`, undefined, true);
     });
   } catch (error) {

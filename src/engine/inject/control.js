@@ -26,23 +26,23 @@ const UNTYPED = new Set(["hidden", "submit", "reset", "button", "image"]);
 /** @returns {string | null} a `ControlKind`, or null if it is not a control */
 function kindOf(element) {
   const role = roleOf(element);
-  const tag = element.localName;
-  if (tag === "select") return element.multiple ? "select_many" : "select";
+  const tag = dom.localName(element);
+  if (tag === "select") return dom.multiple(element) ? "select_many" : "select";
   if (role === "switch") return "switch";
   if (role === "checkbox" || role === "menuitemcheckbox") return "checkbox";
   if (role === "radio" || role === "menuitemradio") return "radio";
   if (tag === "input") {
-    if (element.type === "file") return "file";
-    if (UNTYPED.has(element.type)) return null;
-    if (FORMATTED.has(element.type)) return "formatted";
-    if (element.type === "password") return "password";
+    if (dom.type(element) === "file") return "file";
+    if (UNTYPED.has(dom.type(element))) return null;
+    if (FORMATTED.has(dom.type(element))) return "formatted";
+    if (dom.type(element) === "password") return "password";
     // An input with a native list of suggestions is a text field.
-    return (role === "combobox" && !element.hasAttribute("list")) || wrapperOf(element) || opensList(element) ? "combobox" : "text";
+    return (role === "combobox" && !dom.hasAttribute(element, "list")) || wrapperOf(element) || opensList(element) ? "combobox" : "text";
   }
   if (tag === "textarea") return role === "combobox" ? "combobox" : "text";
   if (role === "listbox") return "listbox";
   if (role === "combobox" || (tag === "button" && opensList(element))) return "combobox";
-  if (element.isContentEditable) return "text";
+  if (dom.isContentEditable(element)) return "text";
   if (isGroup(element)) return groupKind(element);
   return null;
 }
@@ -63,7 +63,7 @@ function partsOf(container) {
 /** The control of an element: itself, that of a label, or the only one inside (a custom element around an input). */
 function controlOf(element) {
   if (kindOf(element)) return element;
-  if (element.localName === "label" && element.control) return element.control;
+  if (dom.localName(element) === "label" && dom.control(element)) return dom.control(element);
   const parts = partsOf(element);
   if (parts.length === 1) return parts[0];
   throw new Miss("not_editable", () => (parts.length ? `${describe(element)} contains ${parts.length} fields of different kinds` : `${describe(element)} cannot be filled`), () => parts.map(describe));
@@ -86,19 +86,19 @@ function edit(target) {
   const token = tokenOf(element, target);
   stand();
   keyed = null;
-  meant = line ? { token, element: line, target, typed, before: element.value, came: false, instead: null } : null;
+  meant = line ? { token, element: line, target, typed, before: dom.value(element), came: false, instead: null } : null;
   return control(element, token);
 }
 
 /** Focuses it and selects its content. */
 function takeOver(element) {
-  element.focus();
-  if (!element.matches(":focus, :focus-within")) throw new Miss("not_editable", () => `${describe(element)} does not take the focus`);
+  dom.focus(element);
+  if (!dom.matches(element, ":focus, :focus-within")) throw new Miss("not_editable", () => `${describe(element)} does not take the focus`);
   selectAll(element);
 }
 
 function selectAll(element) {
-  if (element.select) element.select();
+  if (/^(?:input|textarea)$/.test(dom.localName(element))) dom.select(element);
   else getSelection().selectAllChildren(element);
 }
 
@@ -116,7 +116,7 @@ function control(element, token) {
   const told = { answer: "control", token, kind, element: describe(element), values: [], checked: null, length: 0, options: [], multiple: false, editable: false, origin: globalThis.origin };
   switch (kind) {
     case "password":
-      told.length = [...element.value].length;
+      told.length = [...dom.value(element)].length;
       break;
     case "text":
     case "formatted": {
@@ -128,8 +128,8 @@ function control(element, token) {
     case "select":
     case "select_many":
       told.values = chosenTexts(element);
-      told.options = [...element.options].map(optionText);
-      told.multiple = element.multiple;
+      told.options = [...dom.options(element)].map(optionText);
+      told.multiple = dom.multiple(element);
       break;
     case "checkbox":
     case "switch":
@@ -146,8 +146,8 @@ function control(element, token) {
       break;
     }
     case "file":
-      told.values = [...element.files].map((file) => file.name);
-      told.multiple = element.multiple;
+      told.values = [...dom.files(element)].map((file) => file.name);
+      told.multiple = dom.multiple(element);
       break;
     case "listbox":
       Object.assign(told, listed(element));
@@ -156,7 +156,7 @@ function control(element, token) {
       const line = lineOf(element);
       const list = listOf(element);
       const open = list ? listed(list) : { options: [], values: [], multiple: false };
-      const marked = element.getAttribute("aria-multiselectable") === "true";
+      const marked = dom.getAttribute(element, "aria-multiselectable") === "true";
       told.editable = line !== null;
       told.length = line ? [...typedText(line)].length : 0;
       told.options = open.options;
@@ -170,27 +170,27 @@ function control(element, token) {
   return told;
 }
 
-const typedText = (element) => (typeof element.value === "string" ? element.value : element.innerText.replace(/\n$/, ""));
+const typedText = (element) => (typeof dom.value(element) === "string" ? dom.value(element) : dom.innerText(element).replace(/\n$/, ""));
 
-const isReadOnly = (element) => element.readOnly || element.getAttribute("aria-readonly") === "true";
+const isReadOnly = (element) => dom.readOnly(element) || dom.getAttribute(element, "aria-readonly") === "true";
 
 // ---- comboboxes and lists of apps -----------------------------------------------------------------
 
-const opensList = (element) => element.getAttribute("aria-haspopup") === "listbox";
+const opensList = (element) => dom.getAttribute(element, "aria-haspopup") === "listbox";
 
 /** The combobox around an input (in ARIA 1.1, the role is on a box around it). */
 const wrapperOf = (element) => around(element, (outer) => roleOf(outer) === "combobox");
 
 /** The input of a combobox: itself, or the one inside it. Null: it cannot be typed into. */
 function lineOf(combobox) {
-  const typed = (one) => (one.localName === "input" ? !UNTYPED.has(one.type) : one.localName === "textarea" || one.isContentEditable);
+  const typed = (one) => (dom.localName(one) === "input" ? !UNTYPED.has(dom.type(one)) : dom.localName(one) === "textarea" || dom.isContentEditable(one));
   const line = typed(combobox) ? combobox : collect(combobox, "input,textarea").find((one) => typed(one) && isVisible(one));
   return line && !isReadOnly(line) ? line : null;
 }
 
 /** What a combobox without an input shows: the value of its read-only line, or its text. */
 function shownIn(combobox) {
-  if (combobox.localName === "input" || combobox.localName === "textarea") return combobox.value;
+  if (dom.localName(combobox) === "input" || dom.localName(combobox) === "textarea") return dom.value(combobox);
   return textOf(combobox) || fold(shownText(combobox, true));
 }
 
@@ -205,7 +205,7 @@ function listOf(combobox) {
     const list = isList(pointed) ? pointed : collect(pointed, roleSelector("listbox")).find((inner) => isList(inner) && isVisible(inner));
     if (list || collect(pointed, roleSelector("option")).length) return list ?? pointed;
   }
-  const told = parts.map((part) => part.getAttribute("aria-expanded")).filter(Boolean);
+  const told = parts.map((part) => dom.getAttribute(part, "aria-expanded")).filter(Boolean);
   if (told.includes("false")) return null;
   // If it does not report whether it is open, a list with another name is not its list.
   const mayPop = (list) => told.length > 0 || nameOf(list) === "" || nameOf(list) === nameOf(combobox);
@@ -214,16 +214,16 @@ function listOf(combobox) {
   return free.length === 1 ? free[0] : null;
 }
 
-const isList = (element) => element.localName !== "select" && roleOf(element) === "listbox";
+const isList = (element) => dom.localName(element) !== "select" && roleOf(element) === "listbox";
 
 const COMBOS = "[role~=combobox i],[aria-haspopup=listbox]";
 
-const pointedIds = (element) => ["aria-controls", "aria-owns"].flatMap((name) => (element.getAttribute(name) ?? "").split(/\s+/)).filter(Boolean);
+const pointedIds = (element) => ["aria-controls", "aria-owns"].flatMap((name) => (dom.getAttribute(element, name) ?? "").split(/\s+/)).filter(Boolean);
 
 /** In the same tree, else in any tree: apps draw popups elsewhere. */
 function byId(element, id) {
-  for (const root of [element.getRootNode(), ...roots()]) {
-    const found = root.getElementById?.(id);
+  for (const root of [dom.getRootNode(element), ...roots()]) {
+    const found = dom.getElementById(root, id);
     if (found) return found;
   }
   return null;
@@ -232,13 +232,13 @@ function byId(element, id) {
 /** The options of a list and the chosen ones, as far as they are drawn. */
 function listed(list) {
   const options = collect(list, roleSelector("option")).filter((option) => roleOf(option) === "option" && isVisible(option));
-  const chosen = (option) => option.getAttribute("aria-selected") === "true" || option.getAttribute("aria-checked") === "true";
-  return { options: options.map(nameOf), values: options.filter(chosen).map(nameOf), multiple: list.getAttribute("aria-multiselectable") === "true" };
+  const chosen = (option) => dom.getAttribute(option, "aria-selected") === "true" || dom.getAttribute(option, "aria-checked") === "true";
+  return { options: options.map(nameOf), values: options.filter(chosen).map(nameOf), multiple: dom.getAttribute(list, "aria-multiselectable") === "true" };
 }
 
 function held(token) {
   const element = kept.get(token)?.element.deref();
-  if (!element?.isConnected) throw new Miss("not_found", () => "the field is not on the page any more", undefined, true);
+  if (!element || !dom.isConnected(element)) throw new Miss("not_found", () => "the field is not on the page any more", undefined, true);
   return element;
 }
 
@@ -250,11 +250,11 @@ async function value(token, leave) {
   const element = held(token);
   const text = meant?.token === token && meant.typed ? meant : null;
   meant = null;
-  if (text && !text.came && !element.matches(":focus, :focus-within")) text.instead ??= describe(deepFocus() ?? document.documentElement);
+  if (text && !text.came && !dom.matches(element, ":focus, :focus-within")) text.instead ??= describe(deepFocus() ?? dom.documentElement(document));
   if (text?.instead) throw new Miss("covered", () => `${text.instead} took the focus from ${describe(element)}`, undefined, true);
   const before = control(element, token);
   // Leaving it makes many pages save it: not for somebody else.
-  if (text?.came && !isHeldTo({ element, target: kept.get(token).target }) && typeof element.value === "string") {
+  if (text?.came && !isHeldTo({ element, target: kept.get(token).target }) && typeof dom.value(element) === "string") {
     element.value = text.before;
     throw new Miss("not_found", () => `${describeWhere(element)} is not ${sayTarget(kept.get(token).target)} any more`, undefined, true);
   }
@@ -263,14 +263,14 @@ async function value(token, leave) {
   await pause(0);
   forget();
   // A field that the page removes when it is left (editing in place) keeps its last value.
-  return element.isConnected ? control(element, token) : before;
+  return dom.isConnected(element) ? control(element, token) : before;
 }
 
 /** Leaves a control if it has the focus. */
 function leaveField(element) {
   const focused = deepFocus();
   if (!focused || !isWithin(element, focused)) return false;
-  focused.blur();
+  dom.blur(focused);
   return true;
 }
 
@@ -278,7 +278,7 @@ function leaveField(element) {
 function leaveEdited() {
   const element = lastTyped?.deref();
   lastTyped = null;
-  return element?.isConnected ? leaveField(element) : false;
+  return element && dom.isConnected(element) ? leaveField(element) : false;
 }
 
 /** The controls that were edited in this document, as they are now. */
@@ -290,7 +290,7 @@ function review(fields) {
     const was = known.deref();
     const found = () => attempt(() => controlOf(one(target)));
     // A list may use the elements of a row again for another record: in a record, what is found there now is meant.
-    const element = (recordsOf(target).length && found()) || (was?.isConnected ? was : found());
+    const element = (recordsOf(target).length && found()) || (was && dom.isConnected(was) ? was : found());
     if (!element || !kindOf(element) || !isVisible(element)) return null;
     const now = control(element, tokenOf(element, target));
     if (text && now.kind === "text" && now.length === 0 && isChip(element, text)) now.values = [text];
@@ -302,16 +302,17 @@ function review(fields) {
 function isChip(field, text) {
   const wanted = fold(text);
   const is = (element) => textOf(element) === wanted && isVisible(element) && !isWithin(element, field) && !isRole(element, "option") && !around(element, (outer) => isRole(outer, "option"));
-  for (let at = parentOf(field); at && at !== document.body && collect(at, FIELDS).every((other) => other === field || isGroup(other)); at = parentOf(at)) {
+  for (let at = parentOf(field); at && at !== dom.body(document) && collect(at, FIELDS).every((other) => other === field || isGroup(other)); at = parentOf(at)) {
     if (collect(at, "*").some(is)) return true;
   }
   return false;
 }
 
-function deepFocus() {
-  let focused = document.activeElement;
-  while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
-  return focused;
+/** What has the focus, through open shadow roots. @returns {Element | null} */
+function deepFocus(root = document) {
+  const focused = dom.activeElement(root);
+  const inner = focused && dom.shadowRoot(focused);
+  return (inner && deepFocus(inner)) ?? focused;
 }
 
 /**
@@ -331,13 +332,13 @@ async function set(token, values) {
   if (kind === "select" || kind === "select_many") given = choose(element, values);
   else if (kind === "formatted") given = setFormatted(element, values);
   else throw new Miss("not_editable", () => `${describe(element)} cannot be set: it must be clicked or typed into`);
-  element.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
+  dom.dispatchEvent(element, new Event("input", { bubbles: true, composed: true }));
   if (!isHeldTo({ element, target })) throw new Miss("moving", () => `${describeWhere(element)} was ${sayTarget(target)} when it was set`, undefined, true);
-  element.dispatchEvent(new Event("change", { bubbles: true, composed: true }));
+  dom.dispatchEvent(element, new Event("change", { bubbles: true, composed: true }));
   await pause(0);
   forget();
   // The page has replaced it, or taken it away: it was set, and is not set again.
-  if (!element.isConnected) return { ...before, values: given };
+  if (!dom.isConnected(element)) return { ...before, values: given };
   const now = control(element, token);
   const shown = now.values.join(", ");
   if (shown !== given.join(", ")) throw new Miss("not_kept", () => `${now.element} was given ${quote(given.join(", "))} and shows ${quote(shown)}`, undefined, true);
@@ -345,23 +346,23 @@ async function set(token, values) {
 }
 
 function choose(select, values) {
-  if (!select.multiple && values.length > 1) throw new Miss("not_editable", () => `${describe(select)} accepts one option, not ${values.length}`);
+  if (!dom.multiple(select) && values.length > 1) throw new Miss("not_editable", () => `${describe(select)} accepts one option, not ${values.length}`);
   // Without a value, the empty option is chosen.
-  const wanted = !select.multiple && values.length === 0 ? [optionOf(select, "")] : values.map((text) => optionOf(select, text));
-  const texts = select.multiple ? [...select.options].filter((option) => wanted.includes(option)).map(optionText) : wanted.map(optionText);
-  if (select.multiple) for (const option of select.options) option.selected = wanted.includes(option);
+  const wanted = !dom.multiple(select) && values.length === 0 ? [optionOf(select, "")] : values.map((text) => optionOf(select, text));
+  const texts = dom.multiple(select) ? [...dom.options(select)].filter((option) => wanted.includes(option)).map(optionText) : wanted.map(optionText);
+  if (dom.multiple(select)) for (const option of dom.options(select)) option.selected = wanted.includes(option);
   else wanted[0].selected = true;
   return texts;
 }
 
 function optionOf(select, text) {
   const wanted = fold(text);
-  const options = [...select.options];
+  const options = [...dom.options(select)];
   let found = options.filter((option) => optionText(option) === wanted);
-  if (found.length === 0) found = options.filter((option) => option.value === text);
+  if (found.length === 0) found = options.filter((option) => dom.value(option) === text);
   if (found.length === 0) throw new Miss("no_such_option", () => `${describe(select)} has no option ${quote(wanted)}`, () => nearestOptions(wanted, options));
-  if (found.length > 1) throw new Miss("ambiguous", () => `${describe(select)} has ${found.length} options ${quote(wanted)}`, () => found.map((option) => `${quote(optionText(option))} (${option.value})`));
-  if (found[0].matches(":disabled")) throw new Miss("disabled", () => `option ${quote(wanted)} of ${describe(select)} is disabled`);
+  if (found.length > 1) throw new Miss("ambiguous", () => `${describe(select)} has ${found.length} options ${quote(wanted)}`, () => found.map((option) => `${quote(optionText(option))} (${dom.value(option)})`));
+  if (dom.matches(found[0], ":disabled")) throw new Miss("disabled", () => `option ${quote(wanted)} of ${describe(select)} is disabled`);
   return found[0];
 }
 
@@ -372,12 +373,12 @@ function nearestOptions(wanted, options) {
 
 function setFormatted(element, values) {
   const text = values[0] ?? "";
-  const before = element.value;
+  const before = dom.value(element);
   // The property of the browser: a replacement by the page does not exist in this world.
   element.value = text;
-  const kept = element.type === "range" ? Number(element.value) === Number(text) : element.type === "color" ? element.value === text.toLowerCase() : element.value === text;
-  const { rangeUnderflow, rangeOverflow, stepMismatch } = element.validity;
-  if (kept && !rangeUnderflow && !rangeOverflow && !stepMismatch) return element.value ? [element.value] : [];
+  const kept = dom.type(element) === "range" ? Number(dom.value(element)) === Number(text) : dom.type(element) === "color" ? dom.value(element) === text.toLowerCase() : dom.value(element) === text;
+  const { rangeUnderflow, rangeOverflow, stepMismatch } = dom.validity(element);
+  if (kept && !rangeUnderflow && !rangeOverflow && !stepMismatch) return dom.value(element) ? [dom.value(element)] : [];
   element.value = before;
   throw new Miss("not_editable", () => `${describe(element)} does not accept ${quote(text)}`);
 }

@@ -147,7 +147,7 @@ function underHeading(match) {
 }
 
 /** The level of a heading: by its ARIA attribute or its element; 2 without either. */
-const levelOf = (heading) => Number(heading.getAttribute("aria-level")) || Number(/^h([1-6])$/.exec(heading.localName)?.[1]) || 2;
+const levelOf = (heading) => Number(dom.getAttribute(heading, "aria-level")) || Number(/^h([1-6])$/.exec(dom.localName(heading))?.[1]) || 2;
 
 function candidates(by, scope, how) {
   const wanted = how.hidden ? (element) => !isVisible(element) : isVisible;
@@ -170,11 +170,11 @@ function candidates(by, scope, how) {
     case "placeholder":
     case "title": {
       const matches = matcher(value);
-      return collect(scope, `[${kind}]`).filter((element) => matches(fold(element.getAttribute(kind))) && wanted(element));
+      return collect(scope, `[${kind}]`).filter((element) => matches(fold(dom.getAttribute(element, kind))) && wanted(element));
     }
     case "frame": {
       const matches = matcher(value);
-      const called = (element) => [nameOf(element), element.title, element.name, element.getAttribute("src"), element.src].some((name) => name && matches(fold(name)));
+      const called = (element) => [nameOf(element), dom.title(element), dom.name(element), dom.getAttribute(element, "src"), dom.src(element)].some((name) => name && matches(fold(name)));
       return collect(scope, "iframe,frame").filter((element) => called(element) && wanted(element));
     }
     case "css":
@@ -217,11 +217,11 @@ function labelTexts(field) {
 
 /** The text directly before a field: it names a field without a name. */
 function textBefore(field) {
-  for (let node = field.previousSibling; node; node = node.previousSibling) {
-    if (node.nodeType === Node.TEXT_NODE && fold(node.data)) return [fold(node.data)];
-    if (node.nodeType !== Node.ELEMENT_NODE) continue;
+  for (let node = dom.previousSibling(field); node; node = dom.previousSibling(node)) {
+    if (isText(node) && fold(node.data)) return [fold(node.data)];
+    if (!isElement(node)) continue;
     // A text of another field does not count.
-    if (node.matches(FIELDS) || node.localName === "br" || node.control || node.querySelector(FIELDS)) break;
+    if (dom.matches(node, FIELDS) || dom.localName(node) === "br" || dom.control(node) || dom.querySelector(node, FIELDS)) break;
     if (isExposed(node) && textOf(node)) return [textOf(node)];
   }
   return [];
@@ -238,12 +238,12 @@ function headOfRow(field) {
 /** Roles that are named by their text. Most of them have no accessible name from content; the name of a cell may include its sorting links, which people do not read. */
 const SAYS = /^(?:alert|status|row|listitem|cell|gridcell|columnheader|rowheader)$/;
 
-const isGroup = (element) => element.localName === "fieldset" || /^(?:group|radiogroup)$/.test(roleOf(element));
+const isGroup = (element) => dom.localName(element) === "fieldset" || /^(?:group|radiogroup)$/.test(roleOf(element));
 
 function byText(match, scope, wanted, how) {
   const matches = matcher(match);
   const { words, lower } = clues(match);
-  const top = scope === document ? document.documentElement : scope;
+  const top = scope === document ? dom.documentElement(document) : scope;
   const withHosts = new Set();
   for (const host of hosts()) for (let at = host; at && !withHosts.has(at); at = parentOf(at)) withHosts.add(at);
   for (const slot of collect(document, "slot")) for (let at = slot; at && !withHosts.has(at); at = parentOf(at)) withHosts.add(at);
@@ -253,14 +253,14 @@ function byText(match, scope, wanted, how) {
   const visit = (element) => {
     if (isUnread(element)) return false;
     if (!withHosts.has(element)) {
-      const raw = lower ? element.textContent.toLowerCase() : element.textContent;
+      const raw = lower ? dom.textContent(element).toLowerCase() : dom.textContent(element);
       if (!words.every((word) => raw.includes(word))) return false;
     }
     if (!how.hidden && !isExposed(element) && getComputedStyle(element).visibility === "visible") return false;
     let inner = false;
-    for (const child of childrenOf(element)) if (child.nodeType === Node.ELEMENT_NODE && visit(child)) inner = true;
+    for (const child of childrenOf(element)) if (isElement(child) && visit(child)) inner = true;
     if (inner) return true;
-    if (!matches(how.hidden ? fold(element.textContent) : textOf(element)) || !wanted(element)) return false;
+    if (!matches(how.hidden ? fold(dom.textContent(element)) : textOf(element)) || !wanted(element)) return false;
     found.push(element);
     return true;
   };
@@ -274,11 +274,11 @@ function besideOthers(match, top, wanted) {
   const matches = matcher(match);
   const { words, lower } = clues(match);
   if (hosts().length === 0) {
-    const raw = lower ? top.textContent.toLowerCase() : top.textContent;
+    const raw = lower ? dom.textContent(top).toLowerCase() : dom.textContent(top);
     if (!words.every((word) => raw.includes(word))) return [];
   }
   return collect(top, "*").filter((element) => {
-    if (element.childElementCount === 0 || isUnread(element)) return false;
+    if (dom.childElementCount(element) === 0 || isUnread(element)) return false;
     const holds = (text) => words.every((word) => (lower ? text.toLowerCase() : text).includes(word)) && matches(text);
     return ownTexts(element).some(holds) && wanted(element);
   });
@@ -288,18 +288,18 @@ function besideOthers(match, top, wanted) {
 function ownTexts(element) {
   const runs = [""];
   for (const child of childrenOf(element)) {
-    if (child.nodeType === Node.TEXT_NODE) runs[runs.length - 1] += child.data;
-    else if (child.nodeType === Node.ELEMENT_NODE) runs.push("");
+    if (isText(child)) runs[runs.length - 1] += child.data;
+    else if (isElement(child)) runs.push("");
   }
   return runs.map(fold).filter(Boolean);
 }
 
 function byXpath(expression, scope) {
-  const result = document.evaluate(expression, scope, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
+  const result = new XPathEvaluator().evaluate(expression, scope, null, XPathResult.ORDERED_NODE_SNAPSHOT_TYPE, null);
   const found = [];
   for (let index = 0; index < result.snapshotLength; index++) {
     const node = result.snapshotItem(index);
-    if (node instanceof Element && (scope === document || (node !== scope && isWithin(scope, node)))) found.push(node);
+    if (isElement(node) && (scope === document || (node !== scope && isWithin(scope, node)))) found.push(node);
   }
   return found;
 }
@@ -335,18 +335,18 @@ function near(query, scope) {
     return say(close.length ? close : fields);
   }
   if (kind === "text") {
-    const leaves = collect(inside, "*").filter((element) => element.childElementCount === 0 && isVisible(element) && textOf(element)).slice(0, 2000);
+    const leaves = collect(inside, "*").filter((element) => dom.childElementCount(element) === 0 && isVisible(element) && textOf(element)).slice(0, 2000);
     return nearest(essence(value), leaves, textOf).map((element) => quote(textOf(element)));
   }
   if (kind === "placeholder" || kind === "title") {
-    return nearest(essence(value), collect(inside, `[${kind}]`).filter(isVisible).slice(0, 400), (element) => element.getAttribute(kind)).map((element) => `${describe(element)} with ${kind} ${quote(element.getAttribute(kind))}`);
+    return nearest(essence(value), collect(inside, `[${kind}]`).filter(isVisible).slice(0, 400), (element) => dom.getAttribute(element, kind)).map((element) => `${describe(element)} with ${kind} ${quote(dom.getAttribute(element, kind))}`);
   }
   if (kind === "test_id") {
-    const ids = ["data-testid", "data-test-id", "data-test", "data-cy"].flatMap((name) => collect(inside, `[${name}]`).filter(isVisible).map((element) => element.getAttribute(name)));
+    const ids = ["data-testid", "data-test-id", "data-test", "data-cy"].flatMap((name) => collect(inside, `[${name}]`).filter(isVisible).map((element) => dom.getAttribute(element, name)));
     return nearest(value, [...new Set(ids)].slice(0, 400), (id) => id).map((id) => quote(id));
   }
   if (kind === "record") return nearRecords(value, inside);
-  if (kind === "frame") return collect(inside, "iframe,frame").filter(isVisible).map((element) => `frame ${quote(element.title || nameOf(element) || element.name || element.src)}`);
+  if (kind === "frame") return collect(inside, "iframe,frame").filter(isVisible).map((element) => `frame ${quote(dom.title(element) || nameOf(element) || dom.name(element) || dom.src(element))}`);
   return [];
 }
 
@@ -357,8 +357,8 @@ const CALLED = `${FIELDS},button,summary,input,a[href],h1,h2,h3,h4,h5,h6,dialog,
 function describe(element) {
   const role = roleOf(element);
   if (!role || role === "generic" || role === "presentation" || role === "none" || role === "paragraph") {
-    const kind = element.localName === "input" ? `${element.type} field` : null;
-    const name = kind ? nameOf(element) : fold(element.getAttribute("aria-label") ?? "") || textOf(element);
+    const kind = dom.localName(element) === "input" ? `${dom.type(element)} field` : null;
+    const name = kind ? nameOf(element) : fold(dom.getAttribute(element, "aria-label") ?? "") || textOf(element);
     return [kind ?? sayTag(element), name && quote(name, 60)].filter(Boolean).join(" ");
   }
   const name = nameOf(element) || (/^(?:alert|status|listitem|row|dialog|alertdialog)$/.test(role) ? textOf(element) : "");
@@ -366,15 +366,15 @@ function describe(element) {
 }
 
 function sayTag(element) {
-  const mark = element.id ? `#${element.id}` : element.classList.length ? `.${element.classList[0]}` : "";
-  return `<${element.localName}${clip(mark, 40)}>`;
+  const mark = dom.id(element) ? `#${dom.id(element)}` : dom.classList(element).length ? `.${dom.classList(element)[0]}` : "";
+  return `<${dom.localName(element)}${clip(mark, 40)}>`;
 }
 
 /** With its surroundings: `button "Edit" in row "ada@example.org Ada"`. */
 function describeWhere(element) {
   const place = around(element, (outer) => /^(?:row|listitem|dialog|alertdialog|form|region|navigation|article|menu|tabpanel|group|radiogroup|table|main)$/.test(roleOf(outer)) && placeName(outer) !== "");
   if (place) return `${describe(element)} in ${roleOf(place)} ${quote(placeName(place), 60)}`;
-  const heading = collect(document, "h1,h2,h3,h4,h5,h6,[role=heading]").findLast((one) => isVisible(one) && one !== element && !isWithin(one, element) && !isWithin(element, one) && one.compareDocumentPosition(element) & Node.DOCUMENT_POSITION_FOLLOWING);
+  const heading = collect(document, "h1,h2,h3,h4,h5,h6,[role=heading]").findLast((one) => isVisible(one) && one !== element && !isWithin(one, element) && !isWithin(element, one) && dom.compareDocumentPosition(one, element) & Node.DOCUMENT_POSITION_FOLLOWING);
   return heading ? `${describe(element)} under heading ${quote(nameOf(heading), 60)}` : describe(element);
 }
 

@@ -21,10 +21,10 @@ const guarded = new WeakSet();
  */
 function stand() {
   for (const heard of [globalThis, document]) {
-    for (const type of PRESS) heard.addEventListener(type, guard, { capture: true, passive: false });
-    for (const type of ["keydown", "keypress", "keyup"]) heard.addEventListener(type, guardKey, { capture: true });
-    heard.addEventListener("beforeinput", guardText, { capture: true });
-    for (const type of ["change", "blur", "focusout"]) heard.addEventListener(type, leaving, { capture: true });
+    for (const type of PRESS) dom.addEventListener(heard, type, guard, { capture: true, passive: false });
+    for (const type of ["keydown", "keypress", "keyup"]) dom.addEventListener(heard, type, guardKey, { capture: true });
+    dom.addEventListener(heard, "beforeinput", guardText, { capture: true });
+    for (const type of ["change", "blur", "focusout"]) dom.addEventListener(heard, type, leaving, { capture: true });
   }
 }
 
@@ -112,7 +112,7 @@ function swallow(event) {
   event.stopImmediatePropagation();
 }
 
-const hitOf = (event) => event.composedPath().find((node) => node instanceof Element) ?? document.documentElement;
+const hitOf = (event) => event.composedPath().find(isElement) ?? dom.documentElement(document);
 
 function whatInstead(event) {
   const { target, element, owner } = aimed;
@@ -149,7 +149,7 @@ function mayGoOn(press, event) {
   if (!press.stale && arrives()) return true;
   press.stale = false;
   forget();
-  if (!press.element.isConnected) adopt(press, event);
+  if (!dom.isConnected(press.element)) adopt(press, event);
   if (arrives()) {
     if (isStill(press)) {
       press.instead = null;
@@ -184,11 +184,11 @@ function adopt(press, event) {
  * clicked. An element that reacted to the press itself (a menu that opens) was.
  */
 function wentAstray({ target, element, at }) {
-  if (!element.isConnected) {
+  if (!dom.isConnected(element)) {
     const now = attempt(() => one(target));
     return now && now !== element ? `${describe(now)}, which replaced it during the press` : null;
   }
-  const { left, top, right, bottom } = element.getBoundingClientRect();
+  const { left, top, right, bottom } = dom.getBoundingClientRect(element);
   const moved = at.x < left || at.x > right || at.y < top || at.y > bottom;
   return moved ? `${describe(element)} moved away during the press` : null;
 }
@@ -197,7 +197,7 @@ const PART = /^(?:row|listitem|option|treeitem|article|gridcell|cell|rowheader)$
 
 /** Is the hit on another control, or in another record? */
 function isOthers({ element }, hit) {
-  for (let at = hit; at; at = parentOf(at)) if (!isWithin(at, element) && (at.matches(ACTIVE) || PART.test(roleOf(at)))) return true;
+  for (let at = hit; at; at = parentOf(at)) if (!isWithin(at, element) && (dom.matches(at, ACTIVE) || PART.test(roleOf(at)))) return true;
   return false;
 }
 

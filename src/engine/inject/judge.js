@@ -44,14 +44,14 @@ async function hover(target, round) {
 async function scroll(target, to) {
   const element = one(target);
   if (to === "itself") {
-    boxed(element).scrollIntoView({ block: "center", inline: "nearest", behavior: "instant" });
+    dom.scrollIntoView(boxed(element), { block: "center", inline: "nearest", behavior: "instant" });
     await frame();
     return { answer: "scrolled", moved: true };
   }
   const box = scrollerOf(element);
-  const before = box.scrollTop;
-  box.scrollTo({ top: to === "start" ? 0 : before + Math.max(1, Math.floor(box.clientHeight * 0.9)), behavior: "instant" });
-  const moved = Math.abs(box.scrollTop - before) >= 1;
+  const before = dom.scrollTop(box);
+  dom.scrollTo(box, { top: to === "start" ? 0 : before + Math.max(1, Math.floor(dom.clientHeight(box) * 0.9)), behavior: "instant" });
+  const moved = Math.abs(dom.scrollTop(box) - before) >= 1;
   // The page gets the event with the next frame and draws in the one after that.
   if (moved) {
     await frame();
@@ -62,10 +62,10 @@ async function scroll(target, to) {
 
 /** The element that scrolls: itself, the nearest around it, one inside it; else the document. */
 function scrollerOf(element) {
-  const scrolls = (one) => one.scrollHeight > one.clientHeight + 1 && /^(?:auto|scroll|overlay)$/.test(getComputedStyle(one).overflowY);
+  const scrolls = (one) => dom.scrollHeight(one) > dom.clientHeight(one) + 1 && /^(?:auto|scroll|overlay)$/.test(getComputedStyle(one).overflowY);
   if (scrolls(element)) return element;
-  for (let at = parentOf(element); at; at = parentOf(at)) if (at !== document.body && at !== document.documentElement && scrolls(at)) return at;
-  return collect(element, "*").find(scrolls) ?? document.scrollingElement ?? document.documentElement;
+  for (let at = parentOf(element); at; at = parentOf(at)) if (at !== dom.body(document) && at !== dom.documentElement(document) && scrolls(at)) return at;
+  return collect(element, "*").find(scrolls) ?? dom.scrollingElement(document) ?? dom.documentElement(document);
 }
 
 /**
@@ -79,7 +79,7 @@ async function through(owner, point, round) {
   forget();
   let at = pointOf(owner, point);
   if (!isInView(at) || round > 0) {
-    if (round % 2 === 1) owner.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
+    if (round % 2 === 1) dom.scrollIntoView(owner, { block: "nearest", inline: "nearest", behavior: "instant" });
     at = pointOf(owner, point);
     const height = innerHeight * [0.5, 0.5, 0.25, 0.75][round % 4];
     scrollBy({ left: isInView({ x: at.x, y: 0 }) ? 0 : at.x - innerWidth / 2, top: at.y - height, behavior: "instant" });
@@ -97,11 +97,11 @@ const isInView = ({ x, y }) => x >= 0 && y >= 0 && x < innerWidth && y < innerHe
 
 /** The point in this viewport. The content of a frame begins inside its border and padding, and may be scaled. */
 function pointOf(owner, { x, y }) {
-  const { left, top, width, height } = owner.getBoundingClientRect();
+  const { left, top, width, height } = dom.getBoundingClientRect(owner);
   const { paddingLeft, paddingTop } = getComputedStyle(owner);
-  const across = owner.offsetWidth ? width / owner.offsetWidth : 1;
-  const down = owner.offsetHeight ? height / owner.offsetHeight : 1;
-  return { x: left + (owner.clientLeft + parseFloat(paddingLeft) + x) * across, y: top + (owner.clientTop + parseFloat(paddingTop) + y) * down };
+  const across = dom.offsetWidth(owner) ? width / dom.offsetWidth(owner) : 1;
+  const down = dom.offsetHeight(owner) ? height / dom.offsetHeight(owner) : 1;
+  return { x: left + (dom.clientLeft(owner) + parseFloat(paddingLeft) + x) * across, y: top + (dom.clientTop(owner) + parseFloat(paddingTop) + y) * down };
 }
 
 function usable(target) {
@@ -111,10 +111,10 @@ function usable(target) {
 }
 
 /** The element, or the nearest one around it that has a box: a slot has none. */
-const boxed = (element) => (element.getClientRects().length ? element : around(element, (outer) => outer.getClientRects().length > 0) ?? element);
+const boxed = (element) => (dom.getClientRects(element).length ? element : around(element, (outer) => dom.getClientRects(outer).length > 0) ?? element);
 
 const rectOf = (element) => {
-  const { x, y, width, height } = boxed(element).getBoundingClientRect();
+  const { x, y, width, height } = dom.getBoundingClientRect(boxed(element));
   return [x, y, width, height].join(" ");
 };
 
@@ -125,14 +125,14 @@ async function staysStill(element) {
   const drawn = await frame();
   // An animation that is about to begin moves nothing in the first frame. A busy page draws its frames late: without one,
   // nothing is known.
-  if (animated && !(await frame(250)) && !drawn && document.visibilityState === "visible") return false;
-  const after = element.isConnected ? rectOf(element) : null;
+  if (animated && !(await frame(250)) && !drawn && dom.visibilityState(document) === "visible") return false;
+  const after = dom.isConnected(element) ? rectOf(element) : null;
   lastRects.set(element, after);
   return after === rect;
 }
 
 function isAnimated(element) {
-  for (let at = element; at; at = parentOf(at)) if (at.getAnimations().some((one) => one.playState === "running" || one.pending)) return true;
+  for (let at = element; at; at = parentOf(at)) if (dom.getAnimations(at).some((one) => one.playState === "running" || one.pending)) return true;
   return false;
 }
 
@@ -149,7 +149,7 @@ const frame = (most = 50) => new Promise((resolve) => {
 async function bringIntoView(element, round) {
   const before = rectOf(element);
   const block = ["nearest", "center", "start", "end"][round % 4];
-  boxed(element).scrollIntoView({ block, inline: "nearest", behavior: "instant" });
+  dom.scrollIntoView(boxed(element), { block, inline: "nearest", behavior: "instant" });
   if (rectOf(element) === before || !isComposed()) return false;
   await drawn();
   return true;
@@ -187,7 +187,7 @@ function pressPoint(element) {
 /** The largest part of an element inside the viewport and all clipping elements. */
 function visibleBox(element) {
   let best = null;
-  const rects = [...element.getClientRects()].filter(({ width, height }) => width > 0 && height > 0);
+  const rects = [...dom.getClientRects(element)].filter(({ width, height }) => width > 0 && height > 0);
   for (const rect of rects.length ? rects : boxesInside(element)) {
     let { left, top, right, bottom } = rect;
     left = Math.max(left, 0);
@@ -201,8 +201,8 @@ function visibleBox(element) {
       // A positioned element is clipped only by its containing block and the elements around that.
       if ((position === "fixed" || (position === "absolute" && style.position === "static")) && !holdsAll) continue;
       ({ position } = style);
-      if (style.overflow === "visible" || at === document.body || at === document.documentElement) continue;
-      const clipping = at.getBoundingClientRect();
+      if (style.overflow === "visible" || at === dom.body(document) || at === dom.documentElement(document)) continue;
+      const clipping = dom.getBoundingClientRect(at);
       left = Math.max(left, clipping.left);
       top = Math.max(top, clipping.top);
       right = Math.min(right, clipping.right);
@@ -218,10 +218,10 @@ function visibleBox(element) {
 function boxesInside(element) {
   const boxes = [];
   for (const child of childrenOf(element)) {
-    const range = child.nodeType === Node.TEXT_NODE ? document.createRange() : null;
+    const range = isText(child) ? new Range() : null;
     range?.selectNodeContents(child);
-    const laid = range ?? (child.nodeType === Node.ELEMENT_NODE ? child : null);
-    if (laid) boxes.push(...[...laid.getClientRects()].filter(({ width, height }) => width > 0 && height > 0));
+    const laid = range ?? (isElement(child) ? child : null);
+    if (laid) boxes.push(...[...dom.getClientRects(laid)].filter(({ width, height }) => width > 0 && height > 0));
   }
   return boxes;
 }
@@ -229,7 +229,7 @@ function boxesInside(element) {
 /** Does a press on `hit` reach the element: is it the element, a part of it, or its label? */
 function belongsTo(element, hit) {
   if (isWithin(element, hit)) return true;
-  const label = hit.localName === "label" ? hit : around(hit, (outer) => outer.localName === "label");
+  const label = dom.localName(hit) === "label" ? hit : around(hit, (outer) => dom.localName(outer) === "label");
   return label !== null && labelsOf(element).includes(label) && !isNested(label, hit);
 }
 
@@ -237,7 +237,7 @@ const ACTIVE = "a[href],button,input,select,textarea,summary,[contenteditable]:n
 
 /** Is the hit on a control inside the element? */
 function isNested(element, hit) {
-  for (let at = hit; at && at !== element; at = parentOf(at)) if (at.matches(ACTIVE) && at !== element.control) return true;
+  for (let at = hit; at && at !== element; at = parentOf(at)) if (dom.matches(at, ACTIVE) && at !== dom.control(element)) return true;
   return false;
 }
 

@@ -22,7 +22,7 @@ function isHeldTo({ element, target }) {
 }
 
 /** The edited element may be a part of what the browser edits. */
-const isIn = (element, path) => path[0] === element || (element !== document.body && path.includes(element)) || (Boolean(element?.isContentEditable) && path[0] instanceof Element && isWithin(path[0], element));
+const isIn = (element, path) => path[0] === element || (element !== dom.body(document) && path.includes(element)) || (element !== null && dom.isContentEditable(element) && isElement(path[0]) && isWithin(path[0], element));
 
 /** Text goes to the focused element: a secret must not go into a field that took the focus in the meantime. */
 function guardText(event) {
@@ -85,7 +85,7 @@ function keySettled(held) {
 
 /** One attempt at aiming a key. Without a target it is meant for what has the focus. @throws {Miss} */
 function aimKey(target, key, search) {
-  const element = target ? controlOf(one(target)) : deepFocus() ?? document.body;
+  const element = target ? controlOf(one(target)) : deepFocus() ?? dom.body(document);
   const line = (target && kindOf(element) === "combobox" && lineOf(element)) || element;
   if (target) {
     if (isDisabled(element)) throw new Miss("disabled", () => `${describe(element)} is disabled`);
@@ -97,7 +97,7 @@ function aimKey(target, key, search) {
   const token = keep(element, target);
   stand();
   // What has the focus inside a frame cannot be seen from here.
-  const phase = /^i?frame$/.test(element.localName) ? "done" : "armed";
+  const phase = /^i?frame$/.test(dom.localName(element)) ? "done" : "armed";
   keyed = { token, target, element: line, button, search, phase, came: phase === "done", instead: null, told: [] };
   meant = null;
   aimed.watched?.disconnect();
@@ -114,7 +114,7 @@ async function keyVerdict(within) {
 // ---- what Enter submits ---------------------------------------------------------------------------
 
 /** The first submit button of a form: Enter in a field of the form presses it. */
-const defaultButton = (form) => [...form.getRootNode().querySelectorAll("button,input")].find((button) => button.form === form && /^(?:submit|image)$/.test(button.type)) ?? null;
+const defaultButton = (form) => [...dom.querySelectorAll(dom.getRootNode(form), "button,input")].find((button) => dom.form(button) === form && /^(?:submit|image)$/.test(dom.type(button))) ?? null;
 
 /**
  * The button that Enter in a search field may press. A form may have other buttons, and the first of them is the one that
@@ -123,17 +123,17 @@ const defaultButton = (form) => [...form.getRootNode().querySelectorAll("button,
  * @returns {Element | null} null: Enter presses no button @throws {Miss}
  */
 function ownButton(field) {
-  const form = field.localName === "input" ? field.form : null;
+  const form = dom.localName(field) === "input" ? dom.form(field) : null;
   const button = form && defaultButton(form);
-  if (!button || button.matches(":disabled")) return null;
-  const buttons = (scope) => collect(scope, "button,input").filter((one) => one.form === form && /^(?:submit|image)$/.test(one.type));
-  const landmark = around(field, (outer) => outer.localName === "search" || roleOf(outer) === "search");
+  if (!button || dom.matches(button, ":disabled")) return null;
+  const buttons = (scope) => collect(scope, "button,input").filter((one) => dom.form(one) === form && /^(?:submit|image)$/.test(dom.type(one)));
+  const landmark = around(field, (outer) => dom.localName(outer) === "search" || roleOf(outer) === "search");
   if (landmark && isWithin(landmark, button) && buttons(landmark).length === 1) return button;
   const [before, after] = [pathTo(field), pathTo(button)];
   const lists = collect(document, LISTS).filter((list) => PARTED.test(roleOf(list)));
   const between = (path) => comesBefore(before, path) && comesBefore(path, after);
   if (comesBefore(before, after) && !lists.some((list) => isVisible(list) && !isWithin(list, button) && between(pathTo(list)))) return button;
-  const reads = !/^post$/i.test(button.getAttribute("formmethod") ?? form.getAttribute("method") ?? "");
+  const reads = !/^post$/i.test(dom.getAttribute(button, "formmethod") ?? dom.getAttribute(form, "method") ?? "");
   if (reads && buttons(document).length === 1) return button;
   throw new Miss("other_button", () => `Enter in ${describe(field)} would press ${describeWhere(button)}, the first button of its form`, () => buttons(document).map(describe), true);
 }

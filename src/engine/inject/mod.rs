@@ -8,6 +8,7 @@
 //!
 //! | file | knows |
 //! |---|---|
+//! | `dom.js` | the browser's own properties of nodes, which no field of a form can hide |
 //! | `text.js` | folding, matching, nearness |
 //! | `tree.js` | the tree that people see, shadow roots and slots included; visibility; the cache of one attempt |
 //! | `role.js`, `name.js` | WAI-ARIA roles, accessible names |
@@ -24,7 +25,8 @@
 
 /// The whole script.
 pub const SCRIPT: &str = concat!(
-    "(() => {\n\"use strict\";\nif (globalThis.__seatwright) return;\n",
+    "(() => {\n\"use strict\";\nif (Object.hasOwn(globalThis, \"__seatwright\")) return;\n",
+    include_str!("dom.js"),
     include_str!("text.js"),
     include_str!("tree.js"),
     include_str!("role.js"),

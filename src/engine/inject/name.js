@@ -10,7 +10,7 @@ const CHOSEN = new Set(["combobox", "listbox"]);
 const MEASURED = new Set(["slider", "spinbutton", "progressbar", "meter", "scrollbar"]);
 
 /** Elements without text for people. */
-const isUnread = (element) => /^(?:script|style|noscript|template|head|title)$/.test(element.localName) && element.namespaceURI === "http://www.w3.org/1999/xhtml";
+const isUnread = (element) => /^(?:script|style|noscript|template|head|title)$/.test(dom.localName(element)) && dom.namespaceURI(element) === "http://www.w3.org/1999/xhtml";
 
 /** @returns {string} the accessible name, folded */
 function nameOf(element) {
@@ -24,17 +24,17 @@ function nameOf(element) {
 
 /** False only for an element that certainly has another name: it has a text that is not a part of the name. This skips most of a big page. */
 function mayBeCalled(element, match) {
-  if (!match.exact || !NAMED_BY_CONTENT.has(roleOf(element)) || element.shadowRoot) return true;
-  if (element.localName === "input" || element.hasAttribute("aria-label") || element.hasAttribute("aria-labelledby") || labelsOf(element).length) return true;
+  if (!match.exact || !NAMED_BY_CONTENT.has(roleOf(element)) || dom.shadowRoot(element)) return true;
+  if (dom.localName(element) === "input" || dom.hasAttribute(element, "aria-label") || dom.hasAttribute(element, "aria-labelledby") || labelsOf(element).length) return true;
   return !saysOther(element, fold(match.exact));
 }
 
 /** Does it show a text that is not a part of this? */
 function saysOther(element, wanted) {
-  for (let node = element.firstChild; node; node = node.nextSibling) {
-    if (node.nodeType === Node.TEXT_NODE) {
+  for (let node = dom.firstChild(element); node; node = dom.nextSibling(node)) {
+    if (isText(node)) {
       if (!wanted.includes(fold(node.data))) return true;
-    } else if (node.nodeType === Node.ELEMENT_NODE && PLAIN_TEXT.has(node.localName) && !TELLING.some((name) => node.hasAttribute(name)) && !node.shadowRoot && saysOther(node, wanted) && isExposed(node)) return true;
+    } else if (isElement(node) && PLAIN_TEXT.has(dom.localName(node)) && !TELLING.some((name) => dom.hasAttribute(node, name)) && !dom.shadowRoot(node) && saysOther(node, wanted) && isExposed(node)) return true;
   }
   return false;
 }
@@ -62,7 +62,7 @@ function alternative(element, way) {
     const value = embeddedValue(element, role);
     if (value !== null) return value;
   }
-  const label = fold(element.getAttribute("aria-label") ?? "");
+  const label = fold(dom.getAttribute(element, "aria-label") ?? "");
   if (label) return label;
   if (role !== "none" && role !== "presentation") {
     const native = nativeText(element, way);
@@ -72,16 +72,16 @@ function alternative(element, way) {
     const text = contentText(element, way);
     if (fold(text)) return text;
   }
-  return element.getAttribute("title") || (role && lastResort(element)) || "";
+  return dom.getAttribute(element, "title") || (role && lastResort(element)) || "";
 }
 
 function referencedText(element) {
-  const ids = element.getAttribute("aria-labelledby");
+  const ids = dom.getAttribute(element, "aria-labelledby");
   if (!ids) return "";
-  const root = element.getRootNode();
+  const root = dom.getRootNode(element);
   const texts = [];
   for (const id of ids.split(/\s+/).filter(Boolean)) {
-    const other = root.getElementById?.(id);
+    const other = dom.getElementById(root, id);
     // A fresh `seen`: an element may name itself together with others.
     if (other) texts.push(fold(alternative(other, { seen: new Set(), referenced: true, inside: false, hidden: !isExposed(other) })));
   }
@@ -90,30 +90,30 @@ function referencedText(element) {
 
 /** The value of a control inside a name. Null: it is not such a control. */
 function embeddedValue(element, role) {
-  if (TYPED.has(role)) return element.type === "password" ? "" : element.value ?? element.textContent;
+  if (TYPED.has(role)) return dom.type(element) === "password" ? "" : dom.value(element) ?? dom.textContent(element);
   if (CHOSEN.has(role)) return chosenTexts(element).join(" ");
-  if (MEASURED.has(role)) return element.getAttribute("aria-valuetext") ?? element.getAttribute("aria-valuenow") ?? String(element.value ?? "");
+  if (MEASURED.has(role)) return dom.getAttribute(element, "aria-valuetext") ?? dom.getAttribute(element, "aria-valuenow") ?? String(dom.value(element) ?? "");
   return null;
 }
 
 /** The chosen options of a select, listbox or combobox. @returns {string[]} */
 function chosenTexts(element) {
-  if (element.localName === "select") return [...element.selectedOptions].map(optionText);
-  if (element.localName === "input") return element.value ? [element.value] : [];
+  if (dom.localName(element) === "select") return [...dom.selectedOptions(element)].map(optionText);
+  if (dom.localName(element) === "input") return dom.value(element) ? [dom.value(element)] : [];
   const chosen = collect(element, "[role=option][aria-selected=true]").map(nameOf);
-  return chosen.length || roleOf(element) === "listbox" ? chosen : [fold(element.textContent)].filter(Boolean);
+  return chosen.length || roleOf(element) === "listbox" ? chosen : [fold(dom.textContent(element))].filter(Boolean);
 }
 
-const optionText = (option) => fold(option.label || option.textContent);
+const optionText = (option) => fold(dom.label(option) || dom.textContent(option));
 
 /** The name by the rules of HTML. Null: HTML has no rule for it. */
 function nativeText(element, way) {
-  switch (element.localName) {
+  switch (dom.localName(element)) {
     case "input":
-      if (element.type === "submit" || element.type === "reset" || element.type === "button") {
-        return labelText(element, way) || element.value || element.getAttribute("title") || { submit: "Submit", reset: "Reset", button: "" }[element.type];
+      if (dom.type(element) === "submit" || dom.type(element) === "reset" || dom.type(element) === "button") {
+        return labelText(element, way) || dom.value(element) || dom.getAttribute(element, "title") || { submit: "Submit", reset: "Reset", button: "" }[dom.type(element)];
       }
-      if (element.type === "image") return labelText(element, way) || element.getAttribute("alt") || element.getAttribute("title") || "Submit";
+      if (dom.type(element) === "image") return labelText(element, way) || dom.getAttribute(element, "alt") || dom.getAttribute(element, "title") || "Submit";
       return labelText(element, way);
     case "button":
     case "meter":
@@ -124,7 +124,7 @@ function nativeText(element, way) {
       return labelText(element, way);
     case "img":
     case "area":
-      return element.getAttribute("alt") || null;
+      return dom.getAttribute(element, "alt") || null;
     case "fieldset":
       return partText(element, "legend", way);
     case "figure":
@@ -134,12 +134,12 @@ function nativeText(element, way) {
     case "svg":
       return partText(element, "title", way);
     case "optgroup":
-      return element.label || null;
+      return dom.label(element) || null;
     case "option":
-      return element.getAttribute("label") || null;
+      return dom.getAttribute(element, "label") || null;
     default:
       // A form-associated custom element has labels like a field. Others have at least the labels that point at them.
-      return element.localName.includes("-") ? labelText(element, way) || pointedText(element, way) : null;
+      return dom.localName(element).includes("-") ? labelText(element, way) || pointedText(element, way) : null;
   }
 }
 
@@ -149,27 +149,27 @@ function labelText(element, way) {
 }
 
 function pointedText(element, way) {
-  if (!element.id) return null;
-  const labels = [...element.getRootNode().querySelectorAll(`label[for="${CSS.escape(element.id)}"]`)];
+  if (!dom.id(element)) return null;
+  const labels = [...dom.querySelectorAll(dom.getRootNode(element), `label[for="${CSS.escape(dom.id(element))}"]`)];
   return labels.map((label) => fold(alternative(label, { ...way, inside: true }))).filter(Boolean).join(" ") || null;
 }
 
 function partText(element, part, way) {
-  const found = [...element.children].find((child) => child.localName === part);
+  const found = [...dom.children(element)].find((child) => dom.localName(child) === part);
   if (!found) return null;
   // The title of an SVG drawing is never rendered, but it is its name.
-  return (part === "title" ? found.textContent : alternative(found, { ...way, inside: true })) || null;
+  return (part === "title" ? dom.textContent(found) : alternative(found, { ...way, inside: true })) || null;
 }
 
-const lastResort = (element) => element.getAttribute("placeholder") || element.getAttribute("aria-placeholder") || "";
+const lastResort = (element) => dom.getAttribute(element, "placeholder") || dom.getAttribute(element, "aria-placeholder") || "";
 
 /** The content of an element as one text, with generated content. */
 function contentText(element, way) {
   let text = generated(element, "::before");
   for (const child of childrenOf(element)) {
-    if (child.nodeType === Node.TEXT_NODE) text += child.data;
-    else if (child.nodeType === Node.ELEMENT_NODE) {
-      const part = child.localName === "br" ? " " : alternative(child, { ...way, inside: true });
+    if (isText(child)) text += child.data;
+    else if (isElement(child)) {
+      const part = dom.localName(child) === "br" ? " " : alternative(child, { ...way, inside: true });
       if (part) text += isInline(child) ? part : ` ${part} `;
     }
   }
@@ -188,7 +188,7 @@ function generated(element, which) {
   if (content === "none" || content === "normal" || !content) return "";
   if (style.display === "none" || style.visibility !== "visible") return "";
   const parts = (source) => [...source.matchAll(/"((?:[^"\\]|\\.)*)"|attr\(\s*([\w-]+)/g)]
-    .map(([, text, name]) => (name ? element.getAttribute(name) ?? "" : text.replace(/\\(.)/g, "$1"))).join("");
+    .map(([, text, name]) => (name ? dom.getAttribute(element, name) ?? "" : text.replace(/\\(.)/g, "$1"))).join("");
   const slash = content.match(/^((?:"(?:[^"\\]|\\.)*"|[^"/])*)\/(.*)$/s);
   const text = parts(slash ? slash[2] : content);
   return style.display === "inline" || !text ? text : ` ${text} `;

@@ -13,16 +13,16 @@ function textOf(element) {
 /** @param {boolean} values also the values of controls and the names of pictures */
 function shownText(element, values) {
   if (isUnread(element)) return "";
-  if (element.localName === "input") return values ? valueText(element) : BUTTON_TYPES.has(element.type) ? element.value : "";
-  if (element.localName === "textarea") return values ? element.value : "";
-  if (element.localName === "select") return values ? chosenTexts(element).join(", ") : "";
+  if (dom.localName(element) === "input") return values ? valueText(element) : BUTTON_TYPES.has(dom.type(element)) ? dom.value(element) : "";
+  if (dom.localName(element) === "textarea") return values ? dom.value(element) : "";
+  if (dom.localName(element) === "select") return values ? chosenTexts(element).join(", ") : "";
   if (values && isSwitchable(element)) return "";
   if (values && pictured(element)) return nameOf(element);
   let text = "";
   for (const child of childrenOf(element)) {
-    if (child.nodeType === Node.TEXT_NODE) text += child.data;
-    else if (child.nodeType === Node.ELEMENT_NODE) {
-      if (child.localName === "br") text += " ";
+    if (isText(child)) text += child.data;
+    else if (isElement(child)) {
+      if (dom.localName(child) === "br") text += " ";
       else if (isExposed(child)) text += isInline(child) ? shownText(child, values) : ` ${shownText(child, values)} `;
     }
   }
@@ -31,10 +31,10 @@ function shownText(element, values) {
 
 const BUTTON_TYPES = new Set(["submit", "reset", "button"]);
 
-const valueText = (input) => (input.type === "password" || input.type === "checkbox" || input.type === "radio" || input.type === "hidden" ? "" : input.value);
+const valueText = (input) => (dom.type(input) === "password" || dom.type(input) === "checkbox" || dom.type(input) === "radio" || dom.type(input) === "hidden" ? "" : dom.value(input));
 
 /** An image, or an icon that only has a name. */
-const pictured = (element) => roleOf(element) === "img" || (!roleOf(element) && element.localName !== "svg" && element.childElementCount === 0 && !element.shadowRoot && !fold(element.textContent) && element.hasAttribute("aria-label"));
+const pictured = (element) => roleOf(element) === "img" || (!roleOf(element) && dom.localName(element) !== "svg" && dom.childElementCount(element) === 0 && !dom.shadowRoot(element) && !fold(dom.textContent(element)) && dom.hasAttribute(element, "aria-label"));
 
 /**
  * The content of a place of a record: text, values, names of pictures. Of boxes to tick: the state of the only one, or the
@@ -55,9 +55,9 @@ function cellText(element, several) {
 
 /** What icons say where there is no text: the title of an element or of a drawing. The title of a field or cell is a hint. */
 function iconText(element) {
-  const isIcon = (icon) => (icon.localName === "svg" || icon.hasAttribute("title")) && !icon.matches(FIELDS) && !isCell(icon) && isVisible(icon);
+  const isIcon = (icon) => (dom.localName(icon) === "svg" || dom.hasAttribute(icon, "title")) && !dom.matches(icon, FIELDS) && !isCell(icon) && isVisible(icon);
   const icons = [element, ...collect(element, "svg,[title]")].filter(isIcon);
-  return fold(icons.filter((icon) => !icons.some((outer) => outer !== icon && isWithin(outer, icon))).map((icon) => icon.getAttribute("title") || nameOf(icon)).join(" "));
+  return fold(icons.filter((icon) => !icons.some((outer) => outer !== icon && isWithin(outer, icon))).map((icon) => dom.getAttribute(icon, "title") || nameOf(icon)).join(" "));
 }
 
 const BOXES = ["checkbox", "radio"].map(roleSelector).join(",");
@@ -73,8 +73,8 @@ function beyondLabels(element, boxes, text) {
 function valuesIn(element) {
   const parts = [];
   for (const child of childrenOf(element)) {
-    if (child.nodeType === Node.TEXT_NODE && /[^\s,;|·]/u.test(fold(child.data))) return null;
-    if (child.nodeType === Node.ELEMENT_NODE && child.localName !== "br" && isExposed(child) && fold(shownText(child, true))) parts.push(child);
+    if (isText(child) && /[^\s,;|·]/u.test(fold(child.data))) return null;
+    if (isElement(child) && dom.localName(child) !== "br" && isExposed(child) && fold(shownText(child, true))) parts.push(child);
   }
   if (parts.length === 1) return valuesIn(parts[0]);
   return parts.length ? parts.map((part) => fold(shownText(part, true))) : null;
@@ -82,7 +82,7 @@ function valuesIn(element) {
 
 const isSwitchable = (element) => isRole(element, "checkbox");
 
-const isOn = (element) => (element.localName === "input" ? element.checked : element.getAttribute("aria-checked") === "true");
+const isOn = (element) => (dom.localName(element) === "input" ? dom.checked(element) : dom.getAttribute(element, "aria-checked") === "true");
 
 /** The text of a target; the text that the target looks for, if it is next to other elements. @param {string} [attribute] */
 function readTarget(target, attribute) {
@@ -101,12 +101,12 @@ function readTarget(target, attribute) {
 /** @param {object} [attribute] */
 function readText(element, attribute) {
   if (attribute) {
-    const typed = attribute === "value" && typeof element.value === "string" && element.type !== "password";
-    const value = typed ? element.value : element.type === "password" && attribute === "value" ? "" : element.getAttribute(attribute);
+    const typed = attribute === "value" && typeof dom.value(element) === "string" && dom.type(element) !== "password";
+    const value = typed ? dom.value(element) : dom.type(element) === "password" && attribute === "value" ? "" : dom.getAttribute(element, attribute);
     if (value === null) throw new Miss("not_found", () => `${describe(element)} has no attribute ${quote(attribute)}`);
     return value;
   }
-  return ["input", "textarea", "select"].includes(element.localName) ? fold(shownText(element, true)) : textOf(element);
+  return ["input", "textarea", "select"].includes(dom.localName(element)) ? fold(shownText(element, true)) : textOf(element);
 }
 
 /** What is on the page, for a person who does not see it. */
@@ -117,10 +117,10 @@ function pageFacts() {
   const front = modal();
   const dialogs = roled("dialog").filter((dialog) => dialog !== front);
   if (front && isVisible(front)) dialogs.push(front);
-  const fields = seen(FIELDS).filter((field) => field.localName !== "fieldset" && !/^(?:group|radiogroup)$/.test(roleOf(field)));
+  const fields = seen(FIELDS).filter((field) => dom.localName(field) !== "fieldset" && !/^(?:group|radiogroup)$/.test(roleOf(field)));
   return {
     url: location.href,
-    title: document.title,
+    title: dom.title(document),
     status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
     headings: said(roled("heading").map(nameOf), 40),
     alerts: said([...roled("alert", "status"), ...complaints(seen)].map(textOf), 40),
@@ -138,7 +138,7 @@ const COMPLAINT = ["error", "alert", "danger", "warning", "invalid-feedback"].fl
 
 /** Elements that are marked by their class or id. The innermost count, and short ones: a whole page is not a complaint. */
 function complaints(seen) {
-  const marked = seen(COMPLAINT).filter((element) => !element.closest("nav,a[href],button") && !element.querySelector(COMPLAINT));
+  const marked = seen(COMPLAINT).filter((element) => !dom.closest(element, "nav,a[href],button") && !dom.querySelector(element, COMPLAINT));
   return marked.filter((element) => textOf(element).length <= 200);
 }
 
@@ -149,20 +149,20 @@ const LISTED = `nav,a[href],button,label,legend,table,select,textarea,h1,h2,h3,h
 function ownWords() {
   const words = [];
   for (const element of collect(document, "body,body *")) {
-    const own = fold([...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.data).join(" "));
-    if (own && !element.closest(LISTED) && isVisible(element)) words.push(own);
+    const own = fold([...dom.childNodes(element)].filter((node) => isText(node)).map((node) => node.data).join(" "));
+    if (own && !dom.closest(element, LISTED) && isVisible(element)) words.push(own);
     if (words.join(" ").length > 400) break;
   }
   return clip(words.join(" "), 400);
 }
 
 /** Does the page, or the browser after an attempt to submit, call this field invalid? */
-const isCalledInvalid = (field) => /^(?:true|grammar|spelling)$/.test(field.getAttribute("aria-invalid") ?? "") || (Boolean(field.validity) && field.matches(":user-invalid"));
+const isCalledInvalid = (field) => /^(?:true|grammar|spelling)$/.test(dom.getAttribute(field, "aria-invalid") ?? "") || (Boolean(dom.validity(field)) && dom.matches(field, ":user-invalid"));
 
 function sayInvalid(field) {
-  const told = field.getAttribute("aria-errormessage") ?? field.getAttribute("aria-describedby") ?? "";
-  const words = told.split(/\s+/).map((id) => id && field.getRootNode().getElementById?.(id)).filter(Boolean).map(textOf);
-  const why = words.filter(Boolean).join(" ") || field.validationMessage || "invalid";
+  const told = dom.getAttribute(field, "aria-errormessage") ?? dom.getAttribute(field, "aria-describedby") ?? "";
+  const words = told.split(/\s+/).map((id) => id && dom.getElementById(dom.getRootNode(field), id)).filter(Boolean).map(textOf);
+  const why = words.filter(Boolean).join(" ") || dom.validationMessage(field) || "invalid";
   return `${nameOf(field) || describe(field)}: ${why}`;
 }
 
@@ -182,14 +182,14 @@ function pageContains(needles) {
     return wanted.some((needle) => squashed.includes(needle));
   };
   for (const root of roots()) {
-    const texts = document.createTreeWalker(root, NodeFilter.SHOW_TEXT, (node) => (node.parentElement && /^(?:script|style|noscript)$/.test(node.parentElement.localName) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT));
+    const texts = dom.createTreeWalker(document, root, NodeFilter.SHOW_TEXT, (node) => (dom.parentElement(node) && /^(?:script|style|noscript)$/.test(dom.localName(dom.parentElement(node))) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT));
     let whole = "";
     while (texts.nextNode()) whole += texts.currentNode.data;
     if (holds(whole)) return true;
-    for (const element of root.querySelectorAll("*")) {
-      const secret = element.localName === "input" && element.type === "password";
-      if (!secret && typeof element.value === "string" && holds(element.value)) return true;
-      for (const { name, value } of element.attributes) if (!(secret && name === "value") && value && holds(value)) return true;
+    for (const element of dom.querySelectorAll(root, "*")) {
+      const secret = dom.localName(element) === "input" && dom.type(element) === "password";
+      if (!secret && typeof dom.value(element) === "string" && holds(dom.value(element))) return true;
+      for (const { name, value } of dom.attributes(element)) if (!(secret && name === "value") && value && holds(value)) return true;
     }
   }
   return false;

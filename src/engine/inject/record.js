@@ -31,7 +31,7 @@ function gridOf(table) {
   const taken = [];
   let lastSection = null;
   rows.forEach((row, index) => {
-    const section = row.closest("thead, tbody, tfoot");
+    const section = dom.closest(row, "thead, tbody, tfoot");
     // No cell spans from one section of a table into the next.
     if (section !== lastSection) taken.length = 0;
     lastSection = section;
@@ -40,11 +40,11 @@ function gridOf(table) {
     const placed = [];
     let column = 0;
     for (const cell of placesOf(row)) {
-      const said = Number(cell.getAttribute("aria-colindex"));
+      const said = Number(dom.getAttribute(cell, "aria-colindex"));
       if (said > 0) column = said - 1;
       else while (taken[column]?.until > index) column++;
       const width = span(cell, "colSpan", "aria-colspan");
-      const height = cell.rowSpan === 0 ? rows.length : span(cell, "rowSpan", "aria-rowspan");
+      const height = dom.rowSpan(cell) === 0 ? rows.length : span(cell, "rowSpan", "aria-rowspan");
       const place = { element: cell, start: column, end: column + width };
       for (let at = column; at < place.end; at++) taken[at] = { until: index + height, cell: place };
       placed.push(place);
@@ -52,7 +52,7 @@ function gridOf(table) {
       column += width;
     }
     cells.set(row, [...placed, ...spanning]);
-    const isHead = section?.localName === "thead" || section?.localName === "tfoot";
+    const isHead = section !== null && /^t(?:head|foot)$/.test(dom.localName(section));
     if (!isHead && hasBox(row) && placed.some(({ element }) => roleOf(element) !== "columnheader")) records.push(row);
   });
   const columns = Math.max(0, ...headers.map((header) => header.end));
@@ -63,7 +63,7 @@ function gridOf(table) {
   return grid;
 }
 
-const span = (cell, property, attribute) => Math.min(1000, Math.max(1, Number(cell.getAttribute(attribute)) || cell[property] || 1));
+const span = (cell, property, attribute) => Math.min(1000, Math.max(1, Number(dom.getAttribute(cell, attribute)) || dom[property](cell) || 1));
 
 const CELLS = ["cell", "gridcell", "columnheader", "rowheader"].map(roleSelector).join(",");
 
@@ -90,7 +90,7 @@ function columnOf(table, match) {
   const starts = new Set(found.map((header) => header.start));
   if (starts.size === 1) return found[0].start;
   if (starts.size > 1) throw new Miss("ambiguous", () => `${found.length} columns of ${describe(table)} have the header ${sayMatch(match)}`, () => found.map((header) => `column ${header.start + 1} ${quote(header.text)}`));
-  const hidden = collect(table, roleSelector("columnheader")).some((header) => isRole(header, "columnheader") && !isExposed(header) && matches(fold(header.textContent)));
+  const hidden = collect(table, roleSelector("columnheader")).some((header) => isRole(header, "columnheader") && !isExposed(header) && matches(fold(dom.textContent(header))));
   throw new Miss(hidden ? "hidden" : "no_such_column", () => (hidden ? `the column ${sayMatch(match)} of ${describe(table)} is there, but hidden` : `${describe(table)} has no column ${sayMatch(match)}`), () => headers.map((header) => quote(header.text)));
 }
 
@@ -166,18 +166,18 @@ function each(query, record, show) {
 
 /** Elements without any content: they are there, and have no size only because nothing is in them. */
 const empties = (query, record) =>
-  (attempt(() => find(query, record, { hidden: true, lenient: true })) ?? []).filter((element) => isExposed(element) && !fold(element.textContent) && element.childElementCount === 0);
+  (attempt(() => find(query, record, { hidden: true, lenient: true })) ?? []).filter((element) => isExposed(element) && !fold(dom.textContent(element)) && dom.childElementCount(element) === 0);
 
 /** Values that are there, and not shown: hidden ones among the others, or as many as "+3 more" says. @returns {Miss | undefined} */
 function cutOff(query, record, found, texts, holders) {
   const parents = new Set(found.map(parentOf));
   const hidden = (attempt(() => find({ ...query, nth: undefined }, record, { hidden: true, lenient: true })) ?? [])
     .filter((element) => holders.length || parents.has(parentOf(element)))
-    .map((element) => fold(element.textContent))
+    .map((element) => fold(dom.textContent(element)))
     .filter((text) => text && !texts.includes(text));
   if (hidden.length) return new Miss("hidden", () => `${hidden.length} of its values ${hidden.length === 1 ? "is" : "are"} there, but hidden`, () => hidden.map((text) => quote(text)));
-  const beside = [...parents].flatMap((parent) => [...childrenOf(parent)].filter((child) => child.nodeType === Node.ELEMENT_NODE));
-  const parts = [...beside, ...holders.flatMap((holder) => collect(holder, "*").filter((part) => part.childElementCount === 0))];
+  const beside = [...parents].flatMap((parent) => [...childrenOf(parent)].filter((child) => isElement(child)));
+  const parts = [...beside, ...holders.flatMap((holder) => collect(holder, "*").filter((part) => dom.childElementCount(part) === 0))];
   const said = [...texts, ...[...parents, ...holders].flatMap(ownTexts), ...parts.filter(isVisible).map(textOf)];
   const more = said.find((text) => MORE.test(text));
   return more && onlySome(more);
@@ -240,7 +240,7 @@ function hiddenIdentity(record, scope) {
   const container = attempt(() => one(record.rows.within, scope));
   if (kind !== "cell" || !container) return null;
   const wanted = canonical(record.equals, record.ignore_case);
-  const shows = (row) => (attempt(() => find(value, row, { hidden: true, lenient: true })) ?? []).some((element) => canonical(element.textContent, record.ignore_case) === wanted);
+  const shows = (row) => (attempt(() => find(value, row, { hidden: true, lenient: true })) ?? []).some((element) => canonical(dom.textContent(element), record.ignore_case) === wanted);
   return (attempt(() => rowsOf(record.rows, container)) ?? []).some(shows) ? `${sayQuery(value)} with ${quote(record.equals)} is there, but hidden` : null;
 }
 
@@ -285,6 +285,6 @@ function lacking(miss, name, identity) {
 }
 
 const isBusy = (element) => {
-  const busy = (one) => one.getAttribute("aria-busy") === "true";
+  const busy = (one) => dom.getAttribute(one, "aria-busy") === "true";
   return busy(element) || Boolean(around(element, busy));
 };

@@ -113,7 +113,7 @@ function roleOf(element) {
 }
 
 function explicitRole(element) {
-  const said = element.getAttribute("role");
+  const said = dom.getAttribute(element, "role");
   if (!said) return null;
   const role = said.toLowerCase().split(/\s+/).find((one) => KNOWN.has(one));
   if (!role) return null;
@@ -125,29 +125,29 @@ function explicitRole(element) {
   return role;
 }
 
-const isMeant = (element) => element.tabIndex >= 0 || ["aria-label", "aria-labelledby", "aria-describedby", "aria-live", "aria-controls", "aria-owns"].some((name) => element.hasAttribute(name));
+const isMeant = (element) => dom.tabIndex(element) >= 0 || ["aria-label", "aria-labelledby", "aria-describedby", "aria-live", "aria-controls", "aria-owns"].some((name) => dom.hasAttribute(element, name));
 
 /** Has its author named it? That is enough for roles that need a name. */
-const hasName = (element) => ["aria-label", "aria-labelledby", "title"].some((name) => fold(element.getAttribute(name) ?? "") !== "");
+const hasName = (element) => ["aria-label", "aria-labelledby", "title"].some((name) => fold(dom.getAttribute(element, name) ?? "") !== "");
 
 function implicitRole(element) {
-  switch (element.localName) {
+  switch (dom.localName(element)) {
     case "a":
     case "area":
-      return element.hasAttribute("href") ? "link" : "";
+      return dom.hasAttribute(element, "href") ? "link" : "";
     case "header":
     case "footer":
-      return around(element, (outer) => /^(?:article|aside|main|nav|section)$/.test(outer.localName) || /^(?:article|complementary|main|navigation|region)$/.test(outer.getAttribute("role") ?? ""))
-        ? "" : element.localName === "header" ? "banner" : "contentinfo";
+      return around(element, (outer) => /^(?:article|aside|main|nav|section)$/.test(dom.localName(outer)) || /^(?:article|complementary|main|navigation|region)$/.test(dom.getAttribute(outer, "role") ?? ""))
+        ? "" : dom.localName(element) === "header" ? "banner" : "contentinfo";
     case "section":
       return hasName(element) ? "region" : "";
     case "img":
-      return element.getAttribute("alt") === "" && !hasName(element) ? "presentation" : "img";
+      return dom.getAttribute(element, "alt") === "" && !hasName(element) ? "presentation" : "img";
     case "input":
-      if (element.hasAttribute("list") && /^(?:text|search|tel|url|email)$/.test(element.type)) return "combobox";
-      return INPUT_ROLES[element.type] ?? "";
+      if (dom.hasAttribute(element, "list") && /^(?:text|search|tel|url|email)$/.test(dom.type(element))) return "combobox";
+      return INPUT_ROLES[dom.type(element)] ?? "";
     case "select":
-      return element.multiple || element.size > 1 ? "listbox" : "combobox";
+      return dom.multiple(element) || dom.size(element) > 1 ? "listbox" : "combobox";
     case "li":
       return parentOf(element) && roleOf(parentOf(element)) === "list" ? "listitem" : "";
     case "tr":
@@ -161,13 +161,13 @@ function implicitRole(element) {
     case "th":
       return headerRole(element);
     default:
-      return PLAIN[element.localName] ?? "";
+      return PLAIN[dom.localName(element)] ?? "";
   }
 }
 
 /** The role of the table of a part; empty for a table that is only layout. */
 function tableRole(part) {
-  const table = part.closest("table");
+  const table = dom.closest(part, "table");
   const role = table ? roleOf(table) : "";
   return role === "table" || role === "grid" || role === "treegrid" ? role : "";
 }
@@ -179,11 +179,12 @@ function cellRole(cell) {
 
 function headerRole(cell) {
   if (!tableRole(cell)) return "";
-  const scope = cell.scope;
+  const scope = dom.scope(cell);
   if (scope === "col" || scope === "colgroup") return "columnheader";
   if (scope === "row" || scope === "rowgroup") return "rowheader";
-  if (cell.closest("thead, tbody, tfoot")?.localName === "thead") return "columnheader";
-  const row = cell.parentElement;
-  const data = row ? [...row.children].some((other) => other.localName === "td") : false;
+  const section = dom.closest(cell, "thead, tbody, tfoot");
+  if (section && dom.localName(section) === "thead") return "columnheader";
+  const row = dom.parentElement(cell);
+  const data = row ? [...dom.children(row)].some((other) => dom.localName(other) === "td") : false;
   return data ? "rowheader" : "columnheader";
 }

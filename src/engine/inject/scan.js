@@ -70,7 +70,7 @@ function placedRecords(view, container) {
   const read = rowReader(view, container);
   const placed = (element) => {
     const { texts, lack } = read(element);
-    return { element, row: texts, lack, rect: element.getBoundingClientRect() };
+    return { element, row: texts, lack, rect: dom.getBoundingClientRect(element) };
   };
   return rowsOf(view.rows, container)
     .map(placed)
@@ -84,15 +84,15 @@ function placedRecords(view, container) {
  */
 function scrollPast(container, element, anyway) {
   const box = scrollerOf(container);
-  const window = Math.max(1, Math.floor(box.clientHeight * 0.9));
-  const top = box === document.scrollingElement ? 0 : box.getBoundingClientRect().top + box.clientTop;
-  const rect = element.getBoundingClientRect();
+  const window = Math.max(1, Math.floor(dom.clientHeight(box) * 0.9));
+  const top = box === dom.scrollingElement(document) ? 0 : dom.getBoundingClientRect(box).top + dom.clientTop(box);
+  const rect = dom.getBoundingClientRect(element);
   let by = rect.height >= window ? window : rect.top - top;
-  if (by < 1 && box.scrollTop + box.clientHeight < box.scrollHeight - 1) {
+  if (by < 1 && dom.scrollTop(box) + dom.clientHeight(box) < dom.scrollHeight(box) - 1) {
     if (!anyway) return "drawing";
     by = window;
   }
-  const before = box.scrollTop;
-  if (by >= 1) box.scrollTo({ top: before + by, behavior: "instant" });
-  return Math.abs(box.scrollTop - before) >= 1 ? "moved" : "end";
+  const before = dom.scrollTop(box);
+  if (by >= 1) dom.scrollTo(box, { top: before + by, behavior: "instant" });
+  return Math.abs(dom.scrollTop(box) - before) >= 1 ? "moved" : "end";
 }

@@ -27,10 +27,10 @@ function hosts() {
     memo.hosts = [];
     const roots = [document];
     for (const root of roots) {
-      for (const element of root.querySelectorAll(MAY_HOST)) {
-        if (element.shadowRoot) {
+      for (const element of dom.querySelectorAll(root, MAY_HOST)) {
+        if (dom.shadowRoot(element)) {
           memo.hosts.push(element);
-          roots.push(element.shadowRoot);
+          roots.push(dom.shadowRoot(element));
         }
       }
     }
@@ -39,15 +39,15 @@ function hosts() {
 }
 
 /** The document and all open shadow roots. */
-const roots = () => [document, ...hosts().map((host) => host.shadowRoot)];
+const roots = () => [document, ...hosts().map((host) => dom.shadowRoot(host))];
 
 /** The labels of a form control. One walk for all of them: the browser's own `labels` is one walk for each. */
 function labelsOf(element) {
   if (!memo.labels) {
     memo.labels = new Map();
     for (const root of roots()) {
-      for (const label of root.querySelectorAll("label")) {
-        const control = label.control && labelled(label.control);
+      for (const label of dom.querySelectorAll(root, "label")) {
+        const control = dom.control(label) && labelled(dom.control(label));
         if (control) memo.labels.set(control, [...(memo.labels.get(control) ?? []), label]);
       }
     }
@@ -57,7 +57,7 @@ function labelsOf(element) {
 
 /** The control that a label names: of a custom element without a role, the only field inside it. */
 function labelled(control) {
-  if (!control.shadowRoot || roleOf(control)) return control;
+  if (!dom.shadowRoot(control) || roleOf(control)) return control;
   const fields = collect(control, FIELDS).filter((field) => !isGroup(field));
   return fields.length === 1 ? fields[0] : control;
 }
@@ -70,12 +70,12 @@ function labelled(control) {
 function collect(scope, selector) {
   const found = [];
   gather(scope, selector, found);
-  if (hosts().length === 0 || !(scope instanceof Element) || !(scope.getRootNode() instanceof ShadowRoot)) return found;
-  const slots = [...scope.querySelectorAll("slot")];
-  if (scope.localName === "slot") slots.unshift(scope);
+  if (hosts().length === 0 || !isElement(scope) || !dom.host(dom.getRootNode(scope))) return found;
+  const slots = [...dom.querySelectorAll(scope, "slot")];
+  if (dom.localName(scope) === "slot") slots.unshift(scope);
   for (const slot of slots) {
-    for (const assigned of slot.assignedElements({ flatten: true })) {
-      if (assigned.matches(selector)) found.push(assigned);
+    for (const assigned of dom.assignedElements(slot, { flatten: true })) {
+      if (dom.matches(assigned, selector)) found.push(assigned);
       gather(assigned, selector, found);
     }
   }
@@ -83,32 +83,34 @@ function collect(scope, selector) {
 }
 
 function gather(scope, selector, found) {
-  if (scope.shadowRoot) gather(scope.shadowRoot, selector, found);
-  const own = scope.querySelectorAll(selector);
-  const inner = hosts().filter((host) => host !== scope && scope.contains(host));
+  if (dom.shadowRoot(scope)) gather(dom.shadowRoot(scope), selector, found);
+  const own = dom.querySelectorAll(scope, selector);
+  const inner = hosts().filter((host) => host !== scope && dom.contains(scope, host));
   let next = 0;
   for (const host of inner) {
-    while (next < own.length && !(host.compareDocumentPosition(own[next]) & Node.DOCUMENT_POSITION_FOLLOWING)) found.push(own[next++]);
-    gather(host.shadowRoot, selector, found);
+    while (next < own.length && !(dom.compareDocumentPosition(host, own[next]) & Node.DOCUMENT_POSITION_FOLLOWING)) found.push(own[next++]);
+    gather(dom.shadowRoot(host), selector, found);
   }
   while (next < own.length) found.push(own[next++]);
 }
 
 /** The element in which this one is shown. @returns {Element | null} */
 function parentOf(node) {
-  if (node.assignedSlot) return node.assignedSlot;
-  const parent = node.parentNode;
-  return parent instanceof ShadowRoot ? parent.host : node.parentElement;
+  if (dom.assignedSlot(node)) return dom.assignedSlot(node);
+  const parent = dom.parentElement(node);
+  if (parent) return parent;
+  const root = dom.parentNode(node);
+  return (root && dom.host(root)) ?? null;
 }
 
 /** The nodes shown in an element. @returns {Iterable<Node>} */
 function childrenOf(element) {
-  if (element.shadowRoot) return element.shadowRoot.childNodes;
-  if (element.localName === "slot") {
-    const assigned = element.assignedNodes({ flatten: true });
+  if (dom.shadowRoot(element)) return dom.childNodes(dom.shadowRoot(element));
+  if (dom.localName(element) === "slot") {
+    const assigned = dom.assignedNodes(element, { flatten: true });
     if (assigned.length) return assigned;
   }
-  return element.childNodes;
+  return dom.childNodes(element);
 }
 
 /** The elements around an element and itself, from the outside in, as they are shown. */
@@ -130,7 +132,7 @@ function comesBefore(path, beside) {
   const parting = path.findIndex((element, depth) => element !== beside[depth]);
   if (parting < 0) return path.length < beside.length;
   if (!beside[parting]) return false;
-  return Boolean(path[parting].compareDocumentPosition(beside[parting]) & Node.DOCUMENT_POSITION_FOLLOWING);
+  return Boolean(dom.compareDocumentPosition(path[parting], beside[parting]) & Node.DOCUMENT_POSITION_FOLLOWING);
 }
 
 /** Is it this element, or shown inside it? */
@@ -152,25 +154,25 @@ function isShielded(element) {
   const parent = parentOf(element);
   // Chromium ignores `aria-hidden` on the root and the body, because it would hide the whole page. A modal dialog is in
   // the top layer and is not inert with its surroundings.
-  const own = (element.getAttribute("aria-hidden") === "true" && element !== document.body && element !== document.documentElement)
-    || element.inert;
+  const own = (dom.getAttribute(element, "aria-hidden") === "true" && element !== dom.body(document) && element !== dom.documentElement(document))
+    || dom.inert(element);
   const shielded = own || (parent !== null && !isModal(element) && isShielded(parent));
   memo.shielded.set(element, shielded);
   return shielded;
 }
 
-const isModal = (element) => element.localName === "dialog" && element.matches(":modal");
+const isModal = (element) => dom.localName(element) === "dialog" && dom.matches(element, ":modal");
 
 /** Is it laid out: no `display: none`, no `visibility: hidden`, not inside closed `details`? */
 function isRendered(element) {
   const known = memo.rendered.get(element);
   if (known !== undefined) return known;
-  let rendered = element.checkVisibility({ visibilityProperty: true });
-  if (!rendered && element.isConnected) {
+  let rendered = dom.checkVisibility(element, { visibilityProperty: true });
+  if (!rendered && dom.isConnected(element)) {
     // An element without a box of its own, which its children or its control show.
     const parent = parentOf(element);
     const style = getComputedStyle(element);
-    const boxless = style.display === "contents" || ((element.localName === "option" || element.localName === "optgroup") && style.display !== "none");
+    const boxless = style.display === "contents" || ((dom.localName(element) === "option" || dom.localName(element) === "optgroup") && style.display !== "none");
     rendered = boxless && style.visibility === "visible" && parent !== null && isRendered(parent);
   }
   memo.rendered.set(element, rendered);
@@ -186,7 +188,7 @@ function layoutOf(element) {
   if (layout === undefined) {
     const { position, overflowX, overflowY } = getComputedStyle(element);
     // The browser gives the overflow of these two to the viewport.
-    const isPage = element === document.body || element === document.documentElement;
+    const isPage = element === dom.body(document) || element === dom.documentElement(document);
     const clips = !isPage && (overflowX !== "visible" || overflowY !== "visible");
     layout = { position, overflowX, overflowY, clips, isPage, extent: null };
     memo.layouts.set(element, layout);
@@ -207,38 +209,38 @@ function holdsAll(element, { isPage }) {
  */
 function extentOf(scroller, layout) {
   if (layout.extent) return layout.extent;
-  const rect = scroller.getBoundingClientRect();
+  const rect = dom.getBoundingClientRect(scroller);
   // It may be drawn smaller or larger than it is laid out.
-  const across = scroller.offsetWidth ? rect.width / scroller.offsetWidth : 1;
-  const down = scroller.offsetHeight ? rect.height / scroller.offsetHeight : 1;
-  const left = rect.left + scroller.clientLeft * across;
-  const top = rect.top + scroller.clientTop * down;
-  const seen = { left, top, right: left + scroller.clientWidth * across, bottom: top + scroller.clientHeight * down };
+  const across = dom.offsetWidth(scroller) ? rect.width / dom.offsetWidth(scroller) : 1;
+  const down = dom.offsetHeight(scroller) ? rect.height / dom.offsetHeight(scroller) : 1;
+  const left = rect.left + dom.clientLeft(scroller) * across;
+  const top = rect.top + dom.clientTop(scroller) * down;
+  const seen = { left, top, right: left + dom.clientWidth(scroller) * across, bottom: top + dom.clientHeight(scroller) * down };
   layout.extent = { seen, whole: reachOf(scroller, seen, across, down) };
   return layout.extent;
 }
 
 function reachOf(scroller, { left, top, right, bottom }, across = 1, down = 1) {
   // The page is scrolled as its body is written.
-  const { direction, writingMode, flexDirection } = getComputedStyle(scroller === document.scrollingElement ? document.body ?? scroller : scroller);
+  const { direction, writingMode, flexDirection } = getComputedStyle(scroller === dom.scrollingElement(document) ? dom.body(document) ?? scroller : scroller);
   const isUnusual = writingMode !== "horizontal-tb" || flexDirection.endsWith("-reverse");
   const isBackward = direction === "rtl" && !isUnusual;
-  const [width, height] = [Math.max(right - left, scroller.scrollWidth * across), Math.max(bottom - top, scroller.scrollHeight * down)];
-  const [x, y] = [left - scroller.scrollLeft * across, top - scroller.scrollTop * down];
+  const [width, height] = [Math.max(right - left, dom.scrollWidth(scroller) * across), Math.max(bottom - top, dom.scrollHeight(scroller) * down)];
+  const [x, y] = [left - dom.scrollLeft(scroller) * across, top - dom.scrollTop(scroller) * down];
   const [back, up] = [x + right - left - width, y + bottom - top - height];
   return { left: isBackward || isUnusual ? back : x, right: isBackward ? back + width : x + width, top: isUnusual ? up : y, bottom: y + height };
 }
 
 /** Is it in sight, or can it be scrolled into sight? A drawer that is pushed out of the window, or a field far left of the page, is not. */
 function isInReach(element) {
-  let { left, top, right, bottom } = element.getBoundingClientRect();
+  let { left, top, right, bottom } = dom.getBoundingClientRect(element);
   let { position } = layoutOf(element);
   for (let at = parentOf(element); at; at = parentOf(at)) {
     const layout = layoutOf(at);
     // A positioned element is clipped only by its containing block and the elements around that.
     if ((position === "fixed" || (position === "absolute" && layout.position === "static")) && !holdsAll(at, layout)) continue;
     ({ position } = layout);
-    if (!layout.clips || at.getClientRects().length === 0) continue;
+    if (!layout.clips || dom.getClientRects(at).length === 0) continue;
     const { seen, whole } = extentOf(at, layout);
     if (layout.overflowX !== "visible") {
       const range = layout.overflowX === "clip" ? seen : whole;
@@ -252,21 +254,21 @@ function isInReach(element) {
     }
   }
   const window = { left: 0, top: 0, right: innerWidth, bottom: innerHeight };
-  memo.reach ??= reachOf(document.scrollingElement ?? document.documentElement, window);
+  memo.reach ??= reachOf(dom.scrollingElement(document) ?? dom.documentElement(document), window);
   const range = position === "fixed" ? window : memo.reach;
   return right > range.left && left < range.right && bottom > range.top && top < range.bottom;
 }
 
 /** Is it read out when it changes? Such messages are often kept out of sight. */
 const isAnnounced = (element) => {
-  const is = (one) => /^(?:status|alert|log)$/.test(roleOf(one)) || /^(?:polite|assertive)$/.test(one.getAttribute("aria-live") ?? "");
+  const is = (one) => /^(?:status|alert|log)$/.test(roleOf(one)) || /^(?:polite|assertive)$/.test(dom.getAttribute(one, "aria-live") ?? "");
   return is(element) || Boolean(around(element, is));
 };
 
 /** Is it cut to nothing: the original of a control that the page draws itself? */
 function isCut(element) {
   const { clip, clipPath, position } = getComputedStyle(element);
-  const { width, height } = element.getBoundingClientRect();
+  const { width, height } = dom.getBoundingClientRect(element);
   return (width <= 1 && height <= 1) || /^inset\((?:50|100)%/.test(clipPath) || (/^(?:absolute|fixed)$/.test(position) && /^rect\((?:0px,? ?){4}\)$/.test(clip));
 }
 
@@ -274,13 +276,13 @@ function isCut(element) {
 function hasBox(element) {
   const known = memo.boxed.get(element);
   if (known !== undefined) return known;
-  const { width, height } = element.getBoundingClientRect();
+  const { width, height } = dom.getBoundingClientRect(element);
   const isSized = width > 0 && height > 0;
   let boxed = isSized && (isInReach(element) || isAnnounced(element));
   // A wrapper without a size shows its fixed or floating content (the portal of a dialog).
   if (!boxed) {
     for (const child of childrenOf(element)) {
-      if (child.nodeType === Node.ELEMENT_NODE ? isRendered(child) && hasBox(child) : !isSized && element.localName !== "option" && textBox(child)) {
+      if (isElement(child) ? isRendered(child) && hasBox(child) : !isSized && dom.localName(element) !== "option" && textBox(child)) {
         boxed = true;
         break;
       }
@@ -293,28 +295,28 @@ function hasBox(element) {
 }
 
 function textBox(node) {
-  if (node.nodeType !== Node.TEXT_NODE || !/\S/.test(node.data)) return false;
-  const range = document.createRange();
+  if (!isText(node) || !/\S/.test(node.data)) return false;
+  const range = new Range();
   range.selectNodeContents(node);
   const { width, height } = range.getBoundingClientRect();
   return width > 0 && height > 0;
 }
 
-const isTickable = (element) => element.localName === "input" && (element.type === "checkbox" || element.type === "radio");
+const isTickable = (element) => dom.localName(element) === "input" && (dom.type(element) === "checkbox" || dom.type(element) === "radio");
 
 /** Exposed and of some size. */
 const isVisible = (element) => (isExposed(element) && hasBox(element)) || isPickedByLabel(element);
 
 /** A hidden file input whose label looks like a button: people press the label. */
-const isPickedByLabel = (element) => element.localName === "input" && element.type === "file" && labelsOf(element).some((label) => isExposed(label) && hasBox(label));
+const isPickedByLabel = (element) => dom.localName(element) === "input" && dom.type(element) === "file" && labelsOf(element).some((label) => isExposed(label) && hasBox(label));
 
 /** The topmost modal dialog, which makes the rest of the page unreachable. @returns {Element | null} */
 function modal() {
   if (memo.modal === undefined) {
-    const open = roots().flatMap((root) => [...root.querySelectorAll("dialog:modal")]);
+    const open = roots().flatMap((root) => [...dom.querySelectorAll(root, "dialog:modal")]);
     // The order of the top layer cannot be read: the dialog that is hit at its own center is in front.
     memo.modal = open.length < 2 ? open[0] ?? null : open.findLast((dialog) => {
-      const { x, y, width, height } = dialog.getBoundingClientRect();
+      const { x, y, width, height } = dom.getBoundingClientRect(dialog);
       const hit = hitAt(x + width / 2, y + height / 2);
       return hit && isWithin(dialog, hit);
     }) ?? open.at(-1);
@@ -331,17 +333,17 @@ function isBehind(element) {
 /** Is it disabled: itself, by a fieldset, by ARIA, or as a part of a disabled element? */
 function isDisabled(element) {
   for (let at = element; at; at = parentOf(at)) {
-    if (at.getAttribute("aria-disabled") === "true") return true;
-    if (at.matches(":disabled") && (at === element || at.localName !== "fieldset")) return true;
+    if (dom.getAttribute(at, "aria-disabled") === "true") return true;
+    if (dom.matches(at, ":disabled") && (at === element || dom.localName(at) !== "fieldset")) return true;
   }
   return false;
 }
 
 /** The innermost element at a point of the viewport, through open shadow roots. */
 function hitAt(x, y) {
-  let hit = document.elementFromPoint(x, y);
-  while (hit?.shadowRoot) {
-    const inner = hit.shadowRoot.elementFromPoint(x, y);
+  let hit = dom.elementFromPoint(document, x, y);
+  while (hit && dom.shadowRoot(hit)) {
+    const inner = dom.elementFromPoint(dom.shadowRoot(hit), x, y);
     if (!inner || inner === hit) return slotAt(hit, x, y) ?? hit;
     hit = inner;
   }
@@ -350,11 +352,11 @@ function hitAt(x, y) {
 
 /** The slot at a point: for the text of a host, the browser reports the host and not the slot that shows the text. */
 function slotAt(host, x, y) {
-  const range = document.createRange();
-  for (const node of host.childNodes) {
-    if (node.nodeType !== Node.TEXT_NODE || !node.assignedSlot) continue;
+  const range = new Range();
+  for (const node of dom.childNodes(host)) {
+    if (!isText(node) || !dom.assignedSlot(node)) continue;
     range.selectNodeContents(node);
-    if ([...range.getClientRects()].some(({ left, top, right, bottom }) => left <= x && x < right && top <= y && y < bottom)) return node.assignedSlot;
+    if ([...range.getClientRects()].some(({ left, top, right, bottom }) => left <= x && x < right && top <= y && y < bottom)) return dom.assignedSlot(node);
   }
   return null;
 }
