@@ -55,7 +55,7 @@ impl Sent {
     }
 
     /// Where the server has refused all that a commit has caused, and the page waits for nothing more: when the page has had
-    /// the time to show it. From then on, no word of success is waited for. A page that was told to come later may send again.
+    /// the time to show it. From then on, no word of success is waited for. After 429 the page may send the request again.
     pub(super) fn refusal_shown_at(exchanges: &[Exchange]) -> Option<Instant> {
         if !matches!(Self::of(exchanges.iter()), Self::Refused(_)) {
             return None;

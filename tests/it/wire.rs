@@ -17,7 +17,7 @@ use crate::support::{Heard, LOGIN, RealBrowser, runner};
 use app::{App, Does};
 
 /// How long a patient playbook waits for a word of success.
-const PATIENCE_MS: u64 = 9_000;
+const PATIENCE_MS: u64 = 6_000;
 
 struct Room {
     runner: JobRunner,
