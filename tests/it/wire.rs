@@ -97,7 +97,7 @@ fn code(result: &JobResult) -> Option<Code> {
 }
 
 /// Pages that show something else first: the rows are cleared, the answer is late, an older answer comes first.
-const EARLY: [(&str, &str); 8] = [
+const EARLY: [(&str, &str); 10] = [
     ("at once", "go('');"),
     (
         "the rows are cleared until the answer comes",
@@ -120,6 +120,14 @@ const EARLY: [(&str, &str); 8] = [
         "go = async (q) => { draw([]); const users = await load(q); await wait(200); draw(users); }; go('');",
     ),
     ("nothing is shown before a search", "draw([]);"),
+    (
+        "searched in what the page has loaded, which takes long",
+        "let all = []; go = async (q) => draw(all.filter((u) => u.mail.includes(q))); draw([]); fetch('/api/users?ms=2000').then((answer) => answer.json()).then((users) => { all = users; go(at('q').value); });",
+    ),
+    (
+        "searched in what the page has loaded, and draws later",
+        "let all = []; go = async (q) => draw(all.filter((u) => u.mail.includes(q))); draw([]); fetch('/api/users?ms=4000').then((answer) => answer.json()).then(async (users) => { await wait(200); all = users; go(at('q').value); });",
+    ),
     (
         "a call that has nothing to do with it, again and again",
         "setInterval(() => fetch('/api/users?poll'), 300); go = async (q) => { draw([]); await wait(300); draw(await load(q)); }; go('');",

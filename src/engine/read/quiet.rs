@@ -12,9 +12,12 @@ use super::{
         page::millis,
         run::Run,
     },
-    reading::{Reading, certain_at, state},
+    reading::{Reading, certain_at, loaded_at, state},
 };
-use crate::query::{Answer, Ask, Question, Target};
+use crate::{
+    ports::driver::Exchange,
+    query::{Answer, Ask, Question, Target},
+};
 
 impl Run<'_> {
     /// The moment before an act. What begins later belongs to the act.
@@ -22,10 +25,13 @@ impl Run<'_> {
         self.attempt.front.page.mark()
     }
 
-    /// From now on, what the page shows is read as the answer to an act that began at this mark.
+    /// From now on, what the page shows is read as the answer to an act that began at this mark. An act in the page that is
+    /// being read does not answer what the page has asked for before.
     pub(crate) fn read_after(&mut self, since: u64, sought: Option<&str>, frame: &[Target]) {
         let sought = sought.map(str::trim).filter(|sought| !sought.is_empty()).map(str::to_owned);
+        let opened = self.attempt.reading.as_ref().map_or(since, |reading| reading.opened);
         self.attempt.reading = Some(Reading {
+            opened,
             since,
             acted: Instant::now(),
             sought,
@@ -45,8 +51,8 @@ impl Run<'_> {
         let page = Arc::clone(&self.attempt.front.page);
         loop {
             let Some(reading) = self.attempt.reading.clone() else { return };
-            let settled = page.quiet(reading.since, EXCHANGE_TIME, until).await;
-            let Some(exchanges) = page.exchanges(reading.since) else { return };
+            let settled = page.quiet(reading.opened, EXCHANGE_TIME, until).await;
+            let Some(exchanges) = page.exchanges(reading.opened) else { return };
             let now = state(&exchanges);
             if settled && reading.still == Some(now) {
                 return;
@@ -70,7 +76,7 @@ impl Run<'_> {
     pub(crate) async fn is_quiet(&self) -> bool {
         match &self.attempt.reading {
             Some(reading) => {
-                self.attempt.front.page.quiet(reading.since, EXCHANGE_TIME, Instant::now()).await
+                self.attempt.front.page.quiet(reading.opened, EXCHANGE_TIME, Instant::now()).await
             }
             None => true,
         }
@@ -82,13 +88,15 @@ impl Run<'_> {
         let page = Arc::clone(&self.attempt.front.page);
         let until = self.until(READ_TIME);
         while let Some(reading) = self.attempt.reading.clone() {
-            page.quiet(reading.since, READ_TIME, until).await;
-            let Some(exchanges) = page.exchanges(reading.since) else { return };
+            page.quiet(reading.opened, READ_TIME, until).await;
+            let Some(exchanges) = page.exchanges(reading.opened) else { return };
             self.quiet(until).await;
             let changed = self.attempt.reading.as_ref().and_then(|reading| reading.changed);
-            let sure = certain_at(&exchanges, &reading, changed);
+            let caused: Vec<Exchange> =
+                exchanges.iter().filter(|one| one.number > reading.since).cloned().collect();
+            let sure = certain_at(&caused, &reading, changed).max(loaded_at(&exchanges, &reading, changed));
             let now = Instant::now();
-            let is_same = page.exchanges(reading.since).is_some_and(|all| state(&all) == state(&exchanges));
+            let is_same = page.exchanges(reading.opened).is_some_and(|all| state(&all) == state(&exchanges));
             if now >= until || (is_same && now >= sure) {
                 return;
             }

@@ -11,6 +11,8 @@ use crate::{
 /// A reading under way: the page answers an act, and the answer is read.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
+    /// The last exchange before the page was opened. What the page asked for before the act, it may still wait for.
+    pub(super) opened: u64,
     /// The last exchange before the act.
     pub(super) since: u64,
     pub(super) acted: Instant,
@@ -33,6 +35,20 @@ impl Reading {
 /// How many exchanges there are, and how many of them have ended.
 pub(super) fn state(exchanges: &[Exchange]) -> (usize, usize) {
     (exchanges.len(), exchanges.iter().filter(|one| one.ended.is_some()).count())
+}
+
+/// From when on the page has drawn what it had asked for before the act, and was answered after it: a page that searches in
+/// what it has loaded answers only then.
+pub(super) fn loaded_at(exchanges: &[Exchange], reading: &Reading, changed: Option<Instant>) -> Instant {
+    let earlier = exchanges.iter().filter(|one| one.number <= reading.since && one.is_own);
+    let awaited = earlier
+        .filter(|one| matches!(one.kind, ExchangeKind::Document | ExchangeKind::Call))
+        .filter_map(|one| one.ended);
+    match awaited.filter(|ended| *ended > reading.acted).max() {
+        Some(ended) if changed.is_none_or(|changed| changed < ended) => ended + ANSWER_DRAWN,
+        Some(ended) => ended,
+        None => reading.acted,
+    }
 }
 
 /// From when on the page's answer to an act is certain.
