@@ -35,7 +35,9 @@ impl Run<'_> {
             return Err(Failure::new(Code::PlaybookInvalid, "the playbook has no `login`"));
         };
         if session.signed_in {
-            let still = self.still_signed_in(&login.signed_in).await;
+            // The page that the last job left may show no tenant, or one of before.
+            let fresh = login.tenant.is_some();
+            let still = self.still_signed_in(&login.signed_in, fresh).await;
             match still {
                 Ok(true) => {
                     self.tenant(&source).await?;
@@ -79,11 +81,12 @@ impl Run<'_> {
         }
     }
 
-    async fn still_signed_in(&mut self, signed_in: &Locator) -> Result<bool, StepError> {
+    /// `fresh`: the start page has to show it.
+    async fn still_signed_in(&mut self, signed_in: &Locator, fresh: bool) -> Result<bool, StepError> {
         let target = self.attempt.scope.target(signed_in, false)?;
         let condition = Condition { target, state: State::Visible };
         // The page that the last job has left may show it. Only if it does not, the start page is opened.
-        if self.holds(vec![condition.clone()]).await.is_ok_and(|holds| holds == [true]) {
+        if !fresh && self.holds(vec![condition.clone()]).await.is_ok_and(|holds| holds == [true]) {
             return Ok(true);
         }
         self.attempt.front.page.goto(&self.plan.start, self.until(SIGN_IN_TIME)).await?;

@@ -4,7 +4,7 @@
 mod app;
 mod named;
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use seatwright::{
     contract::{Code, Job, JobResult, Outcome},
@@ -71,7 +71,12 @@ impl Room {
 
     /// Does a job that has these parts, too.
     async fn run_with(&self, app: &App, operation: &str, parts: Value) -> JobResult {
-        let port = app.serve().await.port().to_string();
+        self.run_at(app.serve().await, operation, parts).await
+    }
+
+    /// Does a job on an app that is served already.
+    async fn run_at(&self, address: SocketAddr, operation: &str, parts: Value) -> JobResult {
+        let port = address.port().to_string();
         let mut job = json!({
             "id": format!("{operation}-{port}"), "app": "wire", "operation": operation,
             "integration": { "id": port, "settings": { "port": port } },
@@ -451,4 +456,42 @@ async fn a_control_that_saves_at_once_changes_nothing_before_the_commit() {
         assert_eq!(app.changes(), 1, "{field}: of the first step alone");
         room.end().await;
     }
+}
+
+/// A job begins where a new session would begin: the page that the job before has left proves nothing about the tenant.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tenant_is_looked_for_on_a_fresh_page() {
+    let room = Room::edited(|playbook| {
+        let signed_in = "  signed_in: { link: Users }\n";
+        assert!(playbook.contains(signed_in));
+        let tenant = "  tenant: { text_of: { testid: space }, equals: acme }\n";
+        playbook.replace(signed_in, &format!("{signed_in}{tenant}"))
+    });
+    for (how, left) in
+        [("shows none", "at('space').remove()"), ("shows another", "at('space').textContent = 'other'")]
+    {
+        let script = format!("go = async (q) => {{ draw(await load(q)); if (q) {left}; }}; go('');");
+        let app = App::new(script, 200, Does::It);
+        let address = app.serve().await;
+        for _ in 0..2 {
+            let ada = json!({ "user": { "userName": "ada@acme.example" } });
+            let read = room.run_at(address, "user.get", ada).await;
+            assert_eq!(read.outcome, Outcome::Succeeded, "the page {how}: {:?}", read.error);
+        }
+        assert_eq!(app.sign_ins(), 1, "the session is used again");
+    }
+    // The other way round: the page that was left shows the right tenant, and the app is in another one by now.
+    let app = App::new(
+        "if (localStorage.moved) at('space').textContent = 'other'; go = async (q) => { draw(await load(q)); if (q) localStorage.moved = 1; }; go('');",
+        200,
+        Does::It,
+    );
+    let address = app.serve().await;
+    let ada = || json!({ "user": { "userName": "ada@acme.example" } });
+    let read = room.run_at(address, "user.get", ada()).await;
+    assert_eq!(read.outcome, Outcome::Succeeded, "{:?}", read.error);
+    let moved = room.run_at(address, "user.delete", ada()).await;
+    assert_eq!(code(&moved), Some(Code::WrongTenant), "{:?}", moved.error);
+    assert_eq!(app.found("ada@acme.example"), ["Active"]);
+    room.end().await;
 }

@@ -24,6 +24,7 @@ use serde_json::{Value, json};
 pub struct App {
     users: Arc<Mutex<Vec<Value>>>,
     changes: Arc<AtomicUsize>,
+    sign_ins: Arc<AtomicUsize>,
     /// The script of the page.
     script: String,
     /// The answer to each change. Zero: none, ever.
@@ -48,6 +49,7 @@ impl App {
         Self {
             users: Arc::new(Mutex::new(users)),
             changes: Arc::default(),
+            sign_ins: Arc::default(),
             script: script.into(),
             status,
             does,
@@ -64,6 +66,11 @@ impl App {
     /// How many requests have reached the app that may change it, without those that it sends all the time.
     pub fn changes(&self) -> usize {
         self.changes.load(Ordering::SeqCst)
+    }
+
+    /// How many times somebody has signed in.
+    pub fn sign_ins(&self) -> usize {
+        self.sign_ins.load(Ordering::SeqCst)
     }
 
     /// The status of each user with this address.
@@ -93,6 +100,7 @@ impl App {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let routes = Router::new()
+            .route("/", get(|| async { Redirect::to("/users") }))
             .route("/login", get(login).post(signed_in))
             .route("/users", get(page))
             .route("/api/users", get(search).post(change).put(change))
@@ -109,7 +117,8 @@ async fn login() -> Html<&'static str> {
     )
 }
 
-async fn signed_in() -> impl IntoResponse {
+async fn signed_in(State(app): State<App>) -> impl IntoResponse {
+    app.sign_ins.fetch_add(1, Ordering::SeqCst);
     ([(header::SET_COOKIE, "s=1; Path=/")], Redirect::to("/users"))
 }
 
@@ -148,7 +157,7 @@ async fn change(State(app): State<App>, asked: Bytes) -> Response {
     StatusCode::from_u16(status).unwrap_or(StatusCode::OK).into_response()
 }
 
-const PAGE: &str = r#"<!doctype html><title>Wire</title><h1>Users</h1><a href="/users">Users</a>
+const PAGE: &str = r#"<!doctype html><title>Wire</title><h1>Users</h1><a href="/users">Users</a> <b id=space data-testid=space>acme</b>
 <form id=find><label>Search <input id=q></label></form><p role=status id=said></p><p role=alert id=wrong></p><div id=list></div>
 <form id=new><label>Email <input id=mail></label><label>Name <input id=name></label><label>Cost centre <input id=cost></label><button>Invite</button></form>"#;
 
