@@ -141,7 +141,7 @@ fn line(letter: &DeadLetter) -> String {
 
 fn whole(letter: &DeadLetter) -> String {
     let body = match &letter.body {
-        None => "withheld: it contained a secret in plain text".to_owned(),
+        None => "withheld: it contained a secret in clear text".to_owned(),
         Some(body) => serde_json::from_slice::<serde_json::Value>(body)
             .and_then(|value| serde_json::to_string_pretty(&value))
             .unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned()),

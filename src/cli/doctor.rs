@@ -63,7 +63,7 @@ impl DoctorCommand {
                 for (app, good) in playbooks.apps() {
                     any = true;
                     let text = if good {
-                        "can be played".to_owned()
+                        "no errors".to_owned()
                     } else {
                         format!("has errors\nRun `seatwright check {}/{app}`", self.playbooks.display())
                     };

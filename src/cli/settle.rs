@@ -31,7 +31,7 @@ pub(super) struct SettleCommand {
     /// Record that the change was made. You have looked, and the app shows it.
     #[arg(long, requires = "job", conflicts_with = "not_done")]
     done: bool,
-    /// Record that the change was not made. You have looked: the app does not show it, and it will not come later.
+    /// Record that the change was not made. You have looked: the app does not show it, and it will not appear later.
     #[arg(long, requires = "job")]
     not_done: bool,
     /// The worker's configuration. It has the addresses of the journal and the broker.

@@ -122,7 +122,7 @@ impl TestCommand {
             if let Err(error) = self.play(&apps, browser, &begin).await {
                 println!("{error:#}");
             }
-            println!("waiting until a file is saved. Ctrl-C stops it.");
+            println!("waiting for a file to be saved. Ctrl-C ends the command.");
             let saved = watch.change().await;
             println!(
                 "\n{} was saved",

@@ -102,7 +102,7 @@ impl Sent {
         let failure = match self {
             Self::Nothing => Failure::new(
                 Code::NothingSent,
-                format!("after the commit, nothing left the page, so nothing was changed{why}"),
+                format!("after the commit, the page sent no request, so nothing was changed{why}"),
             )
             .hint("see which field the page calls invalid, and whether the step presses the right button"),
             Self::Refused(status) => {

@@ -123,11 +123,13 @@ impl Known {
         if name.value != INITIAL_PASSWORD || given {
             return Ok(());
         }
-        let message =
-            format!("the app asks for a first password of the new user, and the job has no `{}`", name.value);
+        let message = format!(
+            "the app asks for a first password for the new user, but the job has no `{}`",
+            name.value
+        );
         Err(Failure::new(Code::MissingAttribute, message)
             .hint(format!(
-                "send a reference, \"new_user\": {{\"secrets\": {{\"{0}\": \"env:NAME\"}}}}, or have one made: \"new_user\": \
+                "send a reference, \"new_user\": {{\"secrets\": {{\"{0}\": \"env:NAME\"}}}}, or let the worker make one: \"new_user\": \
                  {{\"generate\": {{\"{0}\": {{}}}}, \"deliver_to\": \"age1…\"}}",
                 name.value
             ))

@@ -103,8 +103,10 @@ pub fn check_module(module: &Module) -> Vec<Diagnostic> {
     let modules = Modules::new();
     let mut checker = Checker { playbook: &playbook, modules: &modules, findings: Vec::new() };
     if module.module.value != 1 {
-        let message =
-            format!("this program does not support version {} of the language", module.module.value);
+        let message = format!(
+            "this version of Seatwright does not support version {} of the language",
+            module.module.value
+        );
         checker.note(Finding::LanguageVersion, module.module.span, message).help =
             Some("write `module: 1`".into());
     }
@@ -131,7 +133,7 @@ impl Checker<'_> {
     fn version(&mut self) {
         if self.playbook.playbook.value != 1 {
             let message = format!(
-                "this program does not support version {} of the language",
+                "this version of Seatwright does not support version {} of the language",
                 self.playbook.playbook.value
             );
             self.note(Finding::LanguageVersion, self.playbook.playbook.span, message).help =

@@ -36,7 +36,9 @@ pub(super) fn read(delivery: &Delivery) -> Message {
                 None => {
                     return refuse(Failure::new(
                         Code::InvalidJob,
-                        "a message to settle a job must name it: {\"job\": \"…\"}",
+                        format!(
+                            "a message of the type `{SETTLE_TYPE}` must name its job: {{\"job\": \"…\"}}"
+                        ),
                     ));
                 }
             }
@@ -44,8 +46,8 @@ pub(super) fn read(delivery: &Delivery) -> Message {
         Some(JOB_TYPE) | None => {}
         Some(kind) => {
             return refuse(
-                Failure::new(Code::InvalidJob, format!("the type of the message is `{kind}`"))
-                    .hint(format!("this worker knows the type `{JOB_TYPE}`")),
+                Failure::new(Code::InvalidJob, format!("the message has an unknown type: `{kind}`"))
+                    .hint(format!("this worker accepts the type `{JOB_TYPE}`")),
             );
         }
     }

@@ -47,7 +47,7 @@ fn sarif_has_places_and_messages_and_links_to_the_reference() {
     assert_eq!(found["level"], "error");
     assert_eq!(
         found["message"]["text"],
-        "this program does not support version 2 of the language; write `playbook: 1`"
+        "this version of Seatwright does not support version 2 of the language; write `playbook: 1`"
     );
 }
 

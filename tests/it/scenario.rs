@@ -309,7 +309,7 @@ fn a_file_that_is_saved_is_played_again() {
             lines.by_ref().map(|line| line.expect("text")).take_while(|line| !line.contains(end)).collect();
         said.join("\n")
     };
-    let first = until("waiting until a file is saved");
+    let first = until("waiting for a file to be saved");
     assert!(first.contains("1 passed"), "{first}");
     let file = case.folder.path().join("playbooks/ledgerly/scenarios.yaml");
     let source = fs::read_to_string(&file).expect("scenarios");
@@ -320,12 +320,12 @@ fn a_file_that_is_saved_is_played_again() {
         fs::rename(&draft, &file).expect("saved");
     };
     save(&source.replace("code: bad_credentials", "code: no_seat, page_said: No"));
-    let second = until("waiting until a file is saved");
+    let second = until("waiting for a file to be saved");
     assert!(second.contains("playbooks/ledgerly/scenarios.yaml was saved"), "{second}");
     assert!(second.contains("1 failed"), "{second}");
     // A broken file is reported and does not end the watch.
     save("suite: 1\nsitte: ledgerly\n");
-    let third = until("waiting until a file is saved");
+    let third = until("waiting for a file to be saved");
     assert!(third.contains("did you mean `site`?"), "{third}");
     let pid = playing.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
@@ -380,7 +380,7 @@ fn the_document_shows_a_file_that_can_be_read_and_the_table_that_is_asked_for() 
             "{state} is not in docs/scenarios.md"
         );
     }
-    let rows = document.split("| operation | has to have |").nth(1).expect("the table");
+    let rows = document.split("| operation | required states |").nth(1).expect("the table");
     for operation in seatwright::contract::Operation::ALL {
         let row = rows.lines().find(|row| row.contains(operation.as_str())).expect("a row of each");
         for state in seatwright::scenario::demanded(*operation) {

@@ -99,16 +99,16 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
     let (code, hint) = match refusal.kind {
         RefusalKind::NotFound | RefusalKind::Hidden => (
             Code::TargetMissing,
-            "if the page changed, name what is there now; if it is slow, give a longer `timeout`",
+            "if the page has changed, write the name that it shows now; if the page is slow, set a longer `timeout`",
         ),
-        RefusalKind::NoSuchColumn => (Code::TargetMissing, "name the column as its header reads"),
+        RefusalKind::NoSuchColumn => (Code::TargetMissing, "write the text of the column's header exactly"),
         RefusalKind::BadSelector => (Code::TargetMissing, "find it by role, label or text"),
         RefusalKind::NotEditable => {
             (Code::TargetMissing, "name the control itself, or click what opens it first")
         }
         RefusalKind::Ambiguous | RefusalKind::Disagree => (
             Code::TargetAmbiguous,
-            "narrow it: `in:` a dialog or row, `has:` something that only one of them has",
+            "narrow the locator: `in:` a dialog or row, `has:` something that only one of them has",
         ),
         RefusalKind::Disabled => (
             Code::TargetCovered,
@@ -124,12 +124,12 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
              if this button is the right one",
         ),
         RefusalKind::Covered => {
-            (Code::TargetCovered, "list what covers it under `overlays`, with the steps that close it")
+            (Code::TargetCovered, "add the covering element to `overlays`, with the steps that close it")
         }
         RefusalKind::NoSuchOption => (Code::InvalidValue, "send a value that the app offers"),
         RefusalKind::NotKept => (
             Code::InvalidValue,
-            "the page changes what it is given, or takes it back: it may say why next to the field",
+            "the page changes the typed value or removes it: look for a reason next to the field",
         ),
     };
     let mut message = refusal.message.clone();

@@ -77,7 +77,7 @@ impl Checker<'_> {
             && (many || operation == Operation::EntitlementRevoke);
         if builds && !self.is_read(kind) && self.is_declared_unread(kind) {
             let message = format!(
-                "`{{{{ entitlements.{kind} }}}}` is everything that the user has in the end, but no column reads `{kind}`"
+                "`{{{{ entitlements.{kind} }}}}` is everything that the user will have after the job, but no column reads `{kind}`"
             );
             self.note(Finding::NotRead, name.span, message).help =
                 Some(format!("use only what the job names: `{{{{ asked.{kind} }}}}`"));
@@ -139,7 +139,7 @@ impl Checker<'_> {
             let known: Vec<&str> =
                 ATTRIBUTES.iter().copied().chain(self.playbook.entitlements.names()).collect();
             if view.column(&name.value).is_some() {
-                let message = format!("a column reads `{}`, so it is not unread", name.value);
+                let message = format!("a column reads `{}`, so `unread` must not list it", name.value);
                 self.note(Finding::WrongShape, name.span, message).help =
                     Some("remove it from `unread`, or remove the column".into());
             } else if !known.contains(&name.value.as_str()) && !name.value.starts_with("urn:") {
@@ -196,7 +196,7 @@ impl Checker<'_> {
             Locator::Named(_) | Locator::Any(_) => true,
         };
         if many && at.without.is_none() && at.each.as_ref().is_some_and(|each| !is_held(each)) {
-            let message = format!("nothing shows that a user has no `{}`", column.value);
+            let message = format!("if a user has no `{}`, nothing on the page proves it", column.value);
             self.note(Finding::NoneNotShown, column.span, message).help = Some(
                 "name the element around the values: `each: { …, in: … }`; or write `without: \"\"`, if a record without these elements has none"
                     .into(),

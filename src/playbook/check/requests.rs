@@ -13,7 +13,7 @@ impl Checker<'_> {
             for pattern in step.modifiers.sends.iter() {
                 self.request(pattern);
                 if step.commits() {
-                    let message = "this step is the commit: it may send everything";
+                    let message = "a commit may send any request: `sends` has no effect here";
                     self.note(Finding::BadRequest, pattern.request.span, message).help =
                         Some("remove `sends`".into());
                 }
@@ -28,7 +28,7 @@ impl Checker<'_> {
             self.note(Finding::BadRequest, request.span, message).help =
                 Some("write `POST /search`; `*` matches any text, also in place of a template".into());
         } else if request.value == "any" {
-            let message = "every request may leave before the commit";
+            let message = "`any` lets every request leave the page before the commit";
             self.note(Finding::AnyRequest, request.span, message).help = Some(
                 "name the requests that only read; `any` is for apps that send everything by POST to one address"
                     .into(),

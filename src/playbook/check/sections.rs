@@ -109,7 +109,7 @@ impl Checker<'_> {
             {
                 let message = format!("the view `{}` does not read the type of an entitlement", name.value);
                 self.note(Finding::BadColumn, name.span, message).help = Some(
-                    "add `type: { column: …, map: { … } }`, or, if all its values have one type, call the column by this type (for example `role`) instead of `value`".into(),
+                    "add `type: { column: …, map: { … } }`, or, if all its values have one type, name the column after this type (for example `role`) instead of `value`".into(),
                 );
             }
         }
@@ -313,12 +313,14 @@ fn origin_problem(origin: &str) -> Option<String> {
     let templated = host.contains("0x0");
     let loopback = host == "127.0.0.1" || host == "localhost" || host.ends_with(".localhost");
     if templated && !loopback && literal < 2 {
-        return Some("a template cannot choose the whole host: write out its last two parts".into());
+        return Some(
+            "a template cannot be the whole host: write the last two parts of the host as plain text".into(),
+        );
     }
     match scheme {
         "https" => None,
         "http" if loopback => None,
-        "http" => Some("http is allowed only on the loopback: passwords would travel unencrypted".into()),
+        "http" => Some("http is allowed only for this machine (`localhost`): elsewhere, passwords would be sent unencrypted".into()),
         other => Some(format!("the scheme `{other}` is not supported")),
     }
 }

@@ -47,7 +47,7 @@ impl Checker<'_> {
         }
         self.duration(step.modifiers.timeout.as_ref());
         if step.modifiers.within.is_some() && !matches!(step.action, Action::Form(_)) {
-            let message = "`in` as a key of the step has no effect: only `form` has it";
+            let message = "the key `in` has no effect on this step: only `form` uses it";
             self.note(Finding::WrongShape, step.at.span, message).help =
                 Some("write it inside the locator: `click: { button: Save, in: { dialog: Edit } }`".into());
         }
@@ -128,7 +128,7 @@ impl Checker<'_> {
         if let Some(file) = &upload.file
             && (file.value.starts_with('/') || file.value.split('/').any(|part| part == ".."))
         {
-            self.note(Finding::WrongShape, file.span, "the file is outside of the playbook's folder").help =
+            self.note(Finding::WrongShape, file.span, "the file is outside the playbook's folder").help =
                 Some("put the file into the playbook's folder: `files/avatar.png`".into());
         }
     }
@@ -230,7 +230,7 @@ pub(super) fn how_to_type(place: &Place) -> &'static str {
         }
         Place { secrets: true, .. } => "write `fill: { into: …, secret: password }`",
         _ => {
-            "no secret is typed here: an operation has a session that is signed in, and only `user.create` types a first password"
+            "an operation must not type secrets: its session is already signed in, and only `user.create` types a first password"
         }
     }
 }
