@@ -190,7 +190,7 @@ mod tests {
         let refused =
             Exchange { began, answered: Some((Answered::Status(409), began)), ended: None, ..post(409) };
         let shown = |exchanges: &[Exchange]| Sent::refusal_shown_at(exchanges);
-        assert_eq!(shown(&[refused.clone()]), Some(began + REFUSAL_SHOWN));
+        assert_eq!(shown(std::slice::from_ref(&refused)), Some(began + REFUSAL_SHOWN));
         assert_eq!(shown(&[refused.clone(), poll]), Some(began + REFUSAL_SHOWN));
         // It has read something because of the refusal. This may lead to another attempt.
         assert_eq!(
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(shown(&[]), None);
         // A form that was sent, and whose answer is a page that is not there yet.
         let document = Exchange { kind: ExchangeKind::Document, ..refused };
-        assert_eq!(shown(&[document.clone()]), None);
+        assert_eq!(shown(std::slice::from_ref(&document)), None);
         let parsed = Exchange { ended: Some(later), ..document };
         assert_eq!(shown(&[parsed]), Some(later + REFUSAL_SHOWN));
     }
