@@ -54,6 +54,8 @@ impl App {
             .route("/login", get(login).post(signed_in))
             .route("/users", get(list))
             .route("/desks", get(desks))
+            .route("/people", get(people))
+            .route("/users/{at}/title", get(title))
             .route("/users/{at}", get(profile).post(save))
             .route("/users/{at}/contact", get(contact))
             .route("/users/{at}/access", get(access))
@@ -99,6 +101,32 @@ async fn list(State(app): State<App>) -> Html<String> {
         users.len()
     );
     page(&Value::Null, 0, &text)
+}
+
+/// A list beside a drawer. For a moment, the drawer shows the new name over the values of the one before.
+async fn people(State(app): State<App>) -> Html<String> {
+    let users = app.users.lock().expect("no panic").clone();
+    let row = |(at, user): (usize, &Value)| {
+        let mail = user["mail"].as_str().unwrap_or_default();
+        format!("<tr><td>{mail}<td><button onclick=\"show({at}, '{mail}')\">Open</button></tr>")
+    };
+    let rows: String = users.iter().enumerate().map(row).collect();
+    let text = format!(
+        "<p>{} users</p><table aria-label=People><thead><tr><th>Email<th>Do</tr></thead><tbody>{rows}</tbody></table>
+        <section aria-label=Drawer><h2 data-testid=mail></h2><p data-testid=title></p></section>
+        <script>const show = async (at, mail) => {{
+          document.querySelector('h2').textContent = mail;
+          const title = await (await fetch('/users/' + at + '/title')).json();
+          setTimeout(() => document.querySelector('section p').textContent = title, 100);
+        }};</script>",
+        users.len()
+    );
+    page(&Value::Null, 0, &text)
+}
+
+async fn title(State(app): State<App>, Path(at): Path<usize>) -> Json<Value> {
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    Json(app.user(at)["title"].clone())
 }
 
 /// Another list, of those who have a desk.
@@ -198,6 +226,12 @@ views:
     rows: { in: { table: Desks } }
     columns: { userName: { column: User }, division: { column: Desk, without: none } }
     pages: { next: { button: Next }, until: absent, max: 5, total: { text: "{n} desks" } }
+  people:
+    open: /people
+    rows: { in: { table: People } }
+    columns: { userName: { column: Email } }
+    pages: { next: { button: Next }, until: absent, max: 5, total: { text: "{n} users" } }
+    detail: { open: { button: Open }, in: { region: Drawer }, columns: { userName: { cell: { testid: mail } }, title: { cell: { testid: title } } } }
 find_user: { view: users }
 login:
   signed_in: { link: Users }
@@ -221,10 +255,15 @@ struct Room {
 
 impl Room {
     fn new() -> Self {
+        Self::with(|playbook| playbook)
+    }
+
+    /// With another playbook.
+    fn with(edit: impl Fn(String) -> String) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let playbooks = folder.path().join("playbooks/spread");
         std::fs::create_dir_all(&playbooks).expect("a folder");
-        std::fs::write(playbooks.join("playbook.yaml"), PLAYBOOK.replace("LOGIN\n", LOGIN))
+        std::fs::write(playbooks.join("playbook.yaml"), edit(PLAYBOOK.replace("LOGIN\n", LOGIN)))
             .expect("a playbook");
         let playbooks = Playbooks::read(&folder.path().join("playbooks")).expect("the playbook is read");
         let runner = runner(folder.path(), playbooks, Arc::new(RealBrowser));
@@ -341,5 +380,17 @@ async fn who_is_not_in_another_list_is_known_only_if_that_list_is_complete() {
     let read = room.run(&app, "user.get", bo()).await;
     assert_eq!(read.outcome, Outcome::Failed);
     assert_eq!(read.error.map(|error| error.code), Some(Code::ListIncomplete));
+    room.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drawer_that_still_shows_the_values_of_the_one_before_is_not_read_yet() {
+    let room =
+        Room::with(|playbook| playbook.replace("user.list: { view: users }", "user.list: { view: people }"));
+    let listed = room.run(&App::new(), "user.list", json!({})).await;
+    assert_eq!(listed.outcome, Outcome::Succeeded, "{:?}", listed.error);
+    let users = listed.users.unwrap_or_default();
+    let titles: Vec<&str> = users.iter().map(|user| user.attributes["title"].as_str()).collect();
+    assert_eq!(titles, ["Robot", "Engineer", "Singer"]);
     room.end().await;
 }

@@ -130,6 +130,7 @@ impl Run<'_> {
         let frame = self.attempt.scope.target(&part.within, false)?.frame;
         self.read_after(since, None, &frame);
         self.settle().await?;
+        self.await_drawn().await;
         let Some(column) = part.columns.get(identity) else {
             let message = "the page of a record does not show its identity";
             return Err(Failure::new(Code::PlaybookInvalid, message).into());

@@ -12,7 +12,7 @@ use super::{
         page::millis,
         run::Run,
     },
-    reading::{Reading, certain_at, loaded_at, state},
+    reading::{Reading, certain_at, drawn_at, loaded_at, state},
 };
 use crate::{
     ports::driver::Exchange,
@@ -79,6 +79,23 @@ impl Run<'_> {
                 self.attempt.front.page.quiet(reading.opened, EXCHANGE_TIME, Instant::now()).await
             }
             None => true,
+        }
+    }
+
+    /// Waits until the page has drawn the answers to its calls: what it shows until then may be somebody else's.
+    pub(crate) async fn await_drawn(&mut self) {
+        let until = self.until(READ_TIME);
+        loop {
+            self.quiet(until).await;
+            let Some(reading) = &mut self.attempt.reading else { return };
+            let Some(exchanges) = self.attempt.front.page.exchanges(reading.since) else { return };
+            let drawn = drawn_at(&exchanges, reading.changed);
+            let now = Instant::now();
+            if drawn.is_none_or(|drawn| now >= drawn.min(until)) {
+                return;
+            }
+            reading.still = None;
+            tokio::time::sleep(POLL).await;
         }
     }
 

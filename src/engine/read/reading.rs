@@ -51,6 +51,14 @@ pub(super) fn loaded_at(exchanges: &[Exchange], reading: &Reading, changed: Opti
     }
 }
 
+/// From when on an answer to a call is drawn, if it has changed nothing yet.
+pub(super) fn drawn_at(exchanges: &[Exchange], changed: Option<Instant>) -> Option<Instant> {
+    let calls =
+        exchanges.iter().filter(|one| one.is_own && !one.is_routine && one.kind == ExchangeKind::Call);
+    let ended = calls.filter_map(|one| one.ended).max()?;
+    changed.is_none_or(|changed| changed < ended).then_some(ended + ANSWER_DRAWN)
+}
+
 /// From when on the page's answer to an act is certain.
 pub(super) fn certain_at(exchanges: &[Exchange], reading: &Reading, changed: Option<Instant>) -> Instant {
     let carries = |one: &Exchange| reading.sought.as_deref().is_some_and(|sought| one.carries(sought));
