@@ -48,7 +48,9 @@ impl Run<'_> {
         }
         // What the job would change. What it has changed, only readings show.
         let wished = std::mem::take(&mut self.attempt.conclusion.changes);
-        self.protect_last(before.as_ref(), &wanted).await?;
+        let kept = self.protect_last(before.as_ref(), &wanted).await;
+        self.attempt.conclusion.timings.precheck_ms = ms(begun);
+        kept?;
         self.sole_bearer(before.as_ref()).await?;
         if let Some(record) = &before {
             self.attempt.scope.set_record(record);
@@ -300,43 +302,6 @@ impl Run<'_> {
         Ok(self.attempt.conclusion.changes.is_empty().then_some(Outcome::NoChange))
     }
 
-    /// Keeps a protected entitlement with its last holder. Other holders are read, never assumed.
-    async fn protect_last(&mut self, before: Option<&UserRecord>, wanted: &Wanted) -> Result<(), Failure> {
-        let source = std::sync::Arc::clone(&self.plan.playbook);
-        let gone = self.plan.operation == Operation::UserDelete || self.plan.desired.active == Some(false);
-        let Some(record) = before else { return Ok(()) };
-        let Some(entitlement) = diff::loses_protected(&source.playbook, record, wanted, gone) else {
-            return Ok(());
-        };
-        let what = format!("{} {}", entitlement.kind, entitlement.value);
-        let name = source.playbook.find_user.as_ref().map_or("", |find| find.view.value.as_str());
-        let (users, completeness) = self.read_users(&source, name).await?;
-        let subject = self.plan.subject.clone();
-        let others = users.iter().any(|user| {
-            is_active(user, source.view(name).ok())
-                && diff::held(user, &entitlement.kind).contains(&entitlement.value)
-                && subject.as_ref().is_some_and(|s| !s.is(&user.user_name))
-        });
-        if !others {
-            let message = if completeness.complete {
-                format!("`{}` is the last active user with {what}", self.subject())
-            } else {
-                format!(
-                    "`{}` has {what}, and the list of users could not be read to its end: no other active user with {what} \
-                     was found",
-                    self.subject()
-                )
-            };
-            return Err(Failure::new(Code::ProtectedPrincipal, message)
-                .hint(format!("give {what} to another active user first")));
-        }
-        // The steps act on the user's row, which the reading has left: it is read again.
-        match self.find_user().await? {
-            Some(again) if again == *record => Ok(()),
-            _ => Err(Failure::new(Code::PreconditionFailed, "the user changed while the app was read")),
-        }
-    }
-
     /// Refuses to change the service account or a protected user, by what the app shows of the user who was found.
     fn guard_found(&self, found: Option<&UserRecord>) -> Result<(), Failure> {
         let Some(record) = found.filter(|_| self.plan.operation != Operation::UserCreate) else {
@@ -479,7 +444,7 @@ impl Run<'_> {
 }
 
 /// Is the user active? Where the view does not read it, every user counts as active.
-fn is_active(record: &UserRecord, view: Option<&View>) -> bool {
+pub(super) fn is_active(record: &UserRecord, view: Option<&View>) -> bool {
     record.active == Some(true) || view.is_some_and(|view| view.column("active").is_none())
 }
 

@@ -16,6 +16,7 @@ mod contract;
 mod docs;
 mod driver;
 mod forms;
+mod holders;
 mod house;
 mod hygiene;
 mod language;

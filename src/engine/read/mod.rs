@@ -2,6 +2,7 @@
 
 mod detail;
 mod find;
+mod holders;
 mod joined;
 mod namesakes;
 mod quiet;

@@ -22,6 +22,9 @@ use crate::{
     query::{Answer, Ask, BETWEEN, Condition, ScrollTo, State, canonical},
 };
 
+/// Were enough records read?
+pub(super) type Enough<'e> = &'e (dyn Fn(&[Row]) -> bool + Sync);
+
 impl Run<'_> {
     /// Opens a view. What it shows from then on is read as its answer.
     pub(crate) async fn open_view(&mut self, view: &View) -> Result<(), StepError> {
@@ -314,8 +317,22 @@ impl Run<'_> {
         self.walk_on(view).await
     }
 
+    /// The records of a view, up to the page on which enough of them were read.
+    pub(super) async fn walk_until(&mut self, view: &View, enough: Enough<'_>) -> Result<Walked, StepError> {
+        self.open_view(view).await?;
+        let walked = self.walk_on_until(view, enough).await?;
+        match walked.moved {
+            true => self.walk_once(view).await,
+            false => Ok(walked),
+        }
+    }
+
     /// All records from the page in front on.
     pub(super) async fn walk_on(&mut self, view: &View) -> Result<Walked, StepError> {
+        self.walk_on_until(view, &|_| false).await
+    }
+
+    async fn walk_on_until(&mut self, view: &View, enough: Enough<'_>) -> Result<Walked, StepError> {
         let mut read = RowsRead::new(view, self.identity());
         if read.way == Way::Scrolls {
             return self.scan_all(view, read).await;
@@ -329,6 +346,9 @@ impl Run<'_> {
             read.add(page);
             if shown.is_none() {
                 shown = self.total(view).await?;
+            }
+            if enough(&read.rows) {
+                break (false, "enough");
             }
             match self.next_page(view, pages, &mut read).await {
                 Ok(true) => {}
