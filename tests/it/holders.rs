@@ -94,7 +94,6 @@ async fn the_pages_of_users_are_opened_up_to_the_second_holder() {
     let some = asked(&site, "/api/people/").await - before;
     assert_eq!(person(&site.world()["people"], "olga@acme.example")["status"], "Deactivated");
     assert!(told.iter().any(|what| what.ends_with("another one has it")), "{told:?}");
-    println!("pages of people opened: {all} where she is the last, {some} where she is not");
     assert!(all > 20 && some < all / 2, "{some} pages of people were opened, and {all} exist");
     bench.end().await;
     site.stop().await;

@@ -27,4 +27,5 @@ mod schema;
 mod sessions;
 mod site;
 mod spread;
+mod unread;
 mod wire;

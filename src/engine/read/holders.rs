@@ -172,6 +172,8 @@ impl Run<'_> {
             let user = diff::record(&source.playbook, &view, &identity, row);
             is_active(&user, Some(&view))
                 && diff::held(&user, &entitlement.kind).contains(&entitlement.value)
+                // Somebody whose identity was not read may be the user.
+                && !user.user_name.is_empty()
                 && subject.as_ref().is_some_and(|subject| !subject.is(&user.user_name))
         }
     }
