@@ -109,7 +109,7 @@ const ACTS = {
       if (aimed.answer !== "aimed") return null;
       await room.press(aimed.at);
       const verdict = await room.ask({ ask: "verdict", token: aimed.token }, 500);
-      if (verdict.heard) return aimed;
+      if (verdict.heard) return { token: aimed.token, whole: verdict.hit };
     }
     return null;
   },
@@ -139,7 +139,10 @@ const ACTS = {
   },
   async combobox(room) {
     const target = inRow(role("combobox", "Team"));
-    const opened = await ACTS.click(room, target);
+    let opened = await ACTS.click(room, target);
+    // The page has moved it, or drawn it anew, under the press: it is pressed again while it says that it is closed.
+    const isClosed = async () => (await room.ask({ ask: "text", target, attribute: "aria-expanded" }, 0)).text === "false";
+    for (let times = 1; times < AGAIN && opened && !opened.whole && (await isClosed()); times++) opened = await ACTS.click(room, target);
     if (opened) await ACTS.click(room, targetOf(role("option", "Red")), { token: opened.token, target });
   },
 };

@@ -179,6 +179,11 @@ test("an element that goes away when pressed was pressed", () => on(`<button onm
   assert.equal((await page.click(role("button", "Dismiss"))).hit, true);
 }));
 
+test("an element that the page draws anew as the button goes up was not clicked", () => on(`<div onmouseup="this.innerHTML = this.innerHTML"><button onclick="document.title = 'open'">More</button></div>`, async (page) => {
+  assert.deepEqual(await page.click(role("button", "More")), { answer: "pressed", hit: false, heard: true, instead: 'button "More", which replaced it during the press', other: null, changed: true });
+  assert.equal(await page.main("document.title"), "Test");
+}));
+
 test("events made by the page do not count as the press", () => on(`<button onclick="document.title += '!'">Go</button>`, async (page) => {
   const aimed = await page.aim(role("button", "Go"));
   await page.main("document.querySelector('button').click()");

@@ -418,3 +418,29 @@ async fn fields_that_reset_each_other_are_not_sent() {
         "{said}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_stays_closed_because_its_control_is_drawn_anew_is_opened_again() {
+    let app = App::new(
+        r#"<form method=post action=/save><label>Name <input name=name></label><input type=hidden name=role value=Viewer>
+        <span id=box><button type=button role=combobox aria-label=Role aria-haspopup=listbox aria-expanded=false aria-controls=list>Viewer</button></span>
+        <ul id=list role=listbox aria-label=Role hidden><li role=option>Viewer<li role=option>Admin</ul><button>Save</button></form>
+        <script>
+          const list = document.getElementById("list"), box = document.getElementById("box");
+          box.addEventListener("mouseup", () => { box.innerHTML = box.innerHTML }, { once: true });
+          box.addEventListener("click", ({ target }) => {
+            if (!target.matches("button")) return;
+            list.hidden = !list.hidden; target.setAttribute("aria-expanded", !list.hidden);
+          });
+          list.addEventListener("click", ({ target }) => {
+            const button = box.querySelector("button");
+            button.textContent = document.querySelector("[name=role]").value = target.textContent;
+            list.hidden = true; button.setAttribute("aria-expanded", false);
+          });
+        </script>"#,
+    );
+    let steps = rename_and_save().replace("user.displayName }}\" }", "user.displayName }}\", Role: Admin }");
+    let result = app.update("execute", &steps).await;
+    app.is_saved(&result, "save");
+    assert_eq!(app.ada("role"), "Admin");
+}

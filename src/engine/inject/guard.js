@@ -225,7 +225,15 @@ function otherRecord({ target, owner, element }) {
 
 function settle(press) {
   press.watched.disconnect();
-  if (press.phase !== "done" && !press.clicked && press.replaced) press.instead ??= `${press.replaced}, which replaced it during the press`;
+  if (press.phase === "passing" && !press.clicked && press.instead === null) {
+    forget();
+    if (press.replaced) press.instead = `${press.replaced}, which replaced it during the press`;
+    else if (!dom.isConnected(press.element)) {
+      press.instead = wentAstray(press);
+      // The page has drawn it anew after it had heard the button go up. That may be its answer.
+      press.changed ||= press.instead !== null;
+    }
+  }
   press.phase = "done";
   for (const tell of press.told.splice(0)) tell();
 }

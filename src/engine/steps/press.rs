@@ -21,21 +21,49 @@ use crate::{
 /// What follows from a verdict.
 enum AfterPress {
     Done,
+    /// The page has answered to a press that did not end where it began.
+    InPart,
     Again,
+}
+
+/// A press that the page has heard.
+struct Heard {
+    token: u32,
+    /// Did it end where it began?
+    whole: bool,
 }
 
 impl Run<'_> {
     /// Aims and presses. The page swallows what does not arrive in the element that was found, in the same record. Then
     /// it is aimed again, until the time is over. Returns the token of the element.
     pub(crate) async fn press_on(&mut self, target: Target, within: Duration) -> Result<u32, StepError> {
-        self.press_owned(target, None, within).await
+        self.press_owned(target, None, within).await.map(|press| press.token)
     }
 
     /// Opens the list of a control. Its options are pressed only while the control is still the one that was opened.
     pub(crate) async fn open_list(&mut self, target: &Target, within: Duration) -> Result<(), StepError> {
-        let token = self.press_on(target.clone(), within).await?;
-        self.attempt.front.opened = Some(OpenedControl { token, target: target.clone() });
+        let until = self.until(within);
+        let mut press = self.press_owned(target.clone(), None, within).await?;
+        // A page that moves the control, or draws it again, under the press may not open its list.
+        while !press.whole && Instant::now() < until && self.is_closed(target).await? {
+            press = self
+                .press_owned(target.clone(), None, until.saturating_duration_since(Instant::now()))
+                .await?;
+        }
+        self.attempt.front.opened = Some(OpenedControl { token: press.token, target: target.clone() });
         Ok(())
+    }
+
+    /// Does a control say that its list is closed, after what the last press has set off?
+    async fn is_closed(&mut self, target: &Target) -> Result<bool, StepError> {
+        self.settle().await?;
+        let ask = Ask::Text { target: target.clone(), attribute: Some("aria-expanded".to_owned()) };
+        match self.ask(ask, Duration::ZERO).await {
+            Ok(Answer::Text { text }) => Ok(text == "false"),
+            Err(StepError::Refused(_)) => Ok(false),
+            Ok(other) => Err(unexpected(&other)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Presses an option of a control. `token`: the control as it was found last, if its list was not opened by a press.
@@ -56,7 +84,7 @@ impl Run<'_> {
         target: Target,
         owner: Option<OpenedControl>,
         within: Duration,
-    ) -> Result<u32, StepError> {
+    ) -> Result<Heard, StepError> {
         let until = self.until(within);
         self.attempt.front.typed_into = None;
         loop {
@@ -72,7 +100,8 @@ impl Run<'_> {
             let deadline = until.max(Instant::now() + DRIVER_GRACE);
             self.attempt.front.page.click(at, deadline).await?;
             match self.verdict(token, &element, until).await? {
-                AfterPress::Done => return Ok(token),
+                AfterPress::Done => return Ok(Heard { token, whole: true }),
+                AfterPress::InPart => return Ok(Heard { token, whole: false }),
                 AfterPress::Again => {}
             }
         }
@@ -97,7 +126,7 @@ impl Run<'_> {
             let deadline = until.max(Instant::now() + DRIVER_GRACE);
             self.attempt.front.page.press(key, deadline).await?;
             match self.verdict(token, &element, until).await? {
-                AfterPress::Done => return Ok(()),
+                AfterPress::Done | AfterPress::InPart => return Ok(()),
                 AfterPress::Again => {}
             }
         }
@@ -163,7 +192,7 @@ impl Run<'_> {
             // The page has answered to what it has heard.
             (true, _) => {
                 self.notes.remark(self.credentials.mask().text(&what));
-                Ok(AfterPress::Done)
+                Ok(AfterPress::InPart)
             }
             (false, true) => Ok(AfterPress::Again),
             (false, false) => Err(StepError::refused(RefusalKind::Covered, what)),
