@@ -39,6 +39,8 @@ pub struct Conclusion {
     pub commit_reached: bool,
     /// The page of the commit could not be read afterwards. A fresh page may show the user.
     pub unread: bool,
+    /// Why nothing was changed, where another reading shows the user as before: the server refused all that was sent.
+    pub refusal: Option<Failure>,
     /// The session may be in any state. The worker discards it.
     pub discard_session: bool,
 }
@@ -254,6 +256,9 @@ mod tests {
         assert_eq!(ends(lost(), Verdict::Seen, true, Sent::Nothing), seen);
         let unread = || Verdict::Unreadable(Failure::new(Code::AppUnavailable, "not read"));
         assert_eq!(ends(lost(), unread(), false, Sent::Nothing), unknown);
+        // The page has confirmed it, and may send it later.
+        let kept = (Outcome::Indeterminate, Changed::Unknown, Some(Code::NothingSent));
+        assert_eq!(ends(Ok(()), not_seen(), false, Sent::Kept), kept);
     }
 
     #[test]

@@ -15,7 +15,11 @@ pub(super) fn masked(mut conclusion: Conclusion, mask: &Mask) -> Conclusion {
     conclusion.users.iter_mut().flatten().for_each(|user| mask_user(user, mask));
     conclusion.changes.iter_mut().for_each(|change| mask_change(change, mask));
     conclusion.entitlements.iter_mut().flatten().for_each(|entitled| mask_entitled(entitled, mask));
-    conclusion.error.iter_mut().for_each(|failure| mask_failure(failure, mask));
+    conclusion
+        .error
+        .iter_mut()
+        .chain(&mut conclusion.refusal)
+        .for_each(|failure| mask_failure(failure, mask));
     conclusion.other_record_touched.iter_mut().for_each(|shown| hide(shown, mask));
     conclusion.drift.iter_mut().for_each(|remark| hide(remark, mask));
     conclusion

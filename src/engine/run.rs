@@ -49,8 +49,10 @@ pub(super) struct Attempt {
     pub(super) list_moves: u32,
     /// The last exchange when a view was last opened.
     pub(super) opened: u64,
-    /// The steps of the operation are under way.
-    pub(super) is_acting: bool,
+    /// While the steps of the operation are under way: the last exchange before them.
+    pub(super) acting: Option<u64>,
+    /// After the commit, the page has shown what a step expects. After the steps: and it has sent nothing.
+    pub(super) confirmed: bool,
     /// What the steps under way may send before the commit.
     pub(super) sends: Vec<RequestRule>,
     /// The picture of the failure was taken where it happened.
@@ -78,7 +80,8 @@ impl Attempt {
             namesakes: Namesakes::default(),
             list_moves: 0,
             opened: 0,
-            is_acting: false,
+            acting: None,
+            confirmed: false,
             sends: Vec::new(),
             pictured: false,
             conclusion: Conclusion::default(),
@@ -115,7 +118,7 @@ impl<'a> Run<'a> {
     pub(super) fn page(&mut self) -> Conversation<'_> {
         let commit = &self.attempt.commit;
         Conversation {
-            commit: commit.mark().filter(|_| commit.reached() && self.attempt.is_acting),
+            commit: commit.mark().filter(|_| commit.reached() && self.attempt.acting.is_some()),
             front: &mut self.attempt.front,
             watch: &self.attempt.watch,
             notes: &mut self.notes,

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{
-    limits::EXCHANGE_TIME,
+    limits::{EXCHANGE_TIME, POLL},
     page::StepError,
     read::Reading,
     run::{Run, ms_between},
@@ -33,7 +33,7 @@ impl Run<'_> {
     /// contain nothing of the job, may come from a timer of the page: they are stopped, and the step goes on. `who` may have
     /// sent it. `earlier`: how many requests were stopped before.
     pub(super) fn nothing_stopped(&mut self, who: &str, earlier: usize) -> Result<(), Failure> {
-        if self.attempt.commit.reached() || !self.attempt.is_acting {
+        if self.attempt.commit.reached() || self.attempt.acting.is_none() {
             return Ok(());
         }
         let desired = &self.plan.desired;
@@ -122,9 +122,28 @@ impl Run<'_> {
             }
             _ => true,
         };
-        let sent = Sent::of(all.iter().filter(counts));
+        let sent = match Sent::of(all.iter().filter(counts)) {
+            Sent::Nothing if self.attempt.confirmed => Sent::Kept,
+            sent => sent,
+        };
         self.attempt.conclusion.sent = self.listed_requests(all.iter().filter(counts));
         sent
+    }
+
+    /// What the commit sends after the page has confirmed it. As long as the app may take to show a change, the page is not
+    /// left: it may wait for an undo, or send what it has kept.
+    pub(super) async fn sent_later(&mut self) -> Sent {
+        if self.page().calls_invalid().await {
+            return Sent::Nothing;
+        }
+        let until = self.until(self.plan.playbook.playbook.settle_time());
+        loop {
+            let sent = self.sent(None).await;
+            if sent != Sent::Kept || Instant::now() >= until {
+                return sent;
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     fn listed_requests<'e>(&self, exchanges: impl Iterator<Item = &'e Exchange>) -> Vec<SentRequest> {

@@ -18,6 +18,8 @@ pub(super) enum Sent {
     Unknown,
     /// Nothing has left the page: nothing was done.
     Nothing,
+    /// Nothing has left the page, and the page has confirmed the change: it may send it later.
+    Kept,
     /// The server refused all of it, with this status.
     Refused(u16),
     /// The server answered all of it with an error.
@@ -55,7 +57,8 @@ impl Sent {
     }
 
     /// Where the server has refused all that a commit has caused, and the page waits for nothing more: when the page has had
-    /// the time to show it. From then on, no word of success is waited for. After 429 the page may send the request again.
+    /// the time to show it. From then on, no word of success is waited for. After 429, or with a new token after 419, the page may
+    /// send the request again.
     pub(super) fn refusal_shown_at(exchanges: &[Exchange]) -> Option<Instant> {
         if !matches!(Self::of(exchanges.iter()), Self::Refused(_)) {
             return None;
@@ -66,7 +69,7 @@ impl Sent {
         };
         for one in exchanges.iter().filter(waits) {
             let at = match (one.answered, one.ended) {
-                (Some((Answered::Status(429), _)), _) => return None,
+                (Some((Answered::Status(419 | 429), _)), _) => return None,
                 // The page may never read the body of a refusal.
                 (Some((_, at)), _) if one.changes && one.kind == ExchangeKind::Call => at + REFUSAL_SHOWN,
                 (_, Some(at)) if one.changes => at + REFUSAL_SHOWN,
@@ -83,16 +86,33 @@ impl Sent {
         matches!(self, Self::Nothing | Self::Refused(_))
     }
 
+    /// May the app have got something?
+    pub(super) fn has_left(self) -> bool {
+        !matches!(self, Self::Nothing | Self::Kept)
+    }
+
     /// Has the server reported that it has not done it?
     pub(super) fn is_contradicted_by_success(self) -> bool {
         matches!(self, Self::Refused(_) | Self::Erred(_))
     }
 
-    /// The error of the server, after which it may still have done it.
+    /// Why the app does not show what it may still do, or have done.
     pub(super) fn error(self) -> Option<Failure> {
-        let Self::Erred(status) = self else { return None };
-        let message = format!("the app answered the change with status {status}, and does not show it");
-        Some(Failure::new(Code::AppUnavailable, message).hint("read the user again later"))
+        match self {
+            Self::Erred(status) => {
+                let message =
+                    format!("the app answered the change with status {status}, and does not show it");
+                Some(Failure::new(Code::AppUnavailable, message).hint("read the user again later"))
+            }
+            Self::Kept => {
+                let message = "the page confirmed the change, but sent no request, and the app does not show the change";
+                Some(Failure::new(Code::NothingSent, message).hint(
+                    "if the page sends it later, add a step that waits until it has: `expect: { not: … }` with what it \
+                     shows until then; if it never does, see whether `expect` names something that was there before",
+                ))
+            }
+            _ => None,
+        }
     }
 
     /// Why nothing was done. `lost`: how the steps ended.
@@ -115,7 +135,7 @@ impl Sent {
                 Failure::new(code, format!("the app refused the change with status {status}{why}"))
                     .hint("see what the page said")
             }
-            Self::Unknown | Self::Erred(_) | Self::Taken => return None,
+            Self::Unknown | Self::Kept | Self::Erred(_) | Self::Taken => return None,
         };
         Some(match lost {
             Some(lost) => Failure { step: lost.step, at: lost.at, page_said: lost.page_said, ..failure },
@@ -202,6 +222,7 @@ mod tests {
         assert_eq!(shown(&[refused.clone(), post(200)]), None);
         assert_eq!(shown(&[refused.clone(), exchange("POST", None)]), None);
         assert_eq!(shown(&[refused.clone(), post(429)]), None);
+        assert_eq!(shown(&[post(419)]), None);
         assert_eq!(shown(&[post(500)]), None);
         assert_eq!(shown(&[]), None);
         // A form that was sent, and whose answer is a page that is not there yet.

@@ -58,9 +58,9 @@ impl Run<'_> {
         self.attempt.scope.set_entitlements(&self.template_values(&wanted));
 
         let begun = Instant::now();
-        self.attempt.is_acting = true;
+        self.attempt.acting = Some(self.mark());
         let acted = self.steps(&self.plan.steps).await;
-        self.attempt.is_acting = false;
+        self.attempt.acting = None;
         self.attempt.conclusion.timings.act_ms = ms(begun);
         let answered = match acted {
             Ok(Flow::Stop) => {
@@ -77,7 +77,11 @@ impl Run<'_> {
         if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
             self.picture("after_commit", None).await;
         }
-        let sent = self.sent(None).await;
+        let sent = match self.sent(None).await {
+            Sent::Kept => self.sent_later().await,
+            sent => sent,
+        };
+        self.attempt.confirmed = sent == Sent::Kept;
         // Where nothing was done, the page can say why.
         let said = if sent.is_denied() { self.page().said().await } else { None };
         self.attempt.front.page.send_once(false);
@@ -108,9 +112,12 @@ impl Run<'_> {
         // No record shows that an invitation was sent again. Only the app's answer does.
         let resends = self.plan.operation == Operation::InviteResend;
         let unproved =
-            resends && (answered.is_err() || sent.is_denied() || sent.is_contradicted_by_success());
+            resends && (answered.is_err() || !sent.has_left() || sent.is_contradicted_by_success());
         let verdict = if unproved { Verdict::NotSeen(Vec::new()) } else { verdict };
         self.attempt.conclusion.unread = unread(&verdict);
+        if self.attempt.conclusion.unread && matches!(sent, Sent::Refused(_)) {
+            self.attempt.conclusion.refusal = sent.failure(answered.as_ref().err().cloned());
+        }
         let lost = answered.as_ref().err().map(|failed| format!("after the commit: {failed}"));
         let (outcome, changed, error) = conclude(answered, verdict, differs, sent);
         // A failure that is not the error of the result would be lost otherwise.
@@ -396,7 +403,10 @@ impl Run<'_> {
         loop {
             let found = match self.find_user().await {
                 Ok(found) => found,
-                Err(failure) if Instant::now() + pause < until && failure.code != Code::BrowserLost => {
+                Err(failure)
+                    if Instant::now() + pause < until
+                        && !matches!(failure.code, Code::BrowserLost | Code::SessionExpired) =>
+                {
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                     continue;

@@ -33,6 +33,23 @@ static POSSESSIVE: LazyLock<Option<Regex>> =
 static ADDRESS: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"[^\s<>()\[\],;:"“”„«»‹›@]+@[^\s<>()\[\],;:"“”„«»‹›@]+"#).ok());
 
+/// What speaks of more people without naming them: "and 1 other", "+2 more", "3 users", "2 selected".
+static SPEAKS_OF_MORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let number = r"(?:\d+|an?|one|two|three|four|five|several|ein(?:e[nr]?)?|zwei|drei|une?|deux|trois|uno?|una|dos|tres|due|tre)";
+    let several = r"(?:[2-9]|\d{2,}|two|three|four|five|six|seven|eight|nine|ten|several|multiple|both|zwei|drei|mehrere|deux|trois|plusieurs|dos|tres|varios|due|tre)";
+    let others =
+        "(?:others?|more|weitere[nrs]?|andere[nrs]?|autres?|otr[oa]s?|más|altr[aeio]|outr[oa]s?|mais)";
+    let people = "(?:users|people|persons|members|accounts|employees|profiles|guests|contacts|selected|benutzer|nutzer|personen|mitglieder|konten|ausgewählte?|utilisateurs|personnes|membres|comptes|usuarios|personas|miembros|cuentas|utenti|persone|membri)";
+    let more = format!(
+        r"(?i)(?:^|[^\p{{L}}\p{{N}}])((?:and|&|\+|plus|und|et|y|e) ?(?:{number} {others}|others)|{several} (?:{others} |selected )?{people})(?:[^\p{{L}}\p{{N}}]|$)"
+    );
+    Regex::new(&more).ok()
+});
+/// The same, right after an identity, and perhaps a name in brackets: "+2". A telephone number goes on.
+static PLUS_MORE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r#"^["'’”»>)\]]*(?: ?\([^()]*\))? ?,? ?(\+ ?\d{1,3}) *(?:$|[^ \d(\-./]|\.(?:$| ))"#).ok()
+});
+
 impl Person {
     /// Why a text is not about this person alone. `None`: it is.
     pub fn trouble(&self, text: &str) -> Option<String> {
@@ -44,6 +61,9 @@ impl Person {
         let mut places = shown.match_indices(&identity);
         if !places.any(|(at, _)| is_whole(&shown[..at], &shown[at + identity.len()..])) {
             return Some(format!("does not show \"{}\" as a whole", self.identity));
+        }
+        if let Some(more) = more_than_one(&shown, &identity) {
+            return Some(format!("also speaks of \"{more}\""));
         }
         let mut others = ADDRESS.iter().flat_map(|address| address.find_iter(&shown));
         others
@@ -58,6 +78,16 @@ impl Person {
             || self.own.iter().any(|own| same(own))
             || (!identity.contains('@') && self.own.is_empty() && address.split('@').next() == Some(identity))
     }
+}
+
+/// The words that speak of more people than the one who has this identity. Both texts are canonical.
+fn more_than_one<'t>(text: &'t str, identity: &str) -> Option<&'t str> {
+    let found = |pattern: &Option<Regex>, text: &'t str| {
+        pattern.as_ref().and_then(|pattern| pattern.captures(text)?.get(1)).map(|found| found.as_str())
+    };
+    let mut plus =
+        text.match_indices(identity).filter_map(|(at, _)| found(&PLUS_MORE, &text[at + identity.len()..]));
+    plus.next().or_else(|| found(&SPEAKS_OF_MORE, text))
 }
 
 /// An address without the marks of the sentence around it.

@@ -70,7 +70,24 @@ pub(super) fn after_read(operation: Operation, lost: Conclusion, seen: Conclusio
             evidence,
             ..lost
         },
-        _ => Conclusion { after: seen.after.or_else(|| lost.after.clone()), drift, evidence, ..lost },
+        _ => {
+            let was_read = seen.error.as_ref().is_some_and(|error| error.code == Code::VerifyMismatch);
+            let is_as_before =
+                was_read && changes(operation, lost.before.as_ref(), seen.after.as_ref()).is_empty();
+            let after = seen.after.or_else(|| lost.after.clone());
+            match lost.refusal.clone().filter(|_| is_as_before) {
+                Some(refusal) => Conclusion {
+                    outcome: Some(Outcome::Failed),
+                    changed: Changed::No,
+                    error: Some(refusal),
+                    after,
+                    drift,
+                    evidence,
+                    ..lost
+                },
+                None => Conclusion { after, drift, evidence, ..lost },
+            }
+        }
     }
 }
 
@@ -186,6 +203,33 @@ mod tests {
             let ended = after_read(Operation::UserUpdate, lost(), seen);
             assert_eq!(ended.outcome, Some(Outcome::Indeterminate), "{outcome}");
         }
+    }
+
+    #[test]
+    fn a_read_that_shows_no_change_makes_a_refusal_certain() {
+        let refusal = || Failure::new(Code::SessionExpired, "401");
+        let before = || Some(UserRecord { active: Some(true), ..UserRecord::default() });
+        let refused = || Conclusion { refusal: Some(refusal()), before: before(), ..lost() };
+        let seen = |code, after| Conclusion {
+            outcome: Some(Outcome::Failed),
+            error: Some(Failure::new(code, "x")),
+            after,
+            ..Conclusion::default()
+        };
+        let ended = after_read(Operation::UserUpdate, refused(), seen(Code::VerifyMismatch, before()));
+        assert_eq!(
+            (ended.outcome, ended.changed, ended.error),
+            (Some(Outcome::Failed), Changed::No, Some(refusal()))
+        );
+        for (how, seen) in
+            [("not read", seen(Code::AppUnavailable, None)), ("not found", seen(Code::VerifyMismatch, None))]
+        {
+            let ended = after_read(Operation::UserUpdate, refused(), seen);
+            assert_eq!(ended.outcome, Some(Outcome::Indeterminate), "{how}");
+        }
+        let seen = seen(Code::VerifyMismatch, before());
+        let ended = after_read(Operation::UserUpdate, Conclusion { before: before(), ..lost() }, seen);
+        assert_eq!(ended.outcome, Some(Outcome::Indeterminate), "the server has not refused it");
     }
 
     #[test]

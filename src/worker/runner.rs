@@ -70,7 +70,8 @@ impl JobRunner {
     ) -> Conclusion {
         let deadline = deadline(job).min(turn.until);
         if let Some(intent) = &turn.unknown {
-            let seen = self.read(resolved, turn, intent.at, turn.until, events).await;
+            let settle = settle_since(resolved, intent.at);
+            let seen = self.read(resolved, turn, settle, turn.until, events).await;
             if let Some(lost) = interrupted(job.operation, intent, &seen) {
                 return after_read(job.operation, lost, seen);
             }
@@ -83,16 +84,21 @@ impl JobRunner {
             return conclusion;
         }
         // The commit was made, and its page is lost or hangs. Read with a fresh page, and only read.
-        let seen = self.read(resolved, turn, Timestamp::now(), deadline, events).await;
+        let settle = match conclusion.refusal {
+            // An app that has refused does not change its mind.
+            Some(_) => Duration::ZERO,
+            None => settle_since(resolved, Timestamp::now()),
+        };
+        let seen = self.read(resolved, turn, settle, deadline, events).await;
         after_read(job.operation, conclusion, seen)
     }
 
-    /// Only reads, until the app shows what the job wants or has had its time since the commit.
+    /// Only reads, until the app shows what the job wants or has had this time.
     async fn read(
         &self,
         resolved: &Resolved,
         turn: &Turn<'_>,
-        committed: Timestamp,
+        settle: Duration,
         deadline: Instant,
         events: &Arc<dyn Reader>,
     ) -> Conclusion {
@@ -103,9 +109,7 @@ impl JobRunner {
         let verify = Plan { mode: Mode::Verify, ..resolved.plan.clone() };
         // A clock that jumped makes the time longer, never shorter than this pause.
         tokio::time::sleep(QUIET).await;
-        let settle = resolved.plan.playbook.playbook.settle_time();
-        let since = Duration::try_from(Timestamp::now().duration_since(committed)).unwrap_or_default();
-        let until = (Instant::now() + settle.saturating_sub(since)).min(deadline);
+        let until = (Instant::now() + settle).min(deadline);
         let mut pause = QUIET;
         loop {
             let seen = self.once(resolved, &verify, turn, deadline, events).await;
@@ -255,4 +259,10 @@ fn deadline(job: &Job) -> Instant {
 
 fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What is left of the time in which the app may come to show a change, since this commit.
+fn settle_since(resolved: &Resolved, commit: Timestamp) -> Duration {
+    let since = Duration::try_from(Timestamp::now().duration_since(commit)).unwrap_or_default();
+    resolved.plan.playbook.playbook.settle_time().saturating_sub(since)
 }

@@ -2,6 +2,7 @@
 //! asks its server for everything.
 
 mod app;
+mod later;
 mod named;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -264,12 +265,14 @@ async fn a_refusal_is_told_by_what_was_sent_and_what_came_back() {
 async fn a_page_that_tries_again_after_a_refusal_is_waited_for() {
     const RENEWS: &str = "const once = send; send = async (asked) => { const answer = await once({ ...asked, op: 'none', status: 401 }); if (answer.status !== 401) return answer; await load('renew'); await wait(200); return once(asked); }; go('');";
     const RENEWS_SLOWLY: &str = "const once = send; send = async (asked) => { const answer = await once({ ...asked, op: 'none', status: 401 }); if (answer.status !== 401) return answer; await fetch('/api/users?ms=2500'); return once(asked); }; go('');";
+    const EXPIRED: &str = "const once = send; send = async (asked) => { const answer = await once({ ...asked, op: 'none', status: 419 }); await wait(2500); return once(asked); }; go('');";
     const ONE_OF_TWO: &str = "const once = send; send = async (asked) => { await once({ op: 'none', status: 409 }); const answer = await once(asked); await wait(3000); return answer; }; go('');";
     const SAYS_LATE: &str = "const once = send; send = async (asked) => { once({ ...asked, status: 409 }); await wait(1000); return { ok: true }; }; go('');";
     let room = Room::patient();
     for (how, script, statuses) in [
         ("a new token", RENEWS, vec![401, 200]),
         ("a new token that takes long", RENEWS_SLOWLY, vec![401, 200]),
+        ("a page that has expired", EXPIRED, vec![419, 200]),
         ("one request of two", ONE_OF_TWO, vec![409, 200]),
         ("a word of success a moment later", SAYS_LATE, vec![409]),
     ] {

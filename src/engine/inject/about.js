@@ -7,6 +7,24 @@ const GOES_ON_AFTER = /^(?:[\p{L}\p{N}\p{M}_@+\-/\\#&%*=^~$|{}…]|\.\.|[.:?!'�
 const POSSESSIVE = /^['’]s(?:$|[^\p{L}\p{N}\p{M}_@.'’-])/u;
 const ADDRESS = /[^\s<>()[\],;:"“”„«»‹›@]+@[^\s<>()[\],;:"“”„«»‹›@]+/gu;
 
+/** What speaks of more people without naming them: "and 1 other", "+2 more", "3 users", "2 selected". */
+const COUNT = "(?:\\d+|an?|one|two|three|four|five|several|ein(?:e[nr]?)?|zwei|drei|une?|deux|trois|uno?|una|dos|tres|due|tre)";
+const MORE_THAN_ONE = "(?:[2-9]|\\d{2,}|two|three|four|five|six|seven|eight|nine|ten|several|multiple|both|zwei|drei|mehrere|deux|trois|plusieurs|dos|tres|varios|due|tre)";
+const OTHER_PEOPLE = "(?:others?|more|weitere[nrs]?|andere[nrs]?|autres?|otr[oa]s?|más|altr[aeio]|outr[oa]s?|mais)";
+const ANY_PEOPLE = "(?:users|people|persons|members|accounts|employees|profiles|guests|contacts|selected|benutzer|nutzer|personen|mitglieder|konten|ausgewählte?|utilisateurs|personnes|membres|comptes|usuarios|personas|miembros|cuentas|utenti|persone|membri)";
+const SPEAKS_OF_MORE = new RegExp(`(?:^|[^\\p{L}\\p{N}])((?:and|&|\\+|plus|und|et|y|e) ?(?:${COUNT} ${OTHER_PEOPLE}|others)|${MORE_THAN_ONE} (?:${OTHER_PEOPLE} |selected )?${ANY_PEOPLE})(?:[^\\p{L}\\p{N}]|$)`, "iu");
+/** The same, right after an identity, and perhaps a name in brackets: "+2". A telephone number goes on. */
+const PLUS_MORE = /^["'’”»>)\]]*(?: ?\([^()]*\))? ?,? ?(\+ ?\d{1,3}) *(?:$|[^ \d(\-./]|\.(?:$| ))/u;
+
+/** The words that speak of more people than the one who has this identity. Both texts are canonical. */
+function moreThanOne(text, identity) {
+  for (let at = text.indexOf(identity); at >= 0; at = text.indexOf(identity, at + 1)) {
+    const plus = PLUS_MORE.exec(text.slice(at + identity.length));
+    if (plus) return plus[1];
+  }
+  return SPEAKS_OF_MORE.exec(text)?.[1];
+}
+
 /** Does an identity between these two stand for itself? */
 function isWhole(before, after) {
   if (GOES_ON_BEFORE.test(before)) return false;
@@ -33,6 +51,8 @@ function troubleOf(person, text, others = []) {
   const identity = canonical(person.identity, person.ignore_case);
   if (!identity) return "does not name a person";
   if (!hasWhole(shown, identity)) return `does not show ${quote(person.identity)} as a whole`;
+  const more = moreThanOne(shown, identity);
+  if (more) return `also speaks of ${quote(more)}`;
   const own = (person.own ?? []).map((one) => canonical(one, true));
   const isOwn = (address) => address === identity || own.includes(canonical(address, true)) || (!identity.includes("@") && own.length === 0 && address.split("@")[0] === identity);
   const address = (shown.match(ADDRESS) ?? []).map(bareAddress).find((one) => !isOwn(one));

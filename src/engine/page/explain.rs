@@ -46,6 +46,11 @@ impl Conversation<'_> {
         Some(self.mask.text(&shown(&facts)))
     }
 
+    /// Does the page call a field invalid?
+    pub(crate) async fn calls_invalid(&mut self) -> bool {
+        self.facts().await.is_some_and(|facts| !facts.invalid.is_empty())
+    }
+
     /// What is on the page, for a person who was not there. Never fails.
     pub(super) async fn facts(&mut self) -> Option<PageFacts> {
         let within = millis(FACTS_TIME);

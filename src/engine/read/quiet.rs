@@ -12,7 +12,7 @@ use super::{
         page::millis,
         run::Run,
     },
-    reading::{Reading, certain_at, drawn_at, loaded_at, state},
+    reading::{Reading, asked_for, asked_once, certain_at, drawn_at, loaded_at, state},
 };
 use crate::{
     ports::driver::Exchange,
@@ -84,12 +84,16 @@ impl Run<'_> {
 
     /// Waits until the page has drawn the answers to its calls: what it shows until then may be somebody else's.
     pub(crate) async fn await_drawn(&mut self) {
+        self.drawn(asked_for).await;
+    }
+
+    async fn drawn(&mut self, which: fn(&[Exchange]) -> Vec<&Exchange>) {
         let until = self.until(READ_TIME);
         loop {
             self.quiet(until).await;
             let Some(reading) = &mut self.attempt.reading else { return };
             let Some(exchanges) = self.attempt.front.page.exchanges(reading.since) else { return };
-            let drawn = drawn_at(&exchanges, reading.changed);
+            let drawn = drawn_at(&which(&exchanges), reading.changed);
             let now = Instant::now();
             if drawn.is_none_or(|drawn| now >= drawn.min(until)) {
                 return;
@@ -97,6 +101,18 @@ impl Run<'_> {
             reading.still = None;
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Waits, before a commit, until the page has drawn all that the steps have made it ask for. Until then it may show one
+    /// record and still hold another.
+    pub(crate) async fn await_record(&mut self, within: Duration) {
+        let Some(since) = self.attempt.acting else { return };
+        let page = Arc::clone(&self.attempt.front.page);
+        page.quiet(since, within, self.until(within)).await;
+        let frame = self.attempt.front.frame.clone();
+        self.read_after(since, None, &frame);
+        self.drawn(asked_once).await;
+        self.read();
     }
 
     /// Waits until the answer to the act must be there, so that what the page does not show is not in the answer. Words

@@ -51,11 +51,25 @@ pub(super) fn loaded_at(exchanges: &[Exchange], reading: &Reading, changed: Opti
     }
 }
 
-/// From when on an answer to a call is drawn, if it has changed nothing yet.
-pub(super) fn drawn_at(exchanges: &[Exchange], changed: Option<Instant>) -> Option<Instant> {
-    let calls =
-        exchanges.iter().filter(|one| one.is_own && !one.is_routine && one.kind == ExchangeKind::Call);
-    let ended = calls.filter_map(|one| one.ended).max()?;
+/// The calls that the page does not also make without being asked.
+pub(super) fn asked_for(exchanges: &[Exchange]) -> Vec<&Exchange> {
+    exchanges.iter().filter(|one| one.is_own && !one.is_routine && one.kind == ExchangeKind::Call).collect()
+}
+
+/// The same, and the first call of each other kind: a page may ask for one record as it asks for another unasked.
+pub(super) fn asked_once(exchanges: &[Exchange]) -> Vec<&Exchange> {
+    let mut asked: Vec<&Exchange> = Vec::new();
+    for one in exchanges.iter().filter(|one| one.is_own && one.kind == ExchangeKind::Call) {
+        if !one.is_routine || !asked.iter().any(|other| other.address == one.address) {
+            asked.push(one);
+        }
+    }
+    asked
+}
+
+/// From when on the answers to these calls are drawn, if they have changed nothing yet.
+pub(super) fn drawn_at(calls: &[&Exchange], changed: Option<Instant>) -> Option<Instant> {
+    let ended = calls.iter().filter_map(|one| one.ended).max()?;
     changed.is_none_or(|changed| changed < ended).then_some(ended + ANSWER_DRAWN)
 }
 

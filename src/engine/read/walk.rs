@@ -33,8 +33,12 @@ impl Run<'_> {
         self.read();
         self.go(&address, STEP_TIME).await?;
         self.attempt.opened = self.mark();
-        // What the committed page had to send has left it.
-        self.only_reads();
+        match self.attempt.confirmed {
+            // The change may still have to be sent.
+            true => self.anything(),
+            // What the committed page had to send has left it.
+            false => self.only_reads(),
+        }
         if let Some(steps) = &view.prepare {
             self.prepare(view, steps, "prepare").await?;
         }

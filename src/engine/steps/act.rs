@@ -220,7 +220,15 @@ impl Run<'_> {
     }
 
     async fn expect(&mut self, condition: &Condition, within: Duration) -> Result<(), StepError> {
-        match self.attempt.scope.condition(condition)? {
+        let expected = self.attempt.scope.condition(condition)?;
+        let asks_page = !expected.questions().is_empty();
+        self.met(expected, within).await?;
+        self.attempt.confirmed |= asks_page && self.attempt.commit.reached();
+        Ok(())
+    }
+
+    async fn met(&mut self, expected: ResolvedCondition, within: Duration) -> Result<(), StepError> {
+        match expected {
             ResolvedCondition::Known(true) => Ok(()),
             ResolvedCondition::Known(false) => Err(Failure::new(
                 Code::PreconditionFailed,

@@ -107,16 +107,17 @@ impl Run<'_> {
         {
             return Ok(Flow::On);
         }
+        let within = timeout_of(planned).unwrap_or(STEP_TIME);
         if planned.commits() {
             // What the step before has caused may leave the page a moment later.
             self.settle().await?;
             self.nothing_stopped("a step before this one", stopped)?;
+            self.await_record(within).await;
         }
         if planned.commits() && self.plan.mode == Mode::Plan {
             self.picture("planned", Some(&planned.id)).await;
             return Ok(Flow::Stop);
         }
-        let within = timeout_of(planned).unwrap_or(STEP_TIME);
         let acted = match planned.commits() {
             true => self.commit_step(planned, within).await,
             false => self.sending(planned, within).await,
@@ -241,9 +242,9 @@ impl Run<'_> {
         // An overlay belongs to the playbook, also while the steps of a module run.
         let scope = std::mem::replace(&mut self.attempt.scope, self.plan.scope.clone());
         let frame = self.attempt.front.frame.clone();
-        let acting = std::mem::replace(&mut self.attempt.is_acting, false);
+        let acting = self.attempt.acting.take();
         let done = self.steps(&steps).await;
-        self.attempt.is_acting = acting;
+        self.attempt.acting = acting;
         self.attempt.front.frame = frame;
         self.attempt.scope = scope;
         drop(unwatched);

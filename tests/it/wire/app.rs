@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +25,8 @@ pub struct App {
     users: Arc<Mutex<Vec<Value>>>,
     changes: Arc<AtomicUsize>,
     sign_ins: Arc<AtomicUsize>,
+    /// The session has ended: pages lead to the sign-in.
+    ended: Arc<AtomicBool>,
     /// The script of the page.
     script: String,
     /// The answer to each change. Zero: none, ever.
@@ -50,6 +52,7 @@ impl App {
             users: Arc::new(Mutex::new(users)),
             changes: Arc::default(),
             sign_ins: Arc::default(),
+            ended: Arc::default(),
             script: script.into(),
             status,
             does,
@@ -119,11 +122,15 @@ async fn login() -> Html<&'static str> {
 
 async fn signed_in(State(app): State<App>) -> impl IntoResponse {
     app.sign_ins.fetch_add(1, Ordering::SeqCst);
+    app.ended.store(false, Ordering::SeqCst);
     ([(header::SET_COOKIE, "s=1; Path=/")], Redirect::to("/users"))
 }
 
-async fn page(State(app): State<App>) -> Html<String> {
-    Html(format!("{PAGE}<script>{SCRIPT}{}</script>", app.script))
+async fn page(State(app): State<App>) -> Response {
+    match app.ended.load(Ordering::SeqCst) {
+        true => Redirect::to("/login").into_response(),
+        false => Html(format!("{PAGE}<script>{SCRIPT}{}</script>", app.script)).into_response(),
+    }
 }
 
 async fn search(State(app): State<App>, Query(query): Query<Vec<(String, String)>>) -> Response {
@@ -148,6 +155,9 @@ async fn change(State(app): State<App>, asked: Bytes) -> Response {
     }
     // A page may name the answer.
     let status = asked["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or(app.status);
+    if asked["op"] == "end" {
+        app.ended.store(true, Ordering::SeqCst);
+    }
     if app.does == Does::It {
         app.change(&asked);
     }
