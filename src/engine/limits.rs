@@ -37,12 +37,18 @@ pub(super) const STILL_IN_TIME: Duration = Duration::from_secs(3);
 pub(super) const READ_TIME: Duration = Duration::from_secs(15);
 /// A search within the same page shows its answer. Afterwards the list is read as it is.
 pub(super) const SEARCH_TIME: Duration = Duration::from_millis(1_500);
-/// One exchange of the page with its server. One that takes longer is not waited for again.
-pub(super) const EXCHANGE_TIME: Duration = Duration::from_secs(3);
+/// The page's server begins to answer. One exchange that takes longer is standing, and is not waited for again.
+pub(super) const EXCHANGE_TIME: Duration = Duration::from_secs(10);
+/// What a commit has sent is answered, after its steps have ended.
+pub(super) const SENT_TIME: Duration = Duration::from_secs(3);
+/// A page that draws rows before their cells are filled asks for the rest within this time.
+pub(super) const CELLS_TIME: Duration = Duration::from_secs(1);
 /// An act that is about something asks for it: a search may wait for the end of the typing.
 pub(super) const ANSWER_BEGINS: Duration = Duration::from_millis(700);
 /// A page draws what it was answered. Where nothing changes in this time, the answer has changed nothing.
 pub(super) const ANSWER_DRAWN: Duration = Duration::from_millis(500);
+/// A page that shows nobody has drawn the answer to its call: what was there before may have to fade away first.
+pub(super) const EMPTY_TIME: Duration = Duration::from_millis(800);
 /// A page shows that the server has refused, or sends it once more.
 pub(super) const REFUSAL_SHOWN: Duration = Duration::from_millis(1_500);
 /// Two frames pass without a change. A page that always changes is read as it is.

@@ -1,6 +1,6 @@
 //! One run and its parts. Each part has a file of its own. What a run does is in `perform`, `write`, `read` and `steps`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -11,7 +11,7 @@ use super::{
     limits::READ_BACK_GRACE,
     notes::Notes,
     page::{Conversation, Front, StepError, Watch, WatchAction, WatchRule, millis},
-    read::{Namesakes, Reading},
+    read::{Namesakes, Reading, Row},
 };
 use crate::{
     contract::{Code, Failure},
@@ -45,6 +45,12 @@ pub(super) struct Attempt {
     pub(super) reading: Option<Reading>,
     /// Who has which name, as far as lists were read.
     pub(super) namesakes: Namesakes,
+    /// Do the cells of its lists come later than its rows? Seen where a cell was empty.
+    pub(super) cells_come_later: Option<bool>,
+    /// What is read of the user is read a moment later: the page may still change it.
+    pub(super) is_patient: bool,
+    /// What each part of a record showed, of the record that was read last.
+    pub(super) parts: BTreeMap<usize, Vec<Row>>,
     /// How many times the list of users has changed while its pages were read.
     pub(super) list_moves: u32,
     /// The last exchange when a view was last opened.
@@ -78,6 +84,9 @@ impl Attempt {
             commit: Commit::default(),
             reading: None,
             namesakes: Namesakes::default(),
+            cells_come_later: None,
+            is_patient: false,
+            parts: BTreeMap::new(),
             list_moves: 0,
             opened: 0,
             acting: None,

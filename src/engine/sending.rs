@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{
-    limits::{EXCHANGE_TIME, POLL},
+    limits::{POLL, SENT_TIME},
     page::StepError,
     read::Reading,
     run::{Run, ms_between},
@@ -54,16 +54,20 @@ impl Run<'_> {
         )))
     }
 
-    /// A search whose request was stopped has no answer: what the page shows proves nothing.
-    pub(super) fn search_was_sent(&self) -> Result<(), StepError> {
+    /// A search whose request was stopped, was not understood by the server, or has failed, has no answer: what the page
+    /// shows proves nothing.
+    pub(super) fn search_was_answered(&self) -> Result<(), StepError> {
         let Some((since, sought)) = self.attempt.reading.as_ref().and_then(Reading::asked) else {
             return Ok(());
         };
+        let exchanges = self.attempt.front.page.exchanges(since).unwrap_or_default();
+        if let Some(failure) = search_failure(&exchanges, sought) {
+            return Err(failure.into());
+        }
         let is_search = |one: &&Exchange| {
             let is_stopped = matches!(one.answered, Some((Answered::Stopped, _)));
             is_stopped && one.is_own && one.kind != ExchangeKind::Beacon && one.carries(sought)
         };
-        let exchanges = self.attempt.front.page.exchanges(since).unwrap_or_default();
         exchanges.iter().find(is_search).map_or(Ok(()), |stopped| {
             let hint = format!("if it only reads, add `reads: [{}]` to the playbook", self.pattern(stopped));
             Err(self.unexpected_write("the search", stopped).hint(hint).into())
@@ -112,7 +116,7 @@ impl Run<'_> {
         let Some(mark) = self.attempt.commit.mark() else { return Sent::Unknown };
         let page = std::sync::Arc::clone(&self.attempt.front.page);
         if left.is_none() {
-            page.quiet(mark, EXCHANGE_TIME, self.until(EXCHANGE_TIME)).await;
+            page.quiet(mark, SENT_TIME, self.until(SENT_TIME)).await;
         }
         let Some(all) = page.exchanges(mark) else { return Sent::Unknown };
         let counts = |one: &&Exchange| match left {
@@ -174,4 +178,46 @@ impl Run<'_> {
             ms: ms_between(one.began, answered),
         }
     }
+}
+
+/// Why the answer to a search for this text says nothing about it: that of the last request that carries the text, or if none
+/// does, of any that the search has caused. An app may answer with 404 that it has nobody.
+fn search_failure(exchanges: &[Exchange], sought: &str) -> Option<Failure> {
+    let own: Vec<&Exchange> = exchanges
+        .iter()
+        .filter(|one| one.is_own && matches!(one.kind, ExchangeKind::Document | ExchangeKind::Call))
+        .collect();
+    let blank = sought.replace('+', " ");
+    let carry = |text: &str| own.iter().rev().find(|one| one.carries(text)).copied();
+    let asked = carry(sought);
+    if asked.is_none() && blank != sought && carry(&blank).is_some() {
+        let message = format!(
+            "the page asked its server for `{blank}`, not for `{sought}`: it does not encode the plus sign"
+        );
+        return Some(
+            Failure::new(Code::ListIncomplete, message)
+                .hint("search for a part without the sign: `search: { value: … }`"),
+        );
+    }
+    // A page may try again, and gives up a request when it sends the next one.
+    let is_last = |one: &&Exchange| {
+        let is_lost = matches!(one.answered, Some((Answered::Lost, _)));
+        !own.iter().any(|later| later.number > one.number && (is_lost || later.address == one.address))
+    };
+    let suspects: Vec<&Exchange> = match asked {
+        Some(one) => vec![one],
+        None => own.iter().filter(|one| !one.is_routine).copied().collect(),
+    };
+    let code = |one: &&Exchange| match one.answered? {
+        (Answered::Status(401), _) => Some((Code::SessionExpired, "status 401".to_owned())),
+        (Answered::Status(403), _) => Some((Code::InsufficientRole, "status 403".to_owned())),
+        (Answered::Status(429), _) => Some((Code::RateLimited, "status 429".to_owned())),
+        (Answered::Status(404 | 410), _) => None,
+        (Answered::Status(status @ 400..), _) => Some((Code::AppUnavailable, format!("status {status}"))),
+        (Answered::Lost | Answered::NotSent, _) => Some((Code::AppUnavailable, "no answer".to_owned())),
+        _ => None,
+    };
+    let (code, how) = suspects.iter().filter(|one| is_last(one)).find_map(code)?;
+    let message = format!("the search got {how}: that the page shows nobody proves nothing");
+    Some(Failure::new(code, message))
 }

@@ -33,13 +33,20 @@ impl Run<'_> {
     pub(super) async fn write(&mut self) -> Result<Outcome, Failure> {
         let begun = Instant::now();
         self.discover().await?;
-        let found = self.find_user().await;
+        let mut before = self.find_before().await?;
+        let mut wanted = self.plan.desired.entitlements_after(&self.plan.playbook.playbook, before.as_ref());
+        let mut already = self.already(before.as_ref(), &wanted)?;
+        if already == Some(Outcome::NoChange) && before.is_some() {
+            // No change will prove it, and the page may still have shown what it had kept.
+            self.attempt.is_patient = true;
+            let again = self.find_before().await;
+            self.attempt.is_patient = false;
+            before = again?;
+            wanted = self.plan.desired.entitlements_after(&self.plan.playbook.playbook, before.as_ref());
+            already = self.already(before.as_ref(), &wanted)?;
+        }
         self.attempt.conclusion.timings.precheck_ms = ms(begun);
-        let before = found?;
-        self.guard_found(before.as_ref())?;
-        self.attempt.conclusion.before = before.clone();
-        let wanted = self.plan.desired.entitlements_after(&self.plan.playbook.playbook, before.as_ref());
-        if let Some(outcome) = self.already(before.as_ref(), &wanted)? {
+        if let Some(outcome) = already {
             self.attempt.conclusion.after = before;
             if matches!(self.plan.evidence, EvidencePolicy::Commit | EvidencePolicy::All) {
                 self.picture("read", None).await;
@@ -86,11 +93,24 @@ impl Run<'_> {
         let said = if sent.is_denied() { self.page().said().await } else { None };
         self.attempt.front.page.send_once(false);
         self.emit(EventKind::Verifying);
+        // An app may be slower after a change.
+        self.attempt.cells_come_later = self.attempt.cells_come_later.filter(|later| *later);
         let begun = Instant::now();
         let refused = answered.as_ref().is_err_and(StepFailure::is_refusal);
         let (verdict, sent) = self.verified(before.as_ref(), &wanted, refused, sent).await;
         self.attempt.conclusion.timings.verify_ms = ms(begun);
         Ok(self.concluded(before.as_ref(), answered, verdict, sent, said))
+    }
+
+    /// The user as the app shows them before the change.
+    async fn find_before(&mut self) -> Result<Option<UserRecord>, Failure> {
+        let begun = Instant::now();
+        let found = self.find_user().await;
+        self.attempt.conclusion.timings.precheck_ms = ms(begun);
+        let before = found?;
+        self.guard_found(before.as_ref())?;
+        self.attempt.conclusion.before = before.clone();
+        Ok(before)
     }
 
     /// What the commit has come to. `said`: what the page shows, where nothing was done.

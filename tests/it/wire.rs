@@ -2,6 +2,7 @@
 //! asks its server for everything.
 
 mod app;
+mod doubt;
 mod later;
 mod named;
 

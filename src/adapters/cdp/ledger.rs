@@ -32,6 +32,9 @@ const MAX_EXCHANGES: usize = 1_024;
 /// not read may never end.
 const BODY_TIME: Duration = Duration::from_secs(1);
 
+/// This long after its headers, an answer whose body does not end is a stream.
+const STREAM_TIME: Duration = Duration::from_secs(3);
+
 /// Everything that was exchanged in one context.
 #[derive(Default)]
 pub(super) struct Ledger {
@@ -356,7 +359,8 @@ impl LedgerState {
             }
             let bound = match exchange.answered {
                 Some((_, at)) if exchange.changes => at + BODY_TIME,
-                _ => exchange.began + patience,
+                Some((_, at)) => at + STREAM_TIME.min(patience),
+                None => exchange.began + patience,
             };
             if bound > now {
                 next = Some(next.map_or(bound, |other| other.min(bound)));

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use super::{
     super::{
         limits::{POLL, READ_TIME, STEP_TIME},
-        page::{Front, StepError, unexpected},
+        page::{Front, StepError},
         run::Run,
     },
-    rows::{Row, RowsRead, Walked},
+    filled::without_identity,
+    rows::{Row, Walked},
 };
 use crate::{
     contract::{Code, Failure},
     plan::diff,
     playbook::syntax::{Column, Detail, View},
     ports::driver::{Allowed, Came},
-    query::{Answer, Ask, Condition, State},
+    query::{Condition, State},
 };
 
 /// What is in front before the parts of a record are read.
@@ -64,7 +65,7 @@ impl Run<'_> {
         };
         let mut left = view.detail.iter().rev().find(|part| !part.window);
         for (index, part) in view.detail.iter().enumerate() {
-            let since = self.mark();
+            let mut since = self.mark();
             if part.window {
                 self.attempt.front.page.allow(Allowed::Popup);
             }
@@ -77,6 +78,7 @@ impl Run<'_> {
                     let there = Condition { target: open.clone(), state: State::Visible };
                     self.show_record(view, who, there).await?;
                 }
+                since = self.mark();
                 self.press_on(open, STEP_TIME).await?;
             }
             if let Some(steps) = &part.prepare {
@@ -85,10 +87,10 @@ impl Run<'_> {
                 self.prepare(view, steps, &format!("detail[{index}].prepare")).await?;
             }
             if part.window {
-                row.extend(self.read_window(part, &identity, who, since).await?);
+                row.extend(self.read_window(part, index, &identity, who, since).await?);
                 continue;
             }
-            row.extend(self.read_part(part, &identity, who, since).await?);
+            row.extend(self.read_part(part, index, &identity, who, since).await?);
             (front, left) = (InFront::Part, Some(part));
         }
         Ok(row)
@@ -98,6 +100,7 @@ impl Run<'_> {
     async fn read_window(
         &mut self,
         part: &Detail,
+        index: usize,
         identity: &str,
         who: &str,
         since: u64,
@@ -109,7 +112,7 @@ impl Run<'_> {
                 .into());
         };
         let opener = std::mem::replace(&mut self.attempt.front, Front::new(Arc::clone(&window)));
-        let read = match self.read_part(part, identity, who, since).await {
+        let read = match self.read_part(part, index, identity, who, since).await {
             Ok(row) => Ok(row),
             // The page of the window says what is wrong.
             Err(error) => Err(StepError::from(self.page().explain(error).await)),
@@ -123,6 +126,7 @@ impl Run<'_> {
     async fn read_part(
         &mut self,
         part: &Detail,
+        index: usize,
         identity: &str,
         who: &str,
         since: u64,
@@ -137,10 +141,12 @@ impl Run<'_> {
         };
         self.shows_record(part, column, who).await?;
         let asked = self.attempt.scope.detail_view(part)?;
-        let read = match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
-            Answer::Records(records) => records.rows,
-            other => return Err(unexpected(&other)),
-        };
+        let mut read = self.filled(asked.clone(), &part.columns, |_, _| true).await?;
+        if self.may_show_another(index, &without_identity(part, identity, &read), since) {
+            self.await_more().await;
+            read = self.filled(asked, &part.columns, |_, _| true).await?;
+        }
+        self.attempt.parts.insert(index, without_identity(part, identity, &read));
         <[Row; 1]>::try_from(read).map(|[row]| row).map_err(|rows| {
             let message = format!("the page of `{who}` shows {} records", rows.len());
             Failure::new(Code::AmbiguousUser, message).hint("name one element in `in` of `detail`").into()
@@ -200,7 +206,7 @@ impl Run<'_> {
 
     /// Goes on from the page in front to the one that shows this.
     async fn page_with(&mut self, view: &View, there: &Condition) -> Result<bool, StepError> {
-        let mut read = RowsRead::new(view, self.identity());
+        let mut read = self.rows_read(view);
         let mut pages = 0;
         loop {
             pages += 1;

@@ -11,7 +11,7 @@ use super::{
         run::{Run, ms},
     },
     detail::InFront,
-    rows::{Row, Whole},
+    rows::{Row, RowsRead, Whole},
 };
 use crate::{
     contract::{Code, Completeness, Failure, UserRecord},
@@ -84,6 +84,11 @@ impl Run<'_> {
         Ok((rows, pages))
     }
 
+    /// Nothing of a view was read yet.
+    pub(super) fn rows_read(&self, view: &View) -> RowsRead {
+        RowsRead::new(view, self.identity(), self.ignores_case())
+    }
+
     pub(crate) fn identity(&self) -> &str {
         self.plan.subject.as_ref().map_or_else(
             || {
@@ -154,7 +159,9 @@ impl Run<'_> {
         let until = self.until(within);
         match self.shown_by_search(view, find, any, until).await? {
             SearchAnswer::Records(found) => Ok(found),
-            SearchAnswer::Shown(Ok(index)) if index < proofs => Ok((Vec::new(), 1)),
+            SearchAnswer::Shown(Ok(index)) if index < proofs => {
+                self.counts_nobody(view, counted).await.map(|()| (Vec::new(), 1))
+            }
             // Other users match the search. Only all of them together prove that the user is not among them.
             SearchAnswer::Shown(Ok(_)) => self.walk_from_here(view, find, Whole::Hits).await,
             SearchAnswer::Shown(Err(refusal)) if counted.is_some() => {
@@ -205,11 +212,11 @@ impl Run<'_> {
                     until = until.max(self.until(POLL));
                 }
                 Ok(index) => {
-                    self.search_was_sent()?;
+                    self.search_was_answered()?;
                     return Ok(SearchAnswer::Shown(Ok(index)));
                 }
                 Err(StepError::Refused(refusal)) => {
-                    self.search_was_sent()?;
+                    self.search_was_answered()?;
                     return Ok(SearchAnswer::Shown(Err(refusal)));
                 }
                 Err(other) => return Err(other),
@@ -247,6 +254,33 @@ impl Run<'_> {
             return Ok((rows, 1));
         }
         self.walk_from_here(view, find, Whole::Hits).await
+    }
+
+    /// The page says that the search has found nobody. A number of hits next to it says the opposite, unless the page always shows
+    /// this number.
+    async fn counts_nobody(&mut self, view: &View, counted: Option<Condition>) -> Result<(), StepError> {
+        let Some(counted) = counted else { return Ok(()) };
+        if self.holds(vec![counted.clone()]).await? != [true] {
+            return Ok(());
+        }
+        let hits = self.total(view).await?.unwrap_or_default();
+        if hits == 0 {
+            return Ok(());
+        }
+        self.open_view(view).await?;
+        let always = match self.first_of(vec![counted], READ_TIME).await {
+            Ok(_) => self.total(view).await?,
+            Err(StepError::Refused(_)) => None,
+            Err(error) => return Err(error),
+        };
+        if always == Some(hits) {
+            return Ok(());
+        }
+        let message =
+            format!("the page says that the search has found nobody, and shows {hits} as the number of hits");
+        Err(Failure::new(Code::ListIncomplete, message)
+            .hint("it may show a later page of the hits: see `search` and `prepare`")
+            .into())
     }
 
     /// Opens an address of the user's own. It shows the user, or that there is none.
@@ -334,13 +368,10 @@ impl Run<'_> {
         let users: Vec<UserRecord> =
             walked.rows.iter().map(|row| diff::record(&source.playbook, view, &identity, row)).collect();
         let keys: BTreeSet<String> = users.iter().map(|user| canonical(&user.user_name, true)).collect();
-        let distinct = keys.len() == users.len() && !keys.contains("");
         let rows = users.len() as u64;
-        let counted = walked.shown.is_none_or(|shown| shown == rows);
         let identities: String = keys.iter().flat_map(|key| [key.as_str(), "\n"]).collect();
         let completeness = Completeness {
-            // An empty list is never complete: the service account itself is a user.
-            complete: walked.last_page_seen && distinct && counted && walked.shown.is_some() && rows > 0,
+            complete: walked.is_whole(),
             pages: walked.pages,
             shown: walked.shown,
             rows,

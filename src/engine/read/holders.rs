@@ -109,7 +109,7 @@ impl Run<'_> {
         if walked.rows.iter().any(&is_another) {
             return Ok((Holders::Another, users));
         }
-        Ok((self.nobody(walked.last_page_seen, walked.shown, users), users))
+        Ok((nobody(walked.is_whole()), users))
     }
 
     /// Only the pages of each user show it: they are opened one after the other, up to another holder.
@@ -126,7 +126,7 @@ impl Run<'_> {
         let Some(key) = view.columns.names().position(|name| name == self.identity()) else {
             return Ok((Holders::Unknown, 0));
         };
-        let (last_page_seen, shown, users) = (walked.last_page_seen, walked.shown, walked.rows.len());
+        let (is_whole, users) = (walked.is_whole(), walked.rows.len());
         let stays = view.detail.iter().any(|part| !part.window);
         let mut front = InFront::List;
         let mut read = 0;
@@ -147,16 +147,7 @@ impl Run<'_> {
                 self.emit(EventKind::Noticed { what });
             }
         }
-        Ok((self.nobody(last_page_seen, shown, users), read))
-    }
-
-    /// Nobody else was found. The service account itself is a user: an empty list is never complete.
-    fn nobody(&self, last_page_seen: bool, shown: Option<u64>, users: usize) -> Holders {
-        let counted = shown.is_some_and(|shown| u64::try_from(users).is_ok_and(|users| users == shown));
-        match last_page_seen && counted && users > 0 {
-            true => Holders::Nobody,
-            false => Holders::Unknown,
-        }
+        Ok((nobody(is_whole), read))
     }
 
     /// Is this row another active user with the entitlement?
@@ -176,6 +167,14 @@ impl Run<'_> {
                 && !user.user_name.is_empty()
                 && subject.as_ref().is_some_and(|subject| !subject.is(&user.user_name))
         }
+    }
+}
+
+/// Nobody else was found in a list.
+fn nobody(is_whole: bool) -> Holders {
+    match is_whole {
+        true => Holders::Nobody,
+        false => Holders::Unknown,
     }
 }
 

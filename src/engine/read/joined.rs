@@ -54,10 +54,9 @@ impl Run<'_> {
 
     /// The row of a record that a view does not show. What this means, only a whole list and `without` can say.
     fn not_in(&self, name: &str, other: &View, walked: &Walked, who: &str) -> Result<Row, StepError> {
-        let is_whole = walked.last_page_seen && walked.shown == Some(walked.rows.len() as u64);
         let means = |column: &str| other.columns.get(column).is_some_and(|at| at.without.is_some());
         let is_mine = self.plan.subject.as_ref().is_some_and(|subject| subject.is(who));
-        if other.columns.names().any(means) && !is_whole {
+        if other.columns.names().any(means) && !walked.is_whole() {
             let message = format!(
                 "the view `{name}` does not show `{who}`, and its list is not proved to be complete: {} records were read",
                 walked.rows.len()
@@ -80,7 +79,7 @@ impl Run<'_> {
     }
 
     /// Are identities in other upper and lower case the same?
-    fn ignores_case(&self) -> bool {
+    pub(super) fn ignores_case(&self) -> bool {
         self.plan.playbook.playbook.identity.as_ref().is_some_and(|identity| identity.ignore_case)
     }
 }

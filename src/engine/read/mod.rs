@@ -1,6 +1,7 @@
 //! Reading records: one user, all users, all entitlements.
 
 mod detail;
+mod filled;
 mod find;
 mod holders;
 mod joined;
@@ -13,7 +14,7 @@ mod total;
 mod walk;
 
 pub(super) use reading::Reading;
-pub(super) use rows::Namesakes;
+pub(super) use rows::{Namesakes, Row};
 
 use super::page::StepError;
 use crate::{

@@ -73,6 +73,11 @@ impl Run<'_> {
                 );
                 Err(Failure::new(Code::ListIncomplete, message).hint("raise `pages.max`"))
             }
+            Ok(Walked { moved: true, .. }) => {
+                let message =
+                    format!("the answer to the search for `{name}` changed while its pages were read");
+                Err(Failure::new(Code::ListIncomplete, message))
+            }
             Ok(_) | Err(_) => Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::super::limits::{ANSWER_BEGINS, ANSWER_DRAWN, SEARCH_TIME};
+use super::super::limits::{ANSWER_BEGINS, ANSWER_DRAWN, EMPTY_TIME, SEARCH_TIME};
 use crate::{
     ports::driver::{Exchange, ExchangeKind},
     query::Target,
@@ -85,7 +85,8 @@ pub(super) fn certain_at(exchanges: &[Exchange], reading: &Reading, changed: Opt
         }
     }
     let Some(last) = answers.iter().max_by_key(|one| one.ended) else {
-        return reading.acted + ANSWER_BEGINS;
+        // A page may search in what it holds, or wait for the end of the typing.
+        return reading.acted + if reading.sought.is_some() { SEARCH_TIME } else { ANSWER_BEGINS };
     };
     let ended = last.ended.unwrap_or(last.began);
     let is_carried = answers.iter().any(|one| carries(one));
@@ -95,7 +96,7 @@ pub(super) fn certain_at(exchanges: &[Exchange], reading: &Reading, changed: Opt
         (Some(_), true) if last.kind == ExchangeKind::Document => ended,
         // The calls were about something else: the one about this question may come later.
         (Some(_), false) if !only_documents => ended + SEARCH_TIME,
-        _ if changed.is_some_and(|changed| changed >= ended) => ended,
-        _ => ended + ANSWER_DRAWN,
+        _ if only_documents && changed.is_some_and(|changed| changed >= ended) => ended,
+        _ => ended + EMPTY_TIME,
     }
 }

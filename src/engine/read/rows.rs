@@ -20,6 +20,35 @@ pub(crate) struct Walked {
     pub(crate) stopped_by: &'static str,
     /// The list has changed while it was read.
     pub(crate) moved: bool,
+    pub(crate) key: Option<usize>,
+    /// Identities in other upper and lower case are the same.
+    pub(crate) ignore_case: bool,
+}
+
+impl Walked {
+    /// Is every user in it, once, by the number that the app itself shows? No list of users is empty: the service account is a
+    /// user.
+    pub(crate) fn is_whole(&self) -> bool {
+        let rows = self.rows.len() as u64;
+        let is_counted = self.shown == Some(rows) && rows > 0;
+        self.last_page_seen
+            && !self.moved
+            && is_counted
+            && distinct(&self.rows, self.key, self.ignore_case) == rows
+    }
+}
+
+/// How many different records these are: by identity, or where a view has none, by all that they show.
+fn distinct(rows: &[Row], key: Option<usize>, ignore_case: bool) -> u64 {
+    let named = |row: &Row| match key {
+        Some(key) => {
+            vec![canonical(row.get(key).and_then(Option::as_deref).unwrap_or_default(), ignore_case)]
+        }
+        None => row.iter().flatten().cloned().collect(),
+    };
+    let known: BTreeSet<Vec<String>> =
+        rows.iter().map(named).filter(|name| name.iter().any(|part| !part.is_empty())).collect();
+    known.len() as u64
 }
 
 /// The records that were read so far.
@@ -27,6 +56,7 @@ pub(crate) struct RowsRead {
     pub(crate) rows: Vec<Row>,
     /// The column of the identity, if the view has it.
     pub(crate) key: Option<usize>,
+    ignore_case: bool,
     /// The rows by identity. A list that scrolls shows them more than once.
     known: BTreeMap<String, usize>,
     /// The page that was read last.
@@ -48,14 +78,28 @@ pub(crate) enum Way {
 }
 
 impl RowsRead {
-    pub(crate) fn new(view: &View, identity: &str) -> Self {
+    pub(crate) fn new(view: &View, identity: &str, ignore_case: bool) -> Self {
         let way = match &view.pages {
             Some(pages) if pages.scroll.is_some() => Way::Scrolls,
             Some(pages) if pages.more.is_some() => Way::Grows,
             _ => Way::Pages,
         };
         let key = view.columns.names().position(|name| name == identity);
-        Self { rows: Vec::new(), key, known: BTreeMap::new(), page: Vec::new(), way, shown: None }
+        Self {
+            rows: Vec::new(),
+            key,
+            ignore_case,
+            known: BTreeMap::new(),
+            page: Vec::new(),
+            way,
+            shown: None,
+        }
+    }
+
+    /// What was read, over this many pages.
+    pub(crate) fn into_walked(self, pages: u32, last_page_seen: bool, stopped_by: &'static str) -> Walked {
+        let Self { rows, key, ignore_case, shown, .. } = self;
+        Walked { rows, pages, shown, last_page_seen, stopped_by, moved: false, key, ignore_case }
     }
 
     pub(crate) fn add(&mut self, page: Vec<Row>) {
@@ -84,12 +128,24 @@ impl RowsRead {
         }
     }
 
+    /// Leaves out a record that is shown again on each page, if without it the number is that of the app.
+    pub(crate) fn leave_out_repeats(&mut self, total: Option<u64>) {
+        if total == Some(self.distinct()) {
+            let mut known = BTreeSet::new();
+            self.rows.retain(|row| known.insert(row.clone()));
+        }
+    }
+
+    /// How many different records were read.
+    pub(crate) fn distinct(&self) -> u64 {
+        distinct(&self.rows, self.key, self.ignore_case)
+    }
+
     /// Did the list change while its pages were read? Then its number of records has changed, or the same record was read
     /// twice in the place of another one.
     pub(crate) fn has_moved(&self, total: Option<u64>) -> bool {
-        let mut known = BTreeSet::new();
-        let is_double = self.rows.iter().any(|row| !known.insert(row));
-        self.shown != total || (is_double && total == Some(self.rows.len() as u64))
+        let rows = self.rows.len() as u64;
+        (self.way == Way::Pages && self.shown != total) || (total == Some(rows) && self.distinct() < rows)
     }
 
     /// A record that shows no identity may be the user's: it proves nothing.

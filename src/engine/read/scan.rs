@@ -39,14 +39,7 @@ impl Run<'_> {
             ScanEnd::Missing => "missing_records",
             ScanEnd::Max => "max_pages",
         };
-        Ok(Walked {
-            rows: read.rows,
-            pages,
-            shown: read.shown,
-            last_page_seen: stop == ScanEnd::End,
-            stopped_by,
-            moved: false,
-        })
+        Ok(read.into_walked(pages, stop == ScanEnd::End, stopped_by))
     }
 
     /// Scrolls until the user is there. Returns the record, or no record where the app shows that there is none. `None`: the

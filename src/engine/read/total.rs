@@ -1,11 +1,15 @@
 //! The number of records that an app shows.
 
 use icu_properties::{CodePointMapData, props::GeneralCategory};
+use tokio::time::Instant;
 
-use super::super::{
-    limits::STEP_TIME,
-    page::{StepError, unexpected},
-    run::Run,
+use super::{
+    super::{
+        limits::{MORE_TIME, POLL, STEP_TIME},
+        page::{StepError, unexpected},
+        run::Run,
+    },
+    rows::RowsRead,
 };
 use crate::{
     contract::Failure,
@@ -27,6 +31,18 @@ impl Run<'_> {
             query.by = Found::Text(TextMatch::Glob(format!("{before}{{n}}{after}")));
         }
         Ok(Some((target, before.to_owned(), after.to_owned())))
+    }
+
+    /// The same, where these records are shown: that there are none of them is not the number yet.
+    pub(super) async fn total_of(&mut self, view: &View, read: &RowsRead) -> Result<Option<u64>, StepError> {
+        let until = self.until(MORE_TIME);
+        loop {
+            let total = self.total(view).await?;
+            if total != Some(0) || read.rows.is_empty() || Instant::now() >= until {
+                return Ok(total);
+            }
+            tokio::time::sleep(POLL).await;
+        }
     }
 
     /// The number of records that the app shows.

@@ -33,6 +33,7 @@ impl Run<'_> {
         self.read();
         self.go(&address, STEP_TIME).await?;
         self.attempt.opened = self.mark();
+        self.attempt.parts.clear();
         match self.attempt.confirmed {
             // The change may still have to be sent.
             true => self.anything(),
@@ -62,13 +63,10 @@ impl Run<'_> {
     /// The records that are on the page now.
     pub(crate) async fn records(&mut self, view: &View) -> Result<Vec<Row>, StepError> {
         let asked = self.attempt.scope.view(view)?;
-        match self.ask(Ask::Records { view: asked }, READ_TIME).await? {
-            Answer::Records(records) => {
-                self.note_names(view, &records.rows);
-                Ok(records.rows)
-            }
-            other => Err(unexpected(&other)),
-        }
+        let is_mine = |run: &Self, rows: &[Row]| !run.only_mine(view, rows.to_vec()).is_empty();
+        let rows = self.filled(asked, &view.columns, is_mine).await?;
+        self.note_names(view, &rows);
+        Ok(rows)
     }
 
     /// The records of a page, when none of its rows is empty any more. `some`: there has to be one.
@@ -97,7 +95,7 @@ impl Run<'_> {
         whole: Whole,
     ) -> Result<(Vec<Row>, u32), StepError> {
         let mut pages = 0;
-        let mut read = RowsRead::new(view, self.identity());
+        let mut read = self.rows_read(view);
         let mut mine = Vec::new();
         let mut page_of_mine = 0;
         loop {
@@ -129,14 +127,14 @@ impl Run<'_> {
             self.not_cut_off(view, &page)?;
             read.add(page);
             if pages == 1 && view.pages.is_some() {
-                read.shown = self.total(view).await?;
+                read.shown = self.total_of(view, &read).await?;
             }
             if !self.next_page(view, pages, &mut read).await? {
                 break;
             }
         }
         let total = self.total(view).await?;
-        let moves = read.way == Way::Pages && pages > 1 && read.has_moved(total);
+        let moves = pages > 1 && read.has_moved(total);
         // Two records of the user that stay two are not one that has moved.
         if moves && (mine.len() < 2 || self.attempt.list_moves == 0) {
             self.attempt.list_moves += 1;
@@ -144,7 +142,7 @@ impl Run<'_> {
                 "the list changed while its pages were read: a record may have been on none of them";
             return Err(Failure::new(Code::ListIncomplete, message).into());
         }
-        let count = read.rows.len() as u64;
+        let count = read.distinct();
         if !mine.is_empty() {
             if read.way == Way::Pages && mine.len() == 1 && page_of_mine < pages {
                 self.page_again(view, find, page_of_mine).await?;
@@ -184,7 +182,7 @@ impl Run<'_> {
             Some(search) => drop(self.ask_search(view, search).await?),
             None => self.open_view(view).await?,
         }
-        let mut read = RowsRead::new(view, self.identity());
+        let mut read = self.rows_read(view);
         for number in 1..page {
             let rows = self.whole_page(view, &read, false).await?;
             read.add(rows);
@@ -337,7 +335,7 @@ impl Run<'_> {
     }
 
     async fn walk_on_until(&mut self, view: &View, enough: Enough<'_>) -> Result<Walked, StepError> {
-        let mut read = RowsRead::new(view, self.identity());
+        let mut read = self.rows_read(view);
         if read.way == Way::Scrolls {
             return self.scan_all(view, read).await;
         }
@@ -349,7 +347,7 @@ impl Run<'_> {
             let page = self.whole_page(view, &read, some).await?;
             read.add(page);
             if shown.is_none() {
-                shown = self.total(view).await?;
+                shown = self.total_of(view, &read).await?;
             }
             if enough(&read.rows) {
                 break (false, "enough");
@@ -364,11 +362,12 @@ impl Run<'_> {
             }
         };
         read.shown = shown;
-        let moved = read.way == Way::Pages && pages > 1 && last_page_seen && {
+        let moved = pages > 1 && last_page_seen && {
             let total = self.total(view).await?;
             read.has_moved(total)
         };
-        Ok(Walked { rows: read.rows, pages, shown, last_page_seen, stopped_by, moved })
+        read.leave_out_repeats(shown);
+        Ok(Walked { moved, ..read.into_walked(pages, last_page_seen, stopped_by) })
     }
 
     /// The records of a view, as a list of objects for templates.

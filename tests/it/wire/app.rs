@@ -139,6 +139,15 @@ async fn search(State(app): State<App>, Query(query): Query<Vec<(String, String)
     if let Some(ms) = value("ms").and_then(|ms| ms.parse().ok()) {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
+    // A page may name the answer here, too. Zero: the connection ends without one.
+    match value("status").and_then(|status| status.parse().ok()) {
+        Some(0) => {
+            let broken = futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::other("gone"))]);
+            return Response::new(axum::body::Body::from_stream(broken));
+        }
+        Some(status) => return StatusCode::from_u16(status).unwrap_or(StatusCode::OK).into_response(),
+        None => {}
+    }
     let users = app.users.lock().expect("no panic").clone();
     let has =
         |text: &Value| text.as_str().is_some_and(|text| text.to_lowercase().contains(&wanted.to_lowercase()));
