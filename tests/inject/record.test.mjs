@@ -84,6 +84,24 @@ test("what a cell says", () => on(`<table aria-label=T><tr><th>C<tr><td>Two <b>w
   assert.deepEqual((await page.records(view(T, { c: header("C") }))).rows.flat(), ["Two words", "One Two", "A B", "true", "false", "typed", "Yes", "Active", "Chosen", "Suspended", "Ada", "false", "", ""]);
 }));
 
+test("a button after a text is not a part of it", () => on(`<table aria-label=T><tr><th>C
+  <tr><td><span>Ada Byron</span> <button aria-label="Edit name">✎</button><tr><td>ada@x <div><button>Copy</button></div><tr><td><button>★</button> Ada <a href=#>✎</a><tr><td>Invited <input type=submit value=Resend>
+  <tr><td><button>Viewer ▾</button><tr><td><button>✎</button><tr><td><button>Ada</button> <span>Guest</span><tr><td>Ada <a href=#>Byron</a><tr><td>Role: <button aria-haspopup=listbox>Viewer</button>
+  <tr><td>ada@acm <button>…</button><tr><td>Ada, Bob <button>+2 more</button><tr><td>Design <button aria-pressed=true>✓</button><tr><td>Teams <details><summary>Design</summary></details>
+  <tr><td><label><input type=checkbox checked> Active</label> <button>Why?</button></table>`, async (page) => {
+  assert.deepEqual((await page.records(view(T, { c: header("C") }))).rows.flat(), [
+    "Ada Byron", "ada@x", "Ada", "Invited", "Viewer ▾", "✎", "Ada Guest", "Ada Byron", "Role: Viewer", "ada@acm …", "Ada, Bob +2 more", "Design ✓", "Teams Design", "true",
+  ]);
+  assert.equal((await page.text(record(rows(T), header("C"), "ada@x"))).answer, "text", "an identity with a button to copy it");
+}));
+
+test("of several values, the signs that remove or add one are no values", () => on(`<table aria-label=T><tr><th>C
+  <tr><td><span>Sales <button aria-label="Remove Sales">×</button></span> <span>Ops <button>×</button></span> <button>+</button><tr><td><span><i>Sales</i><button>×</button></span>
+  <tr><td>Sales, Ops <button>✎</button><tr><td><button>Sales</button> <button>Ops</button><tr><td><span>Sales</span> <button>Ops</button> <a href=#>×</a><tr><td><span>Sales</span> <button>+2</button><tr><td><span>Sales</span> <button>⋯</button></table>`, async (page) => {
+  const several = { rows: rows(T), columns: [{ name: "c", at: header("C"), several: true }] };
+  assert.deepEqual((await page.records(several)).rows.flat().map((text) => text?.split("\u001f") ?? text), [["Sales", "Ops"], ["Sales"], ["Sales, Ops"], ["Sales", "Ops"], ["Sales", "Ops"], null, ["Sales", "⋯"]]);
+}));
+
 test("a column that is not there, one that is there twice, one that is sorted", () => on(`<table aria-label=T><tr><th>Email ▲<th>Role<th>Role<th><button>Name<span aria-hidden=true>↓</span></button><tr><td>a<td>b<td>c<td>d</table>`, async (page) => {
   assert.deepEqual((await page.records(view(T, { e: header("Email"), n: header("Name"), g: header({ glob: "E*" }) }))).rows, [["a", "d", "a"]]);
   const none = await page.records(view(T, { e: header("E-mail") }));

@@ -10,8 +10,12 @@ function textOf(element) {
   return text;
 }
 
-/** @param {boolean} values also the values of controls and the names of pictures */
-function shownText(element, values) {
+/**
+ * @param {boolean} values also the values of controls and the names of pictures
+ * @param {(part: Element, before: string) => boolean} [isLeftOut] parts that are not read, by the text before them
+ * @param {string} [before] the text before the element
+ */
+function shownText(element, values, isLeftOut, before = "") {
   if (isUnread(element)) return "";
   if (dom.localName(element) === "input") return values ? valueText(element) : BUTTON_TYPES.has(dom.type(element)) ? dom.value(element) : "";
   if (dom.localName(element) === "textarea") return values ? dom.value(element) : "";
@@ -23,7 +27,10 @@ function shownText(element, values) {
     if (isText(child)) text += child.data;
     else if (isElement(child)) {
       if (dom.localName(child) === "br") text += " ";
-      else if (isExposed(child)) text += isInline(child) ? shownText(child, values) : ` ${shownText(child, values)} `;
+      else if (isExposed(child) && !isLeftOut?.(child, before + text)) {
+        const part = shownText(child, values, isLeftOut, before + text);
+        text += isInline(child) ? part : ` ${part} `;
+      }
     }
   }
   return text;
@@ -43,7 +50,7 @@ const pictured = (element) => roleOf(element) === "img" || (!roleOf(element) && 
  */
 function cellText(element, several) {
   if (isSwitchable(element)) return String(isOn(element));
-  const text = fold(shownText(element, true));
+  const text = fold(shownText(element, true, several ? isSign : isBeside)) || fold(shownText(element, true));
   const boxes = collect(element, BOXES).filter((box) => (isSwitchable(box) || isRole(box, "radio")) && (isVisible(box) || labelsOf(box).some(isVisible)));
   if (boxes.length && !beyondLabels(element, boxes, text)) {
     if (boxes.length === 1 && isSwitchable(boxes[0])) return String(isOn(boxes[0]));
@@ -52,6 +59,18 @@ function cellText(element, several) {
   if (!text) return iconText(element);
   return several ? valuesIn(element)?.join(BETWEEN) ?? text : text;
 }
+
+/** A button or link that is only a sign: to edit, copy or remove. Three dots may stand for what is not shown. */
+function isSign(part) {
+  if (!/^(?:button|link)$/.test(roleOf(part)) || !isAction(part)) return false;
+  return !/[\p{L}\p{N}….⋯]/u.test(shownText(part, true));
+}
+
+/** Is it beside a text, and no part of it: a sign, or a button after the text? */
+const isBeside = (part, before) => isSign(part) || (roleOf(part) === "button" && isAction(part) && /[\p{L}\p{N}]/u.test(before) && !MORE.test(fold(shownText(part, true))));
+
+/** Does it only do something? What is pressed in, opened, or chosen from a list shows a value. */
+const isAction = (part) => dom.localName(part) !== "summary" && !opensList(part) && !dom.hasAttribute(part, "aria-pressed");
 
 /** What icons say where there is no text: the title of an element or of a drawing. The title of a field or cell is a hint. */
 function iconText(element) {
@@ -74,10 +93,10 @@ function valuesIn(element) {
   const parts = [];
   for (const child of childrenOf(element)) {
     if (isText(child) && /[^\s,;|·]/u.test(fold(child.data))) return null;
-    if (isElement(child) && dom.localName(child) !== "br" && isExposed(child) && fold(shownText(child, true))) parts.push(child);
+    if (isElement(child) && dom.localName(child) !== "br" && isExposed(child) && !isSign(child) && fold(shownText(child, true, isSign))) parts.push(child);
   }
   if (parts.length === 1) return valuesIn(parts[0]);
-  return parts.length ? parts.map((part) => fold(shownText(part, true))) : null;
+  return parts.length ? parts.map((part) => fold(shownText(part, true, isSign))) : null;
 }
 
 const isSwitchable = (element) => isRole(element, "checkbox");

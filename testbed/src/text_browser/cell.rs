@@ -2,6 +2,7 @@
 
 use super::{
     document::{Document, Id, Node},
+    record::stands_for_more,
     text::fold,
 };
 use seatwright::query::BETWEEN;
@@ -14,7 +15,14 @@ impl Document {
         if is_switch(id) {
             return self.is_on(id).to_string();
         }
-        let text = fold(&self.shown_text(id, true));
+        let beside = |part: Id, before: &str| match several {
+            true => self.is_sign(part),
+            false => self.is_beside(part, before),
+        };
+        let mut text = fold(&self.text_without(id, true, "", &beside));
+        if text.is_empty() {
+            text = fold(&self.shown_text(id, true));
+        }
         let is_box = |&part: &Id| (is_switch(part) || self.is_role(part, "radio")) && self.is_visible(part);
         let boxes: Vec<Id> = self.inside(Some(id)).filter(is_box).collect();
         if !boxes.is_empty() && !self.says_beyond_labels(id, &boxes, &text) {
@@ -31,6 +39,26 @@ impl Document {
         }
         let parts = if several { self.parts_of(id) } else { None };
         parts.map_or(text, |parts| parts.join(&BETWEEN.to_string()))
+    }
+
+    /// A button or link that is only a sign: to edit, copy or remove. Three dots may stand for what is not shown.
+    fn is_sign(&self, id: Id) -> bool {
+        let says = |letter: char| letter.is_alphanumeric() || "….⋯".contains(letter);
+        matches!(self.role(id), "button" | "link")
+            && self.is_action(id)
+            && !self.shown_text(id, true).contains(says)
+    }
+
+    /// Is it beside a text, and no part of it: a sign, or a button after the text?
+    fn is_beside(&self, id: Id, before: &str) -> bool {
+        let is_button = || self.role(id) == "button" && self.is_action(id);
+        let is_more = || stands_for_more(&fold(&self.shown_text(id, true)));
+        self.is_sign(id) || (before.contains(char::is_alphanumeric) && is_button() && !is_more())
+    }
+
+    /// Does it only do something? What is pressed in, opened, or chosen from a list shows a value.
+    fn is_action(&self, id: Id) -> bool {
+        self.tag(id) != "summary" && !self.opens_list(id) && !self.has(id, "aria-pressed")
     }
 
     fn says_beyond_labels(&self, id: Id, boxes: &[Id], text: &str) -> bool {
@@ -67,8 +95,9 @@ impl Document {
                 }
                 Node::Text(_) => {}
                 Node::Element(child) => {
-                    let text = fold(&self.shown_text(*child, true));
-                    if self.tag(*child) != "br" && self.is_exposed(*child) && !text.is_empty() {
+                    let text = fold(&self.text_without(*child, true, "", &|part, _| self.is_sign(part)));
+                    let is_shown = self.tag(*child) != "br" && self.is_exposed(*child);
+                    if is_shown && !self.is_sign(*child) && !text.is_empty() {
                         parts.push((*child, text));
                     }
                 }

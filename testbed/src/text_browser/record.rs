@@ -470,7 +470,7 @@ fn only_some(text: &str) -> Miss {
 }
 
 /// A text that stands for values which are not shown: `+3`, `+3 more`, `and 2 others`, `…`.
-fn stands_for_more(text: &str) -> bool {
+pub(super) fn stands_for_more(text: &str) -> bool {
     matches(
         text,
         r"(?i)^(?:…|\.{3}|(?:(?:and|…|\.{3}) ?)?\+ ?\p{Nd}{1,3}(?: \p{L}+){0,2}|(?:(?:and|show|…|\.{3}) ?)?\p{Nd}+ (?:more|others?))…?$",

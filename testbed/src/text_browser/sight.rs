@@ -166,6 +166,17 @@ impl Document {
 
     /// `values`: also what controls hold and what pictures stand for.
     pub(super) fn shown_text(&self, id: Id, values: bool) -> String {
+        self.text_without(id, values, "", &|_, _| false)
+    }
+
+    /// The same without the parts that are left out, by the text before them. `before`: the text before the element.
+    pub(super) fn text_without(
+        &self,
+        id: Id,
+        values: bool,
+        before: &str,
+        is_left_out: &dyn Fn(Id, &str) -> bool,
+    ) -> String {
         if self.is_unread(id) {
             return String::new();
         }
@@ -193,7 +204,13 @@ impl Document {
                 Node::Text(text) => shown += text,
                 Node::Element(child) if self.tag(*child) == "br" => shown.push(' '),
                 Node::Element(child) if !self.is_exposed(*child) => {}
-                Node::Element(child) => shown += &self.spaced(*child, self.shown_text(*child, values)),
+                Node::Element(child) => {
+                    let before = format!("{before}{shown}");
+                    if !is_left_out(*child, &before) {
+                        let part = self.text_without(*child, values, &before, is_left_out);
+                        shown += &self.spaced(*child, part);
+                    }
+                }
             }
         }
         shown
