@@ -58,6 +58,8 @@ pub(super) const MORE_TIME: Duration = Duration::from_millis(1_500);
 /// The first pause between two reads after a commit. Each later pause is twice as long.
 pub(super) const READ_AGAIN: Duration = Duration::from_millis(200);
 
+/// What is shown under the pointer appears, before the pointer is moved there again.
+pub(super) const HOVERED_TIME: Duration = Duration::from_millis(500);
 /// A drop-down shows its options after it was opened.
 pub(super) const OPENING_TIME: Duration = Duration::from_secs(3);
 /// A control shows the option that was chosen.

@@ -36,6 +36,51 @@ test("from under a sticky header, out of a scrolled box, far down", () => on(`${
   assert.deepEqual((await page.main("log")).filter((line) => line.startsWith("click")), ["click Low", "click Boxed", "click Far", "click Far"]);
 }));
 
+test("the page has heard of the scrolling before the press: a menu that closes at a scroll is open then", () => on(`
+  <div style="height:3000px"></div><button>More</button><div style="height:3000px"></div>
+  <script>addEventListener("scroll", () => document.documentElement.dataset.scrolled = "yes")</script>`, async (page) => {
+  const aimed = JSON.stringify({ ask: { ask: "aim", target: { any: [role("button", "More")] } }, within: 1000, watch: [] });
+  assert.deepEqual(await page.run(`__seatwright.ask(${aimed}).then(({ answer }) => [answer, document.documentElement.dataset.scrolled])`), ["aimed", "yes"]);
+}));
+
+test("what is scrolled into view has room below it for its menu", () => on(`
+  <div style="height:3000px"></div><button onclick="menu.style.top = getBoundingClientRect().bottom + 'px'; menu.hidden = false">More</button><div style="height:3000px"></div>
+  <div id=menu role=menu style="position:fixed" hidden><div role=menuitem onclick="document.title = 'done'">Deactivate</div></div>`, async (page) => {
+  assert.equal((await page.click(role("button", "More"))).hit, true);
+  assert.equal((await page.click(role("menuitem", "Deactivate"))).hit, true);
+  assert.equal(await page.main("document.title"), "done");
+}));
+
+test("in the gap between a header, a chat and a banner, also in a box that scrolls", () => {
+  const far = '<div style="height:3000px"></div><div style="text-align:right"><button>Suspend</button></div><div style="height:3000px"></div>';
+  const above = [[0, 90], [380, 420]].map(([top, height]) => `<div style="position:fixed;left:0;right:0;top:${top}px;height:${height}px;background:#cfc">x</div>`).join("");
+  return Promise.all([far, `<div style="height:800px;overflow:auto">${far}</div>`].map((list) => on(`<style>body{margin:0}</style>${LOG}${list}${above}`, async (page) => {
+    assert.equal((await page.click(role("button", "Suspend"))).hit, true);
+  })));
+});
+
+test("a button that only the pointer shows: scrolled away from a cover, it is refused at once, with the cover", () => on(`
+  <style>li button{visibility:hidden} li:hover button{visibility:visible} li{height:40px;text-align:right}</style>
+  <div style="height:1500px"></div><ul aria-label=L><li>Ada <button>Suspend</button></ul><div style="height:1500px"></div>
+  <div style="position:fixed;right:0;top:300px;width:300px;height:500px">Chat with us</div>`, async (page) => {
+  const over = async () => {
+    const aimed = await page.ask({ ask: "hover", target: { any: [role("listitem")] } }, 1000);
+    await page.page.mouse.move(aimed.at.x, aimed.at.y);
+  };
+  await over();
+  const begun = performance.now();
+  const refused = await page.aim(role("button", "Suspend"), 5000);
+  assert.deepEqual([refused.kind, refused.message], ["covered", "covered by <div> \"Chat with us\""]);
+  assert.ok(performance.now() - begun < 2500, "waiting does not help");
+  // With the pointer over the row again, the attempts go on where they ended.
+  for (let turn = 0; turn < 6; turn++) {
+    await over();
+    const aimed = await page.aim(role("button", "Suspend"), 1000);
+    if (aimed.answer === "aimed") return;
+  }
+  assert.fail("it is never where it can be pressed");
+}));
+
 test("the text of a host, slotted into the button of its shadow root", () => on(`
   <x-button>Go</x-button> <x-outer>Deep</x-outer>
   <script>

@@ -444,3 +444,19 @@ async fn a_list_that_stays_closed_because_its_control_is_drawn_anew_is_opened_ag
     app.is_saved(&result, "save");
     assert_eq!(app.ada("role"), "Admin");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_button_that_only_the_pointer_shows_is_pressed_between_what_floats_above_the_page() {
+    let app = App::new(
+        r#"<form method=post action=/save><label>Name <input name=name></label>
+        <style>ul { margin: 900px 0 } li { height: 40px; text-align: right } li button { visibility: hidden } li:hover button { visibility: visible }</style>
+        <ul aria-label=Actions><li><button>Save</button></ul></form>
+        <div style="position: fixed; inset: 0 0 auto 0; height: 90px; background: #eee">Header</div>
+        <div style="position: fixed; right: 0; top: 280px; width: 300px; height: 320px; background: #cfc">Chat with us</div>
+        <div style="position: fixed; inset: auto 0 0 0; height: 120px; background: #fec">Cookies</div>"#,
+    );
+    let steps = rename_and_save()
+        .replace("      - click:", "      - hover: { listitem: ~, in: { list: Actions } }\n      - click:");
+    let result = app.update("execute", &steps).await;
+    app.is_saved(&result, "save");
+}

@@ -17,14 +17,27 @@ async function aim(target, owner, round) {
     forget();
     if (usable(target) !== element) throw new Miss("moving", () => `${sayTarget(target)} was just replaced`);
   }
+  const under = isUnderPointer(element);
   if (await bringIntoView(element, round)) {
     forget();
+    // What is shown only under the pointer is not there until the pointer comes after it.
+    if (under && !isUnderPointer(element) && !attempt(() => one(target))) throw leftBehind(element);
     if (usable(target) !== element) throw new Miss("moving", () => `${sayTarget(target)} was just replaced`);
   }
   const at = pressPoint(element);
   lastRects.set(element, rectOf(element));
   const owned = owner && ownerOf(owner);
   return { answer: "aimed", token: arm(target, element, owned, at), at, element: describe(element) };
+}
+
+/** Is the pointer over something around this element that is not the whole page? */
+const isUnderPointer = (element) => Boolean(around(element, (outer) => outer !== dom.body(document) && outer !== dom.documentElement(document) && dom.matches(outer, ":hover")));
+
+/** Why an element was scrolled away from the pointer. Waiting does not bring it back. */
+function leftBehind(element) {
+  const miss = covered.get(element)?.miss;
+  if (miss) return new Miss(miss.kind, miss.message, miss.candidates, true);
+  return new Miss("hidden", () => `${describe(element)} is shown only under the pointer, and was scrolled into view`, undefined, true);
 }
 
 /** One attempt to find the point for the pointer: nothing is armed. @throws {Miss} */
@@ -60,12 +73,15 @@ async function scroll(target, to) {
   return { answer: "scrolled", moved };
 }
 
+const scrolls = (element) => dom.scrollHeight(element) > dom.clientHeight(element) + 1 && /^(?:auto|scroll|overlay)$/.test(getComputedStyle(element).overflowY);
+
+/** It scrolls, and is not the page. */
+const scrollsItself = (element) => element !== dom.body(document) && element !== dom.documentElement(document) && scrolls(element);
+
 /** The element that scrolls: itself, the nearest around it, one inside it; else the document. */
 function scrollerOf(element) {
-  const scrolls = (one) => dom.scrollHeight(one) > dom.clientHeight(one) + 1 && /^(?:auto|scroll|overlay)$/.test(getComputedStyle(one).overflowY);
   if (scrolls(element)) return element;
-  for (let at = parentOf(element); at; at = parentOf(at)) if (at !== dom.body(document) && at !== dom.documentElement(document) && scrolls(at)) return at;
-  return collect(element, "*").find(scrolls) ?? dom.scrollingElement(document) ?? dom.documentElement(document);
+  return around(element, scrollsItself) ?? collect(element, "*").find(scrolls) ?? dom.scrollingElement(document) ?? dom.documentElement(document);
 }
 
 /**
@@ -145,18 +161,38 @@ const frame = (most = 50) => new Promise((resolve) => {
   });
 });
 
-/** Scrolls it into view; later attempts to other positions, away from a sticky header or footer. @returns whether the page may have run */
+/** Where an element is put that is covered: away from a sticky header or footer, and from what floats above the page. */
+const PLACES = ["center", "start", "end", 0.25, 0.75];
+
+/** How often an element could not be pressed where it was, and why. @type {WeakMap<Element, {times: number, miss: Miss}>} */
+const covered = new WeakMap();
+
+/**
+ * Scrolls it into view: not to the edge, where what it opens has no room. Later attempts scroll it to another place, if it was
+ * covered. The page has then heard of the scrolling (many close their menus), and it is drawn: the browser chooses the frame of
+ * a press by what was drawn last.
+ * @returns whether the page may have run
+ */
 async function bringIntoView(element, round) {
   const before = rectOf(element);
-  const block = ["nearest", "center", "start", "end"][round % 4];
-  dom.scrollIntoView(boxed(element), { block, inline: "nearest", behavior: "instant" });
-  if (rectOf(element) === before || !isComposed()) return false;
+  const box = boxed(element);
+  const put = (block) => dom.scrollIntoView(box, { block, inline: "nearest", behavior: "instant" });
+  const turn = round > 0 ? covered.get(element)?.times ?? 0 : 0;
+  const place = PLACES[(turn + PLACES.length - 1) % PLACES.length];
+  if (turn === 0) {
+    put("nearest");
+    if (rectOf(element) !== before) put("center");
+  } else if (typeof place === "string") {
+    put(place);
+  } else {
+    put("center");
+    const scroller = around(box, scrollsItself) ?? dom.scrollingElement(document) ?? dom.documentElement(document);
+    dom.scrollTo(scroller, { top: dom.scrollTop(scroller) + dom.clientHeight(scroller) * (0.5 - place), behavior: "instant" });
+  }
+  if (rectOf(element) === before) return false;
   await drawn();
   return true;
 }
-
-/** Does the page have frames, or is it one? Then the browser chooses the document of a press by what was drawn last. */
-const isComposed = () => window !== top || collect(document, "iframe,frame").length > 0;
 
 /** Waits until the changes are drawn. */
 async function drawn() {
@@ -180,8 +216,9 @@ function pressPoint(element) {
     }
     first ??= hits[0];
   }
-  if (first === null) throw new Miss("hidden", () => `${describe(element)} cannot be scrolled into view`);
-  throw new Miss("covered", () => `covered by ${describe(coverOf(first, element))}`);
+  const miss = first === null ? new Miss("hidden", () => `${describe(element)} cannot be scrolled into view`) : new Miss("covered", () => `covered by ${describe(coverOf(first, element))}`);
+  covered.set(element, { times: (covered.get(element)?.times ?? 0) + 1, miss });
+  throw miss;
 }
 
 /** The largest part of an element inside the viewport and all clipping elements. */

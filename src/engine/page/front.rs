@@ -15,6 +15,8 @@ pub(crate) struct Front {
     pub(crate) frame: Vec<Target>,
     /// The field that was typed into last, until something else is pressed.
     pub(crate) typed_into: Option<Target>,
+    /// What the pointer was moved over, until something is pressed.
+    pub(crate) hovered: Option<Target>,
     /// The control whose list was opened last.
     pub(crate) opened: Option<OpenedControl>,
     /// What the steps have set.
@@ -43,6 +45,7 @@ impl Front {
             frame: Vec::new(),
             typed_into: None,
             opened: None,
+            hovered: None,
             kept: KeptFields::default(),
             dialog: None,
             dismissed: None,

@@ -1,6 +1,6 @@
 //! What each step does: one function for each thing that a person would do.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -136,13 +136,8 @@ impl Run<'_> {
 
     async fn hover(&mut self, locator: &Locator, within: Duration) -> Result<(), StepError> {
         let target = self.attempt.scope.target(locator, false)?;
-        match self.ask(Ask::Hover { target }, within).await? {
-            Answer::Aimed { at, .. } => {
-                let page = Arc::clone(&self.attempt.front.page);
-                page.hover(at, self.until(within)).await?;
-            }
-            other => return Err(unexpected(&other)),
-        }
+        self.point_at(target.clone(), within).await?;
+        self.attempt.front.hovered = Some(target);
         self.settle().await
     }
 
@@ -185,6 +180,7 @@ impl Run<'_> {
         }
         let until = self.until(within.max(STEP_TIME));
         self.attempt.front.typed_into = None;
+        self.attempt.front.hovered = None;
         self.attempt.front.kept.clear();
         loop {
             match self.attempt.front.page.goto(&url, until).await {

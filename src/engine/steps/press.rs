@@ -3,12 +3,12 @@
 //! What the page has heard of an input counts, at its first event. In a commit it is never sent again, whatever the rest
 //! of it has hit.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
 use super::super::{
-    limits::{DRIVER_GRACE, FACTS_TIME},
+    limits::{DRIVER_GRACE, FACTS_TIME, HOVERED_TIME},
     page::{StepError, millis, unexpected},
     run::Run,
 };
@@ -88,9 +88,8 @@ impl Run<'_> {
         let until = self.until(within);
         self.attempt.front.typed_into = None;
         loop {
-            let left = until.saturating_duration_since(Instant::now());
             let ask = Ask::Aim { target: target.clone(), owner: owner.clone() };
-            let Answer::Aimed { token, at, element } = self.ask(ask, left).await? else {
+            let Answer::Aimed { token, at, element } = self.aim(ask, until).await? else {
                 return Err(Failure::new(Code::Internal, "the page did not return where to press").into());
             };
             if self.review_form().await? {
@@ -98,6 +97,7 @@ impl Run<'_> {
             }
             self.before_input().await?;
             let deadline = until.max(Instant::now() + DRIVER_GRACE);
+            self.attempt.front.hovered = None;
             self.attempt.front.page.click(at, deadline).await?;
             match self.verdict(token, &element, until).await? {
                 AfterPress::Done => return Ok(Heard { token, whole: true }),
@@ -105,6 +105,41 @@ impl Run<'_> {
                 AfterPress::Again => {}
             }
         }
+    }
+
+    /// Aims. What a step has hovered over may have to be scrolled, and what it shows is gone without the pointer: the pointer
+    /// comes after it. The failure names what was in the way first.
+    async fn aim(&mut self, ask: Ask, until: Instant) -> Result<Answer, StepError> {
+        let mut first = None;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let Some(over) = self.attempt.front.hovered.clone() else { return self.ask(ask, left).await };
+            let refusal = match self.ask(ask.clone(), left.min(HOVERED_TIME)).await {
+                Err(StepError::Refused(refusal)) => refusal,
+                done => return done,
+            };
+            if refusal.kind == RefusalKind::Covered && first.is_none() {
+                first = Some(refusal.clone());
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(StepError::Refused(first.unwrap_or(refusal)));
+            }
+            match self.point_at(over, left.min(HOVERED_TIME)).await {
+                Ok(()) | Err(StepError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Moves the pointer over an element.
+    pub(crate) async fn point_at(&mut self, target: Target, within: Duration) -> Result<(), StepError> {
+        let at = match self.ask(Ask::Hover { target }, within).await? {
+            Answer::Aimed { at, .. } => at,
+            other => return Err(unexpected(&other)),
+        };
+        let page = Arc::clone(&self.attempt.front.page);
+        Ok(page.hover(at, self.until(within)).await?)
     }
 
     /// Presses a key in a field, or in what has the focus. `search`: Enter may only submit the search of the field.
