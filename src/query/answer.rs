@@ -95,6 +95,9 @@ pub struct Control {
     /// The texts of the options. For a combobox, the options of its open list.
     #[serde(default)]
     pub options: Vec<String>,
+    /// Of a group: how each option begins, its heading or the first line of its label. The rest describes it.
+    #[serde(default)]
+    pub heads: Vec<String>,
     /// Can several options be chosen?
     #[serde(default)]
     pub multiple: bool,

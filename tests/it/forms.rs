@@ -111,9 +111,14 @@ impl App {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let playbook = folder.path().join("desk/playbook.yaml");
         std::fs::create_dir(playbook.parent().expect("its folder")).expect("a folder");
+        let more = if more.starts_with("identity:") {
+            more.to_owned()
+        } else {
+            format!("identity: userName\n{more}")
+        };
         std::fs::write(
             &playbook,
-            PLAYBOOK.replace("LOGIN\n", LOGIN).replace("STEPS", steps).replace("MORE", more),
+            PLAYBOOK.replace("LOGIN\n", LOGIN).replace("STEPS", steps).replace("MORE", &more),
         )
         .expect("a playbook");
         let playbooks = Playbooks::read(folder.path()).expect("the playbook can be read");
@@ -169,7 +174,6 @@ version: 1.0.0
 start: "http://127.0.0.1:{{ settings.port }}"
 origins: ["http://127.0.0.1:{{ settings.port }}"]
 settings: { port: { pattern: "[0-9]{2,5}" } }
-identity: userName
 MORE
 views:
   users:
@@ -459,4 +463,58 @@ async fn a_button_that_only_the_pointer_shows_is_pressed_between_what_floats_abo
         .replace("      - click:", "      - hover: { listitem: ~, in: { list: Actions } }\n      - click:");
     let result = app.update("execute", &steps).await;
     app.is_saved(&result, "save");
+}
+
+/// Cards: a name, and what it means.
+const CARDS: &str = r#"<form method=post action=/save><label>Name <input name=name></label><fieldset><legend>Role</legend>
+  <label style="display: block"><input type=radio name=role value=v checked><b>Viewer</b> Looks, like an Admin without a pen</label>
+  <label style="display: block"><input type=radio name=role value=a><span>Admin</span><p>Can do everything</p></label>
+  <label style="display: block"><input type=radio name=role value=o><div>Owner</div><div>of one team</div></label>
+  <label style="display: block"><input type=radio name=role value=p><div>Owner</div><div>of everything</div></label></fieldset>
+  <fieldset><legend>Teams</legend><label><input type=checkbox name=team value=sales><strong>Sales</strong> sells</label>
+  <label><input type=checkbox name=other value=ops checked><strong>Ops</strong> keeps it running</label></fieldset><button>Save</button></form>"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_option_of_a_card_is_chosen_by_its_heading() {
+    let app = App::new(CARDS);
+    let form = r#"      - form: { Name: "{{ user.displayName }}", Role: Admin, Teams: [Sales] }"#;
+    let result = app.update("execute", &then_save(form)).await;
+    app.is_saved(&result, "save");
+    assert_eq!(["role", "team", "other"].map(|key| app.ada(key)), ["a", "sales", ""]);
+    let app = App::new(CARDS);
+    let result = app.update("execute", &then_save(&form.replace("Admin", "Owner"))).await;
+    let said = app.is_untouched(&result, Code::TargetAmbiguous);
+    assert!(said.contains("begin with `Owner`: Owner of one team; Owner of everything"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_writes_in_lower_case_takes_the_identity_where_case_does_not_matter() {
+    let lower = "oninput='this.value = this.value.trim().toLowerCase()'";
+    let page = format!(
+        "<form method=post action=/save><label>Email <input name=email {lower}></label><label>Name <input name=name></label><button>Save</button></form>"
+    );
+    let app = App::new(page.leak());
+    let form = then_save(r#"      - form: { Email: "{{ user.userName }}", Name: "{{ user.displayName }}" }"#);
+    let ada = json!({ "userName": "Ada@Acme.example", "displayName": "Ada King" });
+    let result =
+        app.play("execute", &form, ada, "identity: { attribute: userName, ignore_case: true }\n").await;
+    app.is_saved(&result, "save");
+    assert_eq!(app.ada("email"), "ada@acme.example");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_takes_something_else_is_named_with_what_to_try() {
+    for (takes, hint) in [
+        ("oninput='this.value = this.value.toLowerCase()'", "`| lower`"),
+        ("maxlength=5", "takes only 5 characters"),
+    ] {
+        let page = format!(
+            "<form method=post action=/save><label>Name <input name=name {takes}></label><button>Save</button></form>"
+        );
+        let app = App::new(page.leak());
+        let result = app.update("execute", &rename_and_save()).await;
+        app.is_untouched(&result, Code::InvalidValue);
+        let said = result.error.and_then(|error| error.hint).unwrap_or_default();
+        assert!(said.contains(hint), "{said}");
+    }
 }

@@ -113,7 +113,7 @@ function selectAgain(event) {
 function control(element, token) {
   const kind = kindOf(element);
   if (!kind) throw new Miss("not_editable", () => `${describe(element)} cannot be filled any more`);
-  const told = { answer: "control", token, kind, element: describe(element), values: [], checked: null, length: 0, options: [], multiple: false, editable: false, origin: globalThis.origin };
+  const told = { answer: "control", token, kind, element: describe(element), values: [], checked: null, length: 0, options: [], heads: [], multiple: false, editable: false, origin: globalThis.origin };
   switch (kind) {
     case "password":
       told.length = [...dom.value(element)].length;
@@ -141,6 +141,7 @@ function control(element, token) {
     case "checkbox_group": {
       const parts = partsOf(element);
       told.options = parts.map(nameOf);
+      told.heads = parts.map((part) => headOf(labelsOf(part)[0] ?? part));
       told.values = parts.filter(isOn).map(nameOf);
       told.multiple = kind === "checkbox_group";
       break;
@@ -168,6 +169,28 @@ function control(element, token) {
     }
   }
   return told;
+}
+
+const HEADING = "b,strong,h1,h2,h3,h4,h5,h6,[role=heading]";
+
+/** How the text of an option begins: its heading, or its first line. */
+function headOf(element) {
+  let text = "";
+  /** @returns {boolean} has the beginning ended? */
+  const read = (part) => {
+    for (const child of childrenOf(part)) {
+      if (isText(child)) text += child.data;
+      if (!isElement(child) || !isExposed(child) || isUnread(child)) continue;
+      const isLine = dom.localName(child) === "br" || !isInline(child);
+      const begun = fold(text) !== "";
+      if (isLine && begun) return true;
+      if (read(child)) return true;
+      if (fold(text) && (isLine || (!begun && dom.matches(child, HEADING)))) return true;
+    }
+    return false;
+  };
+  read(element);
+  return fold(text);
 }
 
 const typedText = (element) => (typeof dom.value(element) === "string" ? dom.value(element) : dom.innerText(element).replace(/\n$/, ""));

@@ -143,7 +143,8 @@ impl Run<'_> {
             }
             ControlKind::RadioGroup => {
                 let wanted = text(value);
-                let option = self.within(&target, "radio", &wanted);
+                let named = option_of(control, &wanted)?.unwrap_or(&wanted);
+                let option = self.within(&target, "radio", named);
                 let chosen = match self.edit(option.clone(), within).await {
                     Err(StepError::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
                         return Err(no_option(control, &wanted));
@@ -153,11 +154,9 @@ impl Run<'_> {
                 self.tick(option, &chosen, true, within).await.map(|_| None)
             }
             ControlKind::CheckboxGroup => {
-                let wanted = texts(value);
-                if let Some(unknown) =
-                    wanted.iter().find(|w| !control.options.iter().any(|o| folded(o) == folded(w)))
-                {
-                    return Err(no_option(control, unknown));
+                let mut wanted = texts(value);
+                for one in &mut wanted {
+                    *one = option_of(control, one)?.ok_or_else(|| no_option(control, one))?.to_owned();
                 }
                 for option in control.options.clone() {
                     let tick = wanted.iter().any(|w| folded(w) == folded(&option));
@@ -267,7 +266,10 @@ impl Run<'_> {
     }
 
     async fn type_into(&mut self, control: &Control, wanted: &str) -> Result<Control, StepError> {
-        let same = |shown: &str| folded(shown) == folded(wanted);
+        // In the identity, case may not matter: many apps write addresses in lower case.
+        let subject = self.plan.subject.as_ref().filter(|subject| subject.ignore_case && subject.is(wanted));
+        let same =
+            |shown: &str| folded(shown) == folded(wanted) || subject.is_some_and(|subject| subject.is(shown));
         if control.values.first().is_some_and(|shown| same(shown)) {
             return Ok(control.clone());
         }
@@ -296,9 +298,7 @@ impl Run<'_> {
             let refusal = Refusal { kind: RefusalKind::NotKept, message, candidates: Vec::new() };
             return Err(StepError::Gone(refusal));
         }
-        Err(Failure::new(Code::InvalidValue, message)
-            .hint("the field changes what is typed: send the value as the app shows it")
-            .into())
+        Err(Failure::new(Code::InvalidValue, message).hint(what_it_takes(wanted, shown)).into())
     }
 
     async fn set_native(&mut self, control: &Control, wanted: Vec<String>) -> Result<Control, StepError> {
@@ -361,6 +361,24 @@ impl Run<'_> {
     }
 }
 
+/// What to do about a field that shows something else than what was typed.
+fn what_it_takes(wanted: &str, shown: &str) -> String {
+    let filter = |written: &str, filter: &str| {
+        format!(
+            "the field writes {written}: send the value so, or write `| {filter}` in the playbook's template (`{{{{ user.userName | \
+             {filter} }}}}`); where case does not matter in the identity, `identity` takes `ignore_case: true`"
+        )
+    };
+    match (folded(wanted), folded(shown)) {
+        (wanted, shown) if shown == wanted.to_lowercase() => filter("lower case", "lower"),
+        (wanted, shown) if shown == wanted.to_uppercase() => filter("upper case", "upper"),
+        (wanted, shown) if !shown.is_empty() && wanted.starts_with(&shown) => {
+            format!("the field takes only {} characters: send a shorter value", shown.chars().count())
+        }
+        _ => "the field changes what is typed: send the value as the app shows it".to_owned(),
+    }
+}
+
 /// A target inside a frame, or inside an element that may itself be in a frame.
 fn inside_of(outer: Target, query: Query) -> Target {
     let mut outer = outer;
@@ -372,10 +390,34 @@ fn inside_of(outer: Target, query: Query) -> Target {
     Target { frame, ..Target::from(Query { within: Some(Box::new(outer)), ..query }) }
 }
 
+/// The option of a group that is meant: by its whole name, or by how it begins, if only one begins so. `None`: there is none now.
+fn option_of<'c>(control: &'c Control, wanted: &str) -> Result<Option<&'c str>, StepError> {
+    let is = |text: &String| folded(text) == folded(wanted);
+    if let Some(option) = control.options.iter().find(|option| is(option)) {
+        return Ok(Some(option));
+    }
+    let begin = control.options.iter().zip(&control.heads).filter(|(_, head)| is(head));
+    match begin.map(|(option, _)| option.as_str()).collect::<Vec<_>>()[..] {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        ref several => Err(Failure::new(
+            Code::TargetAmbiguous,
+            format!(
+                "{} options of {} begin with `{wanted}`: {}",
+                several.len(),
+                control.element,
+                several.join("; ")
+            ),
+        )
+        .hint("write the whole name of the option")
+        .into()),
+    }
+}
+
 fn no_option(control: &Control, wanted: &str) -> StepError {
     Failure::new(
         Code::InvalidValue,
-        format!("{} has no `{wanted}`; it has: {}", control.element, control.options.join(", ")),
+        format!("{} has no `{wanted}`; it has: {}", control.element, control.options.join("; ")),
     )
     .hint("send a value that the app offers")
     .into()

@@ -3,7 +3,7 @@
 use jiff::civil;
 
 use super::{
-    document::{Document, Id},
+    document::{Document, Id, Node},
     find::Miss,
     text::{fold, nearest, quote},
 };
@@ -112,6 +112,7 @@ impl Document {
             checked: None,
             length: 0,
             options: Vec::new(),
+            heads: Vec::new(),
             multiple: false,
             editable: false,
             origin,
@@ -138,6 +139,8 @@ impl Document {
             ControlKind::RadioGroup | ControlKind::CheckboxGroup => {
                 control.values = names(self.parts(id).into_iter().filter(|&part| self.is_on(part)).collect());
                 control.options = names(self.parts(id));
+                let head = |part: Id| self.head_of(self.labels(part).first().copied().unwrap_or(part));
+                control.heads = self.parts(id).into_iter().map(head).collect();
                 control.multiple = kind == ControlKind::CheckboxGroup;
             }
             ControlKind::File => control.multiple = self.has(id, "multiple"),
@@ -149,6 +152,36 @@ impl Document {
             ControlKind::Combobox => self.tell_combobox(id, &mut control),
         }
         Ok(control)
+    }
+
+    /// How the text of an option begins: its heading, or its first line.
+    fn head_of(&self, id: Id) -> String {
+        let mut text = String::new();
+        self.read_head(id, &mut text);
+        fold(&text)
+    }
+
+    /// Has the beginning ended?
+    fn read_head(&self, id: Id, text: &mut String) -> bool {
+        const HEADINGS: [&str; 8] = ["b", "strong", "h1", "h2", "h3", "h4", "h5", "h6"];
+        for node in &self.element(id).children {
+            match node {
+                Node::Text(shown) => *text += shown,
+                Node::Element(child) if !self.is_exposed(*child) || self.is_unread(*child) => {}
+                Node::Element(child) => {
+                    let is_line = self.tag(*child) == "br" || !self.is_inline(*child);
+                    let begun = !fold(text).is_empty();
+                    if (is_line && begun) || self.read_head(*child, text) {
+                        return true;
+                    }
+                    let is_heading = HEADINGS.contains(&self.tag(*child)) || self.role(*child) == "heading";
+                    if !fold(text).is_empty() && (is_line || (!begun && is_heading)) {
+                        return true;
+                    }
+                }
+            }
+        }
+        false
     }
 
     /// Sets a control that cannot be typed into.
