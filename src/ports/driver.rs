@@ -167,11 +167,29 @@ pub enum Allowed {
     Nothing,
     /// A window or tab of its own: [`Came::Popup`].
     Popup,
-    /// A native dialog with this message, or with any, which is about this person alone: accepted, with this text in a
-    /// prompt, or dismissed: [`Came::Dialog`]. A dialog with another message is dismissed, with a notice.
-    Dialog { says: Option<TextMatch>, about: Option<Person>, accept: bool, text: Option<String> },
+    /// Native dialogs, one after the other, each with its answer: [`Came::Dialog`]. A dialog other than the next of them is
+    /// dismissed, with a notice.
+    Dialogs(Vec<DialogAnswer>),
     /// A file of at most this many bytes: [`Came::Download`].
     Download { max_bytes: u64 },
+}
+
+/// What to answer to a native dialog with this message, or with any, which is about this person alone: it is accepted, with
+/// this text in a prompt, or dismissed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DialogAnswer {
+    pub says: Option<TextMatch>,
+    pub about: Option<Person>,
+    pub accept: bool,
+    pub text: Option<String>,
+}
+
+impl DialogAnswer {
+    /// Is it the answer to a dialog with this message?
+    pub fn is_for(&self, message: &str) -> bool {
+        self.says.as_ref().is_none_or(|says| says.matches(message))
+            && self.about.as_ref().is_none_or(|person| person.trouble(message).is_none())
+    }
 }
 
 /// What may leave the pages of a context.

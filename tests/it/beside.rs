@@ -7,7 +7,8 @@ use seatwright::{
     adapters::cdp::{Chromium, ChromiumOptions, Sandbox},
     engine::inject::SCRIPT,
     ports::driver::{
-        Allowed, Browser, Came, Context, ContextOptions, DriverError, Notice, Page, Token, TokenPlace,
+        Allowed, Browser, Came, Context, ContextOptions, DialogAnswer, DriverError, Notice, Page, Token,
+        TokenPlace,
     },
     query::{Answer, Ask, By, File, Pressed, Query, Question, RefusalKind, ScrollTo, Target, TextMatch},
     secret::Secret,
@@ -217,11 +218,9 @@ async fn a_window_may_be_gone_before_it_has_answered_the_press() {
 async fn a_dialog_is_answered_if_it_says_what_it_should() {
     let visit = Visit::beside().await;
     let page = &*visit.page;
-    let dialog = |says: &str, accept, text: Option<&str>| Allowed::Dialog {
-        about: None,
-        says: Some(TextMatch::Glob(says.to_owned())),
-        accept,
-        text: text.map(str::to_owned),
+    let dialog = |says: &str, accept, text: Option<&str>| {
+        let (about, says) = (None, Some(TextMatch::Glob(says.to_owned())));
+        Allowed::Dialogs(vec![DialogAnswer { about, says, accept, text: text.map(str::to_owned) }])
     };
     for (allowed, button, said) in [
         (dialog("Remove ada@acme.example?", true, None), "#ask", "removed"),

@@ -518,3 +518,34 @@ async fn a_field_that_takes_something_else_is_named_with_what_to_try() {
         assert!(said.contains(hint), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_native_dialogs_of_one_press_have_their_answers_in_order() {
+    const TWICE: &str = r#"<form method=post action=/save><label>Name <input name=name></label>
+      <button onclick="return confirm('Save ada@acme.example?') && confirm('Really?')">Save</button></form>"#;
+    let press = |answers: &str| {
+        format!(
+            r#"
+      - form: {{ Name: "{{{{ user.displayName }}}}" }}
+{answers}
+      - click: {{ button: Save }}
+        commit: true
+      - expect: {{ status: Saved }}
+"#
+        )
+    };
+    let first = r#"      - answer: { with: accept, says: "Save {{ user.userName }}?" }"#;
+    let app = App::new(TWICE);
+    let answers = format!("{first}\n      - answer: {{ with: accept, says: Really? }}");
+    let result = app.update("execute", &press(&answers)).await;
+    app.is_saved(&result, "save");
+    let app = App::new(TWICE);
+    let answers = format!("{first}\n      - answer: {{ with: accept, says: Sure? }}");
+    let result = app.update("execute", &press(&answers)).await;
+    assert_eq!((app.received(), result.outcome), (Vec::new(), Outcome::Failed), "{:?}", result.error);
+    let said = result.error.map(|error| error.message).unwrap_or_default();
+    assert!(
+        said.contains("text `Sure?` was expected; another one was raised, and dismissed: Really?"),
+        "{said}"
+    );
+}

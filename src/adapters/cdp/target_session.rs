@@ -22,7 +22,7 @@ use super::{
     },
     navigation::{FrameState, Readiness},
 };
-use crate::ports::driver::{Allowed, Notice};
+use crate::ports::driver::{Allowed, DialogAnswer, Notice};
 
 /// The name of the isolated world in which the script answers.
 pub(super) const WORLD: &str = "seatwright";
@@ -44,7 +44,8 @@ struct SessionState {
     /// The frames of this session, the topmost one included.
     frames: HashMap<String, FrameState>,
     allowed: Allowed,
-    came: Option<Appeared>,
+    /// What was allowed and has appeared, oldest first.
+    came: VecDeque<Appeared>,
     notices: Vec<Notice>,
     /// Addresses of windows that the page opened and that have not appeared yet.
     opening: VecDeque<String>,
@@ -83,7 +84,7 @@ impl TargetSession {
             state: Mutex::new(SessionState {
                 frames: HashMap::new(),
                 allowed: Allowed::Nothing,
-                came: None,
+                came: VecDeque::new(),
                 notices: Vec::new(),
                 opening: VecDeque::new(),
                 blocked: None,
@@ -152,9 +153,10 @@ impl TargetSession {
     pub(super) fn allow(&self, allowed: Allowed) {
         let mut state = self.state();
         state.allowed = allowed;
-        let dropped = state.came.take();
+        let dropped = mem::take(&mut state.came);
         drop(state);
-        if let Some(Appeared::Download { guid, url, complete: false, .. }) = dropped {
+        for appeared in dropped {
+            let Appeared::Download { guid, url, complete: false, .. } = appeared else { continue };
             self.post_to_browser("Browser.cancelDownload", json!({"guid": guid}));
             self.notice(Notice::DownloadRefused { url });
         }
@@ -173,7 +175,7 @@ impl TargetSession {
 
     /// Something that was allowed has appeared.
     pub(super) fn arrived(&self, arrival: Appeared) {
-        self.state().came = Some(arrival);
+        self.state().came.push_back(arrival);
         self.wake();
     }
 
@@ -183,10 +185,13 @@ impl TargetSession {
         loop {
             {
                 let mut state = self.state();
-                if !matches!(state.came, None | Some(Appeared::Download { complete: false, .. }))
-                    && let Some(arrival) = state.came.take()
+                if !matches!(state.came.front(), Some(Appeared::Download { complete: false, .. }))
+                    && let Some(arrival) = state.came.pop_front()
                 {
-                    state.allowed = Allowed::Nothing;
+                    // The other dialogs may follow.
+                    if !matches!(state.allowed, Allowed::Dialogs(_)) {
+                        state.allowed = Allowed::Nothing;
+                    }
                     return Ok(arrival);
                 }
             }
@@ -374,32 +379,40 @@ impl TargetSession {
     /// Answers a dialog: an open one stops its page.
     fn dismiss(&self, dialog: JavascriptDialogOpening) {
         let JavascriptDialogOpening { kind, message, default_prompt } = dialog;
-        let allowed = std::mem::replace(&mut self.state().allowed, Allowed::Nothing);
-        match allowed {
-            Allowed::Dialog { says, about, accept, text }
-                if kind != "beforeunload"
-                    && says.as_ref().is_none_or(|says| says.matches(&message))
-                    && about.as_ref().is_none_or(|person| person.trouble(&message).is_none()) =>
-            {
-                // Without a text, the prompt keeps its default.
-                let text = text.unwrap_or(default_prompt);
-                let params = json!({"accept": accept, "promptText": text});
-                self.post("Page.handleJavaScriptDialog", params);
-                self.arrived(Appeared::Dialog { kind, message });
-                return;
-            }
-            other => self.state().allowed = other,
+        if kind != "beforeunload"
+            && let Some(DialogAnswer { accept, text, .. }) = self.takes_answer(&message)
+        {
+            // Without a text, the prompt keeps its default.
+            let text = text.unwrap_or(default_prompt);
+            let params = json!({"accept": accept, "promptText": text});
+            self.post("Page.handleJavaScriptDialog", params);
+            self.arrived(Appeared::Dialog { kind, message });
+            return;
         }
         let accept = kind == "beforeunload";
         self.post("Page.handleJavaScriptDialog", json!({"accept": accept}));
         self.notice(Notice::DialogDismissed { kind, message });
     }
 
+    /// Takes the next answer, if it is for this dialog.
+    fn takes_answer(&self, message: &str) -> Option<DialogAnswer> {
+        let mut state = self.state();
+        let Allowed::Dialogs(answers) = &mut state.allowed else { return None };
+        if !answers.first()?.is_for(message) {
+            return None;
+        }
+        let answer = answers.remove(0);
+        if answers.is_empty() {
+            state.allowed = Allowed::Nothing;
+        }
+        Some(answer)
+    }
+
     fn download(&self, begins: DownloadWillBegin) {
         let mut state = self.state();
-        if matches!(state.allowed, Allowed::Download { .. }) && state.came.is_none() {
+        if matches!(state.allowed, Allowed::Download { .. }) && state.came.is_empty() {
             let DownloadWillBegin { guid, suggested_filename: name, url } = begins;
-            state.came = Some(Appeared::Download { guid, name, url, complete: false });
+            state.came.push_back(Appeared::Download { guid, name, url, complete: false });
             return;
         }
         drop(state);
@@ -412,14 +425,16 @@ impl TargetSession {
             Allowed::Download { max_bytes } => max_bytes as f64,
             _ => return,
         };
-        let Some(Appeared::Download { guid, url, complete, .. }) = &mut state.came else { return };
+        let Some(Appeared::Download { guid, url, complete, .. }) = state.came.front_mut() else {
+            return;
+        };
         if *guid != progress.guid {
             return;
         }
         if progress.total_bytes.max(progress.received_bytes) > max {
             let params = json!({"guid": guid});
             let url = mem::take(url);
-            state.came = None;
+            state.came.clear();
             drop(state);
             self.connection.post(None, "Browser.cancelDownload", params);
             self.notice(Notice::DownloadRefused { url });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::kept::KeptFields;
 use crate::{
-    ports::driver::{Exchange, Page},
+    ports::driver::{DialogAnswer, Exchange, Page},
     query::{OpenedControl, Target},
 };
 
@@ -21,8 +21,8 @@ pub(crate) struct Front {
     pub(crate) opened: Option<OpenedControl>,
     /// What the steps have set.
     pub(crate) kept: KeptFields,
-    /// A native dialog that the next step is expected to raise.
-    pub(crate) dialog: Option<ExpectedDialog>,
+    /// The native dialogs that the next step is expected to raise, one after the other.
+    pub(crate) dialogs: Vec<ExpectedDialog>,
     /// The text of the last native dialog that was dismissed.
     pub(crate) dismissed: Option<String>,
     /// The requests that were stopped, because they may change something.
@@ -32,6 +32,7 @@ pub(crate) struct Front {
 /// A native dialog that the next step is expected to raise.
 #[derive(Debug, Clone)]
 pub(crate) struct ExpectedDialog {
+    pub(crate) answer: DialogAnswer,
     /// Its text, for people.
     pub(crate) says: Option<String>,
     /// The place of its step.
@@ -44,10 +45,10 @@ impl Front {
             page,
             frame: Vec::new(),
             typed_into: None,
-            opened: None,
             hovered: None,
+            opened: None,
             kept: KeptFields::default(),
-            dialog: None,
+            dialogs: Vec::new(),
             dismissed: None,
             stopped: Vec::new(),
         }

@@ -26,7 +26,7 @@ use crate::{
     duration,
     event::EventKind,
     plan::{self, PlannedStep},
-    playbook::{At, Span, request::RequestPattern},
+    playbook::{Action, At, Span, request::RequestPattern},
     ports::driver::DriverError,
     query::{Answer, Ask, Condition, RefusalKind},
 };
@@ -175,11 +175,15 @@ impl Run<'_> {
         acted
     }
 
-    /// Acts, and waits for the native dialog that the step before has announced.
+    /// Acts, and waits for the native dialogs that the steps before have announced.
     async fn with_dialog(&mut self, planned: &PlannedStep, within: Duration) -> Result<Flow, StepError> {
-        let dialog = self.attempt.front.dialog.take();
+        let announced = match planned.step.action {
+            // One more answer to the same step.
+            Action::AnswerDialog(_) => Vec::new(),
+            _ => std::mem::take(&mut self.attempt.front.dialogs),
+        };
         let flow = self.act(planned, within).await?;
-        self.answered(dialog, timeout_of(planned)).await.map(|()| flow)
+        self.answered(announced, timeout_of(planned)).await.map(|()| flow)
     }
 
     /// The steps inside a step.

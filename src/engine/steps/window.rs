@@ -22,12 +22,12 @@ use crate::{
         step::{AnswerDialog, Download, Reply, Upload, Use},
         template,
     },
-    ports::driver::{Allowed, Came, DriverError},
+    ports::driver::{Allowed, Came, DialogAnswer, DriverError},
     query::{Answer, Ask, ControlKind, File},
 };
 
 impl Run<'_> {
-    /// Prepares the answer to the dialog that the next step raises.
+    /// Prepares the answer to a dialog that the next step raises. Several are raised one after the other.
     pub(crate) fn answer(&mut self, answer: &AnswerDialog, planned: &PlannedStep) -> Result<(), StepError> {
         let says =
             answer.says.as_ref().map(|name: &Name| self.attempt.scope.named(name, true)).transpose()?;
@@ -38,40 +38,61 @@ impl Run<'_> {
             None => None,
         };
         let accept = answer.with == Reply::Accept;
-        self.attempt.front.page.allow(Allowed::Dialog { says, about, accept, text });
+        let answer = DialogAnswer { says, about, accept, text };
+        let dialogs = &mut self.attempt.front.dialogs;
+        dialogs.push(ExpectedDialog { answer, says: shown, at: planned.at.clone() });
+        let answers = dialogs.iter().map(|dialog| dialog.answer.clone()).collect();
+        self.attempt.front.page.allow(Allowed::Dialogs(answers));
         self.attempt.front.dismissed = None;
-        self.attempt.front.dialog = Some(ExpectedDialog { says: shown, at: planned.at.clone() });
         Ok(())
     }
 
-    /// Checks that the dialog was raised, with the expected text. `timeout`: of the step that raises it.
+    /// Checks that the dialogs were raised, with the expected texts. `timeout`: of the step that raises them.
     pub(crate) async fn answered(
         &mut self,
-        expected: Option<ExpectedDialog>,
+        expected: Vec<ExpectedDialog>,
         timeout: Option<Duration>,
     ) -> Result<(), StepError> {
-        let Some(expected) = expected else { return Ok(()) };
+        let mut is_first = true;
+        for dialog in expected {
+            self.is_answered(dialog, is_first, timeout).await?;
+            is_first = false;
+        }
+        Ok(())
+    }
+
+    async fn is_answered(
+        &mut self,
+        expected: ExpectedDialog,
+        is_first: bool,
+        timeout: Option<Duration>,
+    ) -> Result<(), StepError> {
         let until = self.until(timeout.unwrap_or(DIALOG_TIME));
-        while self.attempt.front.dismissed.is_none() && Instant::now() < until {
-            // Another dialog, which was dismissed, ends the wait.
-            let slice = until.min(Instant::now() + DIALOG_SLICE);
+        loop {
+            // Another dialog, which was dismissed, ends the wait. The expected one may have been raised before or after it.
+            let ends = self.attempt.front.dismissed.is_some() || Instant::now() >= until;
+            let slice = if ends { Instant::now() } else { until.min(Instant::now() + DIALOG_SLICE) };
             match self.attempt.front.page.came(slice).await {
                 Ok(Came::Dialog { .. }) => return Ok(()),
-                Err(DriverError::Timeout(_)) => self.page().report_notices()?,
+                Err(DriverError::Timeout(_)) if !ends => self.page().report_notices()?,
                 Ok(_) | Err(_) => break,
             }
         }
         self.attempt.front.page.allow(Allowed::Nothing);
         let wanted = expected.says.map_or_else(String::new, |says| format!(" with the text `{says}`"));
         let failure = match self.attempt.front.dismissed.take() {
-            // The dialog was dismissed: the app has done nothing.
-            Some(said) => StepFailure::by_app(
-                Failure::new(
+            Some(said) => {
+                let failure = Failure::new(
                     Code::PreconditionFailed,
                     format!("a dialog{wanted} was expected; another one was raised, and dismissed: {said}"),
                 )
-                .hint("see which user the dialog is about; if only its words differ, change `says`"),
-            ),
+                .hint(
+                    "see which user the dialog is about; if only its words differ, change `says`; if the step raises several \
+                     dialogs, write an `answer` for each, in their order",
+                );
+                // The first dialog was dismissed: the app has done nothing. After an answer it may have.
+                if is_first { StepFailure::by_app(failure) } else { failure.into() }
+            }
             None => Failure::new(Code::UnexpectedPage, format!("no dialog{wanted} was raised"))
                 .hint("put `answer` directly before the step that raises the dialog; if the dialog is late, give that step a `timeout`")
                 .into(),

@@ -47,8 +47,8 @@ impl Checker<'_> {
         for step in committed {
             let opened = self.is_opened_from_record(steps, step);
             let says = answers_before(steps, step)
-                .and_then(|answer| answer.says.as_ref())
-                .is_some_and(|says| self.names_user(&says.text.value, !says.pattern, opened));
+                .filter_map(|answer| answer.says.as_ref())
+                .any(|says| self.names_user(&says.text.value, !says.pattern, opened));
             let typed = typed_before(steps, step);
             self.commit(operation, step, says, typed, opened);
         }
@@ -236,29 +236,30 @@ fn dialog_around(locator: &Locator) -> Option<&str> {
     }
 }
 
-/// The `answer` directly before a step, at any depth.
-fn answers_before<'s>(steps: &'s [Step], wanted: &Step) -> Option<&'s AnswerDialog> {
-    match action_before(steps, wanted)? {
+/// The `answer` directly before a step, at any depth, and those directly before it.
+fn answers_before<'s>(steps: &'s [Step], wanted: &Step) -> impl Iterator<Item = &'s AnswerDialog> {
+    let before = steps_before(steps, wanted).unwrap_or_default();
+    before.iter().rev().map_while(|step| match &step.action {
         Action::AnswerDialog(answer) => Some(answer),
         _ => None,
-    }
+    })
 }
 
 /// Where the step directly before has typed.
 fn typed_before<'s>(steps: &'s [Step], wanted: &Step) -> Option<&'s Locator> {
-    match action_before(steps, wanted)? {
+    match &steps_before(steps, wanted)?.last()?.action {
         Action::Fill(fill) => Some(&fill.into),
         _ => None,
     }
 }
 
-/// The action of the step directly before another one, at any depth.
-fn action_before<'s>(steps: &'s [Step], wanted: &Step) -> Option<&'s Action> {
+/// The steps before another one, in the same list, at any depth.
+fn steps_before<'s>(steps: &'s [Step], wanted: &Step) -> Option<&'s [Step]> {
     for (index, step) in steps.iter().enumerate() {
         if std::ptr::eq(step, wanted) {
-            return index.checked_sub(1).and_then(|before| steps.get(before)).map(|step| &step.action);
+            return steps.get(..index);
         }
-        let inside = step.action.blocks().into_iter().find_map(|(_, steps)| action_before(steps, wanted));
+        let inside = step.action.blocks().into_iter().find_map(|(_, steps)| steps_before(steps, wanted));
         if inside.is_some() {
             return inside;
         }

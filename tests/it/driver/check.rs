@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 use seatwright::secret::Secret;
 use seatwright::{
     ports::driver::{
-        Allowed, Browser, Came, Context, ContextOptions, DriverError, Notice, Page, Token, TokenPlace,
+        Allowed, Browser, Came, Context, ContextOptions, DialogAnswer, DriverError, Notice, Page, Token,
+        TokenPlace,
     },
     query::{Answer, Ask, Edited, File, Point, Pressed, Question, RefusalKind, Target},
 };
@@ -315,14 +316,16 @@ fn allowed(what: &Value) -> Allowed {
         Some("popup") => Allowed::Popup,
         Some(unknown) => panic!("nothing is allowed by {unknown:?}"),
         None if what["download"].is_u64() => Allowed::Download { max_bytes: parsed(&what["download"]) },
-        None => {
-            let dialog = &what["dialog"];
-            let says = dialog.get("says").map(super::shorthand::text);
-            let text = dialog["text"].as_str().map(str::to_owned);
-            let about = dialog.get("about").map(super::shorthand::person);
-            Allowed::Dialog { says, about, accept: dialog["accept"] == true, text }
-        }
+        None if what["dialog"].is_array() => Allowed::Dialogs(list(&what["dialog"], answer)),
+        None => Allowed::Dialogs(vec![answer(&what["dialog"])]),
     }
+}
+
+fn answer(dialog: &Value) -> DialogAnswer {
+    let says = dialog.get("says").map(super::shorthand::text);
+    let text = dialog["text"].as_str().map(str::to_owned);
+    let about = dialog.get("about").map(super::shorthand::person);
+    DialogAnswer { says, about, accept: dialog["accept"] == true, text }
 }
 
 /// A window, with its name.
