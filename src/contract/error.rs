@@ -194,6 +194,13 @@ impl Failure {
         self
     }
 
+    /// Adds more to try.
+    #[must_use]
+    pub fn also_hint(self, more: &str) -> Self {
+        let hint = self.hint.as_ref().map_or_else(|| more.to_owned(), |hint| format!("{hint}; {more}"));
+        self.hint(hint)
+    }
+
     /// Adds the text that the page showed instead.
     #[must_use]
     pub fn page_said(mut self, said: impl Into<String>) -> Self {

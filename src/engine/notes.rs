@@ -11,11 +11,13 @@ pub(super) struct Notes {
     job: String,
     events: Arc<dyn Reader>,
     drift: Vec<String>,
+    /// The last window that was closed, because no step has expected it.
+    pub(super) closed_window: Option<String>,
 }
 
 impl Notes {
     pub(super) fn new(job: &str, events: Arc<dyn Reader>) -> Self {
-        Self { job: job.to_owned(), events, drift: Vec::new() }
+        Self { job: job.to_owned(), events, drift: Vec::new(), closed_window: None }
     }
 
     /// Emits an event.

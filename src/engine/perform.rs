@@ -19,7 +19,9 @@ use crate::{
 pub async fn run(plan: &Plan, session: &mut Session, environment: &Environment<'_>) -> Conclusion {
     let begun = Instant::now();
     let mut run = Run::new(plan, session.context.page(), environment);
-    let ended = run.perform(session).await;
+    let ended = run.perform(session).await.map_err(|failure| run.after_closed_window(failure));
+    let failed = run.attempt.conclusion.error.take();
+    run.attempt.conclusion.error = failed.map(|failure| run.after_closed_window(failure));
     let mask = run.credentials.mask().clone();
     let delivered = plan.new_user.as_ref().and_then(|new_user| run.credentials.new_user.delivered(new_user));
     let mut conclusion = run.into_conclusion();

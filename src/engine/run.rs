@@ -119,6 +119,18 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// A window that was closed may be what the steps, or the commit, needed.
+    pub(super) fn after_closed_window(&self, failure: Failure) -> Failure {
+        let lacks = matches!(failure.code, Code::NothingSent | Code::TargetMissing | Code::UnexpectedPage);
+        match &self.notes.closed_window {
+            Some(address) if lacks => failure.also_hint(&format!(
+                "a window was opened and closed ({address}): if a step opens it on purpose, put this step into `popup: {{ by: …, \
+                 steps: … }}`"
+            )),
+            _ => failure,
+        }
+    }
+
     pub(super) fn emit(&self, kind: EventKind) {
         self.notes.emit(kind);
     }

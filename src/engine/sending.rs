@@ -85,9 +85,7 @@ impl Run<'_> {
                     "{method} {address} was stopped before; if it only reads, add `reads: [{}]`",
                     self.pattern(stopped)
                 );
-                let hint =
-                    failure.hint.as_ref().map_or_else(|| more.clone(), |hint| format!("{hint}; {more}"));
-                failure.hint(hint)
+                failure.also_hint(&more)
             }
             _ => failure,
         }

@@ -202,6 +202,8 @@ pub struct Refusal {
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
     NotFound,
+    /// The element is there, and names somebody besides the person that it has to be about.
+    NamesOthers,
     Ambiguous,
     /// The element exists, but is not visible.
     Hidden,

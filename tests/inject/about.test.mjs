@@ -44,6 +44,7 @@ for (const [what, html, isAbout] of [
 
 test("the refusal says who else is named", () => on(`<div role=dialog aria-label="Remove users">${ADA} boss@acme.example</div>`, async (page) => {
   const refused = await page.aim(dialog(ADA));
+  assert.equal(refused.kind, "names_others");
   assert.equal(refused.message, 'dialog "Remove users" also names "boss@acme.example"');
 }));
 

@@ -549,3 +549,14 @@ async fn two_native_dialogs_of_one_press_have_their_answers_in_order() {
         "{said}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_that_is_sent_from_a_window_of_its_own_needs_popup() {
+    let app = App::new(
+        "<form method=post action=/save target=_blank><label>Name <input name=name></label><button>Save</button></form>",
+    );
+    let result = app.update("execute", &rename_and_save()).await;
+    app.is_untouched(&result, Code::NothingSent);
+    let said = result.error.and_then(|error| error.hint).unwrap_or_default();
+    assert!(said.contains("put this step into `popup:"), "{said}");
+}

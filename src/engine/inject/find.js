@@ -26,7 +26,10 @@ class Nothing extends Miss {
   refusal() {
     const { query, scope } = this;
     const others = query.about ? attempt(() => find({ ...query, about: undefined }, scope, {})) ?? [] : [];
-    if (others.length === 1) return { kind: "not_found", message: `${describe(others[0])} ${personTrouble(query.about, others[0])}`, candidates: [] };
+    if (others.length === 1) {
+      const why = personTrouble(query.about, others[0]);
+      return { kind: why.startsWith("also names") ? "names_others" : "not_found", message: `${describe(others[0])} ${why}`, candidates: [] };
+    }
     const [kind, record] = variant(query.by);
     const unseen = kind === "record" && !query.within ? hiddenIdentity(record, scope) : null;
     if (unseen) return { kind: "hidden", message: `${sayQuery(query)}: ${unseen}`, candidates: [] };

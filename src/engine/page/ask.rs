@@ -213,6 +213,9 @@ impl Conversation<'_> {
             if let Notice::DialogDismissed { message, .. } = &notice {
                 self.front.dismissed = Some(self.mask.text(message));
             }
+            if let Notice::PopupClosed { url } = &notice {
+                self.notes.closed_window = Some(self.mask.text(url));
+            }
             self.notes.emit(EventKind::Noticed { what: what.clone() });
             if let Notice::WriteStopped { number, .. } = notice {
                 let since = self.front.page.exchanges(number.saturating_sub(1));

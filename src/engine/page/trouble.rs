@@ -59,7 +59,10 @@ impl StepError {
 pub(crate) fn gone(error: StepError) -> StepError {
     match error {
         StepError::Refused(refusal)
-            if matches!(refusal.kind, RefusalKind::NotFound | RefusalKind::Covered) =>
+            if matches!(
+                refusal.kind,
+                RefusalKind::NotFound | RefusalKind::NamesOthers | RefusalKind::Covered
+            ) =>
         {
             StepError::Gone(refusal)
         }
@@ -101,6 +104,11 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
             Code::TargetMissing,
             "if the page has changed, write the name that it shows now; if the page is slow, set a longer `timeout`",
         ),
+        RefusalKind::NamesOthers => (
+            Code::TargetMissing,
+            "if it names them on purpose, name the element that shows the user alone: `in: { dialog: …, has: { testid: …, \
+             text: \"{{ user.userName }}\" } }`",
+        ),
         RefusalKind::NoSuchColumn => (Code::TargetMissing, "write the text of the column's header exactly"),
         RefusalKind::BadSelector => (Code::TargetMissing, "find it by role, label or text"),
         RefusalKind::NotEditable => {
@@ -138,4 +146,17 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
         message.push_str(&refusal.candidates.join(", "));
     }
     Failure::new(code, message).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dialog_that_names_others_has_its_own_hint() {
+        let refusal = |kind| Refusal { kind, message: "it also names".to_owned(), candidates: Vec::new() };
+        let hint = |kind| refusal_failure(&refusal(kind)).hint.unwrap_or_default();
+        assert!(hint(RefusalKind::NamesOthers).contains("has:"));
+        assert!(!hint(RefusalKind::NotFound).contains("has:"));
+    }
 }

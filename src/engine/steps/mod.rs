@@ -125,7 +125,10 @@ impl Run<'_> {
         match acted {
             Err(StepError::Refused(refusal))
                 if modifiers.optional
-                    && matches!(refusal.kind, RefusalKind::NotFound | RefusalKind::Hidden) =>
+                    && matches!(
+                        refusal.kind,
+                        RefusalKind::NotFound | RefusalKind::NamesOthers | RefusalKind::Hidden
+                    ) =>
             {
                 Ok(Flow::On)
             }

@@ -60,7 +60,9 @@ impl Document {
                 (Err(miss), _) if miss.is_final => return Err(miss),
                 (Err(miss), _) => {
                     // Two that match say more of what is wrong than none.
-                    let is_nothing = |kind| matches!(kind, RefusalKind::NotFound | RefusalKind::Hidden);
+                    let is_nothing = |kind| {
+                        matches!(kind, RefusalKind::NotFound | RefusalKind::NamesOthers | RefusalKind::Hidden)
+                    };
                     let says_more = worst
                         .as_ref()
                         .is_none_or(|worst| is_nothing(worst.refusal.kind) && !is_nothing(miss.refusal.kind));
@@ -89,6 +91,17 @@ impl Document {
 
     /// Nothing visible matched: did something hidden, and what came near?
     pub(super) fn nothing(&self, query: &Query, scope: Option<Id>) -> Miss {
+        if let Some(person) = &query.about
+            && let Ok(found) = self.find(&Query { about: None, ..query.clone() }, scope, Look::Strict)
+            && let [only] = &found[..]
+            && let Some(why) = person.trouble(&self.seen_text(*only))
+        {
+            let kind = match why.starts_with("also names") {
+                true => RefusalKind::NamesOthers,
+                false => RefusalKind::NotFound,
+            };
+            return Miss::new(kind, format!("{} {why}", self.describe(*only)), Vec::new());
+        }
         if let By::Record(record) = &query.by
             && query.within.is_none()
             && let Some(unseen) = self.hidden_identity(record, scope)
