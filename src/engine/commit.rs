@@ -80,7 +80,7 @@ impl Commit {
             return;
         }
         self.granted = false;
-        page.send_once(false);
+        page.send_once(false).await;
         gate.withdraw().await;
         let what = "the commit was not made: none of its inputs was let through to the app".to_owned();
         notes.emit(EventKind::Noticed { what });
@@ -128,7 +128,7 @@ impl Commit {
             if asked.elapsed() < PERMISSION_AGE {
                 self.reached = true;
                 self.mark.get_or_insert_with(|| page.mark());
-                page.send_once(true);
+                page.send_once(true).await;
                 page.may_send(Sending::Anything);
                 step.asked_at = Some(asked);
                 return Ok(());

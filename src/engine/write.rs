@@ -91,7 +91,7 @@ impl Run<'_> {
         self.attempt.confirmed = sent == Sent::Kept;
         // Where nothing was done, the page can say why.
         let said = if sent.is_denied() { self.page().said().await } else { None };
-        self.attempt.front.page.send_once(false);
+        self.attempt.front.page.send_once(false).await;
         self.emit(EventKind::Verifying);
         // An app may be slower after a change.
         self.attempt.cells_come_later = self.attempt.cells_come_later.filter(|later| *later);

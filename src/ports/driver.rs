@@ -124,8 +124,8 @@ pub trait Page: Send + Sync {
     /// Waits for what was allowed.
     async fn came(&self, deadline: Instant) -> Result<Came, DriverError>;
     /// While this is on, a request of this context that may change the app reaches it at most once: the driver prevents
-    /// automatic retries (RFC 9110, section 9.2.2).
-    fn send_once(&self, on: bool);
+    /// automatic retries (RFC 9110, section 9.2.2). From the return on, what sockets send is reported, too.
+    async fn send_once(&self, on: bool);
     /// What may leave the pages of this context from now on. What is stopped is a [`Notice::WriteStopped`]. A driver that
     /// cannot hold requests back lets everything leave, as does a new context.
     fn may_send(&self, sending: Sending) {

@@ -232,7 +232,7 @@ async fn a_connection_that_becomes_free_is_not_used() {
     let page = visit.fresh_page().await;
     click(&*page, "warm").await;
     says(&*page, "warm").await;
-    page.send_once(true);
+    page.send_once(true).await;
     click(&*page, "beside").await;
     says(&*page, "failed").await;
     let seen = visit.server.seen("/lost/beside");
@@ -254,7 +254,7 @@ async fn what_may_change_the_app_is_sent_once() {
     ] {
         for _ in 0..3 {
             let page = visit.fresh_page().await;
-            page.send_once(true);
+            page.send_once(true).await;
             visit.server.seen.send_modify(Vec::clear);
             let lost = format!("/lost/{id}");
             click(&*page, id).await;
@@ -266,7 +266,7 @@ async fn what_may_change_the_app_is_sent_once() {
                     drop(page.ask(&question(Ask::Page), soon()).await);
                 }
             }
-            page.send_once(false);
+            page.send_once(false).await;
             // Whatever was to be sent again would have been before this is answered.
             visit.fresh_page().await;
             let seen = visit.server.seen(&lost);

@@ -5,6 +5,7 @@ mod app;
 mod doubt;
 mod later;
 mod named;
+mod socket;
 
 use std::{net::SocketAddr, sync::Arc};
 

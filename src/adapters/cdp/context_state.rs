@@ -9,10 +9,11 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     events::RequestPaused,
@@ -26,6 +27,9 @@ use crate::{
     ports::driver::{Sending, Token, TokenPlace},
     query::fields,
 };
+
+/// A page begins to report what its sockets send.
+const LISTENING_TIME: Duration = Duration::from_secs(1);
 
 /// The state of one browser context.
 pub(super) struct ContextState {
@@ -52,13 +56,18 @@ impl ContextState {
         &self.relay
     }
 
-    pub(super) fn send_once(&self, on: bool) {
-        if self.once.swap(on, Ordering::Relaxed) != on {
-            // Only `Network` reports what a socket sends. It is expensive: it listens during a commit only.
-            let method = if on { "Network.enable" } else { "Network.disable" };
-            for session in self.front_session().into_iter().chain(self.all_frames()) {
-                session.post(method, json!({}));
-            }
+    pub(super) async fn send_once(&self, on: bool) {
+        if self.once.swap(on, Ordering::Relaxed) == on {
+            return;
+        }
+        // Only `Network` reports what a socket sends. It is expensive: it listens during a commit only.
+        let method = if on { "Network.enable" } else { "Network.disable" };
+        let sessions = self.front_session().into_iter().chain(self.all_frames());
+        let replies: Vec<_> = sessions.map(|session| session.call(method, json!({}))).collect();
+        // An input is not ordered after these commands: without an answer, its frames may be missed.
+        let deadline = Instant::now() + LISTENING_TIME;
+        for reply in replies {
+            drop(reply.by(deadline).await);
         }
     }
 

@@ -279,8 +279,8 @@ impl Page for CdpPage {
         }
     }
 
-    fn send_once(&self, on: bool) {
-        self.context.send_once(on);
+    async fn send_once(&self, on: bool) {
+        self.context.send_once(on).await;
     }
 
     fn may_send(&self, sending: Sending) {

@@ -236,7 +236,7 @@ impl Page for TextPage {
     }
 
     /// Its client repeats nothing that was sent.
-    fn send_once(&self, _on: bool) {}
+    async fn send_once(&self, _on: bool) {}
 
     fn is_open(&self) -> bool {
         true

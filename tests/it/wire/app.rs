@@ -83,7 +83,7 @@ impl App {
         found.map(|user| user["status"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    fn change(&self, asked: &Value) {
+    pub fn change(&self, asked: &Value) {
         let mut users = self.users.lock().expect("no panic");
         let mail = &asked["mail"];
         match asked["op"].as_str() {
