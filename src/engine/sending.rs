@@ -179,7 +179,7 @@ impl Run<'_> {
 }
 
 /// Why the answer to a search for this text says nothing about it: that of the last request that carries the text, or if none
-/// does, of any that the search has caused. An app may answer with 404 that it has nobody.
+/// does, of any that the search has caused and that only reads. An app may answer with 404 that it has nobody.
 fn search_failure(exchanges: &[Exchange], sought: &str) -> Option<Failure> {
     let own: Vec<&Exchange> = exchanges
         .iter()
@@ -204,7 +204,7 @@ fn search_failure(exchanges: &[Exchange], sought: &str) -> Option<Failure> {
     };
     let suspects: Vec<&Exchange> = match asked {
         Some(one) => vec![one],
-        None => own.iter().filter(|one| !one.is_routine).copied().collect(),
+        None => own.iter().filter(|one| !one.is_routine && !one.changes).copied().collect(),
     };
     let code = |one: &&Exchange| match one.answered? {
         (Answered::Status(401), _) => Some((Code::SessionExpired, "status 401".to_owned())),

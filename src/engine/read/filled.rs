@@ -1,10 +1,8 @@
 //! Cells that may be filled later than the page has drawn their record.
 
-use tokio::time::Instant;
-
 use super::{
     super::{
-        limits::{CELLS_TIME, POLL, READ_TIME},
+        limits::{CELLS_TIME, READ_TIME},
         page::{StepError, unexpected},
         run::Run,
     },
@@ -53,10 +51,7 @@ impl Run<'_> {
 
     /// Waits until the page had the time to ask for more, and has drawn the answer.
     pub(super) async fn await_more(&mut self) {
-        let until = self.until(CELLS_TIME);
-        while Instant::now() < until {
-            tokio::time::sleep(POLL).await;
-        }
+        tokio::time::sleep_until(self.until(CELLS_TIME)).await;
         if let Some(reading) = &mut self.attempt.reading {
             reading.still = None;
         }
