@@ -58,8 +58,7 @@ impl Person {
         if identity.is_empty() {
             return Some("does not name a person".to_owned());
         }
-        let mut places = shown.match_indices(&identity);
-        if !places.any(|(at, _)| is_whole(&shown[..at], &shown[at + identity.len()..])) {
+        if whole_places(&shown, &identity).next().is_none() {
             return Some(format!("does not show \"{}\" as a whole", self.identity));
         }
         if let Some(more) = more_than_one(&shown, &identity) {
@@ -93,6 +92,12 @@ fn more_than_one<'t>(text: &'t str, identity: &str) -> Option<&'t str> {
 /// An address without the marks of the sentence around it.
 fn bare(address: &str) -> &str {
     address.trim_matches(['.', '?', '!', '\'', '’', '‘', '`', '…'])
+}
+
+/// Where a text contains an identity that stands for itself: what is before and after it. Both are canonical.
+pub(super) fn whole_places<'t>(text: &'t str, identity: &str) -> impl Iterator<Item = (&'t str, &'t str)> {
+    let places = text.match_indices(identity).map(|(at, found)| (&text[..at], &text[at + found.len()..]));
+    places.filter(|(before, after)| is_whole(before, after))
 }
 
 /// Does an identity between these two stand for itself?

@@ -6,6 +6,7 @@
 mod about;
 mod answer;
 mod input;
+mod maybe;
 mod question;
 mod request;
 mod same;
@@ -15,6 +16,7 @@ mod view;
 pub use about::Person;
 pub use answer::{Answer, Control, ControlKind, PageFacts, Pressed, Records, Refusal, RefusalKind, Scanned};
 pub use input::{File, Key, Point};
+pub use maybe::{may_be, may_be_cut};
 pub use question::{Ask, Edited, OpenedControl, Question, ScrollTo};
 pub use request::{RequestRule, body_fields, fields, may_change};
 pub use same::{canonical, same, visible};

@@ -6,6 +6,7 @@ mod doubt;
 mod later;
 mod named;
 mod socket;
+mod unproved;
 
 use std::{net::SocketAddr, sync::Arc};
 

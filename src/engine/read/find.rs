@@ -160,6 +160,7 @@ impl Run<'_> {
         match self.shown_by_search(view, find, any, until).await? {
             SearchAnswer::Records(found) => Ok(found),
             SearchAnswer::Shown(Ok(index)) if index < proofs => {
+                self.nobody_in_front(view).await?;
                 self.counts_nobody(view, counted).await.map(|()| (Vec::new(), 1))
             }
             // Other users match the search. Only all of them together prove that the user is not among them.

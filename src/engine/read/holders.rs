@@ -18,6 +18,7 @@ use crate::{
     event::EventKind,
     plan::{Source, diff},
     playbook::{Playbook, syntax::View},
+    query::may_be,
 };
 
 /// After this many users whose own pages were read, an event says so.
@@ -163,9 +164,11 @@ impl Run<'_> {
             let user = diff::record(&source.playbook, &view, &identity, row);
             is_active(&user, Some(&view))
                 && diff::held(&user, &entitlement.kind).contains(&entitlement.value)
-                // Somebody whose identity was not read may be the user.
+                // Somebody whose identity was not read, or not as a whole, may be the user.
                 && !user.user_name.is_empty()
-                && subject.as_ref().is_some_and(|subject| !subject.is(&user.user_name))
+                && subject.as_ref().is_some_and(|subject| {
+                    !subject.is(&user.user_name) && !may_be(&user.user_name, &subject.value)
+                })
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     super::{page::StepError, run::Run},
+    doubtful::doubtful,
     rows::{Row, Walked},
 };
 use crate::{
@@ -64,6 +65,11 @@ impl Run<'_> {
             return Err(Failure::new(Code::ListIncomplete, message)
                 .hint("declare the number that the app shows: `pages: { …, total: { text: \"{n} users\" } }`")
                 .into());
+        }
+        if other.columns.names().any(means)
+            && let Some(shown) = self.may_be_of(other, who, &walked.rows)
+        {
+            return Err(doubtful(shown, who).into());
         }
         let lacks = |column: &&str| *column != self.identity() && !means(column);
         if let Some(column) = other.columns.names().find(lacks)

@@ -1,6 +1,7 @@
 //! Reading records: one user, all users, all entitlements.
 
 mod detail;
+mod doubtful;
 mod filled;
 mod find;
 mod holders;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     contract::{Code, Failure},
     playbook::{check::STATED_BY, syntax::View},
-    query::canonical,
+    query::{canonical, may_be_cut},
 };
 
 /// What a record shows, in the order of the view's columns. The columns of its own page are last.
@@ -199,7 +199,13 @@ impl Namesakes {
         }
     }
 
+    /// How many people have this name, or one that is cut off and may be this one.
     pub(crate) fn of(&self, attribute: &'static str, name: &str) -> usize {
-        self.0.get(&(attribute, canonical(name, true))).map_or(0, BTreeSet::len)
+        let name = canonical(name, true);
+        let named = self
+            .0
+            .iter()
+            .filter(|((at, shown), _)| *at == attribute && (*shown == name || may_be_cut(shown, &name)));
+        named.flat_map(|(_, bearers)| bearers).collect::<BTreeSet<_>>().len()
     }
 }

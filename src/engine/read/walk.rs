@@ -19,7 +19,7 @@ use crate::{
         Step,
         syntax::{FindUser, Until, View},
     },
-    query::{Answer, Ask, BETWEEN, Condition, ScrollTo, State, canonical},
+    query::{Answer, Ask, BETWEEN, Condition, ScrollTo, State},
 };
 
 /// Were enough records read?
@@ -102,14 +102,20 @@ impl Run<'_> {
             if read.way == Way::Scrolls {
                 let (seen, mine) = self.scan_for_user(view, find, &mut read).await?;
                 match mine {
-                    Some(mine) => return Ok((mine, seen)),
+                    Some(mine) if !mine.is_empty() => return Ok((mine, seen)),
+                    Some(nobody) => {
+                        self.nobody_may_be_mine(view, &read.rows)?;
+                        self.nobody_in_front(view).await?;
+                        return Ok((nobody, seen));
+                    }
                     None => pages = seen,
                 }
-                self.not_cut_off(view, &read.rows)?;
                 break;
             }
             pages += 1;
             if mine.is_empty() && self.is_said_absent(find).await? {
+                self.nobody_may_be_mine(view, &read.rows)?;
+                self.nobody_in_front(view).await?;
                 return Ok((Vec::new(), pages));
             }
             // A list without any user is not complete yet: the service account itself is a user.
@@ -124,7 +130,6 @@ impl Run<'_> {
                 page_of_mine = pages;
                 mine.extend(here);
             }
-            self.not_cut_off(view, &page)?;
             read.add(page);
             if pages == 1 && view.pages.is_some() {
                 read.shown = self.total_of(view, &read).await?;
@@ -189,31 +194,6 @@ impl Run<'_> {
             self.next_page(view, number, &mut read).await?;
         }
         Ok(())
-    }
-
-    /// An identity that the app shows cut off ("ada@acm…") may be the user's: it proves nothing.
-    fn not_cut_off(&self, view: &View, page: &[Row]) -> Result<(), StepError> {
-        let Some(subject) = &self.plan.subject else { return Ok(()) };
-        let Some(column) = view.columns.names().position(|name| name == subject.attribute) else {
-            return Ok(());
-        };
-        let wanted = canonical(&subject.value, true);
-        let may_be_mine = |shown: &str| {
-            let begin = shown.trim_end().strip_suffix('…').or_else(|| shown.trim_end().strip_suffix("..."));
-            let begin = begin.map(|begin| canonical(begin, true)).filter(|begin| !begin.is_empty());
-            begin.is_some_and(|begin| wanted.starts_with(&begin))
-        };
-        let shown = page.iter().filter_map(|row| row.get(column)?.as_deref());
-        match shown.into_iter().find(|shown| may_be_mine(shown)) {
-            None => Ok(()),
-            Some(shown) => {
-                let message =
-                    format!("the app shows an identity cut off, as `{shown}`: it may be `{}`", subject.value);
-                Err(Failure::new(Code::ListIncomplete, message)
-                    .hint("read the whole identity from another element of the record, or from its own page (`detail`)")
-                    .into())
-            }
-        }
     }
 
     /// A list that scrolls is read from its start.
