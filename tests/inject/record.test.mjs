@@ -147,3 +147,31 @@ test("the record that has to be whole is waited for, and its hidden parts are na
   const refused = await page.records(asked("bob@x"));
   assert.deepEqual([refused.kind, refused.message], ["not_found", 'the record "bob@x" does not show `group`: no test id "groups"']);
 }));
+
+const some = (texts) => texts.map((text) => `<li><b>x</b><p>${text}</p></li>`).join("");
+const team = { rows: rows(role("list", "P")), columns: [{ name: "t", at: cell(css("p")), several: true }] };
+
+test("a list of values that is cut off is not read, in whatever way it says so", () => on(`<ul aria-label=P>${some([
+  "Sales (+1)", "Sales [+12]", "Sales（+2）", "Sales & 2 more", "Sales &amp; +1", "Sales/+1", "Sales – +1", "Sales • +3", "Sales, +2 weitere", "Sales +2 de plus", "Sales, +2件", "Sales ＋3",
+  "Sales und 2 weitere", "Sales et 3 autres", "+1", "(+1)", "Sales, +1, Add", "Sales (…)", "Sales, (+2 more)", "Sales (2 more)", "Sales, +٣",
+  "<i>Sales</i> <i>+1</i> <i>Edit</i>", "<i>Sales</i> <i>(+1)</i>",
+])}</ul>`, async (page) => {
+  const read = await page.records(team);
+  assert.deepEqual(read.rows.flat().filter((text) => text !== null), []);
+}));
+
+const WHOLE = ["C++ 3", "C++", "+4930123456", "Sales (3)", "A+", "Sales (+)", "Level 2", "Grade A+ 1", "C#+3", "Sales + Ops", "2 Ops", "Ops 24/7", "+"];
+
+test("names with a plus or a number are whole values", () => on(`<ul aria-label=P>${some(WHOLE)}</ul>`, async (page) => {
+  assert.deepEqual((await page.records(team)).rows.flat(), WHOLE);
+}));
+
+test("what the style draws counts, too: the number of values that are not shown", () => on(`<style>
+  .more::after { content: "+" attr(data-n) } .plus::before { content: "+" } .dots::after { content: " …" } .add::after { content: "+" } .chip::before { content: "•" } .more.off::after { display: none }</style>
+  <ul aria-label=P><li><b>a</b><p><i>Ops</i> <i class=more data-n=1></i></p><li><b>b</b><p>Ops <i class=plus>2</i></p><li><b>c</b><p class=dots>Ops</p>
+  <li><b>d</b><p><i class=chip>Ops</i> <button class=add></button></p><li><b>e</b><p><i class=chip>Ops</i> <i class="more off" data-n=1></i></p></ul>`, async (page) => {
+  assert.deepEqual((await page.records(team)).rows.flat(), [null, null, null, "Ops", "Ops"]);
+  const each = { rows: team.rows, columns: [{ name: "t", at: { each: css("i:not(.more,.plus)") } }] };
+  assert.deepEqual((await page.records(each)).rows.flat().slice(0, 2), [null, null]);
+  assert.deepEqual((await page.records(each)).rows.flat().slice(3), ["Ops", "Ops"]);
+}));

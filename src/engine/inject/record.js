@@ -126,7 +126,7 @@ function seer(at, container, several, show = (element) => cellText(element, seve
     return (record) => {
       const found = find(value, record, { lenient: true });
       if (found.length > 1) throw new Miss("ambiguous", () => `${found.length} elements of ${describe(record)} match ${sayQuery(value)}`, () => found.map(describe));
-      if (found.length) return whole(show(found[0]), several);
+      if (found.length) return whole(show(found[0]), found[0], several);
       return empties(value, record).length === 1 ? "" : new Nothing(value, record);
     };
   }
@@ -138,7 +138,7 @@ function seer(at, container, several, show = (element) => cellText(element, seve
     const cell = row && gridOf(container).cells.get(row).find(({ start, end }) => start <= column && column < end);
     if (!cell) return new Miss("not_found", () => `it has no cell in the column ${sayMatch(value)}`);
     if (!isExposed(cell.element)) return new Miss("hidden", () => `its cell in the column ${sayMatch(value)} is there, but hidden`);
-    return whole(show(cell.element), several);
+    return whole(show(cell.element), cell.element, several);
   };
 }
 
@@ -179,20 +179,40 @@ function cutOff(query, record, found, texts, holders) {
   const beside = [...parents].flatMap((parent) => [...childrenOf(parent)].filter((child) => isElement(child)));
   const parts = [...beside, ...holders.flatMap((holder) => collect(holder, "*").filter((part) => dom.childElementCount(part) === 0))];
   const said = [...texts, ...[...parents, ...holders].flatMap(ownTexts), ...parts.filter(isVisible).map(textOf)];
-  const more = said.find((text) => MORE.test(text));
+  const drawn = [...parents, ...holders, ...parts].filter(isExposed).map(drawnText);
+  const more = said.find((text) => MORE.test(text)) ?? drawn.find((text) => MORE.test(text));
   return more && onlySome(more);
 }
 
-/** A text that stands for values which are not shown: `+3`, `+3 more`, `and 2 others`, `…`. */
-const MORE = /^(?:…|\.{3}|(?:(?:and|…|\.{3}) ?)?\+ ?\p{Nd}{1,3}(?: \p{L}+){0,2}|(?:(?:and|show|…|\.{3}) ?)?\p{Nd}+ (?:more|others?))…?$/iu;
+const OTHERS = "(?:more|others?|weitere[nrs]?|andere[nrs]?|autres?|otr[oa]s?|más|altr[aeio]|outr[oa]s?|mais)";
+
+/** `+3`, `+3 more`, `2 others`. */
+const NUMBER_MORE = String.raw`(?:[+＋] ?\p{Nd}{1,3}(?: ?[\p{L}\p{M}]+){0,3}|(?:(?:and|show|plus|und|et|y|e|&) ?)?\p{Nd}{1,3} ${OTHERS})`;
+
+/** A text that stands for values which are not shown: `+3`, `(+3 more)`, `and 2 others`, `…`. */
+const MORE = new RegExp(String.raw`^[(\[{（【]? ?(?:…|\.{3}|(?:(?:and|&|…|\.{3}) ?)?${NUMBER_MORE}) ?[)\]}）】]?…?$`, "iu");
 
 /** A text of several values that ends in such a text. */
-const CUT = /(?:…|\.{3}|(?:^|[\s,;|·\u001f])(?:\+ ?\p{Nd}{1,3}(?: \p{L}+){0,2}|(?:and )?\p{Nd}+ (?:more|others?)))$/iu;
+const CUT = new RegExp(String.raw`(?:…|\.{3}|(?:^|[^\p{L}\p{N}+#])${NUMBER_MORE}) ?[)\]}）】]?$`, "iu");
 
 const onlySome = (text) => new Miss("hidden", () => `it shows only some of its values: ${quote(text)}`);
 
-/** A text, if nothing is cut off. Only where there may be several values: a name may end in anything. */
-const whole = (text, several) => (several && typeof text === "string" && CUT.test(text) ? onlySome(text) : text);
+/** The text of an element, if nothing is cut off. Only where there may be several values: a name may end in anything. */
+function whole(text, element, several) {
+  if (!several || typeof text !== "string") return text;
+  if (CUT.test(text) || text.split(/[,;|\n\u001f]/u).some((part) => MORE.test(fold(part)))) return onlySome(text);
+  const more = [element, ...collect(element, "*")].filter(isExposed).map(drawnText).find((drawn) => CUT.test(drawn));
+  return more === undefined ? text : onlySome(more);
+}
+
+/** The text of an element with what its style draws before and after it; nothing, if it draws nothing. */
+function drawnText(element) {
+  const [before, after] = [generated(element, "::before"), generated(element, "::after")];
+  if (!before && !after) return "";
+  const text = fold(before + textOf(element) + after);
+  // Three dots on a button open a menu.
+  return /^(?:…|\.{3})$/u.test(text) && dom.closest(element, "button, a, [role=button]") ? "" : text;
+}
 
 /** @returns {string | Miss} */
 function attributeOf(element, name) {

@@ -469,20 +469,20 @@ fn only_some(text: &str) -> Miss {
     Miss::new(RefusalKind::Hidden, format!("it shows only some of its values: {}", quote(text)), Vec::new())
 }
 
-/// A text that stands for values which are not shown: `+3`, `+3 more`, `and 2 others`, `…`.
+/// `+3`, `+3 more`, `2 others`.
+const NUMBER_MORE: &str = r"(?:[+＋] ?\p{Nd}{1,3}(?: ?[\p{L}\p{M}]+){0,3}|(?:(?:and|show|plus|und|et|y|e|&) ?)?\p{Nd}{1,3} (?:more|others?|weitere[nrs]?|andere[nrs]?|autres?|otr[oa]s?|más|altr[aeio]|outr[oa]s?|mais))";
+
+/// A text that stands for values which are not shown: `+3`, `(+3 more)`, `and 2 others`, `…`.
 pub(super) fn stands_for_more(text: &str) -> bool {
-    matches(
-        text,
-        r"(?i)^(?:…|\.{3}|(?:(?:and|…|\.{3}) ?)?\+ ?\p{Nd}{1,3}(?: \p{L}+){0,2}|(?:(?:and|show|…|\.{3}) ?)?\p{Nd}+ (?:more|others?))…?$",
-    )
+    let more =
+        format!(r"(?i)^[(\[{{（【]? ?(?:…|\.{{3}}|(?:(?:and|&|…|\.{{3}}) ?)?{NUMBER_MORE}) ?[)\]}}）】]?…?$");
+    matches(text, &more)
 }
 
-/// Does a text of several values end in such a text?
+/// Does a text of several values end in such a text, or is one of its values one?
 fn is_cut(text: &str) -> bool {
-    matches(
-        text,
-        r"(?i)(?:…|\.{3}|(?:^|[\s,;|·\x1f])(?:\+ ?\p{Nd}{1,3}(?: \p{L}+){0,2}|(?:and )?\p{Nd}+ (?:more|others?)))$",
-    )
+    let cut = format!(r"(?i)(?:…|\.{{3}}|(?:^|[^\p{{L}}\p{{N}}+#]){NUMBER_MORE}) ?[)\]}}）】]?$");
+    matches(text, &cut) || text.split([',', ';', '|', '\n', BETWEEN]).any(|part| stands_for_more(part.trim()))
 }
 
 fn matches(text: &str, pattern: &str) -> bool {
