@@ -55,7 +55,7 @@ pub struct JobResult {
     /// `user.list`: the users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub users: Option<Vec<UserRecord>>,
-    /// `user.list`: does a missing user prove that the app no longer has this user?
+    /// `user.list` and `entitlement.list`: does it prove something that a user, or an entitlement, is not in the list?
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completeness: Option<Completeness>,
     /// `entitlement.list`: the entitlements of the app.
@@ -293,7 +293,7 @@ pub struct Verified {
 /// How much of a list was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Completeness {
-    /// Every row was read, the last page was reached, and no identity appears twice.
+    /// Every row was read, the last page was reached, and no identity or entitlement appears twice.
     pub complete: bool,
     pub pages: u32,
     /// The number of records that the app shows.
@@ -303,7 +303,7 @@ pub struct Completeness {
     pub rows: u64,
     /// `last_page`, `max_pages`, `no_paging`.
     pub stopped_by: String,
-    /// The digest of the sorted identities, one in each line.
+    /// The digest of the sorted identities, or of type and value of the entitlements, one in each line.
     pub sha256: String,
 }
 

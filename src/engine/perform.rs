@@ -154,10 +154,12 @@ impl Run<'_> {
 
     async fn list_entitlements(&mut self) -> Result<Outcome, Failure> {
         let begun = Instant::now();
-        let rows = self.read_entitlements(None).await;
+        let read = self.read_entitlements(None).await;
         self.attempt.conclusion.timings.precheck_ms = ms(begun);
         let rules = &self.plan.playbook.playbook.entitlements;
-        let entitled: Vec<Entitled> = rows?
+        let read = read?;
+        let entitled: Vec<Entitled> = read
+            .found
             .into_iter()
             .map(|(kind, value, display)| Entitled {
                 multiple: rules.get(&kind).is_some_and(|rule| rule.any_of.is_some()),
@@ -167,6 +169,7 @@ impl Run<'_> {
             })
             .collect();
         self.attempt.conclusion.entitlements = Some(entitled);
+        self.attempt.conclusion.completeness = Some(read.completeness);
         self.evidence_of_reading().await;
         Ok(Outcome::Succeeded)
     }

@@ -179,8 +179,13 @@ impl Run<'_> {
         let known = self.read_entitlements(Some(&kinds)).await?;
         for (kind, values) in unknown {
             let there: Vec<&str> =
-                known.iter().filter(|(k, ..)| k == kind).map(|(_, value, _)| value.as_str()).collect();
+                known.found.iter().filter(|(k, ..)| k == kind).map(|(_, value, _)| value.as_str()).collect();
             if let Some(value) = values.iter().find(|value| !there.contains(&value.as_str())) {
+                if let Some(doubt) = known.doubt {
+                    let message =
+                        format!("whether the app has the {kind} `{value}` is not known: {}", doubt.message);
+                    return Err(Failure { message, ..doubt });
+                }
                 return Err(Failure::new(
                     Code::UnknownEntitlement,
                     format!("the app has no {kind} `{value}`"),

@@ -19,8 +19,8 @@ use crate::{
     event::EventKind,
     plan::diff,
     playbook::{
-        Locator, Playbook,
-        syntax::{FindUser, OperationSteps, Search, View},
+        Locator,
+        syntax::{FindUser, Search, View},
     },
     query::{Condition, Key, Refusal, RefusalKind, State, canonical},
 };
@@ -381,42 +381,6 @@ impl Run<'_> {
         };
         Ok((users, completeness))
     }
-
-    /// Every entitlement that the app shows: type, value, display. With `kinds`, only views that show one of these.
-    pub(crate) async fn read_entitlements(
-        &mut self,
-        kinds: Option<&[&str]>,
-    ) -> Result<Vec<(String, String, Option<String>)>, Failure> {
-        let source = Arc::clone(&self.plan.playbook);
-        let playbook = &source.playbook;
-        let mut found = Vec::new();
-        let listed = playbook.operations.get("entitlement.list");
-        for name in listed.into_iter().flat_map(OperationSteps::every_view) {
-            let view = source.view(&name.value)?;
-            let named = |kind: &str| view.columns.get(kind).is_some();
-            let is_wanted = |kinds: &[&str]| named("value") || kinds.iter().any(|kind| named(kind));
-            if !kinds.is_none_or(is_wanted) {
-                continue;
-            }
-            let walked = self.walk(view).await;
-            self.read();
-            let walked = match walked {
-                Ok(walked) => walked,
-                Err(error) => {
-                    return Err(self
-                        .page()
-                        .explain(error)
-                        .await
-                        .failure
-                        .at(format!("views.{}", name.value), source.place(view.open.span)));
-                }
-            };
-            for row in &walked.rows {
-                entitlements_of(playbook, view, row, &mut found);
-            }
-        }
-        Ok(found)
-    }
 }
 
 /// What the page shows after a search.
@@ -425,33 +389,4 @@ enum SearchAnswer {
     Records((Vec<Row>, u32)),
     /// The condition that is so, or why none is.
     Shown(Result<usize, Refusal>),
-}
-
-/// The entitlements in one record of a view.
-fn entitlements_of(
-    playbook: &Playbook,
-    view: &View,
-    row: &Row,
-    found: &mut Vec<(String, String, Option<String>)>,
-) {
-    let cells = || view.columns.iter().zip(row);
-    let read = |wanted: &str| {
-        let (_, cell) = cells().find(|((name, _), _)| name.value == wanted)?;
-        let column = view.columns.get(wanted)?;
-        cell.as_deref().or(column.without.as_deref()).map(|cell| diff::meaning(column, &diff::folded(cell)))
-    };
-    // A column with the name of a kind contains entitlements of that kind.
-    for ((name, column), cell) in cells() {
-        if playbook.entitlements.get(&name.value).is_some() {
-            let shown = diff::folded(cell.as_deref().unwrap_or_default());
-            let items = diff::items(column, &shown).into_iter();
-            found.extend(items.map(|value| (name.value.clone(), value, read("display"))));
-        }
-    }
-    let kind = || read("type").or_else(|| playbook.only_kind_listed().map(str::to_owned));
-    if let Some(value) = read("value")
-        && let Some(kind) = kind()
-    {
-        found.push((kind, value, read("display")));
-    }
 }

@@ -2,6 +2,7 @@
 
 mod detail;
 mod doubtful;
+mod entitlements;
 mod filled;
 mod find;
 mod holders;

@@ -157,3 +157,37 @@ async fn a_second_row_of_the_last_holder_is_no_other_holder() {
     }
     room.end().await;
 }
+
+/// Two of the five groups are there, and the button for more is gone, because its call has failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entitlement_is_unknown_only_where_all_are_read() {
+    let room = Room::edited(|playbook| {
+        assert!(playbook.contains("views:\n") && playbook.contains("operations:\n"));
+        let groups = "  groups:\n    open: /users?groups\n    rows: { in: { table: Groups } }\n    columns: { value: { column: Group } }\n    pages: { more: { button: More }, until: absent, max: 5, total: { text: \"{n} groups\" } }\n";
+        let columns = "      displayName: { column: Name }\n";
+        let grant = "operations:\n  entitlement.list: { view: groups }\n  entitlement.grant:\n    steps:\n      - { fill: { into: { label: Cost centre }, value: \"{{ entitlements.group | join(',') }}\" } }\n      - { click: { button: Suspend, in: user row }, commit: true }\n";
+        playbook
+            .replace(
+                "views:\n",
+                &format!("entitlements: {{ group: {{ any_of: discovered }} }}\nviews:\n{groups}"),
+            )
+            .replace(columns, &format!("{columns}      group: {{ column: Do, split: \",\" }}\n"))
+            .replace("operations:\n", grant)
+    });
+    for (shown, expected, complete) in [(5, Code::ListIncomplete, false), (2, Code::UnknownEntitlement, true)]
+    {
+        let script = format!(
+            "if (location.search === '?groups') at('list').innerHTML = '<p>{shown} groups</p><table aria-label=Groups><thead><tr><th>Group<th>For</tr></thead><tbody><tr><td>Design<td>all<tr><td>Ops<td>all</table>'; else go('');"
+        );
+        let app = App::new(script, 200, Does::It);
+        let asked = json!({ "user": { "userName": "ada@acme.example" }, "entitlements": [{ "type": "group", "value": "Sales" }] });
+        let result = room.run_with(&app, "entitlement.grant", asked).await;
+        assert_eq!(code(&result), Some(expected), "{shown}: {:?}", result.error);
+        assert_eq!(app.changes(), 0);
+        let listed = room.run_with(&app, "entitlement.list", json!({})).await;
+        assert_eq!(listed.entitlements.map(|all| all.len()), Some(2), "{:?}", listed.error);
+        let said = listed.completeness.expect("a list says how complete it is");
+        assert_eq!((said.complete, said.shown, said.rows), (complete, Some(shown), 2));
+    }
+    room.end().await;
+}
