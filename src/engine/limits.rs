@@ -55,6 +55,8 @@ pub(super) const REFUSAL_SHOWN: Duration = Duration::from_millis(1_500);
 pub(super) const STILL_TIME: Duration = Duration::from_millis(300);
 /// More records arrive when a list is at its end.
 pub(super) const MORE_TIME: Duration = Duration::from_millis(1_500);
+/// A list is scrolled once more that fills in its cells when the scrolling has stopped.
+pub(super) const FILL_TIME: Duration = Duration::from_secs(60);
 /// The first pause between two reads after a commit. Each later pause is twice as long.
 pub(super) const READ_AGAIN: Duration = Duration::from_millis(200);
 

@@ -6,6 +6,7 @@ mod doubt;
 mod later;
 mod named;
 mod socket;
+mod scrolled;
 mod unproved;
 
 use std::{net::SocketAddr, sync::Arc};

@@ -64,6 +64,8 @@ pub(crate) struct RowsRead {
     pub(crate) way: Way,
     /// The number of records that the app showed when the first of them were read.
     pub(crate) shown: Option<u64>,
+    /// The columns of a list that scrolls which were empty first, and were filled in later.
+    late: BTreeSet<usize>,
 }
 
 /// How a list continues.
@@ -93,7 +95,15 @@ impl RowsRead {
             page: Vec::new(),
             way,
             shown: None,
+            late: BTreeSet::new(),
         }
+    }
+
+    /// Nothing of the same list.
+    pub(super) fn afresh(&self) -> Self {
+        let (rows, page, known) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (key, ignore_case, way, late) = (self.key, self.ignore_case, self.way, self.late.clone());
+        Self { rows, key, ignore_case, known, page, way, shown: None, late }
     }
 
     /// What was read, over this many pages.
@@ -120,7 +130,7 @@ impl RowsRead {
                     let next = self.rows.len();
                     let at = *self.known.entry(key).or_insert(next);
                     match self.rows.get_mut(at) {
-                        Some(before) => *before = row,
+                        Some(before) => merge(before, row, &mut self.late),
                         None => self.rows.push(row),
                     }
                 }
@@ -139,6 +149,35 @@ impl RowsRead {
     /// How many different records were read.
     pub(crate) fn distinct(&self) -> u64 {
         distinct(&self.rows, self.key, self.ignore_case)
+    }
+
+    /// Does the row lack what the list fills in later?
+    pub(super) fn lacks(&self, row: &Row) -> bool {
+        self.late.iter().any(|column| row.get(*column).is_some_and(is_blank))
+    }
+
+    pub(super) fn any_lacks(&self) -> bool {
+        self.rows.iter().any(|row| self.lacks(row))
+    }
+
+    /// Does one of the records of this page lack it, in all that was read of it?
+    pub(super) fn lacks_of(&self, page: &[Row]) -> bool {
+        let read = |row: &Row| {
+            let key = self.key.and_then(|key| row.get(key)?.as_ref());
+            key.and_then(|key| self.known.get(key)).and_then(|at| self.rows.get(*at))
+        };
+        page.iter().any(|row| self.lacks(read(row).unwrap_or(row)))
+    }
+
+    /// What the list did not fill in was not read.
+    pub(super) fn leave_unread(&mut self) {
+        for row in &mut self.rows {
+            for column in &self.late {
+                if let Some(cell) = row.get_mut(*column).filter(|cell| is_blank(cell)) {
+                    *cell = None;
+                }
+            }
+        }
     }
 
     /// Did the list change while its pages were read? Then its number of records has changed, or the same record was read
@@ -169,6 +208,25 @@ impl RowsRead {
         };
         self.way == Way::Scrolls && page.iter().any(empty)
     }
+}
+
+/// A record is read again. What is empty now and was not before is being drawn again.
+fn merge(before: &mut Row, row: Row, late: &mut BTreeSet<usize>) {
+    for (column, (before, cell)) in before.iter_mut().zip(row).enumerate() {
+        match (is_blank(before), is_blank(&cell)) {
+            (true, false) => {
+                late.insert(column);
+            }
+            (false, true) => continue,
+            _ => {}
+        }
+        *before = cell;
+    }
+}
+
+/// No value yet, or only a sign in its place.
+fn is_blank(cell: &Option<String>) -> bool {
+    !cell.as_deref().is_some_and(|cell| cell.contains(char::is_alphanumeric))
 }
 
 /// What is read to its end for one user.
