@@ -5,8 +5,8 @@ mod app;
 mod doubt;
 mod later;
 mod named;
-mod socket;
 mod scrolled;
+mod socket;
 mod unproved;
 
 use std::{net::SocketAddr, sync::Arc};
