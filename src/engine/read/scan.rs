@@ -258,13 +258,16 @@ impl Run<'_> {
             let asked = self.asks_nothing_since(since, went_on);
             // The number may be of those that are loaded: it counts when the page has asked for no more at its end.
             let is_still = asked.is_some_and(|at| at.elapsed() >= ANSWER_BEGINS);
-            if scanned.end && is_still && self.total(view).await?.is_some_and(is_all) {
+            let total = if scanned.end { self.total(view).await? } else { None };
+            if is_still && total.is_some_and(is_all) {
                 return Ok((windows, ScanEnd::End));
             }
+            // By its own number the list goes on: the user may be there twice.
+            let goes_on = total.is_some_and(|total| total > read.rows.len() as u64);
             // The service account itself is a user: a list without any user is not complete yet.
             let nobody = read.rows.is_empty() && read.key.is_some();
             let waits = scanned.busy || !scanned.end;
-            let patience = if waits || nobody || asked.is_none() { READ_TIME } else { MORE_TIME };
+            let patience = if waits || nobody || goes_on || asked.is_none() { READ_TIME } else { MORE_TIME };
             let waited = if waits || nobody { went_on } else { asked.unwrap_or(went_on) };
             let is_over = waited.elapsed() >= patience || went_on.elapsed() >= READ_TIME;
             if is_over || self.until(patience) <= Instant::now() {

@@ -84,10 +84,10 @@ async fn an_identity_with_a_badge_or_a_gap_proves_no_absence() {
     }
 }
 
-/// The app says that nobody matches, next to a row that is always there: the account's own.
+/// The app says that nobody matches, next to a row that is always there, and that it does not count: the account's own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_beside_the_words_for_nobody_is_looked_at() {
-    let pinned = "go = async (q) => { const found = q ? [] : await load(q); draw([{ mail: 'ada@acme.example (you)', name: 'Ada', status: 'Active' }, ...found]); if (!found.length) at('list').insertAdjacentHTML('beforeend', '<p>No users match</p>'); }; go('');";
+    let pinned = "go = async (q) => { const found = q ? [] : await load(q); draw([{ mail: 'ada@acme.example (you)', name: 'Ada', status: 'Active' }, ...found]); document.querySelector('#list p').textContent = found.length + ' users'; if (!found.length) at('list').insertAdjacentHTML('beforeend', '<p>No users match</p>'); }; go('');";
     let room = Room::new();
     let app = App::new(pinned, 200, Does::It);
     let result = room.run(&app, "user.delete", user("ada@acme.example")).await;
