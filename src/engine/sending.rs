@@ -74,6 +74,23 @@ impl Run<'_> {
         })
     }
 
+    /// Where the server has refused the next page of a list, because the session has ended, the page shows something else than
+    /// users. What a first page asks for besides may always be refused.
+    pub(super) fn session_lives(&self, pages: u32) -> Result<(), StepError> {
+        let Some(since) = self.attempt.reading.as_ref().map(Reading::since).filter(|_| pages > 1) else {
+            return Ok(());
+        };
+        let exchanges = self.attempt.front.page.exchanges(since).unwrap_or_default();
+        let is_call = |one: &&Exchange| one.is_own && one.kind == ExchangeKind::Call;
+        match exchanges.iter().rfind(is_call).map(|one| one.answered) {
+            Some(Some((Answered::Status(401), _))) => {
+                let message = "the next page of a list was answered with status 401";
+                Err(Failure::new(Code::SessionExpired, message).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A failure before the commit, and what was stopped before it: the page may lack the answer.
     pub(super) fn after_stopped(&self, failure: Failure) -> Failure {
         let may_lack = matches!(failure.class, Class::Drift) || failure.code == Code::UserNotFound;

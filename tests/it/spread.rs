@@ -29,6 +29,8 @@ struct App {
     card_of: Option<usize>,
     /// How many desks the list counts, and does not show.
     hidden_desks: usize,
+    /// The page with the role fills it when it comes into sight.
+    role_below: bool,
 }
 
 impl App {
@@ -40,7 +42,7 @@ impl App {
             user("bo@acme.example", "Bo Diddley", "Singer"),
         ];
         users[1]["desk"] = "D7".into();
-        Self { users: Arc::new(Mutex::new(users)), card_of: None, hidden_desks: 0 }
+        Self { users: Arc::new(Mutex::new(users)), card_of: None, hidden_desks: 0, role_below: false }
     }
 
     fn user(&self, at: usize) -> Value {
@@ -170,11 +172,17 @@ async fn contact(State(app): State<App>, Path(at): Path<usize>) -> Json<Value> {
 }
 
 async fn access(State(app): State<App>, Path(at): Path<usize>) -> Html<String> {
-    page(
-        &app.user(at),
-        at,
-        "<h1 data-testid=mail>{mail}</h1><p data-testid=role>{role}</p><a href=/users/{at}>Profile</a>",
-    )
+    let role = match app.role_below {
+        false => "<p data-testid=role>{role}</p>",
+        true => {
+            "<div style='height:3000px'></div><p data-testid=role>—</p><script>
+            const role = document.querySelector('[data-testid=role]');
+            new IntersectionObserver(([seen]) => { if (seen.isIntersecting) setTimeout(() => { role.textContent = '{role}'; }, 200); }).observe(role);
+            </script>"
+        }
+    };
+    let text = format!("<h1 data-testid=mail>{{mail}}</h1>{role}<a href=/users/{{at}}>Profile</a>");
+    page(&app.user(at), at, &text)
 }
 
 async fn card(State(app): State<App>, Path(at): Path<usize>) -> Html<String> {
@@ -392,5 +400,16 @@ async fn a_drawer_that_still_shows_the_values_of_the_one_before_is_not_read_yet(
     let users = listed.users.unwrap_or_default();
     let titles: Vec<&str> = users.iter().map(|user| user.attributes["title"].as_str()).collect();
     assert_eq!(titles, ["Robot", "Engineer", "Singer"]);
+    room.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_filled_when_it_comes_into_sight_is_read() {
+    let room = Room::new();
+    let app = App { role_below: true, ..App::new() };
+    let read = room.run(&app, "user.get", json!({ "user": { "userName": "ada@acme.example" } })).await;
+    assert_eq!(read.outcome, Outcome::Succeeded, "{:?}", read.error);
+    let held = read.after.map(|user| user.entitlements).unwrap_or_default();
+    assert_eq!(held.iter().map(|one| one.value.as_str()).collect::<Vec<_>>(), ["Member"]);
     room.end().await;
 }

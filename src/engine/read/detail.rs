@@ -140,11 +140,10 @@ impl Run<'_> {
             return Err(Failure::new(Code::PlaybookInvalid, message).into());
         };
         self.shows_record(part, column, who).await?;
-        let asked = self.attempt.scope.detail_view(part)?;
-        let mut read = self.filled(asked.clone(), &part.columns, |_, _| true).await?;
+        let mut read = self.filled_part(part).await?;
         if self.may_show_another(index, &without_identity(part, identity, &read), since) {
             self.await_more().await;
-            read = self.filled(asked, &part.columns, |_, _| true).await?;
+            read = self.filled_part(part).await?;
         }
         self.attempt.parts.insert(index, without_identity(part, identity, &read));
         <[Row; 1]>::try_from(read).map(|[row]| row).map_err(|rows| {

@@ -12,33 +12,62 @@ use crate::{
     plan::diff,
     playbook::{
         Names,
-        syntax::{Column, Detail, Values},
+        syntax::{Column, Detail, Values, View},
     },
     ports::driver::{Exchange, ExchangeKind},
-    query::{self, Answer, Ask},
+    query::{self, Answer, Ask, ScrollTo},
 };
 
+/// A part of a record is scrolled through at most this far.
+const WINDOWS: usize = 20;
+
 impl Run<'_> {
-    /// The records of a view. Where the page has asked its server for data, and a cell of an entitlement is empty or shows a
+    /// The records of a list. Where the page has asked its server for data, and a cell of an entitlement is empty or shows a
     /// value that the playbook does not know, they are read once more a moment later: the page may fill it then. If it does
-    /// not, its other records are believed at once. `is_mine`: is the record of the job's user among these?
-    pub(super) async fn filled(
-        &mut self,
-        view: query::View,
-        columns: &Names<Column>,
-        is_mine: impl Fn(&Self, &[Row]) -> bool,
-    ) -> Result<Vec<Row>, StepError> {
-        let rows = self.rows_now(&view).await?;
-        if self.attempt.is_patient && is_mine(self, &rows) {
-            self.await_more().await;
-            return self.rows_now(&view).await;
+    /// not, its other records are believed at once.
+    pub(super) async fn filled_list(&mut self, view: &View) -> Result<Vec<Row>, StepError> {
+        let asked = self.attempt.scope.view(view)?;
+        let rows = self.rows_now(&asked).await?;
+        let is_mine = self.attempt.is_patient && !self.only_mine(view, rows.clone()).is_empty();
+        let may_fill = self.has_asked() && self.has_unknown(&view.columns, &rows);
+        self.looked_at_again(&asked, rows, is_mine, may_fill).await
+    }
+
+    /// The same for a part of a record, which may also wait until it comes into sight.
+    pub(super) async fn filled_part(&mut self, part: &Detail) -> Result<Vec<Row>, StepError> {
+        let asked = self.attempt.scope.detail_view(part)?;
+        let rows = self.rows_now(&asked).await?;
+        let may_fill = self.has_unknown(&part.columns, &rows);
+        if may_fill && self.attempt.cells_come_later != Some(false) {
+            let target = self.attempt.scope.target(&part.within, false)?;
+            for _ in 0..WINDOWS {
+                let ask = Ask::Scroll { target: target.clone(), to: ScrollTo::Onward };
+                match self.ask(ask, READ_TIME).await? {
+                    Answer::Scrolled { moved: true } => {}
+                    _ => break,
+                }
+            }
         }
-        if self.attempt.cells_come_later == Some(false) || !self.may_fill(columns, &rows) {
+        let is_patient = self.attempt.is_patient;
+        self.looked_at_again(&asked, rows, is_patient, may_fill).await
+    }
+
+    async fn looked_at_again(
+        &mut self,
+        view: &query::View,
+        rows: Vec<Row>,
+        is_patient: bool,
+        may_fill: bool,
+    ) -> Result<Vec<Row>, StepError> {
+        if !is_patient && (self.attempt.cells_come_later == Some(false) || !may_fill) {
             return Ok(rows);
         }
         self.await_more().await;
-        let again = self.rows_now(&view).await?;
-        self.attempt.cells_come_later = Some(self.attempt.cells_come_later == Some(true) || again != rows);
+        let again = self.rows_now(view).await?;
+        if may_fill {
+            self.attempt.cells_come_later =
+                Some(self.attempt.cells_come_later == Some(true) || again != rows);
+        }
         Ok(again)
     }
 
@@ -58,21 +87,19 @@ impl Run<'_> {
         self.await_drawn().await;
     }
 
-    /// Is there a cell that the page may not have filled yet?
-    fn may_fill(&self, columns: &Names<Column>, rows: &[Row]) -> bool {
+    /// Has the page asked its server for data?
+    fn has_asked(&self) -> bool {
         let Some(reading) = &self.attempt.reading else { return false };
-        let asks = self
-            .attempt
-            .front
-            .page
-            .exchanges(reading.opened)
-            .is_some_and(|all| all.iter().any(|one| one.is_own && one.kind == ExchangeKind::Call));
-        asks && rows.iter().any(|row| {
-            columns
-                .iter()
-                .zip(row)
-                .any(|((name, column), cell)| self.is_unknown(&name.value, column, cell.as_deref()))
-        })
+        let exchanges = self.attempt.front.page.exchanges(reading.opened);
+        exchanges.is_some_and(|all| all.iter().any(|one| one.is_own && one.kind == ExchangeKind::Call))
+    }
+
+    /// Is there a cell that the page may not have filled yet?
+    fn has_unknown(&self, columns: &Names<Column>, rows: &[Row]) -> bool {
+        let cells = rows.iter().flat_map(|row| columns.iter().zip(row));
+        let mut unknown =
+            cells.filter(|((name, column), cell)| self.is_unknown(&name.value, column, cell.as_deref()));
+        unknown.next().is_some()
     }
 
     /// Does a cell show no entitlement, or one that the playbook does not name?

@@ -26,6 +26,11 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
+    /// The last exchange before the act.
+    pub(crate) fn since(&self) -> u64 {
+        self.since
+    }
+
     /// The last exchange before the act, and the text that the act has asked for.
     pub(crate) fn asked(&self) -> Option<(u64, &str)> {
         self.sought.as_deref().map(|sought| (self.since, sought))

@@ -62,9 +62,7 @@ impl Run<'_> {
 
     /// The records that are on the page now.
     pub(crate) async fn records(&mut self, view: &View) -> Result<Vec<Row>, StepError> {
-        let asked = self.attempt.scope.view(view)?;
-        let is_mine = |run: &Self, rows: &[Row]| !run.only_mine(view, rows.to_vec()).is_empty();
-        let rows = self.filled(asked, &view.columns, is_mine).await?;
+        let rows = self.filled_list(view).await?;
         self.note_names(view, &rows);
         Ok(rows)
     }
@@ -111,6 +109,7 @@ impl Run<'_> {
             // A list without any user is not complete yet: the service account itself is a user.
             let some = pages == 1 && whole == Whole::List;
             let page = self.whole_page(view, &read, some).await?;
+            self.session_lives(pages)?;
             let here = self.only_mine(view, page.clone());
             // A list that grows shows the records of before, too.
             if read.way == Way::Grows {
@@ -308,6 +307,7 @@ impl Run<'_> {
             // The service account itself is a user: a list without any user is not complete yet.
             let some = pages == 1 && read.key.is_some();
             let page = self.whole_page(view, &read, some).await?;
+            self.session_lives(pages)?;
             read.add(page);
             if shown.is_none() {
                 shown = self.total_of(view, &read).await?;

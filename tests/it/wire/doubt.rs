@@ -154,3 +154,19 @@ async fn a_list_that_shows_somebody_twice_lacks_somebody() {
     assert_eq!(app.found("ada@acme.example"), ["Active"], "she is there once");
     room.end().await;
 }
+
+/// The second page of the list is refused, and the page draws the reason as a row.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_whose_session_ends_is_not_read_on() {
+    const ENDS: &str = "draw([]); (async () => { draw((await (await fetch('/api/users?q=&status=')).json()).slice(0, 2)); at('list').insertAdjacentHTML('beforeend', '<button id=next>Next</button>'); at('next').onclick = async () => { await fetch('/api/users?q=2&status=401'); draw([{ mail: 'Session expired', name: '', status: '' }]); at('list').innerHTML = at('list').innerHTML.replace('1 users', '3 users'); }; })();";
+    let room = Room::edited(|playbook| {
+        let search = "  search: { into: { label: Search }, value: \"{{ user.userName }}\" }\n  absent: { text: No users match }\n";
+        assert!(playbook.contains(search));
+        playbook.replace(search, "")
+    });
+    let app = App::new(ENDS, 200, Does::It);
+    let read = room.run(&app, "user.get", zed()).await;
+    assert_eq!(code(&read), Some(Code::SessionExpired), "{:?}", read.error);
+    assert_eq!(app.sign_ins(), 2, "it was renewed once");
+    room.end().await;
+}
