@@ -18,6 +18,8 @@ pub mod duration;
 pub mod engine;
 /// The one stream of events of a run.
 pub mod event;
+/// SCIM for identity providers.
+pub mod gateway;
 /// Did you mean: the known word that is most similar.
 pub mod nearest;
 /// Playbook + job → what will be done.

@@ -9,7 +9,10 @@ use super::{
     parts::{ChromiumLauncher, broker_of, chromium, journal_of},
 };
 use crate::{
-    adapters::{amqp::Rabbit, cdp::ChromiumOptions, secret_sources::LocalSecrets, store::Folder},
+    adapters::{
+        amqp::Rabbit, cdp::ChromiumOptions, journal_sql::SqlJournal, secret_sources::LocalSecrets,
+        store::Folder,
+    },
     config::Config,
     contract::Job,
     event::Readers,
@@ -63,42 +66,15 @@ impl WorkerCommand {
         let stop = stop_on_signals()?;
         let (config, journal) = journal_of(&self.config).await?;
         let url = broker_of(&config, &self.config)?;
-        let playbooks = Playbooks::read(&config.playbooks)?;
-        log_playbooks(&playbooks);
-        let chromium = chromium(config.browser.executable.clone(), config.browser.allow_no_sandbox);
-        let launch = launch.map_or_else(|| chromium_launcher(chromium), Ok)?;
-        if config.browser.allow_no_sandbox {
-            tracing::warn!("Chromium runs WITHOUT its sandbox, as configured");
-        }
-        let journal = Arc::new(journal);
-        let worker = name();
-        let lanes: Vec<String> = config.service_accounts.keys().cloned().collect();
-        let runner = Arc::new(JobRunner {
-            playbooks,
-            integrations: known(&config),
-            sessions: Sessions::with(launch, Limits::from(&config)),
-            secrets: Arc::new(LocalSecrets::new(config.secrets_root.clone())),
-            evidence: Arc::new(
-                Folder::new(&config.evidence.folder).inline_below(config.evidence.inline_below),
-            ),
-        });
+        let name = journal.identity().name.clone();
+        let (parts, runner) = parts_of(&config, journal, launch, also, self.slots)?;
         let broker = Rabbit {
             url,
-            lanes: lanes.clone(),
+            lanes: parts.lanes.clone(),
             topology: config.broker.topology,
             heartbeat: config.broker.heartbeat,
-            worker: worker.clone(),
-            journal: journal.identity().name.clone(),
-        };
-        let parts = WorkerParts {
-            work: Arc::clone(&runner) as _,
-            journal,
-            readers: Arc::new(readers(config.evidence.folder.clone(), also)),
-            worker,
-            lanes,
-            slots: self.slots.unwrap_or(config.slots),
-            retry_for: config.retry.within,
-            keep: config.journal.keep,
+            worker: parts.worker.clone(),
+            journal: name,
         };
         let health = self.answer_health(config.health).await?;
         serve(&broker, parts, stop, &health).await;
@@ -122,8 +98,43 @@ impl WorkerCommand {
     }
 }
 
+/// The parts of a worker, as configured.
+pub(super) fn parts_of(
+    config: &Config,
+    journal: SqlJournal,
+    launch: Option<Arc<dyn Launch>>,
+    also: Readers,
+    slots: Option<usize>,
+) -> anyhow::Result<(WorkerParts, Arc<JobRunner>)> {
+    let playbooks = Playbooks::read(&config.playbooks)?;
+    log_playbooks(&playbooks);
+    let chromium = chromium(config.browser.executable.clone(), config.browser.allow_no_sandbox);
+    let launch = launch.map_or_else(|| chromium_launcher(chromium), Ok)?;
+    if config.browser.allow_no_sandbox {
+        tracing::warn!("Chromium runs WITHOUT its sandbox, as configured");
+    }
+    let runner = Arc::new(JobRunner {
+        playbooks,
+        integrations: known(config),
+        sessions: Sessions::with(launch, Limits::from(config)),
+        secrets: Arc::new(LocalSecrets::new(config.secrets_root.clone())),
+        evidence: Arc::new(Folder::new(&config.evidence.folder).inline_below(config.evidence.inline_below)),
+    });
+    let parts = WorkerParts {
+        work: Arc::clone(&runner) as _,
+        journal: Arc::new(journal),
+        readers: Arc::new(readers(config.evidence.folder.clone(), also)),
+        worker: name(),
+        lanes: config.service_accounts.keys().cloned().collect(),
+        slots: slots.unwrap_or(config.slots),
+        retry_for: config.retry.within,
+        keep: config.journal.keep,
+    };
+    Ok((parts, runner))
+}
+
 /// The first signal drains the worker, the second signal ends it at once.
-fn stop_on_signals() -> std::io::Result<watch::Receiver<Shutdown>> {
+pub(super) fn stop_on_signals() -> std::io::Result<watch::Receiver<Shutdown>> {
     let (sender, stop) = watch::channel(Shutdown::None);
     let mut signals = super::StopSignals::new()?;
     tokio::spawn(async move {

@@ -37,7 +37,7 @@ pub(super) fn in_templates(user: &User) -> Value {
 }
 
 /// The value of a user's attribute, as text: `displayName`, `name.givenName`, `department`, `urn:…:User:badge`.
-pub(super) fn attribute_of(user: &User, attribute: &str) -> Option<String> {
+pub fn attribute_of(user: &User, attribute: &str) -> Option<String> {
     if attribute.starts_with("urn:") {
         let extension = |(urn, value): (&String, &Value)| {
             let name = attribute.strip_prefix(urn.as_str())?.strip_prefix(':')?;
@@ -164,8 +164,8 @@ pub(super) fn ignored(
     ignored
 }
 
-/// Does a template use this attribute, or a part of it, or all of what it is in?
-fn is_used(used: &BTreeSet<String>, attribute: &str) -> bool {
+/// Does a template use this attribute, or a part of it, or all of what it is in? `used`: the names of all templates.
+pub fn is_used(used: &BTreeSet<String>, attribute: &str) -> bool {
     let written = match attribute.rsplit_once(':') {
         Some((urn, name)) => vec![format!("user.{urn}.{name}"), format!("user.{urn}")],
         None => vec![format!("user.{attribute}"), format!("user.{ENTERPRISE}.{attribute}")],

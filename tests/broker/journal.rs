@@ -16,7 +16,8 @@ use std::{
 
 use crate::servers::postgres::{PG_PASSWORD, PrivatePostgres};
 use cases::CASES;
-use ground::{entry, open, result};
+pub use ground::result;
+use ground::{entry, open};
 use seatwright::{
     adapters::journal_sql::SqlJournal,
     contract::Outcome,
@@ -201,7 +202,7 @@ async fn a_file_that_is_no_journal_is_left_alone() {
     fs::write(&other, &letter).expect("it can be written");
     let JournalError(said) = refused(&format!("sqlite:{}", other.display())).await;
     assert!(
-        said.contains("letter.txt: it is damaged, or not a journal") && said.contains("backup"),
+        said.contains("letter.txt: it is damaged, or not a database") && said.contains("backup"),
         "{said}"
     );
     assert_eq!(fs::read_to_string(&other).expect("it is there"), letter);

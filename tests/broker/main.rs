@@ -6,6 +6,8 @@ mod servers;
 mod support;
 
 mod first_password;
+mod gateway;
 mod journal;
 mod lanes;
+mod mirror;
 mod queue;

@@ -275,7 +275,7 @@ fn a_journal_that_was_not_there_is_in_the_log() {
     let work = || ended(seatwright().arg("worker").arg("--config").arg(&file)).2;
     let (first, second) = (work(), work());
     assert!(folder.path().join("missing/x.db").exists(), "{first}");
-    for said in ["the folder of the journal did not exist, and is created", "a new journal is created"] {
+    for said in ["the folder of the database did not exist, and is created", "a new database is created"] {
         assert!(first.contains(said) && !second.contains(said), "{said}: {first} {second}");
     }
 }

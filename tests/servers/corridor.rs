@@ -50,8 +50,14 @@ impl Worker {
 
     /// With more in its environment.
     pub fn start_with(config: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::run(&["worker"], config, environment)
+    }
+
+    /// Another command that runs until it is stopped.
+    pub fn run(command: &[&str], config: &Path, environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_seatwright-testbed"))
-            .args(["worker", "--config"])
+            .args(command)
+            .arg("--config")
             .arg(config)
             .env("LEDGERLY_PASSWORD", PASSWORD)
             .envs(environment.iter().copied())

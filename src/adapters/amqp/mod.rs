@@ -11,6 +11,7 @@ mod expired;
 mod inbox;
 mod lane_consumer;
 mod outbox;
+mod post;
 mod presence;
 mod rendezvous;
 mod reply;
@@ -23,6 +24,7 @@ use lapin::{Connection, ConnectionProperties};
 
 pub use client::{Client, GatewayMessage};
 pub use dead::{DeadLetter, DeadLetters, cancel};
+pub use post::RabbitPost;
 
 use crate::{
     config::Topology,

@@ -3,22 +3,19 @@
 //! Both databases run the same queries. Each method changes rows by one statement, which is its own transaction: there is
 //! nothing to roll back, and a second writer sees the first one's rows, by the same rules in both databases.
 
-mod fault;
-mod location;
 mod rows;
 mod tables;
-
-use std::{str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::{
-    Any, AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row,
-    any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow},
+    Any, AssertSqlSafe, Row,
+    any::{AnyArguments, AnyRow},
     query,
     query::Query,
 };
 
+use super::sql::{Database, SqlError, micros, text};
 use crate::{
     contract::{JobResult, Outcome},
     digest::sha256,
@@ -27,60 +24,33 @@ use crate::{
         UnsettledJob,
     },
 };
-use location::Location;
-use rows::{json, micros, text, unsettled_columns};
-
-/// How long a connect may take.
-const CONNECT_TIME: Duration = Duration::from_secs(5);
-
-/// How long a statement may take. It is longer than the 5 s for which SQLite waits for a lock.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
-
-/// The number of connections to a server. A statement takes a millisecond, and a worker has few at a time.
-const CONNECTIONS: u32 = 4;
+use rows::{json, unsettled_columns};
 
 /// A journal in a database.
 pub struct SqlJournal {
-    pool: AnyPool,
-    location: Location,
+    database: Database,
     identity: JournalIdentity,
+}
+
+impl From<SqlError> for JournalError {
+    fn from(error: SqlError) -> Self {
+        Self(error.0)
+    }
 }
 
 impl SqlJournal {
     /// Opens `sqlite:PATH` or `postgres://user:password@host:5432/database`. Creates a missing file and missing tables.
     pub async fn open(url: &str) -> Result<Self, JournalError> {
-        sqlx::any::install_default_drivers();
-        let location = Location::parse(url).map_err(JournalError)?;
-        location.prepare().await.map_err(|e| {
-            fault::error(
-                &location,
-                &e.to_string(),
-                "check that the worker's user may write the file and its folder",
-            )
-        })?;
-        let failed = |e: sqlx::Error| fault::describe(&location, &e);
-        let options = AnyConnectOptions::from_str(&location.address()).map_err(failed)?;
-        // One connection first: a pool that cannot connect reports only a time-out.
-        let opening = async {
-            let mut connection = AnyConnection::connect_with(&options).await.map_err(failed)?;
-            if let Location::File(_) = &location {
-                write_ahead(&mut connection).await.map_err(failed)?;
-            }
-            let identity = tables::identity(&mut connection, &location).await?;
-            connection.close().await.map_err(failed)?;
-            Ok(identity)
-        };
-        let identity = within(&location, opening).await?;
-        Ok(Self { pool: pool(&location, options), identity, location })
+        let (database, identity) = Database::open(url, tables::identity).await?;
+        Ok(Self { database, identity })
     }
 
     async fn rows(&self, query: Query<'_, Any, AnyArguments>) -> Result<Vec<AnyRow>, JournalError> {
-        // Read to the end: SQLite commits after the last row, and stopping at the first would miss a failed commit.
-        within(&self.location, async { query.fetch_all(&self.pool).await.map_err(|e| self.error(e)) }).await
+        Ok(self.database.rows(query).await?)
     }
 
     async fn row(&self, query: Query<'_, Any, AnyArguments>) -> Result<Option<AnyRow>, JournalError> {
-        Ok(self.rows(query).await?.into_iter().next())
+        Ok(self.database.row(query).await?)
     }
 
     /// Rows of these lanes, which replace `LANES`.
@@ -96,13 +66,11 @@ impl SqlJournal {
 
     /// Returns how many rows were changed.
     async fn change(&self, query: Query<'_, Any, AnyArguments>) -> Result<u64, JournalError> {
-        let done =
-            within(&self.location, async { query.execute(&self.pool).await.map_err(|e| self.error(e)) });
-        Ok(done.await?.rows_affected())
+        Ok(self.database.change(query).await?)
     }
 
     fn error(&self, error: sqlx::Error) -> JournalError {
-        fault::describe(&self.location, &error)
+        self.database.error(error).into()
     }
 }
 
@@ -363,74 +331,5 @@ impl Journal for SqlJournal {
         );
         self.change(cancels.bind(micros(before))).await?;
         Ok(forgotten)
-    }
-}
-
-/// The connection pool of all methods.
-fn pool(location: &Location, options: AnyConnectOptions) -> AnyPool {
-    let pool = AnyPoolOptions::new().acquire_timeout(CONNECT_TIME);
-    match location {
-        // One connection that never ends: a file has one writer at a time anyway, and this worker never waits for its own lock.
-        Location::File(_) => pool
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .test_before_acquire(false)
-            .after_connect(|connection, _| {
-                Box::pin(async { connection.execute("PRAGMA synchronous = FULL").await.map(drop) })
-            }),
-        // Whatever the server's default is, a write is on its disk before it returns.
-        Location::Server { .. } => pool.max_connections(CONNECTIONS).after_connect(|connection, _| {
-            Box::pin(async {
-                let durable = "SELECT set_config('synchronous_commit', 'on', false) \
-                                   WHERE current_setting('synchronous_commit') = 'off'";
-                connection.execute(durable).await.map(drop)
-            })
-        }),
-    }
-    .connect_lazy_with(options)
-}
-
-/// Turns on SQLite's write-ahead log, so that readers and the writer do not wait for each other.
-async fn write_ahead(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    loop {
-        match connection.execute("PRAGMA journal_mode = WAL").await {
-            // This happens once for a file and needs it alone. SQLite does not wait for that.
-            Err(error) if fault::busy(&error) => tokio::time::sleep(Duration::from_millis(20)).await,
-            done => return done.map(drop),
-        }
-    }
-}
-
-/// Bounds the wait for a silent server.
-async fn within<T>(
-    location: &Location,
-    work: impl Future<Output = Result<T, JournalError>>,
-) -> Result<T, JournalError> {
-    tokio::time::timeout(ANSWER_TIME, work).await.unwrap_or_else(|_| {
-        let what = format!("no answer within {} s", ANSWER_TIME.as_secs());
-        Err(fault::error(
-            location,
-            &what,
-            "check that it runs and can be reached, and that no other session locks its tables",
-        ))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A kill of the worker does not show this, only a power cut: what the system has not written yet is lost with it.
-    #[tokio::test]
-    async fn a_file_has_each_row_on_its_disk_before_the_call_returns() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let url = format!("sqlite:{}", folder.path().join("journal.db").display());
-        let journal = SqlJournal::open(&url).await.expect("a journal");
-        for (pragma, wanted) in [("synchronous", "2"), ("journal_mode", "wal")] {
-            let sql = format!("SELECT CAST({pragma} AS TEXT) FROM pragma_{pragma}");
-            let row = journal.row(query(AssertSqlSafe(sql))).await.expect("an answer").expect("a row");
-            assert_eq!(row.get::<String, _>(0), wanted, "{pragma}");
-        }
     }
 }

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sqlx::{Row, any::AnyRow};
 
+use super::super::sql::{time, unreadable};
 use crate::{
     contract::JobResult,
     ports::journal::{Attempt, Entry, Intent, LaneStop, Settled, UnsettledJob},
@@ -85,20 +86,6 @@ pub(super) fn json(result: &JobResult) -> Result<String, sqlx::Error> {
     serde_json::to_string(result).map_err(|e| sqlx::Error::Encode(e.into()))
 }
 
-/// Text without NUL. JSON may contain one and PostgreSQL refuses it, so a job with one in its id would look like a
-/// failing journal.
-pub(super) fn text(text: &str) -> String {
-    text.replace('\0', "\u{2400}")
-}
-
-pub(super) fn micros(at: Timestamp) -> i64 {
-    at.as_microsecond()
-}
-
-pub(super) fn time(micros: i64) -> Result<Timestamp, sqlx::Error> {
-    Timestamp::from_microsecond(micros).map_err(unreadable)
-}
-
 /// An operation or a code.
 fn word<T: DeserializeOwned>(word: String) -> Result<T, sqlx::Error> {
     serde_json::from_value(Value::String(word)).map_err(unreadable)
@@ -106,8 +93,4 @@ fn word<T: DeserializeOwned>(word: String) -> Result<T, sqlx::Error> {
 
 fn number(value: i64) -> Result<u32, sqlx::Error> {
     u32::try_from(value).map_err(unreadable)
-}
-
-fn unreadable(error: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::Decode(error.into())
 }

@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use jiff::Timestamp;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection, Row};
 
-use super::{fault, location::Location, rows};
-use crate::ports::journal::{JournalError, JournalIdentity};
+use super::super::sql::{Location, SqlError, fault, micros, time};
+use crate::ports::journal::JournalIdentity;
 
 /// The version of the tables. A change of them needs a new version and a migration.
 const VERSION: i64 = 1;
@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS journal_lanes (
 pub(super) async fn identity(
     connection: &mut AnyConnection,
     location: &Location,
-) -> Result<JournalIdentity, JournalError> {
+) -> Result<JournalIdentity, SqlError> {
     // Look first: a user that only works with the tables needs no right to create them.
     let found = match found(connection).await {
         Ok(Some(found)) => found,
@@ -88,7 +88,7 @@ async fn found(connection: &mut AnyConnection) -> Result<Option<(i64, JournalIde
         .await?;
     let read = |row: sqlx::any::AnyRow| {
         let identity =
-            JournalIdentity { name: row.try_get("name")?, made_at: rows::time(row.try_get("made_at")?)? };
+            JournalIdentity { name: row.try_get("name")?, made_at: time(row.try_get("made_at")?)? };
         Ok((row.try_get("version")?, identity))
     };
     row.map(read).transpose()
@@ -113,7 +113,7 @@ async fn create(
     )
     .bind(VERSION)
     .bind(name())
-    .bind(rows::micros(Timestamp::now()))
+    .bind(micros(Timestamp::now()))
     .execute(&mut *all)
     .await?;
     let found = found(&mut all).await?.ok_or(sqlx::Error::RowNotFound)?;

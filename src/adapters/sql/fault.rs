@@ -1,10 +1,9 @@
-//! The journal's errors for people: which journal, what happened, what to try. Never the address, which may contain a password.
+//! The errors of a database for people: which database, what happened, what to try. Never the address, which may contain a password.
 
-use super::location::Location;
-use crate::ports::journal::JournalError;
+use super::{SqlError, location::Location};
 
 /// Describes an error of the library.
-pub(super) fn describe(location: &Location, cause: &sqlx::Error) -> JournalError {
+pub(in crate::adapters) fn describe(location: &Location, cause: &sqlx::Error) -> SqlError {
     let (what, advice) = match (location, cause) {
         (Location::File(_), sqlx::Error::Database(e)) => of_a_file(&code(e.as_ref()), e.message()),
         (Location::Server { .. }, sqlx::Error::Database(e)) => of_a_server(&code(e.as_ref()), e.message()),
@@ -27,19 +26,19 @@ pub(super) fn describe(location: &Location, cause: &sqlx::Error) -> JournalError
     error(location, &what, advice)
 }
 
-/// An error of this journal.
-pub(super) fn error(location: &Location, what: &str, advice: &str) -> JournalError {
-    JournalError(format!("{location}: {what}; {advice}"))
+/// An error of this database.
+pub(in crate::adapters) fn error(location: &Location, what: &str, advice: &str) -> SqlError {
+    SqlError(format!("{location}: {what}; {advice}"))
 }
 
 /// Its tables do not exist yet.
-pub(super) fn no_tables(error: &sqlx::Error) -> bool {
+pub(in crate::adapters) fn no_tables(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(e) = error else { return false };
     e.code().as_deref() == Some("42P01") || e.message().starts_with("no such table")
 }
 
 /// Another process has the file locked.
-pub(super) fn busy(error: &sqlx::Error) -> bool {
+pub(in crate::adapters) fn busy(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(e) = error else { return false };
     matches!(primary(&code(e.as_ref())), Some(5 | 6))
 }
@@ -65,8 +64,8 @@ fn of_a_file(code: &str, message: &str) -> (String, &'static str) {
             ("it cannot be opened", "check that the worker's user may read and write the file and its folder")
         }
         Some(11 | 26) => (
-            "it is damaged, or not a journal",
-            "restore it from a backup, or move it away: the worker then creates an empty one",
+            "it is damaged, or not a database",
+            "restore it from a backup, or move it away: an empty one is then created",
         ),
         _ => ("it failed", "check that the file is intact"),
     };

@@ -1,13 +1,13 @@
-//! Where a journal is: reads its address, and prepares its file.
+//! Where a database is: reads its address, and prepares its file.
 
 use std::{fmt, io, path::PathBuf};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-/// Where a journal is. Its `Display` contains no password.
+/// Where a database is. Its `Display` contains no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Location {
+pub(in crate::adapters) enum Location {
     /// A file of SQLite.
     File(PathBuf),
     /// A database of a PostgreSQL server.
@@ -16,26 +16,26 @@ pub(super) enum Location {
 
 /// An address that may contain a password. The library gets it; it is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct ServerUrl(String);
+pub(in crate::adapters) struct ServerUrl(String);
 
 impl Location {
     /// Reads an address. The error never repeats it.
-    pub(super) fn parse(address: &str) -> Result<Self, String> {
+    pub(in crate::adapters) fn parse(address: &str) -> Result<Self, String> {
         let form = "write sqlite:PATH or postgres://user:password@host:5432/database";
         if let Some(path) = address.strip_prefix("sqlite:") {
             let path = path.strip_prefix("//").unwrap_or(path);
             return match path {
                 "" => Err(format!("the address names no file: {form}")),
-                ":memory:" => Err(format!("a journal in memory would be lost with its worker: {form}")),
+                ":memory:" => Err(format!("a database in memory would be lost with its process: {form}")),
                 _ if path.contains(['?', '\0']) => {
-                    Err(format!("a journal in a file has no options, so `?` is not allowed: {form}"))
+                    Err(format!("a database in a file has no options, so `?` is not allowed: {form}"))
                 }
                 path => std::path::absolute(path).map(Self::File).map_err(|e| format!("{path}: {e}")),
             };
         }
         let mut url = Url::parse(address).map_err(|e| format!("this is not an address ({e}): {form}"))?;
         if !matches!(url.scheme(), "postgres" | "postgresql") {
-            return Err(format!("`{}` is not a kind of journal: {form}", url.scheme()));
+            return Err(format!("`{}` is not a kind of database: {form}", url.scheme()));
         }
         let parameter =
             |key: &str| url.query_pairs().find(|(name, _)| name == key).map(|(_, v)| v.into_owned());
@@ -56,7 +56,7 @@ impl Location {
     }
 
     /// The address in the form of the library.
-    pub(super) fn address(&self) -> String {
+    pub(in crate::adapters) fn address(&self) -> String {
         match self {
             // `prepare` creates the file, so that only our user can read it.
             Self::File(path) => {
@@ -67,19 +67,19 @@ impl Location {
     }
 
     /// Creates the file and its folder if they are missing, readable by our own user only.
-    pub(super) async fn prepare(&self) -> io::Result<()> {
+    pub(in crate::adapters) async fn prepare(&self) -> io::Result<()> {
         let Self::File(path) = self else { return Ok(()) };
         if let Some(folder) = path.parent() {
             let missing = !folder.as_os_str().is_empty() && !folder.exists();
             tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
             if missing {
-                // A volume that is not mounted looks like this, and a new journal knows no job.
+                // A volume that is not mounted looks like this, and a new database knows no job.
                 let folder = folder.display();
-                tracing::warn!("the folder of the journal did not exist, and is created: {folder}");
+                tracing::warn!("the folder of the database did not exist, and is created: {folder}");
             }
         }
         if !path.exists() {
-            tracing::info!("a new journal is created: {}", path.display());
+            tracing::info!("a new database is created: {}", path.display());
         }
         let mut options = tokio::fs::OpenOptions::new();
         // SQLite gives its other files the same mode.
