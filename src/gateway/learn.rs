@@ -21,7 +21,9 @@ pub fn learn(user: &mut MirrorUser, job: &Job, result: &JobResult, now: Timestam
     user.state.seen = seen(&user.state.seen, job.operation, result);
     user.state.seen_at = Some(now);
     user.retry_at = None;
-    let Some(mut wish) = user.state.wish.take() else { return };
+    // Of a job for an older wish only what was seen counts.
+    let own = |wish: &mut Wished| job.id.starts_with(&format!("{}-{}-", user.id, wish.number));
+    let Some(mut wish) = user.state.wish.take_if(own) else { return };
     match &result.error {
         None => succeeded(&mut wish, job, result),
         Some(failure) => match consequence(&wish, job.operation, result, failure) {
@@ -107,4 +109,144 @@ fn succeeded(wish: &mut Wished, job: &Job, result: &JobResult) {
 
 fn done(job: &Job, failure: Failure) -> DoneJob {
     DoneJob { operation: job.operation, entitlements: job.entitlements.clone(), failure }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{contract::UserRecord, ports::mirror::UserState};
+
+    fn record(name: &str) -> UserRecord {
+        let attributes = [("displayName".to_owned(), name.to_owned())].into();
+        UserRecord { user_name: "ada".into(), active: Some(true), attributes, ..UserRecord::default() }
+    }
+
+    fn user(wish: Wished, seen: Seen) -> MirrorUser {
+        let now = Timestamp::UNIX_EPOCH;
+        MirrorUser {
+            integration: "books".into(),
+            id: "u1".into(),
+            key: "ada".into(),
+            user_name: "ada".into(),
+            external_id: None,
+            email: None,
+            state: UserState { wishes: wish.number, wish: Some(wish), seen, ..UserState::default() },
+            retry_at: None,
+            created_at: now,
+            changed_at: now,
+            revision: 1,
+            version: 1,
+        }
+    }
+
+    /// What a result makes of a user: what is seen, and the wish.
+    fn learned(operation: &str, id: &str, wish: Wished, mut result: Value) -> (String, String) {
+        let job = json!({
+            "id": id, "app": "a", "operation": operation, "integration": { "id": "books" }, "user": { "userName": "ada" },
+        });
+        let job = Job::parse(job.to_string().as_bytes()).expect("a job");
+        let defaults = json!({
+            "job": id, "worker": { "version": "0" }, "attempts": 1, "finished_at": "2026-01-01T00:00:00Z",
+            "timings": serde_json::to_value(crate::contract::Timings::default()).expect("timings"),
+        });
+        for (name, value) in defaults.as_object().expect("an object") {
+            result[name] = value.clone();
+        }
+        if let Some(code) = result.get("error").cloned().filter(Value::is_string) {
+            let code: Code = serde_json::from_value(code).expect("a code");
+            result["error"] = serde_json::to_value(Failure::new(code, "x")).expect("a failure");
+        }
+        let result: JobResult = serde_json::from_value(result).expect("a result");
+        let mut user = user(wish, Seen::There(Box::new(record("Old"))));
+        let now = Timestamp::UNIX_EPOCH;
+        learn(&mut user, &job, &result, now);
+        let seen = match &user.state.seen {
+            Seen::Absent => "absent".to_owned(),
+            Seen::There(record) => record.attributes["displayName"].clone(),
+            Seen::Unknown(_) => "unknown".to_owned(),
+        };
+        let pause = user.retry_at.map(|at| format!("pause {}", at.duration_since(now).as_secs()));
+        let wish = match (&user.state.wish, &user.state.refusal) {
+            (Some(wish), _) => {
+                pause.unwrap_or_else(|| if wish.done.is_some() { "goes on" } else { "open" }.to_owned())
+            }
+            (None, Some(refusal)) => format!("refused {}", refusal.failure.code),
+            (None, None) => "none".to_owned(),
+        };
+        (seen, wish)
+    }
+
+    #[test]
+    fn a_result_decides_what_is_seen_and_what_becomes_of_the_wish() {
+        let wish = || Wished { number: 2, active: Some(true), ..Wished::default() };
+        let leaves = || Wished { number: 2, active: Some(false), pauses: 99, ..Wished::default() };
+        let tired = || Wished { pauses: MOST_PAUSES, ..wish() };
+        let new = serde_json::to_value(record("New")).expect("a record");
+        let failed =
+            |code: &str, changed: Value| json!({ "outcome": "failed", "error": code, "changed": changed });
+        let table = [
+            (
+                "user.update",
+                wish(),
+                json!({ "outcome": "succeeded", "changed": true, "after": new }),
+                "New",
+                "goes on",
+            ),
+            (
+                "user.delete",
+                wish(),
+                json!({ "outcome": "succeeded", "changed": true, "before": new }),
+                "absent",
+                "goes on",
+            ),
+            (
+                "user.get",
+                wish(),
+                json!({ "outcome": "succeeded", "changed": false, "after": new }),
+                "New",
+                "goes on",
+            ),
+            ("user.update", wish(), failed("user_not_found", json!(false)), "absent", "goes on"),
+            ("user.create", wish(), failed("user_exists", json!(false)), "unknown", "goes on"),
+            ("user.create", wish(), failed("no_seat", json!(false)), "Old", "refused no_seat"),
+            ("user.update", wish(), failed("verify_mismatch", json!(true)), "unknown", "goes on"),
+            ("user.update", wish(), failed("app_unavailable", json!(false)), "Old", "pause 30"),
+            (
+                "user.update",
+                tired(),
+                failed("app_unavailable", json!(false)),
+                "Old",
+                "refused app_unavailable",
+            ),
+            ("user.disable", leaves(), failed("app_unavailable", json!(false)), "Old", "pause 900"),
+            ("user.update", wish(), failed("bad_credentials", json!(false)), "Old", "pause 300"),
+            (
+                "user.disable",
+                leaves(),
+                failed("protected_principal", json!(false)),
+                "Old",
+                "refused protected_principal",
+            ),
+        ];
+        for (operation, wish, result, seen, outcome) in table {
+            let about = format!("{operation} {result}");
+            assert_eq!(
+                learned(operation, "u1-2-1", wish, result),
+                (seen.to_owned(), outcome.to_owned()),
+                "{about}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_job_of_an_older_wish_decides_nothing_about_the_new_one() {
+        let wish = || Wished { number: 12, ..Wished::default() };
+        let new = serde_json::to_value(record("New")).expect("a record");
+        let done = json!({ "outcome": "succeeded", "changed": true, "after": new });
+        assert_eq!(learned("user.update", "u1-1-1", wish(), done), ("New".to_owned(), "open".to_owned()));
+        let refused = json!({ "outcome": "failed", "error": "no_seat", "changed": false });
+        assert_eq!(learned("user.update", "u1-11-2", wish(), refused), ("Old".to_owned(), "open".to_owned()));
+    }
 }

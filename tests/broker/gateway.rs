@@ -254,6 +254,25 @@ async fn a_version_and_a_token_are_what_they_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_requests_that_overtake_each_other_the_latest_holds() {
+    let ground = Ground::new("").await;
+    let _gateway = ground.gateway(&[]);
+    let (_, user) = ground.create(person(ADA, "Viewer")).await;
+    let path = format!("/Users/{}", user["id"].as_str().expect("an id"));
+    let rename = |number: usize| {
+        let value = json!({ "displayName": format!("Ada {number}") });
+        json!({ "Operations": [{ "op": "replace", "value": value }] })
+    };
+    let all = (0..4).map(|number| ground.ask(Method::PATCH, &path, Some(rename(number))));
+    let answers = join_all(all).await;
+    let name = member(&ground.site, ADA).expect("she is there")["name"].clone();
+    for (status, answer) in &answers {
+        assert_eq!((*status, &answer["displayName"]), (200, &name), "{answers:?}");
+    }
+    assert_eq!(ground.ask(Method::GET, &path, None).await.1["displayName"], name);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_at_once_are_each_made_once() {
     // Shorter than all of them take in one lane: most get a 429 first.
     let ground = Ground::new("").await;
